@@ -1,0 +1,94 @@
+"""Every message for bad input, in one voice: what was expected, what came, what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def known(kind: str, name: Any, registry: Mapping[str, Any] | Sequence[str]) -> None:
+    """Refuse a name that is not in the registry, listing the names that are."""
+    if name not in registry:
+        raise ValueError(f"unknown {kind} {name!r}: choose one of {', '.join(map(repr, registry))}")
+
+
+def positive_integer(name: str, value: Any, minimum: int = 1) -> int:
+    """Return `value` as an int, refusing anything that is not a whole number of at least `minimum`."""
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not whole or value < minimum:
+        raise ValueError(f"{name} must be a whole number of at least {minimum}, got {value!r}")
+    return int(value)
+
+
+def positive(name: str, value: Any) -> None:
+    """Refuse a value that is not a finite number above zero."""
+    if not (np.isscalar(value) and np.isfinite(value) and value > 0):  # type: ignore[arg-type,operator]
+        raise ValueError(f"{name} must be a finite number above zero, got {value!r}")
+
+
+def finite(name: str, values: np.ndarray, columns: Sequence[str] | None = None) -> None:
+    """Refuse NaN and infinities, naming the first place and how many there are."""
+    bad = ~np.isfinite(values)
+    if not bad.any():
+        return
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    where = f"row {place[0]}" + (f", column {columns[place[1]]!r}" if columns and len(place) > 1 else "")
+    raise ValueError(
+        f"{name} must be finite, got {int(bad.sum())} NaN or infinite value(s), the first ({values[place]}) at {where}: "
+        "drop or impute these rows"
+    )
+
+
+def two_dimensional(name: str, shape: tuple[int, ...]) -> None:
+    """Refuse inputs that are not a table of shape (n, p)."""
+    if len(shape) == 2:
+        return
+    cure = " use x[:, None] for a single input" if len(shape) == 1 else ""
+    raise ValueError(f"{name} must be two-dimensional, (rows, columns), got shape {shape}:{cure or ' reshape it'}")
+
+
+def rows(count_x: int, count_y: int) -> None:
+    """Refuse inputs and targets of different lengths, and empty data."""
+    if count_x != count_y:
+        raise ValueError(f"x and y must have the same number of rows, got {count_x} and {count_y}")
+    if count_x == 0:
+        raise ValueError("x and y are empty: at least two rows are needed")
+
+
+def columns(expected: Sequence[str], got: Sequence[str], named: bool) -> None:
+    """Refuse other columns than those of the fit."""
+    if len(expected) != len(got):
+        raise ValueError(
+            f"x must have the {len(expected)} column(s) of the fit ({', '.join(expected)}), got {len(got)} column(s)"
+        )
+    if named and list(expected) != list(got):
+        missing, extra = _differences(expected, got)
+        detail = f"missing {missing}, unknown {extra}" if missing or extra else "the same names in another order"
+        raise ValueError(f"x must have the columns of the fit, {list(expected)}, got {list(got)}: {detail}")
+
+
+def varying(name: str, values: np.ndarray) -> None:
+    """Refuse a constant target."""
+    if values.size < 2 or np.ptp(values) == 0:
+        value = values.flat[0] if values.size else "nothing"
+        raise ValueError(f"{name} must vary, got {value} in every one of {values.size} row(s): nothing can be learnt")
+
+
+def levels(values: Iterable[float]) -> tuple[float, ...]:
+    """Return interval levels in per cent, refusing anything outside (0, 100)."""
+    result = tuple(values)
+    if not result or any(not 0 < level < 100 for level in result):
+        raise ValueError(f"levels must be percentages between 0 and 100, such as (80, 95), got {result}")
+    return result
+
+
+def _differences(expected: Sequence[str], got: Sequence[str]) -> tuple[list[str], list[str]]:
+    return [c for c in expected if c not in got], [c for c in got if c not in expected]
+
+
+def fraction(name: str, value: Any) -> None:
+    """Refuse a value outside (0, 1)."""
+    if not (np.isscalar(value) and 0 < value < 1):  # type: ignore[operator]
+        raise ValueError(f"{name} must be between 0 and 1, got {value!r}")

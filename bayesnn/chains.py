@@ -1,0 +1,208 @@
+"""Driving chains: one compiled loop for warm-up and sampling, in chunks that can be watched, timed and interrupted.
+
+NumPyro's kernels are used as they are; what is replaced is only the loop around them. `numpyro.infer.MCMC` either steps
+from Python (with a progress bar) or runs to the end in one call that Ctrl-C cannot stop, and compiles again for every
+phase. Here a chunk of any number of steps is one call of the same compiled function.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpyro.infer.mcmc import MCMCKernel
+from tqdm.auto import tqdm
+
+from bayesnn import _checks
+from bayesnn._runtime import double
+
+CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential")
+CHUNK = 100  # most draws one compiled call collects
+CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is heard this often
+
+Record = Callable[[jax.Array, Any, tuple[jax.Array, ...]], dict[str, jax.Array]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many draws to take and how to spread the chains."""
+
+    draws: int
+    warmup: int
+    chains: int
+    thinning: int = 1
+    method: str = "auto"
+    progress: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse impossible counts and unknown methods."""
+        for name in ("draws", "chains", "thinning"):
+            _checks.positive_integer(name, getattr(self, name))
+        _checks.positive_integer("warmup", self.warmup, minimum=0)
+        _checks.known("chain_method", self.method, CHAIN_METHODS)
+
+    def groups(self) -> list[np.ndarray]:
+        """Which chains run as one vectorised batch; the groups run side by side unless the method is sequential."""
+        workers = {"sequential": self.chains, "vectorized": 1}.get(self.method, parallel_workers())
+        return np.array_split(np.arange(self.chains), min(self.chains, workers))
+
+    @property
+    def description(self) -> str:
+        """The choice in words: how many batches of how many chains, and whether they run side by side."""
+        sizes = [len(group) for group in self.groups()]
+        return f"{len(sizes)} batch(es) of {max(sizes)} chain(s), {'side by side' if self.side_by_side else 'in turn'}"
+
+    @property
+    def side_by_side(self) -> bool:
+        """Whether the groups run at the same time."""
+        return self.method != "sequential"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the chains gave: recorded values (chain, draw, ...), seconds by phase, and whether it ran to its end."""
+
+    values: dict[str, np.ndarray]
+    seconds: dict[str, float]
+    complete: bool
+
+
+def parallel_workers() -> int:
+    """Batches worth running at once: one a device, or one a core where JAX has a single CPU device."""
+    devices = jax.local_devices()
+    if len(devices) > 1 or devices[0].platform != "cpu":
+        return len(devices)
+    return len(os.sched_getaffinity(0)) if "sched_getaffinity" in dir(os) else os.cpu_count() or 1
+
+
+def run_chains(kernel: MCMCKernel, record: Record, key: jax.Array, data: tuple[jax.Array, ...], plan: Plan) -> Run:
+    """Run every chain of the plan, recording `record(key, state, data)` at each kept draw.
+
+    Chain i has the same key under every method and chunking, so the draws do not depend on either (but for the rounding
+    of differently batched arithmetic).
+    """
+    started = time.perf_counter()
+    workers = _start(kernel, record, key, data, plan)
+    compiled = time.perf_counter() - started
+    draws: list[dict[str, np.ndarray]] = []
+    seconds = {"compile": compiled, "warmup": 0.0, "sampling": 0.0}
+    complete = True
+    with tqdm(total=plan.warmup + plan.draws * plan.thinning, disable=not plan.progress, unit="step") as bar:
+        try:
+            seconds["warmup"] = _phase(workers, plan, "warmup", plan.warmup, 1, bar, None)
+            started = time.perf_counter()
+            _phase(workers, plan, "sampling", plan.draws, plan.thinning, bar, draws)
+        except KeyboardInterrupt:
+            if not draws:
+                raise
+            complete = False
+        finally:
+            seconds["sampling"] = time.perf_counter() - started if draws else 0.0
+    values = {name: np.concatenate([d[name] for d in draws], axis=1) for name in draws[0]}
+    return Run(values, seconds, complete)
+
+
+def _phase(
+    workers: list[_Worker], plan: Plan, label: str, total: int, thinning: int, bar: Any, draws: list[Any] | None
+) -> float:
+    started = time.perf_counter()
+    bar.set_description(f"{label}, {plan.chains} chain{'s' if plan.chains > 1 else ''}")
+    done, count = 0, 1
+    while done < total:
+        count = min(count, CHUNK, total - done)
+        begun = time.perf_counter()
+        values = _advance_all(workers, count, thinning, plan.side_by_side)
+        pace = (time.perf_counter() - begun) / count
+        done += count
+        if draws is not None:
+            draws.append(values)
+        bar.set_postfix_str(_postfix(values), refresh=False)
+        bar.update(count * thinning)
+        count = max(1, int(CHUNK_SECONDS / pace))
+    return time.perf_counter() - started
+
+
+def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> dict[str, np.ndarray]:
+    """One chunk of every group; a chunk that is interrupted is dropped for all of them."""
+    if side_by_side and len(workers) > 1:
+        with ThreadPoolExecutor(len(workers)) as pool:
+            results = list(pool.map(lambda worker: worker.advance(count, thinning), workers))
+    else:
+        results = [worker.advance(count, thinning) for worker in workers]
+    for worker, (carry, _) in zip(workers, results, strict=True):
+        worker.carry = carry
+    return {name: np.concatenate([values[name] for _, values in results]) for name in results[0][1]}
+
+
+class _Worker:
+    """A batch of chains on one device: the compiled loop, its data, and where the chains are."""
+
+    def __init__(self, loop: Any, carry: Any, data: tuple[jax.Array, ...]) -> None:
+        self.loop, self.carry, self.data = loop, carry, data
+
+    def advance(self, count: int, thinning: int) -> tuple[Any, dict[str, np.ndarray]]:
+        """The batch after `count` draws, and what was recorded, (chain, draw, ...)."""
+        with double():  # the context is thread-local
+            carry, values = self.loop(self.carry, count, thinning, self.data)
+            return carry, {name: np.moveaxis(np.asarray(v)[:count], 0, 1) for name, v in values.items()}
+
+
+def _start(
+    kernel: MCMCKernel, record: Record, key: jax.Array, data: tuple[jax.Array, ...], plan: Plan
+) -> list[_Worker]:
+    key_chains, key_record = jax.random.split(key)
+    chain_keys = jax.random.split(key_chains, plan.chains)
+    record_keys = jax.random.split(key_record, plan.chains)
+    devices = jax.local_devices()
+    state = jax.jit(jax.vmap(lambda one: kernel.init(one, plan.warmup, None, data, {})))(chain_keys)
+    loop = jax.jit(lambda carry, count, thinning, data: _loop(kernel, record, carry, count, thinning, data))
+    compiled: dict[int, Any] = {}
+    workers = []
+    for i, group in enumerate(plan.groups()):
+        place = devices[i % len(devices)] if plan.side_by_side else devices[0]
+        carry = jax.device_put(jax.tree.map(lambda a, g=group: a[g], (state, record_keys)), place)
+        local = jax.device_put(data, place)
+        if len(devices) > 1 or len(group) not in compiled:
+            compiled[len(group)] = loop.lower(carry, 1, 1, local).compile()
+        workers.append(_Worker(compiled[len(group)], carry, local))
+    return workers
+
+
+def _loop(
+    kernel: MCMCKernel, record: Record, carry: Any, count: jax.Array, thinning: jax.Array, data: tuple[jax.Array, ...]
+) -> tuple[Any, dict[str, jax.Array]]:
+    """`count` recorded draws of a batch of chains, `thinning` steps apart; (draw, chain, ...) in buffers of CHUNK."""
+
+    def step(state: Any) -> Any:
+        return jax.vmap(lambda one: kernel.sample(one, data, {}))(state)
+
+    def observe(keys: jax.Array, state: Any) -> dict[str, jax.Array]:
+        return jax.vmap(lambda key, one: record(key, one, data))(keys, state)
+
+    def body(i: jax.Array, carry: Any) -> Any:
+        state, keys, buffers = carry
+        state = lax.fori_loop(0, thinning, lambda _, s: step(s), state)
+        pairs = jax.vmap(jax.random.split)(keys)
+        values = observe(pairs[:, 0], state)
+        return state, pairs[:, 1], {name: b.at[i].set(values[name]) for name, b in buffers.items()}
+
+    state, keys = carry
+    shapes = jax.eval_shape(observe, keys, state)
+    buffers = {name: jnp.zeros((CHUNK, *s.shape), s.dtype) for name, s in shapes.items()}
+    state, keys, buffers = lax.fori_loop(0, count, body, (state, keys, buffers))
+    return (state, keys), buffers
+
+
+def _postfix(values: dict[str, np.ndarray]) -> str:
+    parts = [f"acceptance {values['acceptance_rate'].mean():.2f}"] if "acceptance_rate" in values else []
+    if "diverging" in values and values["diverging"].any():
+        parts.append(f"{int(values['diverging'].sum())} divergences in the last chunk")
+    return ", ".join(parts)

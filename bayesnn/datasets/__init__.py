@@ -1,0 +1,10 @@
+"""Small series and tables that ship with the package, for examples and tests.
+
+Series, indexed by time: `lynx`, `sunspots`, `air_passengers`. Tables, one row a case: `mcycle`, `iris`, `ripley_synth`.
+Each function reads a CSV file beside this one and returns a fresh pandas object, so callers may change what they get.
+"""
+
+from .series import air_passengers, lynx, sunspots
+from .tables import TrainTest, iris, mcycle, ripley_synth
+
+__all__ = ["TrainTest", "air_passengers", "iris", "lynx", "mcycle", "ripley_synth", "sunspots"]

@@ -1,0 +1,231 @@
+"""fit(model, x, y) -> Fit: the one door from data to posterior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bayesnn import chains as chains_module
+from bayesnn import draws as draws_module
+from bayesnn._runtime import computing
+from bayesnn.data import Dataset, make_dataset
+from bayesnn.inference_data import Group, build
+from bayesnn.marginal import MarginalModel
+from bayesnn.model import Model
+from bayesnn.relabel import order_units, permute
+from bayesnn.samplers import Gibbs, Sampler, make_sampler
+
+PER_DRAW = ("chain", "draw")
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted model: what was fitted, to which data, how, and the draws.
+
+    Attributes
+    ----------
+    model : Model
+    data : Dataset
+        Training rows in units of the data, with column names and scaling.
+    sampler : Sampler
+    idata : arviz.InferenceData or xarray.DataTree
+        Groups posterior, sample_stats, log_likelihood, observed_data, constant_data. `sigma` and log-likelihood are in
+        units of y; all other sites are on the scale the model sees.
+    """
+
+    model: Model
+    data: Dataset
+    sampler: Sampler
+    idata: Any
+
+    def sites(self) -> dict[str, np.ndarray]:
+        """Posterior draws (chain, draw, ...) on the scale the model sees."""
+        posterior = {name: values.to_numpy() for name, values in self.idata["posterior"].data_vars.items()}
+        nuisance = {name: posterior[name] for name in self.model.likelihood.dims}
+        return posterior | self.model.likelihood.rescale(nuisance, 1.0 / self.data.scaling.y_scale)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run reached its end, rather than being interrupted."""
+        return bool(self.idata["posterior"].attrs["complete"])
+
+    def __repr__(self) -> str:
+        """Shape, sampler and state in a line."""
+        sizes = self.idata["posterior"].sizes
+        state = "" if self.complete else ", interrupted"
+        return (
+            f"<Fit: {len(self.data.y)} rows, {self.sampler}, {sizes['chain']} chains of {sizes['draw']} draws{state}>"
+        )
+
+
+@computing
+def fit(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    sampler: str | Sampler | None = None,
+    draws: int = 1000,
+    warmup: int = 1000,
+    chains: int = 4,
+    key: Any = 0,
+    thinning: int = 1,
+    standardize: bool = True,
+    marginalize: bool = False,
+    chain_method: str = "auto",
+    progress: bool = True,
+) -> Fit:
+    """Draw from the posterior of a model given a table x (n, p) and a target y (n,).
+
+    Parameters
+    ----------
+    model : Model
+    x : array or pandas.DataFrame, shape (n, p)
+        Inputs; categorical columns of a DataFrame become indicators.
+    y : array or pandas.Series, shape (n,)
+    sampler : str or Sampler, optional
+        "gibbs", "nuts", "hmc", or a spec such as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network
+        with Gaussian errors, else "nuts".
+    draws, warmup, chains, thinning : int
+        Kept draws a chain, warm-up steps, chains, and steps from one kept draw to the next.
+    key : int or jax.Array
+        Seed, or a JAX key. The same key gives the same draws.
+    standardize : bool
+        Whether to bring inputs and target to mean zero and unit variance; undone in every prediction.
+    marginalize : bool
+        Whether to integrate a Gaussian readout out while sampling and draw it back exactly. For gradient samplers; the
+        Gibbs sampler always does.
+    chain_method : {"auto", "parallel", "vectorized", "sequential"}
+        "auto" is "parallel": one batch of chains a device, or a core where there is a single CPU device.
+    progress : bool
+        Whether to show progress bars.
+
+    Returns
+    -------
+    Fit
+        After Ctrl-C during sampling: the draws made so far, marked incomplete.
+
+    Raises
+    ------
+    ValueError
+        Before anything is compiled, if data, settings or model do not fit together.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
+    >>> result = fit(shallow(2), x, y, draws=50, warmup=50, chains=2, progress=False)
+    >>> result.idata["posterior"]["gamma"].dims
+    ('chain', 'draw', 'unit', 'input')
+    """
+    if not isinstance(model, Model):
+        raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
+    spec = make_sampler(sampler) if sampler is not None else _default_sampler(model)
+    spec.check(model)
+    target = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
+    plan = chains_module.Plan(draws, warmup, chains, thinning, chain_method, progress)
+    data = make_dataset(x, y, standardize=standardize)
+    dims = model.dims(data.x.shape[1])
+    x_scaled, y_scaled = (jnp.asarray(a) for a in data.scaled())
+    kernel = spec.kernel(target)
+
+    def record(key: jax.Array, state: Any, arrays: tuple[jax.Array, ...]) -> dict[str, jax.Array]:
+        sites = kernel.postprocess_fn(arrays, {})(state.z)
+        if isinstance(target, MarginalModel):
+            sites = target.complete(key, sites, *arrays)
+        return {name: sites[name] for name in dims} | {f"stat {n}": v for n, v in spec.stats(state).items()}
+
+    run = chains_module.run_chains(kernel, record, _key(key), (x_scaled, y_scaled), plan)
+    attrs = _attributes(spec, plan, run, key, marginalize)
+    return Fit(model, data, spec, assemble(model, data, run.values, attrs))
+
+
+def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
+    """Inference data from recorded draws on the scale the model sees; values named "stat ..." are sample statistics."""
+    dims = model.dims(data.x.shape[1])
+    stats = {name.removeprefix("stat "): v for name, v in values.items() if name.startswith("stat ")}
+    posterior = {name: values[name] for name in dims}
+    if model.prior.sort_by is not None:
+        site, column = model.prior.sort_by
+        stats["unit_order"] = order_units(posterior[site][..., column])
+        posterior = permute(posterior, dims, stats["unit_order"])
+    log_likelihood = _log_likelihood(model, data, posterior)
+    nuisance = {name: posterior[name] for name in model.likelihood.dims}
+    posterior |= model.likelihood.rescale(nuisance, data.scaling.y_scale)
+    stat_dims = {name: PER_DRAW + (("unit",) if name == "unit_order" else ()) for name in stats}
+    scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}
+    groups = {
+        "posterior": Group(posterior, {name: PER_DRAW + d for name, d in dims.items()}, attrs),
+        "sample_stats": Group(stats, stat_dims, attrs),
+        "log_likelihood": Group({"y": log_likelihood}, {"y": (*PER_DRAW, "obs")}),
+        "observed_data": Group({"y": data.y}, {"y": ("obs",)}),
+        "constant_data": Group(
+            scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)},
+            {"x": ("obs", "predictor"), "x_center": ("predictor",), "x_scale": ("predictor",)}
+            | {"y_center": (), "y_scale": ()},
+        ),
+    }
+    return build(groups, coordinates(model, data))
+
+
+def coordinates(model: Model, data: Dataset) -> dict[str, Any]:
+    """Coordinate values by dimension: units are numbered, inputs and rows keep their names."""
+    predictors = list(data.columns.inputs)
+    inputs = ["const", *predictors]
+    sizes = {
+        dim: size for w in model.table(len(predictors)).values() for dim, size in zip(w.dims, w.shape, strict=True)
+    }
+    numbered = {dim: np.arange(size) for dim, size in sizes.items()}
+    units = np.arange(model.terms(len(predictors)).units)
+    named = {"unit": units, "input": inputs, "input_": inputs, "predictor": predictors, "obs": data.obs}
+    return numbered | named
+
+
+def _log_likelihood(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
+    x, y = data.scaled()
+    shape = next(iter(posterior.values())).shape[:2]
+    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in posterior.items()}
+    values = draws_module.over_draws(draws_module.log_density, model, flat, x, y)
+    return values.reshape(*shape, len(y)) - np.log(data.scaling.y_scale)
+
+
+def _default_sampler(model: Model) -> Sampler:
+    try:
+        Gibbs().check(model)
+    except ValueError:
+        return make_sampler("nuts")
+    return Gibbs()
+
+
+def _key(key: Any) -> jax.Array:
+    return jax.random.key(key) if isinstance(key, (int, np.integer)) else key
+
+
+def _attributes(
+    spec: Sampler, plan: chains_module.Plan, run: chains_module.Run, key: Any, marginalize: bool
+) -> dict[str, Any]:
+    import arviz as az
+    import numpyro
+
+    return {
+        "inference_library": "bayesnn",
+        "sampler": repr(spec),
+        "marginalize": int(marginalize),
+        "warmup": plan.warmup,
+        "thinning": plan.thinning,
+        "key": str(key),
+        "chain_method": plan.description,
+        "complete": int(run.complete),
+        "compile_seconds": run.seconds["compile"],
+        "warmup_seconds": run.seconds["warmup"],
+        "sampling_seconds": run.seconds["sampling"],
+        "jax_version": jax.__version__,
+        "numpyro_version": numpyro.__version__,
+        "arviz_version": az.__version__,
+    }

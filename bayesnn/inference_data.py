@@ -1,0 +1,49 @@
+"""Building ArviZ's inference data: the one place that knows InferenceData (ArviZ 0.x) from DataTree (1.x).
+
+ArviZ is imported when first needed, since importing it takes longer than everything else here together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Group(NamedTuple):
+    """Arrays of one group, and the names of their axes; draws start with (chain, draw)."""
+
+    values: Mapping[str, np.ndarray]
+    dims: Mapping[str, tuple[str, ...]]
+    attrs: Mapping[str, Any] = {}
+
+
+def build(groups: Mapping[str, Group], coords: Mapping[str, Any]) -> Any:
+    """Inference data with these groups; coordinates go where their dimension is."""
+    import arviz as az
+    import xarray as xr
+
+    datasets = {name: _dataset(group, coords, xr) for name, group in groups.items()}
+    if int(az.__version__.split(".")[0]) >= 1:
+        return xr.DataTree.from_dict(datasets)
+    return az.InferenceData(**datasets)
+
+
+def _dataset(group: Group, coords: Mapping[str, Any], xr: Any) -> Any:
+    used = {dim for name in group.values for dim in group.dims[name]}
+    return xr.Dataset(
+        {name: (group.dims[name], values) for name, values in group.values.items()},
+        coords={dim: values for dim, values in _with_draws(group, coords).items() if dim in used},
+        attrs=dict(group.attrs),
+    )
+
+
+def _with_draws(group: Group, coords: Mapping[str, Any]) -> dict[str, Any]:
+    sizes = {
+        dim: values.shape[axis]
+        for name, values in group.values.items()
+        for axis, dim in enumerate(group.dims[name])
+        if dim in ("chain", "draw")
+    }
+    return dict(coords) | {dim: np.arange(size) for dim, size in sizes.items()}

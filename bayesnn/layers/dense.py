@@ -1,0 +1,70 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from bayesnn import _checks
+from bayesnn.layers.base import Layer, Shape, Weight, Weights
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "logistic": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "identity": lambda e: e,
+}
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """Fully connected layer, psi(kernel x + bias).
+
+    x (d,) -> (units,), kernel (units, d), bias (units,).
+
+    Parameters
+    ----------
+    units : int
+        Number of units, at least 1.
+    activation : str or callable
+        One of `ACTIVATIONS`, or a function of an array that works element by element.
+
+    Raises
+    ------
+    ValueError
+        If `units` is below 1 or the activation is unknown.
+
+    Examples
+    --------
+    >>> Dense(3, "tanh").weights((2,))["kernel"].shape
+    (3, 2)
+    """
+
+    units: int
+    activation: str | Callable[[jax.Array], jax.Array] = "logistic"
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible layer at once."""
+        _checks.positive_integer("units", self.units)
+        if not callable(self.activation):
+            _checks.known("activation", self.activation, ACTIVATIONS)
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """Kernel (units, d) and bias (units,)."""
+        (width,) = shape
+        return {
+            "kernel": Weight((self.units, width), ("unit", "input"), "kernel", width),
+            "bias": Weight((self.units,), ("unit",), "bias", width),
+        }
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One value a unit."""
+        return (self.units,)
+
+    def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """psi(kernel x + bias), (d,) -> (units,)."""
+        psi = self.activation if callable(self.activation) else ACTIVATIONS[self.activation]
+        return psi(weights["kernel"] @ x + weights["bias"])

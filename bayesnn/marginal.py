@@ -1,0 +1,58 @@
+"""A model whose Gaussian readout is integrated out while sampling, and drawn back exactly afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpyro
+from numpyro import handlers
+
+from bayesnn import readout
+from bayesnn.likelihoods import Gaussian
+from bayesnn.model import Model
+from bayesnn.priors import Sites
+
+
+@dataclass(frozen=True)
+class MarginalModel:
+    """The same posterior as `model`, with the readout (and mu_beta, where the prior has it) left out of the sampling.
+
+    Works for any body; every gradient sampler gains, since the readout and the body it multiplies are what correlates.
+
+    Examples
+    --------
+    >>> from bayesnn.shallow import shallow
+    >>> MarginalModel(shallow(2)).model.intercept
+    False
+    """
+
+    model: Model
+
+    def __post_init__(self) -> None:
+        """Only a Gaussian likelihood leaves a Gaussian readout."""
+        if not isinstance(self.model.likelihood, Gaussian):
+            raise ValueError(
+                f"marginalize=True needs a Gaussian likelihood, got {type(self.model.likelihood).__name__}: "
+                "fit with marginalize=False"
+            )
+
+    def __call__(self, x: Any, y: Any) -> readout.Readout:
+        """Issue the statements of all but the readout, and the marginal density of y as a factor."""
+        width = x.shape[1]
+        design = self.model.design(self.model.prior.body(self.model.table(width)), x)
+        prior = self.model.prior.collapsed_readout(self.model.terms(width))
+        precision = self.model.likelihood.nuisance()["sigma"] ** -2
+        data = readout.products(design, y)
+        numpyro.factor("log_marginal", readout.log_marginal(data, prior, precision))
+        return readout.solve(data, prior, precision)
+
+    def complete(self, key: jax.Array, sites: Sites, x: jax.Array, y: jax.Array) -> Sites:
+        """One draw of the body's sites, with exact draws of the readout and of what else was integrated out."""
+        key_readout, key_prior = jax.random.split(key)
+        latent = handlers.seed(handlers.substitute(self, data=sites), key_prior)  # the seed is never used: all is given
+        coefficients = readout.draw(key_readout, latent(x, y))
+        terms = self.model.terms(x.shape[1])
+        missing = self.model.prior.complete(key_prior, terms, coefficients, sites)
+        return sites | self.model.split(terms, coefficients) | missing

@@ -1,0 +1,131 @@
+"""Model = network body + linear readout + likelihood + prior: an ordinary NumPyro model function."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+from bayesnn.layers import Layer, Weight, Weights
+from bayesnn.likelihoods import Gaussian, Likelihood
+from bayesnn.network import Network
+from bayesnn.priors import Normal, Prior, Sites, Terms
+
+
+@dataclass(frozen=True)
+class Model:
+    """A body of layers, a linear readout, a likelihood and a prior; calling it with (x, y) is a NumPyro model.
+
+    x (n, p) -> body (n, units) -> f (n,) = [body, 1?, x?] @ [beta, intercept?, linear?] -> y (n,).
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The body; its last layer's outputs are the units of the readout.
+    likelihood : Likelihood
+        y given f. Default `Gaussian()`.
+    prior : Prior
+        Distribution of all weights. Default `Normal()`.
+    intercept, linear : bool
+        Whether the readout has a constant, and a linear term in the inputs.
+
+    Raises
+    ------
+    ValueError
+        When a fit shows that the prior cannot serve the network.
+
+    Examples
+    --------
+    The model is a plain function for any of NumPyro's tools:
+
+    >>> import jax, jax.numpy as jnp
+    >>> from bayesnn.layers import Dense
+    >>> from numpyro import handlers
+    >>> model = Model([Dense(3, "tanh"), Dense(2, "tanh")])
+    >>> trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(jnp.ones((5, 2)))
+    >>> trace["f"]["value"].shape
+    (5,)
+    """
+
+    layers: Sequence[Layer]
+    likelihood: Likelihood = field(default_factory=Gaussian)
+    prior: Prior = field(default_factory=Normal)
+    intercept: bool = True
+    linear: bool = False
+
+    def __post_init__(self) -> None:
+        """Keep the layers as a tuple, so that the spec hashes."""
+        layers = tuple(self.layers)
+        wrong = [layer for layer in layers if not isinstance(layer, Layer)]
+        if not layers or wrong:
+            raise ValueError(f"layers must be a non-empty sequence of layers such as [Dense(5)], got {self.layers!r}")
+        object.__setattr__(self, "layers", layers)
+
+    @property
+    def network(self) -> Network:
+        """The body as a chain of layers."""
+        return Network(tuple(self.layers))
+
+    def table(self, width: int) -> dict[str, Weight]:
+        """Weights of the body for `width` inputs, checked against the prior."""
+        table = self.network.weights((width,))
+        self.prior.check(table)
+        return table
+
+    def terms(self, width: int) -> Terms:
+        """Coefficients of the readout for `width` inputs."""
+        return Terms(self.network.width((width,)), self.intercept, width if self.linear else 0)
+
+    def dims(self, width: int) -> dict[str, tuple[str, ...]]:
+        """Sites a fit reports, with the names of their axes."""
+        readout: dict[str, tuple[str, ...]] = {"beta": ("unit",)}
+        if self.intercept:
+            readout["intercept"] = ()
+        if self.linear:
+            readout["linear"] = ("predictor",)
+        return readout | self.prior.dims(self.table(width)) | self.likelihood.dims
+
+    def design(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Columns of the readout (n, k): the units, the constant and the inputs, as far as the model has them."""
+        columns = [self.network.apply(weights, x)]
+        if self.intercept:
+            columns.append(jnp.ones((x.shape[0], 1)))
+        if self.linear:
+            columns.append(x)
+        return jnp.concatenate(columns, axis=1)
+
+    def split(self, terms: Terms, coefficients: jax.Array) -> Sites:
+        """Readout coefficients (k,) by the names of their sites."""
+        sites = {"beta": coefficients[: terms.units]}
+        if terms.intercept:
+            sites["intercept"] = coefficients[terms.units]
+        if terms.predictors:
+            sites["linear"] = coefficients[terms.size - terms.predictors :]
+        return sites
+
+    def function(self, sites: Sites, x: jax.Array) -> jax.Array:
+        """f (n,) of one posterior draw at x (n, p), all on the scale the model sees."""
+        weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
+        names = [name for name in ("beta", "intercept", "linear") if name in sites]
+        coefficients = jnp.concatenate([jnp.atleast_1d(sites[name]) for name in names])
+        return self.design(weights, x) @ coefficients
+
+    def __call__(self, x: Any, y: Any = None) -> jax.Array:
+        """Issue the sample statements for inputs x (n, p) and target y (n,); without y, it is simulated."""
+        width = x.shape[1]
+        terms = self.terms(width)
+        design = self.design(self.prior.body(self.table(width)), x)
+        mean, sd = self.prior.readout(terms)
+        raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand([terms.size]).to_event(1))
+        coefficients = mean + sd * raw
+        for name, value in self.split(terms, coefficients).items():
+            numpyro.deterministic(name, value)
+        f = numpyro.deterministic("f", design @ coefficients)
+        nuisance = self.likelihood.nuisance()
+        with numpyro.plate("obs", x.shape[0]):
+            return numpyro.sample("y", self.likelihood.distribution(f, **nuisance), obs=y)

@@ -1,0 +1,52 @@
+"""A chain of layers: one table of weights, and the package's only vmap over examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+
+from bayesnn.layers import Layer, Shape, Weight, Weights
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers applied one after the other to every example.
+
+    x (n, *shape) -> (n, width).
+    """
+
+    layers: tuple[Layer, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """One name a layer, its kind and its place: dense0, dense1, ..."""
+        return tuple(f"{type(layer).__name__.lower()}{i}" for i, layer in enumerate(self.layers))
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """Every weight by its full name, such as dense0_kernel, for examples of this shape."""
+        table: dict[str, Weight] = {}
+        for name, layer in zip(self.names(), self.layers, strict=True):
+            for key, weight in layer.weights(shape).items():
+                dims = tuple(f"{name}_{dim}" for dim in weight.dims)
+                table[f"{name}_{key}"] = replace(weight, dims=dims)
+            shape = layer.output_shape(shape)
+        return table
+
+    def width(self, shape: Shape) -> int:
+        """Number of outputs of the last layer, which must be a vector."""
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+        if len(shape) != 1:
+            raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
+        return shape[0]
+
+    def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Outputs (n, width) of the last layer for examples x (n, *shape)."""
+
+        def one(example: jax.Array) -> jax.Array:
+            for name, layer in zip(self.names(), self.layers, strict=True):
+                own = {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
+                example = layer.apply(own, example)
+            return example
+
+        return jax.vmap(one)(x)

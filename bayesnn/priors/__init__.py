@@ -1,0 +1,7 @@
+"""Priors: they see weights by name, role and fan-in, and issue the sample statements."""
+
+from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
+from bayesnn.priors.mueller_rios_insua import MuellerRiosInsua
+from bayesnn.priors.normal import Normal
+
+__all__ = ["GaussianPrior", "MuellerRiosInsua", "Normal", "Prior", "Sites", "Terms"]

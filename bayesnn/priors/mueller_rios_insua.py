@@ -1,0 +1,229 @@
+"""The hierarchical prior of Müller and Ríos Insua for one hidden layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from jax.scipy.linalg import solve_triangular
+
+from bayesnn import _checks, conditionals
+from bayesnn.layers import Weight, Weights
+from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
+
+
+class Hyper(NamedTuple):
+    """The hyperparameters as the exact updates use them.
+
+    mu_beta (), beta_precision 1/sigma_beta^2 (), mu_gamma (q,), S_gamma (q, q) as factor and inverse.
+    """
+
+    mu_beta: jax.Array
+    beta_precision: jax.Array
+    mu_gamma: jax.Array
+    s_gamma: conditionals.Covariance
+
+
+@dataclass(frozen=True)
+class MuellerRiosInsua(Prior):
+    """Units and readout weights are draws from two normal populations whose means and variances are learnt.
+
+    beta_j ~ N(mu_beta, sigma_beta^2), gamma_j ~ N_q(mu_gamma, S_gamma) with q = inputs + 1 (the constant first);
+    mu_beta ~ N(a_b, A_b), 1/sigma_beta^2 ~ Gamma(c_b/2, rate c_b C_b/2), mu_gamma ~ N_q(a_g, A_g),
+    S_gamma^-1 ~ Wishart(c_g, (c_g C_g)^-1). Everything is on the scale the model sees.
+
+    Parameters
+    ----------
+    readout_guess, readout_size : float
+        C_b and c_b: prior guess of the variance sigma_beta^2, and its worth in observations.
+    readout_mean, readout_mean_variance : float
+        a_b and A_b: where the readout weights centre, and how unsure that is.
+    unit_guess : float, array (q,) or array (q, q), optional
+        C_g: prior guess of S_gamma; a number times the identity, a diagonal, or a matrix. Default I/q.
+    unit_size : float, optional
+        c_g: worth of that guess in units; above q - 1. Default q.
+    unit_mean, unit_mean_variance : float, array (q,); the variance also array (q, q)
+        a_g and A_g: where the units centre, and how unsure that is.
+    intercept_variance, linear_variance : float
+        Variances of the zero-mean normal priors of the optional intercept and linear coefficients.
+
+    Raises
+    ------
+    ValueError
+        If a guess, size or variance is not positive, or its shape fits no table of inputs.
+
+    References
+    ----------
+    P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
+    749-770. The default guesses follow J. Lee (2004), Bayesian Nonparametrics via Neural Networks.
+
+    Examples
+    --------
+    >>> MuellerRiosInsua(readout_guess=4.0).readout_guess
+    4.0
+    """
+
+    sort_by: ClassVar[tuple[str, int] | None] = ("gamma", 1)
+
+    readout_guess: float = 1.0
+    readout_size: float = 1.0
+    readout_mean: float = 0.0
+    readout_mean_variance: float = 1.0
+    unit_guess: Any = None
+    unit_size: float | None = None
+    unit_mean: Any = 0.0
+    unit_mean_variance: Any = 1.0
+    intercept_variance: float = 1.0
+    linear_variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before the inputs are known, and keep arrays as tuples so that the spec hashes."""
+        for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "linear_variance"):
+            _checks.positive(name, getattr(self, name))
+        for name in ("unit_guess", "unit_mean", "unit_mean_variance"):
+            object.__setattr__(self, name, _frozen(getattr(self, name)))
+
+    def unit_size_for(self, q: int) -> float:
+        """c_g for q inputs, constant included."""
+        size = float(q if self.unit_size is None else self.unit_size)
+        if not size > q - 1:
+            raise ValueError(f"unit_size must be above {q - 1} for {q - 1} input(s) and the constant, got {size}")
+        return size
+
+    def unit_matrices(self, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """C_g (q, q), a_g (q,) and A_g (q, q) for q inputs, constant included."""
+        guess = 1.0 / q if self.unit_guess is None else self.unit_guess
+        mean = np.asarray(self.unit_mean, dtype=float)
+        if mean.shape not in ((), (q,)):
+            raise ValueError(f"unit_mean must be a number or have shape ({q},) here, got shape {mean.shape}")
+        covariances = _covariance("unit_guess", guess, q), _covariance("unit_mean_variance", self.unit_mean_variance, q)
+        return covariances[0], np.broadcast_to(mean, (q,)), covariances[1]
+
+    def readout_moments(self, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
+        """Fixed parts of the readout's prior: its mean (k,), and the variances (k,), zero where sigma_beta^2 goes."""
+        extras = [self.intercept_variance] * terms.intercept + [self.linear_variance] * terms.predictors
+        mean = np.concatenate([np.full(terms.units, self.readout_mean), np.zeros(len(extras))])
+        return mean, np.concatenate([np.zeros(terms.units), extras])
+
+    def check(self, table: dict[str, Weight]) -> None:
+        """One Dense layer, and hyperparameters of the right shapes."""
+        if set(table) != {"dense0_kernel", "dense0_bias"}:
+            raise ValueError(
+                "the MuellerRiosInsua prior is for one Dense hidden layer, got weights "
+                f"{', '.join(table) or 'of no layer'}: use another prior, such as Normal()"
+            )
+        q = table["dense0_kernel"].fan_in + 1
+        self.unit_size_for(q)
+        self.unit_matrices(q)
+
+    def body(self, table: dict[str, Weight]) -> Weights:
+        """Non-centred: gamma = mu_gamma + B^-T raw, where S_gamma^-1 = B B'."""
+        m, p = table["dense0_kernel"].shape
+        q = p + 1
+        guess, mean, mean_covariance = self.unit_matrices(q)
+        size = self.unit_size_for(q)
+        mu = numpyro.sample("mu_gamma", dist.MultivariateNormal(jnp.asarray(mean), jnp.asarray(mean_covariance)))
+        wishart = dist.WishartCholesky(size, scale_matrix=jnp.asarray(np.linalg.inv(size * guess)))
+        b = numpyro.sample("gamma_precision_cholesky", wishart)
+        raw = numpyro.sample("gamma_raw", dist.Normal(0.0, 1.0).expand([m, q]).to_event(2))
+        gamma = numpyro.deterministic("gamma", mu + solve_triangular(b.T, raw.T, lower=False).T)
+        root = solve_triangular(b, jnp.eye(q), lower=True)
+        numpyro.deterministic("S_gamma", root.T @ root)
+        return self.unpack({"gamma": gamma}, table)
+
+    def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
+        """mu_beta and sigma_beta for the units, fixed normals for the rest."""
+        sigma = self._sigma_beta()
+        spread = np.sqrt(self.readout_mean_variance)
+        mu = numpyro.sample("mu_beta", dist.Normal(self.readout_mean, spread))
+        _, fixed = self.readout_moments(terms)
+        of_unit = jnp.arange(terms.size) < terms.units
+        return jnp.where(of_unit, mu, 0.0), jnp.where(of_unit, sigma, jnp.sqrt(fixed))
+
+    def collapsed_readout(self, terms: Terms) -> GaussianPrior:
+        """mu_beta integrated out: beta ~ N(a_b 1, sigma_beta^2 I + A_b 11')."""
+        return self.collapsed_given(terms, self._sigma_beta() ** 2)
+
+    def collapsed_given(self, terms: Terms, variance: jax.Array) -> GaussianPrior:
+        """The readout's normal with mu_beta integrated out, given sigma_beta^2."""
+        mean, fixed = self.readout_moments(terms)
+        of_unit = (np.arange(terms.size) < terms.units).astype(float)
+        common = self.readout_mean_variance * np.outer(of_unit, of_unit)
+        return GaussianPrior(jnp.asarray(mean), jnp.diag(jnp.asarray(fixed) + of_unit * variance) + common)
+
+    def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
+        """mu_beta given beta and sigma_beta."""
+        beta = coefficients[: terms.units]
+        return {"mu_beta": self.draw_mu_beta(key, beta, sites["sigma_beta"] ** -2)}
+
+    def draw_mu_beta(self, key: jax.Array, beta: jax.Array, precision: jax.Array) -> jax.Array:
+        """mu_beta | beta (m,), 1/sigma_beta^2."""
+        prior = jnp.full((1, 1), 1.0 / self.readout_mean_variance)
+        mean = jnp.full((1,), self.readout_mean)
+        return conditionals.draw_mean(key, beta.sum()[None], beta.shape[0], precision[None, None], mean, prior)[0]
+
+    def start(self, key: jax.Array, q: int) -> Hyper:
+        """A start for a chain: mu_gamma from its prior, every variance at its guess."""
+        guess, mean, mean_covariance = self.unit_matrices(q)
+        mu = mean + np.linalg.cholesky(mean_covariance) @ jax.random.normal(key, (q,))
+        covariance = conditionals.Covariance(jnp.asarray(np.linalg.cholesky(guess)), jnp.asarray(np.linalg.inv(guess)))
+        return Hyper(jnp.full((), self.readout_mean), jnp.full((), 1.0 / self.readout_guess), mu, covariance)
+
+    def update(self, key: jax.Array, hyper: Hyper, gamma: jax.Array, beta: jax.Array) -> Hyper:
+        """Every hyperparameter from its exact conditional given gamma (m, q) and beta (m,).
+
+        P. Müller and D. Ríos Insua (1998), section 3, step 3; S_gamma uses the mu_gamma just drawn, as sigma_beta does.
+        """
+        key_mu, key_precision, key_mean, key_covariance = jax.random.split(key, 4)
+        m, q = gamma.shape
+        guess, mean, mean_covariance = self.unit_matrices(q)
+        size = self.unit_size_for(q)
+        mu_beta = self.draw_mu_beta(key_mu, beta, hyper.beta_precision)
+        squares = jnp.sum((beta - mu_beta) ** 2)
+        precision = conditionals.draw_precision(key_precision, squares, m, self.readout_guess, self.readout_size)
+        mean_precision = jnp.asarray(np.linalg.inv(mean_covariance))
+        total = gamma.sum(axis=0)
+        mu = conditionals.draw_mean(key_mean, total, m, hyper.s_gamma.precision, jnp.asarray(mean), mean_precision)
+        centred = gamma - mu
+        scatter = size * jnp.asarray(guess) + centred.T @ centred
+        return Hyper(mu_beta, precision, mu, conditionals.draw_covariance(key_covariance, scatter, size + m))
+
+    def unpack(self, sites: Sites, table: dict[str, Weight]) -> Weights:
+        """gamma (m, q), the constant first, as bias and kernel."""
+        return {"dense0_bias": sites["gamma"][:, 0], "dense0_kernel": sites["gamma"][:, 1:]}
+
+    def dims(self, table: dict[str, Weight]) -> dict[str, tuple[str, ...]]:
+        """Gamma and the five hyperparameters."""
+        return {
+            "gamma": ("unit", "input"),
+            "mu_beta": (),
+            "sigma_beta": (),
+            "mu_gamma": ("input",),
+            "S_gamma": ("input", "input_"),
+        }
+
+    def _sigma_beta(self) -> jax.Array:
+        half = self.readout_size / 2
+        precision = numpyro.sample("beta_precision", dist.Gamma(half, half * self.readout_guess))
+        return numpyro.deterministic("sigma_beta", precision**-0.5)
+
+
+def _frozen(value: Any) -> Any:
+    if value is None or np.ndim(value) == 0:
+        return value
+    return tuple(map(tuple, value)) if np.ndim(value) == 2 else tuple(value)
+
+
+def _covariance(name: str, value: Any, q: int) -> np.ndarray:
+    array = np.asarray(value, dtype=float)
+    if array.shape not in ((), (q,), (q, q)):
+        raise ValueError(f"{name} must be a number, or have shape ({q},) or ({q}, {q}) here, got shape {array.shape}")
+    matrix = array if array.ndim == 2 else np.diag(np.broadcast_to(array, (q,)))
+    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() <= 0:
+        raise ValueError(f"{name} must be symmetric and positive definite, got {value!r}")
+    return matrix

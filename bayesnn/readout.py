@@ -1,0 +1,76 @@
+"""The readout integrated out in closed form: marginal density, exact draw, Rao-Blackwell mean and variance.
+
+With y = D b + e, e ~ N(0, s2 I) and b ~ N(b0, V), everything follows from K = D'D/s2 + V^-1, h = D'y/s2 + V^-1 b0,
+K = L L', w = L^-1 h. Only k x k matrices are factored, never n x n ones.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
+
+from bayesnn.priors import GaussianPrior
+
+
+class Readout(NamedTuple):
+    """Posterior of the readout given body and variances: b ~ N(L^-T w, (L L')^-1).
+
+    cholesky L (k, k) lower, whitened w (k,).
+    """
+
+    cholesky: jax.Array
+    whitened: jax.Array
+
+
+class Products(NamedTuple):
+    """What the data contribute: D'D (k, k), D'y (k,), y'y and n."""
+
+    gram: jax.Array
+    cross: jax.Array
+    square: jax.Array
+    count: int
+
+
+def products(design: jax.Array, y: jax.Array) -> Products:
+    """Cross products of the design (n, k) and the target (n,)."""
+    return Products(design.T @ design, design.T @ y, y @ y, y.shape[0])
+
+
+def solve(data: Products, prior: GaussianPrior, noise_precision: jax.Array) -> Readout:
+    """Posterior of the readout coefficients given the error precision 1/s2."""
+    precision = symmetric_inverse(prior.covariance)
+    cholesky = jnp.linalg.cholesky(data.gram * noise_precision + precision)
+    h = data.cross * noise_precision + precision @ prior.mean
+    return Readout(cholesky, solve_triangular(cholesky, h, lower=True))
+
+
+def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Array) -> jax.Array:
+    """log p(y | body, variances), the readout integrated out, every constant kept (model size may vary)."""
+    readout = solve(data, prior, noise_precision)
+    root = jnp.linalg.cholesky(prior.covariance)
+    whitened_mean = solve_triangular(root, prior.mean, lower=True)
+    normal = 0.5 * data.count * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
+    log_determinants = jnp.log(jnp.diag(root)).sum() + jnp.log(jnp.diag(readout.cholesky)).sum()
+    squares = noise_precision * data.square + whitened_mean @ whitened_mean - readout.whitened @ readout.whitened
+    return normal - log_determinants - 0.5 * squares
+
+
+def draw(key: jax.Array, readout: Readout) -> jax.Array:
+    """An exact draw of the coefficients (k,)."""
+    noise = jax.random.normal(key, readout.whitened.shape)
+    return solve_triangular(readout.cholesky.T, readout.whitened + noise, lower=False)
+
+
+def moments(readout: Readout, design: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Rao-Blackwell mean (n,) and variance (n,) of f at the rows of a design (n, k)."""
+    rows = solve_triangular(readout.cholesky, design.T, lower=True)
+    return rows.T @ readout.whitened, jnp.sum(rows**2, axis=0)
+
+
+def symmetric_inverse(matrix: jax.Array) -> jax.Array:
+    """Inverse of a positive definite matrix by its Cholesky factor."""
+    root = solve_triangular(jnp.linalg.cholesky(matrix), jnp.eye(matrix.shape[0]), lower=True)
+    return root.T @ root

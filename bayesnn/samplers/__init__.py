@@ -1,0 +1,37 @@
+"""Samplers: frozen specs, and the registry of their names."""
+
+from collections.abc import Callable
+
+from bayesnn import _checks
+from bayesnn.samplers.base import Info, Sampler, Stats, Steps
+from bayesnn.samplers.gibbs import Gibbs
+from bayesnn.samplers.kernel import StepsKernel
+from bayesnn.samplers.nuts import HMC, NUTS
+from bayesnn.samplers.proposals import PROPOSALS
+
+SAMPLERS: dict[str, Callable[[], Sampler]] = {"gibbs": Gibbs, "nuts": NUTS, "hmc": HMC}
+
+
+def make_sampler(sampler: str | Sampler) -> Sampler:
+    """A spec from its name, or the spec itself."""
+    if isinstance(sampler, Sampler):
+        return sampler
+    if not isinstance(sampler, str):
+        raise ValueError(f"sampler must be a name or a spec such as bnn.NUTS(), got {sampler!r}")
+    _checks.known("sampler", sampler, SAMPLERS)
+    return SAMPLERS[sampler]()
+
+
+__all__ = [
+    "HMC",
+    "NUTS",
+    "PROPOSALS",
+    "SAMPLERS",
+    "Gibbs",
+    "Info",
+    "Sampler",
+    "Stats",
+    "Steps",
+    "StepsKernel",
+    "make_sampler",
+]

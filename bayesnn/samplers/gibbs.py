@@ -1,0 +1,186 @@
+"""The Gibbs/Metropolis sampler of Müller and Ríos Insua for the hierarchical shallow network.
+
+The sweep, in the only order that leaves the posterior invariant: the units on the density with the readout integrated
+out; then the readout given the units; then the hyperparameters given both. A readout drawn before the units move is
+stale afterwards, and hyperparameters drawn from it follow another distribution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from bayesnn import _checks, readout
+from bayesnn.layers import Dense
+from bayesnn.likelihoods import Gaussian
+from bayesnn.model import Model
+from bayesnn.priors import MuellerRiosInsua
+from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.samplers.base import Info, Stats, Steps
+from bayesnn.samplers.kernel import KernelState, StepsKernel
+from bayesnn.samplers.proposals import PROPOSALS
+from bayesnn.samplers.units import update_units
+
+TARGET_MOVES = 0.5  # of the adaptive walk: among many candidates scored together, half the units moving
+
+
+class GibbsState(NamedTuple):
+    """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,)."""
+
+    gamma: jax.Array
+    coefficients: jax.Array
+    hyper: Hyper
+    noise_precision: jax.Array
+    log_scale: jax.Array
+
+
+@dataclass(frozen=True)
+class Gibbs(Steps):
+    """Gibbs sampling with collapsed unit moves, for `shallow` networks with Gaussian errors.
+
+    Parameters
+    ----------
+    proposal : {"slice", "random_walk", "adaptive", "prior"}
+        How candidates for a unit are drawn; see `bayesnn.samplers.proposals`.
+    candidates : int
+        Candidates scored together for each unit and sweep.
+    sweeps : int
+        Sweeps a step. A sweep costs far less than what is kept of it (log-likelihoods, predictions), so a step has many.
+
+    Raises
+    ------
+    ValueError
+        If the proposal is unknown, or the model is not a shallow network with Gaussian errors.
+
+    References
+    ----------
+    P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
+    749-770, section 3, with the prior ratio in the acceptance of the units.
+
+    Examples
+    --------
+    >>> Gibbs("random_walk").candidates
+    8
+    """
+
+    proposal: str = "slice"
+    candidates: int = 8
+    sweeps: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse unknown proposals."""
+        _checks.known("proposal", self.proposal, PROPOSALS)
+        _checks.positive_integer("candidates", self.candidates)
+        _checks.positive_integer("sweeps", self.sweeps)
+
+    def check(self, model: Model) -> None:
+        """A single logistic layer, the Müller-Ríos Insua prior and Gaussian errors."""
+        single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
+        logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
+        if not (logistic and isinstance(model.prior, MuellerRiosInsua) and isinstance(model.likelihood, Gaussian)):
+            raise ValueError(
+                'the Gibbs sampler is for bnn.shallow(...) with a Gaussian likelihood: use sampler="nuts" for this model'
+            )
+
+    def kernel(self, model: Model) -> StepsKernel:
+        """The adapter to NumPyro's kernels."""
+        return StepsKernel(self, model)
+
+    def stats(self, state: KernelState) -> Stats:
+        """Fraction of units that moved."""
+        return {"acceptance_rate": state.info.acceptance}
+
+    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> GibbsState:
+        """Units from the prior at its guesses, the error variance at that of y."""
+        prior = _prior(model)
+        key_hyper, key_gamma = jax.random.split(key)
+        terms = model.terms(x.shape[1])
+        hyper = prior.start(key_hyper, x.shape[1] + 1)
+        noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
+        gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
+        return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units))
+
+    def step(
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> tuple[GibbsState, Info]:
+        """`sweeps` sweeps."""
+
+        def one(state: GibbsState, key: jax.Array) -> tuple[GibbsState, Info]:
+            return self.sweep(key, state, model, x, y)
+
+        state, infos = lax.scan(one, state, jax.random.split(key, self.sweeps))
+        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+
+    def sweep(
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> tuple[GibbsState, Info]:
+        """Units, then readout, then hyperparameters."""
+        key_units, key_readout, key_hyper = jax.random.split(key, 3)
+        gamma, data, moved = self.move_units(key_units, state, model, x, y)
+        coefficients = draw_readout(key_readout, state, model, x, data)
+        hyper, noise_precision = draw_hyper(key_hyper, state, model, gamma, coefficients, data)
+        new = GibbsState(gamma, coefficients, hyper, noise_precision, state.log_scale)
+        return new, Info(jnp.mean(moved.astype(y.dtype)), moved.astype(y.dtype))
+
+    def move_units(
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> tuple[jax.Array, readout.Products, jax.Array]:
+        """Step 1: every unit on the density with readout and mu_beta integrated out."""
+        proposal = PROPOSALS[self.proposal]
+        terms = model.terms(x.shape[1])
+        prior = _prior(model).collapsed_given(terms, 1.0 / state.hyper.beta_precision)
+        candidates = proposal.propose(key, state.gamma, state.hyper, self.candidates, state.log_scale)
+        ones = jnp.ones((1, x.shape[0]))
+        extra = jnp.concatenate([ones[: int(terms.intercept)], x.T[: terms.predictors]])
+        inputs = jnp.concatenate([ones, x.T])
+        return update_units(state.gamma, candidates, proposal, inputs, extra, y, prior, state.noise_precision)
+
+    def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
+        """Robbins-Monro on each unit's log scale."""
+        if not PROPOSALS[self.proposal].adapts:
+            return state
+        gain = (iteration + 1.0) ** -0.6
+        return state._replace(log_scale=state.log_scale + gain * (info.moved - TARGET_MOVES))
+
+    def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
+        """The model's sites, hyperparameters as standard deviations and covariances."""
+        factor = state.hyper.s_gamma.factor
+        return model.split(model.terms(x.shape[1]), state.coefficients) | {
+            "gamma": state.gamma,
+            "mu_beta": state.hyper.mu_beta,
+            "sigma_beta": state.hyper.beta_precision**-0.5,
+            "mu_gamma": state.hyper.mu_gamma,
+            "S_gamma": factor @ factor.T,
+            "sigma": state.noise_precision**-0.5,
+        }
+
+
+def draw_readout(key: jax.Array, state: GibbsState, model: Model, x: jax.Array, data: readout.Products) -> jax.Array:
+    """Step 2: beta (and intercept, linear) given the units, mu_beta integrated out."""
+    prior = _prior(model).collapsed_given(model.terms(x.shape[1]), 1.0 / state.hyper.beta_precision)
+    return readout.draw(key, readout.solve(data, prior, state.noise_precision))
+
+
+def draw_hyper(
+    key: jax.Array,
+    state: GibbsState,
+    model: Model,
+    gamma: jax.Array,
+    coefficients: jax.Array,
+    data: readout.Products,
+) -> tuple[Hyper, jax.Array]:
+    """Step 3: all of nu given gamma (m, q) and the readout (k,)."""
+    key_hyper, key_noise = jax.random.split(key)
+    hyper = _prior(model).update(key_hyper, state.hyper, gamma, coefficients[: gamma.shape[0]])
+    squares = data.square - 2.0 * coefficients @ data.cross + coefficients @ data.gram @ coefficients
+    noise = model.likelihood.update(key_noise, jnp.maximum(squares, 0.0), data.count)  # type: ignore[attr-defined]
+    return hyper, noise
+
+
+def _prior(model: Model) -> MuellerRiosInsua:
+    assert isinstance(model.prior, MuellerRiosInsua)
+    return model.prior

@@ -1,0 +1,122 @@
+"""NUTS and HMC: NumPyro's own kernels, with this package's names for their options and statistics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from numpyro import infer
+from numpyro.infer.mcmc import MCMCKernel
+
+from bayesnn import _checks
+from bayesnn.model import Model
+from bayesnn.samplers.base import Sampler, Stats
+
+
+@dataclass(frozen=True)
+class NUTS(Sampler):
+    """The no-U-turn sampler of NumPyro on the non-centred model.
+
+    Parameters
+    ----------
+    target_accept : float
+        Mean acceptance that the step size is tuned for.
+    max_tree_depth : int
+        At most 2^depth - 1 leapfrog steps a draw.
+    dense_mass : bool
+        Whether the mass matrix is full rather than diagonal.
+
+    References
+    ----------
+    M. Hoffman and A. Gelman (2014), The no-U-turn sampler, Journal of Machine Learning Research 15, 1593-1623.
+
+    Examples
+    --------
+    >>> NUTS(target_accept=0.9).max_tree_depth
+    10
+    """
+
+    target_accept: float = 0.8
+    max_tree_depth: int = 10
+    dense_mass: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings."""
+        _checks.fraction("target_accept", self.target_accept)
+        _checks.positive_integer("max_tree_depth", self.max_tree_depth)
+
+    def check(self, model: Model) -> None:
+        """Any model with a density will do."""
+
+    def kernel(self, model: Any) -> MCMCKernel:
+        """NumPyro's NUTS kernel."""
+        return infer.NUTS(
+            model,
+            target_accept_prob=self.target_accept,
+            max_tree_depth=self.max_tree_depth,
+            dense_mass=self.dense_mass,
+        )
+
+    def stats(self, state: Any) -> Stats:
+        """Statistics of the step."""
+        return _stats(state)
+
+
+@dataclass(frozen=True)
+class HMC(Sampler):
+    """Hamiltonian Monte Carlo of NumPyro with a fixed trajectory length.
+
+    Parameters
+    ----------
+    target_accept : float
+        Mean acceptance that the step size is tuned for.
+    trajectory_length : float
+        Length of a trajectory in units of the tuned mass matrix; the number of steps follows from the step size.
+    dense_mass : bool
+        Whether the mass matrix is full rather than diagonal.
+
+    References
+    ----------
+    R. Neal (2011), MCMC using Hamiltonian dynamics, in Handbook of Markov Chain Monte Carlo.
+
+    Examples
+    --------
+    >>> HMC(trajectory_length=1.5).target_accept
+    0.8
+    """
+
+    target_accept: float = 0.8
+    trajectory_length: float = 6.283185307179586
+    dense_mass: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings."""
+        _checks.fraction("target_accept", self.target_accept)
+        _checks.positive("trajectory_length", self.trajectory_length)
+
+    def check(self, model: Model) -> None:
+        """Any model with a density will do."""
+
+    def kernel(self, model: Any) -> MCMCKernel:
+        """NumPyro's HMC kernel."""
+        return infer.HMC(
+            model,
+            target_accept_prob=self.target_accept,
+            trajectory_length=self.trajectory_length,
+            dense_mass=self.dense_mass,
+        )
+
+    def stats(self, state: Any) -> Stats:
+        """Statistics of the step."""
+        return _stats(state)
+
+
+def _stats(state: Any) -> Stats:
+    return {
+        "acceptance_rate": state.accept_prob,
+        "diverging": state.diverging,
+        "energy": state.energy,
+        "lp": -state.potential_energy,
+        "n_steps": state.num_steps,
+        "step_size": state.adapt_state.step_size,
+    }

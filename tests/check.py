@@ -1,0 +1,66 @@
+"""Every check of the project with one command: `python tests/check.py [--fast | --slow]`.
+
+Format, lint and types first, then the tests and the examples in the docstrings. All steps run even where one fails;
+the exit status tells whether all went well. pytest runs last, so that its summary closes the output.
+"""
+
+import argparse
+import importlib.util
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+INSTALL = f'{sys.executable} -m pip install -e ".[dev]"'
+TOOLS = ("ruff", "mypy", "pytest", "hypothesis")
+
+
+def steps(slow: bool) -> dict[str, list[str]]:
+    """Headlines and what to pass to `python -m`, in the order to run."""
+    pytest = ["pytest", "--doctest-modules", "bayesnn", "tests"]
+    return {
+        "ruff format": ["ruff", "format", "--check", "."],
+        "ruff check": ["ruff", "check", "."],
+        "mypy": ["mypy", "bayesnn"],
+        "pytest, slow set included" if slow else "pytest": pytest if slow else [*pytest, "-m", "not slow"],
+    }
+
+
+def say(text: str) -> None:
+    """Print at once, so that headlines and the output of the tools keep their order."""
+    print(text, flush=True)
+
+
+def run(headline: str, arguments: list[str], last: bool) -> bool:
+    """Run one step in the repository's root and return whether it went well."""
+    say(f"\n== {headline}: python -m {' '.join(arguments)}")
+    start = time.perf_counter()
+    status = subprocess.run([sys.executable, "-m", *arguments], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
+    if status or not last:
+        say(f"-- {headline}: {'FAILED' if status else 'ok'}, {time.perf_counter() - start:.1f} s")
+    return status == 0
+
+
+def main() -> int:
+    """Run all steps; 0 where all went well, 1 where a check failed, 2 where a tool is missing."""
+    parser = argparse.ArgumentParser(description="format, lint, types, tests")
+    choice = parser.add_mutually_exclusive_group()
+    choice.add_argument("--fast", action="store_true", help="leave the slow tests out (the default)")
+    choice.add_argument("--slow", action="store_true", help="run the slow tests too")
+    slow = parser.parse_args().slow
+
+    missing = [tool for tool in TOOLS if importlib.util.find_spec(tool) is None]
+    if missing:
+        say(f"not installed for {sys.executable}: {', '.join(missing)}\ninstall with: cd {ROOT} && {INSTALL}")
+        return 2
+
+    todo = steps(slow)
+    failed = [name for i, name in enumerate(todo, start=1) if not run(name, todo[name], last=i == len(todo))]
+    if failed:
+        say(f"\nFAILED: {'; '.join(failed)}")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
