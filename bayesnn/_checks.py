@@ -36,8 +36,8 @@ def finite(name: str, values: np.ndarray, columns: Sequence[str] | None = None) 
     place = tuple(int(i) for i in np.argwhere(bad)[0])
     where = f"row {place[0]}" + (f", column {columns[place[1]]!r}" if columns and len(place) > 1 else "")
     raise ValueError(
-        f"{name} must be finite, got {int(bad.sum())} NaN or infinite value(s), the first ({values[place]}) at {where}: "
-        "drop or impute these rows"
+        f"{name} must be finite, got {int(bad.sum())} NaN or infinite value(s), "
+        f"the first ({values[place]}) at {where}: drop or impute these rows"
     )
 
 

@@ -31,7 +31,7 @@ class Products(NamedTuple):
     gram: jax.Array
     cross: jax.Array
     square: jax.Array
-    count: int
+    rows: int
 
 
 def products(design: jax.Array, y: jax.Array) -> Products:
@@ -52,7 +52,7 @@ def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Arra
     readout = solve(data, prior, noise_precision)
     root = jnp.linalg.cholesky(prior.covariance)
     whitened_mean = solve_triangular(root, prior.mean, lower=True)
-    normal = 0.5 * data.count * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
+    normal = 0.5 * data.rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
     log_determinants = jnp.log(jnp.diag(root)).sum() + jnp.log(jnp.diag(readout.cholesky)).sum()
     squares = noise_precision * data.square + whitened_mean @ whitened_mean - readout.whitened @ readout.whitened
     return normal - log_determinants - 0.5 * squares

@@ -54,7 +54,7 @@ class Prior(abc.ABC):
 
     @abc.abstractmethod
     def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
-        """Issue the readout's hyperparameters; mean (k,) and standard deviation (k,) of its independent coefficients."""
+        """Issue the readout's hyperparameters; mean (k,) and sd (k,) of its independent coefficients."""
 
     @abc.abstractmethod
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:

@@ -49,7 +49,8 @@ class Gibbs(Steps):
     candidates : int
         Candidates scored together for each unit and sweep.
     sweeps : int
-        Sweeps a step. A sweep costs far less than what is kept of it (log-likelihoods, predictions), so a step has many.
+        Sweeps a step. A sweep costs far less than what is kept of it (log-likelihoods, predictions), so a step
+        has many.
 
     Raises
     ------
@@ -83,7 +84,7 @@ class Gibbs(Steps):
         logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
         if not (logistic and isinstance(model.prior, MuellerRiosInsua) and isinstance(model.likelihood, Gaussian)):
             raise ValueError(
-                'the Gibbs sampler is for bnn.shallow(...) with a Gaussian likelihood: use sampler="nuts" for this model'
+                'the Gibbs sampler is for bnn.shallow(...) with a Gaussian likelihood: use sampler="nuts" here'
             )
 
     def kernel(self, model: Model) -> StepsKernel:
@@ -177,7 +178,7 @@ def draw_hyper(
     key_hyper, key_noise = jax.random.split(key)
     hyper = _prior(model).update(key_hyper, state.hyper, gamma, coefficients[: gamma.shape[0]])
     squares = data.square - 2.0 * coefficients @ data.cross + coefficients @ data.gram @ coefficients
-    noise = model.likelihood.update(key_noise, jnp.maximum(squares, 0.0), data.count)  # type: ignore[attr-defined]
+    noise = model.likelihood.update(key_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
     return hyper, noise
 
 

@@ -24,7 +24,7 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 
 
 class Candidates(NamedTuple):
-    """K candidates a unit: values (m, K, q), log prior weight (m, K + 1) with the current first, choice noise (m, ...)."""
+    """K candidates a unit: values (m, K, q), log prior weight (m, K + 1), current first, choice noise (m, ...)."""
 
     values: jax.Array
     log_weight: jax.Array
