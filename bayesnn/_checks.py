@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 
 def known(kind: str, name: Any, registry: Mapping[str, Any] | Sequence[str]) -> None:
     """Refuse a name that is not in the registry, listing the names that are."""
-    if name not in registry:
+    if name not in tuple(registry):  # a tuple compares, so that a name that does not hash is refused too
         raise ValueError(f"unknown {kind} {name!r}: choose one of {', '.join(map(repr, registry))}")
 
 
@@ -24,8 +25,14 @@ def positive_integer(name: str, value: Any, minimum: int = 1) -> int:
 
 def positive(name: str, value: Any) -> None:
     """Refuse a value that is not a finite number above zero."""
-    if not (np.isscalar(value) and np.isfinite(value) and value > 0):  # type: ignore[arg-type,operator]
+    if not (isinstance(value, Real) and np.isfinite(float(value)) and float(value) > 0):
         raise ValueError(f"{name} must be a finite number above zero, got {value!r}")
+
+
+def number(name: str, value: Any) -> None:
+    """Refuse a value that is not a finite number."""
+    if not (isinstance(value, Real) and np.isfinite(float(value))):
+        raise ValueError(f"{name} must be a finite number, got {value!r}")
 
 
 def finite(name: str, values: np.ndarray, columns: Sequence[str] | None = None) -> None:
@@ -47,6 +54,15 @@ def two_dimensional(name: str, shape: tuple[int, ...]) -> None:
         return
     cure = " use x[:, None] for a single input" if len(shape) == 1 else ""
     raise ValueError(f"{name} must be two-dimensional, (rows, columns), got shape {shape}:{cure or ' reshape it'}")
+
+
+def column_names(names: Sequence[str]) -> None:
+    """Refuse a table without columns, and one whose columns share a name."""
+    if not names:
+        raise ValueError("x must have at least one column, got none")
+    shared = sorted({name for name in names if list(names).count(name) > 1})
+    if shared:
+        raise ValueError(f"x must have a different name for every column, got several called {shared}: rename them")
 
 
 def rows(count_x: int, count_y: int) -> None:
@@ -90,5 +106,5 @@ def _differences(expected: Sequence[str], got: Sequence[str]) -> tuple[list[str]
 
 def fraction(name: str, value: Any) -> None:
     """Refuse a value outside (0, 1)."""
-    if not (np.isscalar(value) and 0 < value < 1):  # type: ignore[operator]
+    if not (isinstance(value, Real) and 0 < float(value) < 1):
         raise ValueError(f"{name} must be between 0 and 1, got {value!r}")

@@ -64,7 +64,7 @@ def cache_folder() -> Path | None:
 def compilation_cache_on() -> Iterator[None]:
     """Context in which JAX's persistent compilation cache is on, unless it is already or the folder cannot be used."""
     folder = cache_folder()
-    if folder is None or jax.config.jax_compilation_cache_dir or not _usable(folder):
+    if folder is None or jax.config.values["jax_compilation_cache_dir"] or not _usable(folder):
         yield
         return
     before = {name: getattr(jax.config, name) for name in _CACHE_OPTIONS}

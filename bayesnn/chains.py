@@ -80,7 +80,10 @@ def parallel_workers() -> int:
     devices = jax.local_devices()
     if len(devices) > 1 or devices[0].platform != "cpu":
         return len(devices)
-    return len(os.sched_getaffinity(0)) if "sched_getaffinity" in dir(os) else os.cpu_count() or 1
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        return os.cpu_count() or 1
 
 
 def run_chains(kernel: MCMCKernel, record: Record, key: jax.Array, data: tuple[jax.Array, ...], plan: Plan) -> Run:

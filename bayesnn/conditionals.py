@@ -36,7 +36,8 @@ def draw_mean(
 def draw_covariance(key: jax.Array, scatter: jax.Array, degrees: float) -> Covariance:
     """S^-1 ~ Wishart(degrees, scatter^-1), scatter (q, q), by Bartlett's decomposition.
 
-    With scatter = U U' and Bartlett's B, lower, B_ii^2 ~ chi2(degrees - i): S^-1 = U^-T B B' U^-1, S = F F', F = U B^-T.
+    With scatter = U U' and Bartlett's B, lower, B_ii^2 ~ chi2(degrees - i): S^-1 = U^-T B B' U^-1, so
+    S = F F' with F = U B^-T.
     """
     key_diagonal, key_below = jax.random.split(key)
     q = scatter.shape[0]

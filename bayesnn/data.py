@@ -7,6 +7,7 @@ so that new rows are coded the same way and predictions return in units of y.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -89,6 +90,8 @@ def make_dataset(x: Any, y: Any, *, standardize: bool = True) -> Dataset:
 def new_inputs(columns: Columns, scaling: Scaling, x: Any) -> np.ndarray:
     """Rows to predict at (n, p), coded and scaled as at fit time."""
     coded = code(columns, x)
+    if not len(coded):
+        raise ValueError("x is empty: at least one row is needed")
     _checks.finite("x", coded, columns.inputs)
     return scaling.inputs(coded)
 
@@ -96,11 +99,13 @@ def new_inputs(columns: Columns, scaling: Scaling, x: Any) -> np.ndarray:
 def learn_columns(x: Any) -> Columns:
     """Names and categories of a table: a DataFrame's own, or x0, x1, ... for an array."""
     if _is_frame(x):
-        cats = tuple(_categories(x[c]) for c in x.columns)
-        return Columns(tuple(str(c) for c in x.columns), cats, named=True)
+        names = tuple(str(c) for c in x.columns)
+        _checks.column_names(names)
+        return Columns(names, tuple(_categories(x[c]) for c in x.columns), named=True)
     _checks.two_dimensional("x", np.shape(x))
-    width = np.shape(x)[1]
-    return Columns(tuple(f"x{i}" for i in range(width)), (None,) * width, named=False)
+    names = tuple(f"x{i}" for i in range(np.shape(x)[1]))
+    _checks.column_names(names)
+    return Columns(names, (None,) * len(names), named=False)
 
 
 def code(columns: Columns, x: Any) -> np.ndarray:
@@ -137,19 +142,32 @@ def _target(y: Any) -> np.ndarray:
 
 
 def _numeric(name: str, values: Any) -> np.ndarray:
+    if np.iscomplexobj(values):
+        raise ValueError(f"{name} must hold real numbers, got {np.asarray(values).dtype}")
     try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)  # what is masked is missing
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold numbers, got {np.asarray(values).dtype}: {error}") from None
 
 
 def _categories(series: Any) -> tuple[Any, ...] | None:
-    if series.dtype.kind in "iufb":
+    kind = series.dtype.kind
+    if kind in "iufbc" or (series.dtype == object and all(isinstance(v, Real) for v in series)):
         return None
+    if kind in "mM":
+        raise ValueError(
+            f"column {series.name!r} must hold numbers or categories, got {series.dtype}: turn times into numbers"
+        )
     if series.isna().any():
         raise ValueError(f"column {series.name!r} must have no missing categories, got {int(series.isna().sum())}")
-    ordered = series.cat.categories if str(series.dtype) == "category" else sorted(series.unique())
+    ordered = series.cat.categories if str(series.dtype) == "category" else sorted(series.unique(), key=_by_kind)
     return tuple(c for c in ordered if (series == c).any())
+
+
+def _by_kind(category: Any) -> tuple[str, Any]:
+    return type(category).__name__, category  # text and numbers do not compare
 
 
 def _indicated(categories: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -169,8 +187,7 @@ def _same_index(x: Any, y: Any) -> None:
 
 
 def _learn_scaling(x: np.ndarray, y: np.ndarray) -> Scaling:
-    scale = x.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
+    scale = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)  # the sd of a constant is rounding, not zero
     center = x.mean(axis=0)
     return Scaling(tuple(map(float, center)), tuple(map(float, scale)), float(y.mean()), float(y.std()))
 

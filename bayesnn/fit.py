@@ -171,20 +171,7 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
             | {"y_center": (), "y_scale": ()},
         ),
     }
-    return build(groups, coordinates(model, data))
-
-
-def coordinates(model: Model, data: Dataset) -> dict[str, Any]:
-    """Coordinate values by dimension: units are numbered, inputs and rows keep their names."""
-    predictors = list(data.columns.inputs)
-    inputs = ["const", *predictors]
-    sizes = {
-        dim: size for w in model.table(len(predictors)).values() for dim, size in zip(w.dims, w.shape, strict=True)
-    }
-    numbered = {dim: np.arange(size) for dim, size in sizes.items()}
-    units = np.arange(model.terms(len(predictors)).units)
-    named = {"unit": units, "input": inputs, "input_": inputs, "predictor": predictors, "obs": data.obs}
-    return numbered | named
+    return build(groups, model.coordinates(data.columns.inputs) | {"obs": data.obs})
 
 
 def _log_likelihood(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
@@ -60,10 +61,13 @@ class Model:
 
     def __post_init__(self) -> None:
         """Keep the layers as a tuple, so that the spec hashes."""
-        layers = tuple(self.layers)
-        wrong = [layer for layer in layers if not isinstance(layer, Layer)]
-        if not layers or wrong:
+        layers = tuple(self.layers) if isinstance(self.layers, Sequence) else ()
+        if not layers or not all(isinstance(layer, Layer) for layer in layers):
             raise ValueError(f"layers must be a non-empty sequence of layers such as [Dense(5)], got {self.layers!r}")
+        if not isinstance(self.likelihood, Likelihood):
+            raise ValueError(f"likelihood must be a spec such as Gaussian(), got {self.likelihood!r}")
+        if not isinstance(self.prior, Prior):
+            raise ValueError(f"prior must be a spec such as Normal(), got {self.prior!r}")
         object.__setattr__(self, "layers", layers)
 
     @property
@@ -89,6 +93,15 @@ class Model:
         if self.linear:
             readout["linear"] = ("predictor",)
         return readout | self.prior.dims(self.table(width)) | self.likelihood.dims
+
+    def coordinates(self, inputs: Sequence[str]) -> dict[str, Any]:
+        """Coordinate values of those axes: units are numbered, inputs keep their names, the constant comes first."""
+        table = self.table(len(inputs))
+        sizes = {dim: size for w in table.values() for dim, size in zip(w.dims, w.shape, strict=True)}
+        numbered = {dim: np.arange(size) for dim, size in sizes.items()}
+        with_constant = ["const", *inputs]
+        named = {"input": with_constant, "input_": with_constant, "predictor": list(inputs)}
+        return numbered | named | {"unit": np.arange(self.terms(len(inputs)).units)}
 
     def design(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Columns of the readout (n, k): the units, the constant and the inputs, as far as the model has them."""

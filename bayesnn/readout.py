@@ -6,7 +6,7 @@ K = L L', w = L^-1 h. Only k x k matrices are factored, never n x n ones.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -31,7 +31,7 @@ class Products(NamedTuple):
     gram: jax.Array
     cross: jax.Array
     square: jax.Array
-    rows: int
+    rows: Any
 
 
 def products(design: jax.Array, y: jax.Array) -> Products:

@@ -30,7 +30,7 @@ RANKS = (
     ("samplers",),
     ("relabel", "draws", "inference_data", "chains"),
     ("fit",),
-    ("predict", "scores", "diagnose", "compare", "forecast"),
+    ("predict", "prior_predictive", "scores", "diagnose", "compare", "forecast"),
     ("plots",),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

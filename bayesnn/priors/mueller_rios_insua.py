@@ -85,8 +85,11 @@ class MuellerRiosInsua(Prior):
         """Check what can be checked before the inputs are known, and keep arrays as tuples so that the spec hashes."""
         for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "linear_variance"):
             _checks.positive(name, getattr(self, name))
+        _checks.number("readout_mean", self.readout_mean)
         for name in ("unit_guess", "unit_mean", "unit_mean_variance"):
-            object.__setattr__(self, name, _frozen(getattr(self, name)))
+            object.__setattr__(self, name, _frozen(name, getattr(self, name)))
+        if self.unit_size is not None:
+            _checks.positive("unit_size", self.unit_size)
 
     def unit_size_for(self, q: int) -> float:
         """c_g for q inputs, constant included."""
@@ -172,7 +175,12 @@ class MuellerRiosInsua(Prior):
         guess, mean, mean_covariance = self.unit_matrices(q)
         mu = mean + np.linalg.cholesky(mean_covariance) @ jax.random.normal(key, (q,))
         covariance = conditionals.Covariance(jnp.asarray(np.linalg.cholesky(guess)), jnp.asarray(np.linalg.inv(guess)))
-        return Hyper(jnp.full((), self.readout_mean), jnp.full((), 1.0 / self.readout_guess), mu, covariance)
+        return Hyper(jnp.full((), float(self.readout_mean)), jnp.full((), 1.0 / self.readout_guess), mu, covariance)
+
+    def log_mean_prior(self, mu: jax.Array) -> jax.Array:
+        """log p(mu_gamma) up to a constant."""
+        _, mean, covariance = self.unit_matrices(mu.shape[0])
+        return -0.5 * (mu - mean) @ jnp.asarray(np.linalg.inv(covariance)) @ (mu - mean)
 
     def update(self, key: jax.Array, hyper: Hyper, gamma: jax.Array, beta: jax.Array) -> Hyper:
         """Every hyperparameter from its exact conditional given gamma (m, q) and beta (m,).
@@ -213,10 +221,18 @@ class MuellerRiosInsua(Prior):
         return numpyro.deterministic("sigma_beta", precision**-0.5)
 
 
-def _frozen(value: Any) -> Any:
-    if value is None or np.ndim(value) == 0:
-        return value
-    return tuple(map(tuple, value)) if np.ndim(value) == 2 else tuple(value)
+def _frozen(name: str, value: Any) -> Any:
+    """Numbers as floats, arrays as tuples of floats."""
+    if value is None:
+        return None
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.array(np.nan)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be a finite number or an array of them, got {value!r}")
+    plain = array.tolist()
+    return tuple(map(tuple, plain)) if array.ndim == 2 else tuple(plain) if array.ndim == 1 else plain
 
 
 def _covariance(name: str, value: Any, q: int) -> np.ndarray:

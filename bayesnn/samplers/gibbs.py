@@ -1,8 +1,9 @@
 """The Gibbs/Metropolis sampler of Müller and Ríos Insua for the hierarchical shallow network.
 
 The sweep, in the only order that leaves the posterior invariant: the units on the density with the readout integrated
-out; then the readout given the units; then the hyperparameters given both. A readout drawn before the units move is
-stale afterwards, and hyperparameters drawn from it follow another distribution.
+out, each followed by a flip of its sign and all by a common one; then the readout given the units; then the
+hyperparameters given both. A readout drawn before the units move is stale afterwards, and hyperparameters drawn from it
+follow another distribution.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.base import Info, Stats, Steps
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 from bayesnn.samplers.proposals import PROPOSALS
+from bayesnn.samplers.reflections import as_products, reflect
 from bayesnn.samplers.units import update_units
 
 TARGET_MOVES = 0.5  # of the adaptive walk: among many candidates scored together, half the units moving
@@ -121,24 +123,33 @@ class Gibbs(Steps):
     ) -> tuple[GibbsState, Info]:
         """Units, then readout, then hyperparameters."""
         key_units, key_readout, key_hyper = jax.random.split(key, 3)
-        gamma, data, moved = self.move_units(key_units, state, model, x, y)
+        state, data, moved = self.move_units(key_units, state, model, x, y)
         coefficients = draw_readout(key_readout, state, model, x, data)
-        hyper, noise_precision = draw_hyper(key_hyper, state, model, gamma, coefficients, data)
-        new = GibbsState(gamma, coefficients, hyper, noise_precision, state.log_scale)
-        return new, Info(jnp.mean(moved.astype(y.dtype)), moved.astype(y.dtype))
+        hyper, noise_precision = draw_hyper(key_hyper, state, model, coefficients, data)
+        new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
+        return new, Info(jnp.mean(moved), moved)
 
     def move_units(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
-    ) -> tuple[jax.Array, readout.Products, jax.Array]:
-        """Step 1: every unit on the density with readout and mu_beta integrated out."""
+    ) -> tuple[GibbsState, readout.Products, jax.Array]:
+        """Step 1, readout and mu_beta integrated out: every unit, then the reflection of all with mu_gamma.
+
+        The state's readout is stale afterwards. Also the products of the new design, and which units moved (m,).
+        """
+        key_candidates, key_flips, key_reflection = jax.random.split(key, 3)
+        gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
         proposal = PROPOSALS[self.proposal]
         terms = model.terms(x.shape[1])
-        prior = _prior(model).collapsed_given(terms, 1.0 / state.hyper.beta_precision)
-        candidates = proposal.propose(key, state.gamma, state.hyper, self.candidates, state.log_scale)
+        prior = _prior(model).collapsed_given(terms, 1.0 / hyper.beta_precision)
+        candidates = proposal.propose(key_candidates, gamma, hyper, self.candidates, state.log_scale)
         ones = jnp.ones((1, x.shape[0]))
         extra = jnp.concatenate([ones[: int(terms.intercept)], x.T[: terms.predictors]])
         inputs = jnp.concatenate([ones, x.T])
-        return update_units(state.gamma, candidates, proposal, inputs, extra, y, prior, state.noise_precision)
+        gamma, gram, moved = update_units(
+            key_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision
+        )
+        gamma, gram, hyper = reflect(key_reflection, gamma, gram, hyper, _prior(model), prior, noise_precision)
+        return state._replace(gamma=gamma, hyper=hyper), as_products(gram), moved.astype(y.dtype)
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
         """Robbins-Monro on each unit's log scale."""
@@ -170,13 +181,12 @@ def draw_hyper(
     key: jax.Array,
     state: GibbsState,
     model: Model,
-    gamma: jax.Array,
     coefficients: jax.Array,
     data: readout.Products,
 ) -> tuple[Hyper, jax.Array]:
-    """Step 3: all of nu given gamma (m, q) and the readout (k,)."""
+    """Step 3: all of nu given the state's units and the readout (k,)."""
     key_hyper, key_noise = jax.random.split(key)
-    hyper = _prior(model).update(key_hyper, state.hyper, gamma, coefficients[: gamma.shape[0]])
+    hyper = _prior(model).update(key_hyper, state.hyper, state.gamma, coefficients[: state.gamma.shape[0]])
     squares = data.square - 2.0 * coefficients @ data.cross + coefficients @ data.gram @ coefficients
     noise = model.likelihood.update(key_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
     return hyper, noise

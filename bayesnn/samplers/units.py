@@ -17,15 +17,29 @@ from jax.scipy.linalg import solve_triangular
 
 from bayesnn import readout
 from bayesnn.priors import GaussianPrior
-from bayesnn.samplers.proposals import Candidates, Proposal
+from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.samplers.proposals import Candidates, Proposal, log_prior
 
 
 class Moved(NamedTuple):
-    """After the moves: gamma (m, q), cross products of the design, and which units moved (m,)."""
+    """After the moves: gamma (m, q), products (k + 2, k + 2) of [design, y, 1], and which units moved (m,)."""
 
     gamma: jax.Array
-    data: readout.Products
+    gram: jax.Array
     moved: jax.Array
+
+
+class Left(NamedTuple):
+    """A problem with column j left out: L_-j (k, k), b (k,), and what column j adds by itself."""
+
+    others: jax.Array
+    cholesky: jax.Array
+    b: jax.Array
+    coupling: jax.Array
+    own: jax.Array
+    shift: jax.Array
+    variance: jax.Array
+    noise_precision: jax.Array
 
 
 class Precision(NamedTuple):
@@ -34,6 +48,12 @@ class Precision(NamedTuple):
     matrix: jax.Array
     shift: jax.Array
     variance: jax.Array
+
+
+def precision_of(prior: GaussianPrior) -> Precision:
+    """The readout's prior as the moves use it."""
+    inverse = readout.symmetric_inverse(prior.covariance)
+    return Precision(inverse, inverse @ prior.mean, jnp.diag(prior.covariance))
 
 
 def activations(gamma: jax.Array, inputs: jax.Array) -> jax.Array:
@@ -48,60 +68,84 @@ def activations(gamma: jax.Array, inputs: jax.Array) -> jax.Array:
 
 
 def update_units(
+    key: jax.Array,
     gamma: jax.Array,
     candidates: Candidates,
     proposal: Proposal,
+    hyper: Hyper,
     inputs: jax.Array,
     extra: jax.Array,
     y: jax.Array,
     prior: GaussianPrior,
     noise_precision: jax.Array,
 ) -> Moved:
-    """Each unit in turn moves to one of its candidates.
+    """Each unit in turn moves to one of its candidates, and may then flip its sign.
 
     gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n), y (n,).
     """
     m = gamma.shape[0]
-    rows = jnp.concatenate([activations(gamma, inputs), extra, y[None]])  # the design's columns, then y: (k + 1, n)
+    rows = jnp.concatenate([activations(gamma, inputs), extra, y[None], jnp.ones_like(y)[None]])
     gram = rows @ rows.T
-    inverse = readout.symmetric_inverse(prior.covariance)
-    precision = Precision(inverse, inverse @ prior.mean, jnp.diag(prior.covariance))
-
-    def move(j: jax.Array, carry: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
-        rows, gram, chosen = carry
-        columns = activations(candidates.values[j], inputs)
-        cross = jnp.concatenate([gram[:, j][:, None], rows @ columns.T], axis=1)  # current first: (k + 1, K + 1)
-        squares = jnp.concatenate([gram[j, j][None], jnp.sum(columns**2, axis=1)])
-        score = score_columns(j, gram, cross, squares, precision, noise_precision)
-        index = proposal.choose(score + candidates.log_weight[j], candidates.noise[j])
-        new = cross[:, index].at[j].set(jnp.where(index > 0, squares[index], gram[j, j]))
-        rows = rows.at[j].set(jnp.where(index > 0, columns[index - 1], rows[j]))
-        return rows, gram.at[j].set(new).at[:, j].set(new), chosen.at[j].set(index)
-
-    _, gram, chosen = lax.fori_loop(0, m, move, (rows, gram, jnp.zeros(m, int)))
+    precision = precision_of(prior)
+    level = jnp.log(jax.random.uniform(key, (m,)))
     everyone = jnp.concatenate([gamma[:, None], candidates.values], axis=1)
+    flip_ratio = log_prior(-everyone, hyper) - log_prior(everyone, hyper)
+
+    def move(j: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+        rows, gram, chosen, sign = carry
+        columns = activations(candidates.values[j], inputs)
+        cross = jnp.concatenate([gram[:, j][:, None], rows @ columns.T], axis=1)  # current first: (k + 2, K + 1)
+        squares = jnp.concatenate([gram[j, j][None], jnp.sum(columns**2, axis=1)])
+        left = leave_out(j, gram, precision, noise_precision)
+        score = score_columns(left, cross, squares)
+        index = proposal.choose(score + candidates.log_weight[j], candidates.noise[j])
+        cross, square = cross[:, index], squares[index]
+        column = jnp.where(index > 0, columns[index - 1], rows[j])
+
+        turned, turned_square = _one_minus(cross, square, gram[-1])
+        turned_score = score_columns(left, turned[:, None], turned_square[None])[0]
+        flip = level[j] < turned_score - score[index] + flip_ratio[j, index]
+        column = jnp.where(flip, 1.0 - column, column)
+        new = jnp.where(flip, turned, cross).at[j].set(jnp.where(flip, turned_square, square))
+        gram = gram.at[j].set(new).at[:, j].set(new)
+        return rows.at[j].set(column), gram, chosen.at[j].set(index), sign.at[j].set(jnp.where(flip, -1.0, 1.0))
+
+    start = (rows, gram, jnp.zeros(m, int), jnp.ones(m))
+    _, gram, chosen, sign = lax.fori_loop(0, m, move, start)
     taken = jnp.take_along_axis(everyone, chosen[:, None, None], axis=1)[:, 0]
-    return Moved(taken, readout.Products(gram[:-1, :-1], gram[:-1, -1], gram[-1, -1], y.shape[0]), chosen > 0)
+    return Moved(sign[:, None] * taken, gram, chosen > 0)
 
 
-def score_columns(
-    j: jax.Array, gram: jax.Array, cross: jax.Array, squares: jax.Array, prior: Precision, noise_precision: jax.Array
-) -> jax.Array:
+def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: jax.Array) -> Left:
+    """The problem without column j, from the products of [design (k), y, ...].
+
+    Shapes are kept: the row and column left out become those of the identity.
+    """
+    k = prior.shift.shape[0]
+    others = jnp.arange(k) != j
+    k_left = gram[:k, :k] * noise_precision + prior.matrix
+    cholesky = jnp.linalg.cholesky(jnp.where(others[:, None] & others, k_left, jnp.eye(k)))
+    h = jnp.where(others, gram[:k, k] * noise_precision + prior.shift, 0.0)
+    b = solve_triangular(cholesky, h, lower=True)
+    own = prior.matrix[j, j], prior.shift[j], prior.variance[j]
+    return Left(others, cholesky, b, prior.matrix[:, j], *own, noise_precision)
+
+
+def score_columns(left: Left, cross: jax.Array, squares: jax.Array) -> jax.Array:
     """log p(y | column j is z) up to a constant, for the candidates (c,) with these products.
 
-    gram (k + 1, k + 1) of design and y, cross (k + 1, c) of the same with the candidates, squares (c,) of the
-    candidates. Leaving a column out keeps the shapes: its row and column become those of the identity. s is kept at or
-    above 1/V_jj, its exact lower bound, which cancellation could cross.
+    cross (k + 1 or more, c) of [design, y, ...] with the candidates, squares (c,). s is kept at or above 1/V_jj, its
+    exact lower bound, which cancellation could cross.
     """
-    k = gram.shape[0] - 1
-    others = jnp.arange(k) != j
-    left = gram[:k, :k] * noise_precision + prior.matrix
-    cholesky = jnp.linalg.cholesky(jnp.where(others[:, None] & others, left, jnp.eye(k)))
-    against = jnp.where(others[:, None], cross[:k] * noise_precision + prior.matrix[:, j][:, None], 0.0)
-    h = jnp.where(others, gram[:k, k] * noise_precision + prior.shift, 0.0)
-    solved = solve_triangular(cholesky, jnp.concatenate([against, h[:, None]], axis=1), lower=True)
-    a, b = solved[:, :-1], solved[:, -1]
-    s = squares * noise_precision + prior.matrix[j, j] - jnp.sum(a**2, axis=0)
-    s = jnp.maximum(s, 1.0 / prior.variance[j])
-    t = cross[k] * noise_precision + prior.shift[j] - b @ a
+    k = left.b.shape[0]
+    against = jnp.where(left.others[:, None], cross[:k] * left.noise_precision + left.coupling[:, None], 0.0)
+    a = solve_triangular(left.cholesky, against, lower=True)
+    s = squares * left.noise_precision + left.own - jnp.sum(a**2, axis=0)
+    s = jnp.maximum(s, 1.0 / left.variance)
+    t = cross[k] * left.noise_precision + left.shift - left.b @ a
     return -0.5 * jnp.log(s) + t**2 / (2.0 * s)
+
+
+def _one_minus(cross: jax.Array, square: jax.Array, sums: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Products of the column 1 - z from those of z: the flipped unit costs no evaluation of psi."""
+    return sums - cross, sums[-1] - 2.0 * cross[-1] + square

@@ -1,0 +1,165 @@
+"""Pictures of data, fits and diagnostics; every function draws into given or new Axes and returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesnn import _checks
+from bayesnn.data import Dataset
+from bayesnn.diagnose import diagnose
+from bayesnn.fit import Fit
+from bayesnn.model import Model
+from bayesnn.predict import predict
+from bayesnn.prior_predictive import prior_predictive
+from bayesnn.scores import probability_transform
+
+GRID = 200  # points of a curve
+
+
+def fit_band(
+    fit: Fit, *, input: str | None = None, levels: Sequence[float] = (50, 95), data: bool = True, ax: Any = None
+) -> Any:
+    """Posterior of the function and predictive interval against one input, the others held at their medians.
+
+    Parameters
+    ----------
+    fit : Fit
+    input : str, optional
+        Name of the input on the horizontal axis; the first by default.
+    levels : sequence of float
+        Central posterior intervals of the function, in per cent; the widest is also drawn for new responses.
+    data : bool
+        Whether to draw the training points.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    wanted = sorted(_checks.levels(levels), reverse=True)
+    axes = _axes(ax)
+    position = _position(fit.data, input)
+    rows, grid = _sweep_input(fit.data, position)
+    f = _flat(predict(fit, rows, kind="mean"))
+    y = _flat(predict(fit, rows, kind="response"))
+    axes.fill_between(grid, *_interval(y, wanted[0]), color="C0", alpha=0.12, lw=0, label=f"{wanted[0]:g}% of new y")
+    for level in wanted:
+        axes.fill_between(grid, *_interval(f, level), color="C0", alpha=0.3, lw=0, label=f"{level:g}% of f")
+    axes.plot(grid, f.mean(axis=0), color="C0", lw=1.5, label="posterior mean of f")
+    if data:
+        axes.plot(fit.data.x[:, position], fit.data.y, "k.", ms=4, alpha=0.7, label="data")
+    axes.set_xlabel(fit.data.columns.inputs[position])
+    axes.set_ylabel("y")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
+    """Posterior mean contribution beta_j psi(x' gamma_j) of each hidden unit against one input, with 80% bands.
+
+    Units are labelled in the order of the fit; on the scale of y, before its centre is added.
+    """
+    if fit.model.prior.sort_by is None:
+        raise ValueError("units are drawn for shallow networks, whose posterior has the sites beta and gamma")
+    axes = _axes(ax)
+    position = _position(fit.data, input)
+    rows, grid = _sweep_input(fit.data, position)
+    design = np.column_stack([np.ones(len(rows)), fit.data.scaling.inputs(rows)])
+    posterior = fit.idata["posterior"]
+    gamma = posterior["gamma"].to_numpy().reshape(-1, *posterior["gamma"].shape[2:])
+    beta = posterior["beta"].to_numpy().reshape(len(gamma), -1) * fit.data.scaling.y_scale
+    for j in range(beta.shape[1]):
+        curves = beta[:, j, None] / (1.0 + np.exp(-gamma[:, j] @ design.T))
+        axes.fill_between(grid, *_interval(curves, 80), color=f"C{j}", alpha=0.2, lw=0)
+        axes.plot(grid, curves.mean(axis=0), color=f"C{j}", label=f"unit {j}")
+    axes.set_xlabel(fit.data.columns.inputs[position])
+    axes.set_ylabel("contribution to f")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def diagnostics(fit: Fit, *, ax: Any = None) -> Any:
+    """Log likelihood of every chain by draw, coloured by the group of chains it agrees with; verdict as the title."""
+    axes = _axes(ax)
+    diagnosis = diagnose(fit)
+    log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy().sum(axis=-1)
+    for number, group in enumerate(diagnosis.modes):
+        for i, chain in enumerate(group):
+            label = f"chains {', '.join(map(str, group))}" if i == 0 else None
+            axes.plot(log_likelihood[chain], color=f"C{number}", lw=0.6, alpha=0.7, label=label)
+    axes.set_xlabel("draw")
+    axes.set_ylabel("log likelihood")
+    worst = diagnosis.table.loc["f, worst"]
+    state = "converged" if diagnosis.ok else "not converged"
+    axes.set_title(f"{state}: worst R-hat of f {worst['r_hat']:.3f}, ESS {worst['ess_bulk']:.0f}", fontsize="medium")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def calibration(fit: Fit, x: Any, y: Any, *, ax: Any = None) -> Any:
+    """Coverage of central predictive intervals against their level, with the 95% band of chance for that many rows."""
+    axes = _axes(ax)
+    pit = probability_transform(fit, x, y)
+    level = np.linspace(0.01, 0.99, 99)
+    covered = (np.abs(pit - 0.5)[:, None] <= level / 2).mean(axis=0)
+    chance = 1.96 * np.sqrt(level * (1 - level) / len(pit))
+    axes.fill_between(level, level - chance, level + chance, color="0.85", lw=0, label="95% of chance")
+    axes.plot([0, 1], [0, 1], color="0.5", lw=1)
+    axes.plot(level, covered, color="C0", label=f"{len(pit)} rows")
+    axes.set_xlabel("level of the interval")
+    axes.set_ylabel("share of y inside")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def prior(model: Model, x: Any, *, draws: int = 50, key: Any = 0, ax: Any = None) -> Any:
+    """Functions drawn from the prior at the rows of a single-input table, on the scale the model sees."""
+    axes = _axes(ax)
+    idata = prior_predictive(model, x, draws=draws, key=key)
+    inputs = idata["constant_data"]["x"].to_numpy()
+    if inputs.shape[1] != 1:
+        raise ValueError(f"prior functions are drawn for one input, got {inputs.shape[1]}: pass a single column")
+    order = np.argsort(inputs[:, 0])
+    curves = idata["prior"]["f"].to_numpy()[0]
+    axes.plot(inputs[order, 0], curves[:, order].T, color="C0", lw=0.7, alpha=0.5)
+    axes.set_xlabel(str(idata["constant_data"]["predictor"].to_numpy()[0]))
+    axes.set_ylabel("f (standardised)")
+    return axes
+
+
+def _axes(ax: Any) -> Any:
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(layout="constrained")[1]
+
+
+def _position(data: Dataset, name: str | None) -> int:
+    if name is None:
+        return 0
+    _checks.known("input", name, data.columns.inputs)
+    return data.columns.inputs.index(name)
+
+
+def _sweep_input(data: Dataset, position: int) -> tuple[Any, np.ndarray]:
+    """Coded rows along one input, the others at their medians, as a table the fit accepts; and the grid."""
+    if any(c is not None for c in data.columns.categories):
+        raise ValueError("curves along an input are drawn for numeric columns only, and this fit has categorical ones")
+    values = data.x[:, position]
+    grid = np.linspace(values.min(), values.max(), GRID)
+    rows = np.repeat(np.median(data.x, axis=0)[None], GRID, axis=0)
+    rows[:, position] = grid
+    return rows, grid
+
+
+def _flat(prediction: Any) -> np.ndarray:
+    return prediction.to_numpy().reshape(-1, prediction.shape[-1])
+
+
+def _interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+    low, high = np.quantile(draws, [0.5 - level / 200, 0.5 + level / 200], axis=0)
+    return low, high

@@ -1,0 +1,104 @@
+"""Predictions of a fit at new rows, and tables of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from bayesnn import _checks
+from bayesnn._runtime import computing
+from bayesnn.data import new_inputs, row_labels
+from bayesnn.draws import function_value, over_draws
+from bayesnn.fit import Fit
+
+KINDS = ("mean", "response")
+
+
+@computing
+def predict(fit: Fit, x: Any, *, kind: str = "mean", key: Any = 0) -> Any:
+    """Draws of the prediction at new rows x (n, p), in units of y.
+
+    Parameters
+    ----------
+    fit : Fit
+    x : array or pandas.DataFrame, shape (n, p)
+        The columns of the fit, in its order.
+    kind : {"mean", "response"}
+        "mean": E[y | x, theta] of each posterior draw. "response": one simulated y a draw, errors included.
+    key : int or jax.Array
+        Seed of the simulated errors.
+
+    Returns
+    -------
+    xarray.DataArray
+        (chain, draw, obs); `obs` has the labels of a DataFrame's rows.
+
+    Raises
+    ------
+    ValueError
+        If the columns are not those of the fit, a category is new, or a value is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fit import fit
+    >>> from bayesnn.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> result = fit(shallow(2), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
+    >>> predict(result, [[0.0], [0.5]]).shape
+    (2, 50, 2)
+    """
+    import xarray as xr
+
+    _checks.known("kind", kind, KINDS)
+    sites = fit.sites()
+    chains, draws = next(iter(sites.values())).shape[:2]
+    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in sites.items()}
+    f = over_draws(function_value, fit.model, flat, new_inputs(fit.data.columns, fit.data.scaling, x))
+    if kind == "response":
+        f = _simulate(fit, flat, f, key)
+    values = fit.data.scaling.undo(f).reshape(chains, draws, -1)
+    coords = {"chain": np.arange(chains), "draw": np.arange(draws), "obs": row_labels(x, values.shape[-1])}
+    return xr.DataArray(values, coords=coords, dims=("chain", "draw", "obs"), name="y", attrs={"kind": kind})
+
+
+def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
+    """Summary of predictive draws, one row an observation.
+
+    Parameters
+    ----------
+    prediction : xarray.DataArray, (chain, draw, obs)
+        From `predict`.
+    levels : sequence of float
+        Central intervals in per cent.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns mean, sd, median, then lo-80, hi-80, ... for each level; indexed by `obs`.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> draws = xr.DataArray(np.arange(8.0).reshape(2, 4, 1), dims=("chain", "draw", "obs"))
+    >>> to_frame(draws, levels=(50,)).round(2).iloc[0].to_dict()
+    {'mean': 3.5, 'sd': 2.45, 'median': 3.5, 'lo-50': 1.75, 'hi-50': 5.25}
+    """
+    import pandas as pd
+
+    wanted = _checks.levels(levels)
+    values = prediction.transpose("chain", "draw", "obs").to_numpy().reshape(-1, prediction.sizes["obs"])
+    probabilities = [0.5] + [p for level in wanted for p in (0.5 - level / 200, 0.5 + level / 200)]
+    names = ["median"] + [f"{side}-{level:g}" for level in wanted for side in ("lo", "hi")]
+    quantiles = dict(zip(names, np.quantile(values, probabilities, axis=0), strict=True))
+    index = pd.Index(prediction["obs"].to_numpy(), name="obs")
+    return pd.DataFrame({"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)} | quantiles, index=index)
+
+
+def _simulate(fit: Fit, flat: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
+    nuisance = {name: flat[name][:, None] for name in fit.model.likelihood.dims}
+    seed = jax.random.key(key) if isinstance(key, (int, np.integer)) else key
+    return np.asarray(fit.model.likelihood.distribution(f, **nuisance).sample(seed))

@@ -1,0 +1,61 @@
+"""What a model believes before it sees y."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from numpyro.infer import Predictive
+
+from bayesnn import _checks
+from bayesnn._runtime import computing
+from bayesnn.data import code, learn_columns, row_labels
+from bayesnn.inference_data import Group, build
+from bayesnn.model import Model
+
+PER_DRAW = ("chain", "draw")
+
+
+@computing
+def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, standardize: bool = True) -> Any:
+    """Draws of every site, of the function values and of y from the prior.
+
+    Parameters
+    ----------
+    model : Model
+    x : array or pandas.DataFrame, shape (n, p)
+    draws : int
+    key : int or jax.Array
+    standardize : bool
+        Whether the inputs are standardised, as `fit` does. Without a target there is nothing to undo: `f` and `y` are
+        on the scale the model sees, where a standardised y has variance one.
+
+    Returns
+    -------
+    arviz.InferenceData or xarray.DataTree
+        Groups `prior` (every site, and f) and `prior_predictive` (y), one chain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.shallow import shallow
+    >>> prior_predictive(shallow(3), np.ones((7, 2)), draws=5)["prior"]["f"].shape
+    (1, 5, 7)
+    """
+    _checks.positive_integer("draws", draws)
+    columns = learn_columns(x)
+    coded = code(columns, x)
+    _checks.finite("x", coded, columns.inputs)
+    spread = coded.std(axis=0)
+    inputs = (coded - coded.mean(axis=0)) / np.where(spread > 0, spread, 1.0) if standardize else coded
+    seed = jax.random.key(key) if isinstance(key, (int, np.integer)) else key
+    dims = model.dims(coded.shape[1]) | {"f": ("obs",)}
+    sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
+    values = {name: np.asarray(v)[None] for name, v in sites.items()}
+    groups = {
+        "prior": Group({n: values[n] for n in dims}, {n: PER_DRAW + d for n, d in dims.items()}),
+        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs")}),
+        "constant_data": Group({"x": coded}, {"x": ("obs", "predictor")}),
+    }
+    return build(groups, model.coordinates(columns.inputs) | {"obs": row_labels(x, len(coded))})
