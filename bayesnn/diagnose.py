@@ -163,8 +163,8 @@ def _verdict(
     if not mixed and len(modes) > 1:
         named = "; ".join(f"chain{'s' if len(g) > 1 else ''} {', '.join(map(str, g))}" for g in modes)
         return (
-            f"{state}NOT CONVERGED: the chains disagree on the function and fall into {len(modes)} groups ({named}), as "
-            f"in a posterior of several modes ({numbers}). Averages over these chains weigh the modes by chance: run "
+            f"{state}NOT CONVERGED: the chains disagree on the function and fall into {len(modes)} groups ({named}), "
+            f"as in a posterior of several modes ({numbers}). Averages over these chains weigh the modes by chance: run "
             "longer and with more chains, look at the groups one by one, or choose fewer hidden units."
         )
     if not mixed:

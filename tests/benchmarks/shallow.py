@@ -2,7 +2,7 @@
 
 Run: python tests/benchmarks/shallow.py [--quick] [--only sunspots_2,mcycle] [--json shallow.json]
 
-Each row fits the same posterior (same hyperparameters, same standardised data) and is scored on the function at 40 rows:
+Each row fits the same posterior (same hyperparameters, same standardised data), scored on the function at 40 rows:
 minimum and median bulk ESS (ArviZ) over those rows, divided by the seconds of the sampling phase alone, compilation and
 warm-up apart. The yardstick is NumPyro's NUTS on the model as a user would write it by hand, below: once as printed in
 the paper (centred), once non-centred, each with NumPyro's own driver. A ratio is printed only where R-hat is under 1.01
