@@ -64,8 +64,8 @@ def diagnose(fit: Fit) -> Diagnosis:
 
     References
     ----------
-    A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Bürkner (2021), Rank-normalization, folding, and localization:
-    an improved R-hat, Bayesian Analysis 16, 667-718. R-hat, effective sample sizes and standard errors are ArviZ's.
+    A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Bürkner (2021), Rank-normalization, folding, and
+    localization: an improved R-hat, Bayesian Analysis 16, 667-718. The statistics are ArviZ's.
 
     Examples
     --------
@@ -126,12 +126,13 @@ def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.nd
     values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
     names = {n: ("chain", "draw", *(f"{n}_{i}" for i in range(v.ndim - 2))) for n, v in values.items()}
     data = xr.Dataset({n: (names[n], v) for n, v in values.items()})
-    columns = {
-        "r_hat": az.rhat(data),
-        "ess_bulk": az.ess(data, method="bulk"),
-        "ess_tail": az.ess(data, method="tail"),
-        "mcse": az.mcse(data),
-    }
+    with np.errstate(divide="ignore", invalid="ignore"):  # a value that never moved has no R-hat: NaN, not converged
+        columns = {
+            "r_hat": az.rhat(data),
+            "ess_bulk": az.ess(data, method="bulk"),
+            "ess_tail": az.ess(data, method="tail"),
+            "mcse": az.mcse(data),
+        }
     worst = {c: (np.min if c.startswith("ess") else np.max)(d["f"].to_numpy()) for c, d in columns.items()}
     rows = {"f, worst": worst, "f, median": {c: np.median(d["f"].to_numpy()) for c, d in columns.items()}}
     for name in [*nuisance, "log likelihood"]:
@@ -164,8 +165,8 @@ def _verdict(
         named = "; ".join(f"chain{'s' if len(g) > 1 else ''} {', '.join(map(str, g))}" for g in modes)
         return (
             f"{state}NOT CONVERGED: the chains disagree on the function and fall into {len(modes)} groups ({named}), "
-            f"as in a posterior of several modes ({numbers}). Averages over these chains weigh the modes by chance: run "
-            "longer and with more chains, look at the groups one by one, or choose fewer hidden units."
+            f"as in a posterior of several modes ({numbers}). Averages over these chains weigh the modes by chance: "
+            "run longer and with more chains, look at the groups one by one, or choose fewer hidden units."
         )
     if not mixed:
         return (

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from bayesnn import _checks
 from bayesnn.data import Dataset
@@ -72,7 +73,7 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     gamma = posterior["gamma"].to_numpy().reshape(-1, *posterior["gamma"].shape[2:])
     beta = posterior["beta"].to_numpy().reshape(len(gamma), -1) * fit.data.scaling.y_scale
     for j in range(beta.shape[1]):
-        curves = beta[:, j, None] / (1.0 + np.exp(-gamma[:, j] @ design.T))
+        curves = beta[:, j, None] * expit(gamma[:, j] @ design.T)
         axes.fill_between(grid, *_interval(curves, 80), color=f"C{j}", alpha=0.2, lw=0)
         axes.plot(grid, curves.mean(axis=0), color=f"C{j}", label=f"unit {j}")
     axes.set_xlabel(fit.data.columns.inputs[position])

@@ -36,11 +36,13 @@ def main(quick: bool, output: str) -> None:
         comparison = az.compare({f"m={m}": fit.idata for m, fit in fits.items()})
     print(comparison.to_string())
 
-    figure, axes = plt.subplots(1, len(fits), figsize=(3.2 * len(fits), 3), sharey=True, layout="constrained")
-    for (m, fit), ax in zip(fits.items(), axes, strict=True):
+    size = (11, 3.2 * len(fits) / 3)
+    figure, axes = plt.subplots(len(fits) // 3, 3, figsize=size, sharex=True, sharey=True, layout="constrained")
+    for (m, fit), ax in zip(fits.items(), axes.flat, strict=True):
         bnn.plots.fit_band(fit, ax=ax)
         ax.set_title(f"{m} hidden unit{'s' if m > 1 else ''}")
-        ax.set_ylabel("acceleration (g)" if m == 1 else "")
+        ax.set_xlabel("time after impact (ms)" if m > len(fits) - 3 else "")
+        ax.set_ylabel("acceleration (g)" if m % 3 == 1 else "")
         if m > 1:
             ax.get_legend().remove()
     figure.savefig(output, dpi=120)

@@ -1,0 +1,132 @@
+"""Every layer against a loop over its formula, and the promises all layers make."""
+
+import dataclasses
+import math
+import pickle
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from bayesnn._runtime import double
+from bayesnn.layers import ACTIVATIONS, Dense, Layer, Shape
+
+RTOL = 1e-10  # float64 on both sides
+
+
+def softplus(e):
+    return jnp.log1p(jnp.exp(e))
+
+
+def dense(psi: Callable[[float], float]) -> Callable:
+    """psi(sum_i kernel_ji x_i + bias_j), unit by unit."""
+
+    def loop(weights, x):
+        units, width = weights["kernel"].shape
+        outputs = []
+        for j in range(units):
+            e = weights["bias"][j]
+            for i in range(width):
+                e += weights["kernel"][j, i] * x[i]
+            outputs.append(psi(e))
+        return np.array(outputs)
+
+    return loop
+
+
+class Case(NamedTuple):
+    """A layer, the shape of one example, and the loop it must equal."""
+
+    layer: Layer
+    shape: Shape
+    loop: Callable
+
+
+LAYERS = {
+    "logistic": Case(Dense(3), (2,), dense(lambda e: 1 / (1 + math.exp(-e)))),
+    "tanh": Case(Dense(4, "tanh"), (3,), dense(math.tanh)),
+    "relu": Case(Dense(5, "relu"), (2,), dense(lambda e: max(e, 0.0))),
+    "identity": Case(Dense(1, "identity"), (1,), dense(lambda e: e)),
+    "callable": Case(Dense(2, softplus), (3,), dense(lambda e: math.log(1 + math.exp(e)))),
+}
+cases = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
+
+
+def values(case: Case) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Random weights and one random example."""
+    rng = np.random.default_rng(0)
+    weights = {name: rng.normal(size=w.shape) for name, w in case.layer.weights(case.shape).items()}
+    return weights, rng.normal(size=case.shape)
+
+
+def apply(layer: Layer, weights: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
+    with double():
+        return np.asarray(layer.apply({name: jnp.asarray(w) for name, w in weights.items()}, jnp.asarray(x)))
+
+
+@cases
+def test_the_layer_equals_a_loop(case):
+    weights, x = values(case)
+    result = apply(case.layer, weights, x)
+    assert result.dtype == np.float64
+    np.testing.assert_allclose(result, case.loop(weights, x), rtol=RTOL)
+
+
+@cases
+def test_the_comparison_notices_every_weight(case):
+    weights, x = ({n: np.abs(w) for n, w in values(case)[0].items()}, np.abs(values(case)[1]))  # rectifiers are open
+    for name in weights:
+        nudged = weights | {name: weights[name] + 1e-6}
+        assert not np.allclose(apply(case.layer, nudged, x), case.loop(weights, x), rtol=RTOL, atol=0)
+
+
+@cases
+def test_shapes_are_as_declared(case):
+    weights, x = values(case)
+    assert apply(case.layer, weights, x).shape == case.layer.output_shape(case.shape)
+    for weight in case.layer.weights(case.shape).values():
+        assert len(weight.dims) == len(weight.shape)
+        assert weight.fan_in >= 1
+
+
+@cases
+def test_specs_are_frozen_hashable_and_pickle(case):
+    layer = case.layer
+    assert pickle.loads(pickle.dumps(layer)) == layer
+    assert hash(dataclasses.replace(layer)) == hash(layer)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        layer.units = 7
+
+
+def test_every_named_activation_has_a_row():
+    assert {case.layer.activation for case in LAYERS.values() if isinstance(case.layer.activation, str)} == set(
+        ACTIVATIONS
+    )
+
+
+def test_dense_tells_a_prior_what_it_needs():
+    table = Dense(3).weights((2,))
+    assert {n: (w.shape, w.dims, w.role, w.fan_in) for n, w in table.items()} == {
+        "kernel": ((3, 2), ("unit", "input"), "kernel", 2),
+        "bias": ((3,), ("unit",), "bias", 2),
+    }
+
+
+@pytest.mark.parametrize("e", [-1e4, -800.0, 800.0, 1e4])
+def test_the_logistic_unit_saturates_without_overflow(e):
+    weights = {"kernel": np.ones((1, 1)), "bias": np.zeros(1)}
+    assert apply(Dense(1), weights, np.array([e]))[0] == (0.0 if e < 0 else 1.0)
+
+
+@pytest.mark.parametrize("units", [0, -2, 1.5, "3", None, True])
+def test_impossible_units_are_refused(units):
+    with pytest.raises(ValueError, match="units must be a whole number of at least 1, got"):
+        Dense(units)
+
+
+@pytest.mark.parametrize("activation", ["sigmoid", None, ["tanh"], 1])
+def test_an_unknown_activation_lists_the_known_ones(activation):
+    with pytest.raises(ValueError, match="unknown activation .*: choose one of 'logistic', 'tanh', 'relu', 'identity'"):
+        Dense(3, activation)

@@ -1,0 +1,100 @@
+"""Closed-form conditionals against numerical integration of prior times likelihood, each with a planted mistake."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from quadrature import LIMIT, many, z_against, z_of_mean, z_of_moments
+from scipy import special, stats
+
+from bayesnn import conditionals
+from bayesnn._runtime import double
+
+GUESS, SIZE = 0.7, 3.0
+RESIDUALS = np.array([0.4, -1.1, 0.2, 0.9, -0.5])
+
+
+def log_posterior_of_precision(tau):
+    """Gamma(s/2, rate s S/2) prior times N(r; 0, 1/tau), up to a constant."""
+    prior = stats.gamma.logpdf(tau, SIZE / 2, scale=2 / (SIZE * GUESS))
+    return prior + stats.norm.logpdf(RESIDUALS[:, None], scale=tau**-0.5).sum(axis=0)
+
+
+@pytest.mark.parametrize(
+    ("residuals", "count", "guess", "right"),
+    [(RESIDUALS, 5, GUESS, True), (RESIDUALS, 4, GUESS, False), (RESIDUALS, 5, 2 * GUESS, False)],
+)
+def test_precision_against_quadrature(residuals, count, guess, right):
+    squares = np.sum(residuals**2)
+    draws = many(conditionals.draw_precision, squares, float(count), guess, SIZE, seed=0)
+    z = z_against(draws, log_posterior_of_precision, np.linspace(1e-6, 20.0, 20_001))
+    assert (z < LIMIT) == right, z
+
+
+@pytest.mark.parametrize(("count", "right"), [(4, True), (2, False)])
+def test_mean_against_quadrature(count, right):
+    values, precision, prior_mean, prior_variance = np.array([1.2, 0.3, 2.2, 0.8]), 0.5, -1.0, 3.0
+
+    def log_posterior(mu):
+        likelihood = stats.norm.logpdf(values[:, None], mu, precision**-0.5).sum(axis=0)
+        return likelihood + stats.norm.logpdf(mu, prior_mean, prior_variance**0.5)
+
+    arguments = [[[precision]], [prior_mean], [[1 / prior_variance]]]
+    draws = many(conditionals.draw_mean, np.array([values.sum()]), count, *map(np.array, arguments), seed=1)
+    z = z_against(draws[:, 0], log_posterior, np.linspace(-8.0, 9.0, 8001))
+    assert (z < LIMIT) == right, z
+
+
+def test_mean_of_several_coordinates_is_exact(monkeypatch):
+    """The draw is affine in its normal noise, so noise of zeros and unit vectors reads off mean and covariance."""
+    rng = np.random.default_rng(2)
+    q, count = 3, 6
+    a, s = (root @ root.T + np.eye(q) for root in rng.normal(size=(2, q, q)))  # prior covariance, covariance
+    prior_mean, total = rng.normal(size=(2, q))
+
+    def draw(noise):
+        monkeypatch.setattr(jax.random, "normal", lambda key, shape=(): jnp.asarray(noise).reshape(shape))
+        with double():
+            inverses = jnp.asarray(np.linalg.inv(s)), jnp.asarray(prior_mean), jnp.asarray(np.linalg.inv(a))
+            return np.asarray(conditionals.draw_mean(jax.random.key(0), jnp.asarray(total), count, *inverses))
+
+    # By conditioning: the mean of `count` vectors is N(mu, S/count), mu is N(a, A).
+    gain = a @ np.linalg.inv(a + s / count)
+    mean = draw(np.zeros(q))
+    root = np.stack([draw(noise) - mean for noise in np.eye(q)], axis=1)
+    np.testing.assert_allclose(mean, prior_mean + gain @ (total / count - prior_mean), rtol=1e-10)
+    np.testing.assert_allclose(root @ root.T, a - gain @ a, rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("degrees", "right"), [(SIZE + 5, True), (SIZE + 4, False)])
+def test_covariance_of_one_coordinate_against_quadrature(degrees, right):
+    """For q = 1 the Wishart prior with scatter s S is the Gamma prior of a precision."""
+    scatter = np.full((1, 1), SIZE * GUESS + np.sum(RESIDUALS**2))
+    draws = many(conditionals.draw_covariance, scatter, degrees, seed=3).precision
+    z = z_against(draws[:, 0, 0], log_posterior_of_precision, np.linspace(1e-6, 20.0, 20_001))
+    assert (z < LIMIT) == right, z
+
+
+@pytest.mark.parametrize("q", [2, 3])
+def test_covariance_has_the_moments_of_the_wishart(q):
+    """E W = d V, cov(W_ij, W_kl) = d (V_ik V_jl + V_il V_jk), E log|W| = sum psi((d - i)/2) + q log 2 + log|V|."""
+    root = np.random.default_rng(4).normal(size=(q, q))
+    scatter, degrees = root @ root.T + np.eye(q), q + 1.5
+    v = np.linalg.inv(scatter)
+    draws = many(conditionals.draw_covariance, scatter, degrees, seed=5)
+    below = np.tril_indices(q)
+    w = draws.precision[:, below[0], below[1]]
+    i, j = (index[:, None] for index in below)
+    k, l = (index[None, :] for index in below)
+    covariance = degrees * (v[i, k] * v[j, l] + v[i, l] * v[j, k])
+    assert z_of_moments(w, degrees * v[below], covariance) < LIMIT
+    assert z_of_moments(w, degrees * v[below], covariance * (degrees + 1) / degrees) > LIMIT
+    log_determinant = special.digamma((degrees - np.arange(q)) / 2).sum() + q * np.log(2) + np.linalg.slogdet(v)[1]
+    assert z_of_mean(np.linalg.slogdet(draws.precision)[1], log_determinant) < LIMIT
+
+
+def test_factor_and_precision_belong_to_one_matrix():
+    draws = many(conditionals.draw_covariance, np.array([[2.0, 0.5], [0.5, 1.0]]), 4.0, seed=6)
+    products = draws.factor @ np.swapaxes(draws.factor, 1, 2) @ draws.precision
+    error = np.abs(products - np.eye(2)).max(axis=(1, 2))
+    assert (error <= 10 * np.finfo(float).eps * np.linalg.cond(draws.precision)).all()
