@@ -175,7 +175,8 @@ class MuellerRiosInsua(Prior):
         guess, mean, mean_covariance = self.unit_matrices(q)
         mu = mean + np.linalg.cholesky(mean_covariance) @ jax.random.normal(key, (q,))
         covariance = conditionals.Covariance(jnp.asarray(np.linalg.cholesky(guess)), jnp.asarray(np.linalg.inv(guess)))
-        return Hyper(jnp.full((), float(self.readout_mean)), jnp.full((), 1.0 / self.readout_guess), mu, covariance)
+        mu_beta, beta_precision = (jnp.asarray(v, mu.dtype) for v in (self.readout_mean, 1.0 / self.readout_guess))
+        return Hyper(mu_beta, beta_precision, mu, covariance)
 
     def log_mean_prior(self, mu: jax.Array) -> jax.Array:
         """log p(mu_gamma) up to a constant."""

@@ -58,7 +58,9 @@ class StepsKernel(MCMCKernel):
         return one(rng_key) if single else jax.vmap(one)(rng_key)
 
     def sample(self, state: KernelState, model_args: Any, model_kwargs: Any) -> KernelState:
-        """One step, adapted while in warm-up."""
+        """One step, adapted while in warm-up, of one chain or of the batch of chains that `init` gave."""
+        if jnp.ndim(state.i):
+            return jax.vmap(lambda one: self.sample(one, model_args, model_kwargs))(state)
         key_chain, key_step = jax.random.split(state.rng_key)
         inner, info = self.sampler.step(key_step, state.inner, self.model, *model_args)
         adapted = self.sampler.adapt(inner, info, state.i)

@@ -1,0 +1,233 @@
+"""What every sampler keeps: state tree, one trace, pickles, the same draws whatever the chain method."""
+
+import functools
+import pickle
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpyro.infer import MCMC
+
+from bayesnn import HMC, NUTS, Dense, Gibbs, Model, fit, shallow
+from bayesnn._runtime import double
+from bayesnn.chains import CHAIN_METHODS
+from bayesnn.marginal import MarginalModel
+from bayesnn.samplers import PROPOSALS, SAMPLERS, StepsKernel, make_sampler
+
+SHALLOW = shallow(2)
+TWO_LAYERS = Model([Dense(2, "tanh"), Dense(2, "tanh")])
+SAMPLER_CASES = {
+    **{f"gibbs-{proposal}": (Gibbs(proposal, candidates=3, sweeps=2), SHALLOW) for proposal in PROPOSALS},
+    "gibbs-intercept-linear": (Gibbs(candidates=3, sweeps=2), shallow(2, intercept=True, linear=True)),
+    "nuts": (NUTS(max_tree_depth=3), SHALLOW),
+    "nuts-marginalised": (NUTS(max_tree_depth=3, dense_mass=True), MarginalModel(SHALLOW)),
+    "hmc": (HMC(trajectory_length=0.5), SHALLOW),
+    "hmc-two-layers": (HMC(trajectory_length=0.5), TWO_LAYERS),
+}
+CASES = pytest.mark.parametrize("case", SAMPLER_CASES)
+
+X = np.linspace(-1.5, 1.5, 14)[:, None]
+Y = np.tanh(2 * X[:, 0]) + 0.1 * np.cos(11 * X[:, 0])
+
+
+WARMUP = 4
+
+
+@pytest.fixture
+def data():
+    with double():
+        yield jnp.asarray(X), jnp.asarray(Y)
+
+
+@functools.cache
+def walk(case):
+    """States of ten compiled steps, the first four of them warm-up, and how often the step was traced."""
+    spec, model = SAMPLER_CASES[case]
+    data = jnp.asarray(X), jnp.asarray(Y)
+    kernel = spec.kernel(model)
+    states = [jax.jit(lambda key: kernel.init(key, WARMUP, None, data, {}))(jax.random.key(0))]
+    traces = []
+
+    @jax.jit
+    def step(state, x, y):
+        traces.append(None)
+        return kernel.sample(state, (x, y), {})
+
+    for _ in range(10):
+        states.append(step(states[-1], *data))
+    return states, len(traces)
+
+
+def forms(tree):
+    return [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree)]
+
+
+@CASES
+def test_a_step_keeps_the_state_and_is_traced_once(case, data):
+    spec, _ = SAMPLER_CASES[case]
+    states, traces = walk(case)
+    assert traces == 1
+    for state in states:
+        assert jax.tree.structure(state) == jax.tree.structure(states[0])
+        assert forms(state) == forms(states[0])
+    first, last = (jax.tree.leaves(states[i].z) for i in (0, -1))
+    assert all(leaf.dtype == jnp.float64 for leaf in last)
+    assert all(np.isfinite(leaf).all() for leaf in last)
+    assert not any(np.array_equal(a, b) for a, b in zip(first, last))
+    for name, value in spec.stats(states[-1]).items():
+        assert value.shape == (), name
+        assert np.isfinite(value), name
+
+
+@CASES
+def test_specs_pickle_and_hash(case):
+    spec, model = SAMPLER_CASES[case]
+    for thing in (spec, model):
+        copy = pickle.loads(pickle.dumps(thing))
+        assert copy == thing
+        assert hash(copy) == hash(thing)
+    if isinstance(spec, Gibbs):
+        kernel = pickle.loads(pickle.dumps(spec.kernel(model)))
+        assert kernel == StepsKernel(spec, model)
+
+
+def test_specs_differ_where_a_setting_does():
+    specs = [SAMPLER_CASES[case][0] for case in ("gibbs-slice", "gibbs-prior", "nuts", "nuts-marginalised", "hmc")]
+    assert len(set(specs)) == len(specs)
+
+
+@pytest.mark.parametrize("chains", [pytest.param(1, marks=pytest.mark.slow), 2])
+def test_numpyro_drives_our_samplers(chains, data):
+    """Draws of MCMC do not depend on its chain method, with thinning and its own extra fields."""
+    runs = {}
+    for method in ("vectorized", "sequential"):
+        kernel = Gibbs(candidates=3, sweeps=1).kernel(SHALLOW)
+        mcmc = MCMC(
+            kernel, num_warmup=3, num_samples=4, thinning=2, num_chains=chains, chain_method=method, progress_bar=False
+        )
+        mcmc.run(jax.random.key(1), *data, extra_fields=("info.acceptance",))
+        runs[method] = mcmc.get_samples(group_by_chain=True)
+        assert mcmc.get_extra_fields(group_by_chain=True)["info.acceptance"].shape == (chains, 2)
+    assert set(runs["sequential"]) == set(SHALLOW.dims(1))
+    for name, values in runs["sequential"].items():
+        assert values.shape[:2] == (chains, 2)
+        assert len(np.unique(values)) > 1, name
+        np.testing.assert_allclose(runs["vectorized"][name], values, rtol=ROUNDING, err_msg=name)
+
+
+# Batching reorders sums: 1e-15 relative each, and 1e-7 in the single-precision activations of the Gibbs sampler, which
+# cross products of 14 rows and solves of condition at most some 1e3 pass on, a few times in as many steps.
+ROUNDING = 1e-3
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [Gibbs(candidates=3, sweeps=1), pytest.param(NUTS(max_tree_depth=3), marks=pytest.mark.slow)],
+    ids=["gibbs", "nuts"],
+)
+def test_all_chain_methods_agree(spec):
+    runs = {
+        method: fit(
+            SHALLOW, X, Y, sampler=spec, draws=4, warmup=3, chains=2, key=3, chain_method=method, progress=False
+        )
+        for method in CHAIN_METHODS
+    }
+    reference = runs["sequential"].idata["posterior"]
+    for method, run in runs.items():
+        for name in reference.data_vars:
+            values = run.idata["posterior"][name].to_numpy()
+            np.testing.assert_allclose(values, reference[name].to_numpy(), rtol=ROUNDING, err_msg=f"{method} {name}")
+    assert not np.allclose(reference["sigma"][0], reference["sigma"][1])  # chains differ
+
+
+@pytest.mark.parametrize("name", ["gibbs", *(pytest.param(n, marks=pytest.mark.slow) for n in ("nuts", "hmc"))])
+def test_the_key_decides_the_draws(name):
+    spec = {"gibbs": Gibbs(candidates=3, sweeps=1), "nuts": NUTS(max_tree_depth=3), "hmc": HMC(trajectory_length=0.5)}
+    settings = {"sampler": spec[name], "draws": 4, "warmup": 3, "chains": 2, "progress": False}
+    first, again, typed, other = (
+        fit(SHALLOW, X, Y, key=key, **settings).sites() for key in (7, 7, jax.random.key(7), 8)
+    )
+    for site in first:
+        np.testing.assert_array_equal(again[site], first[site], err_msg=site)
+        np.testing.assert_array_equal(typed[site], first[site], err_msg=site)
+        assert not np.any(other[site] == first[site]), site
+
+
+@pytest.mark.parametrize("proposal", PROPOSALS)
+def test_adaptation_stops_after_warm_up(proposal, data):
+    scales = np.array([state.inner.log_scale for state in walk(f"gibbs-{proposal}")[0]])
+    if not PROPOSALS[proposal].adapts:
+        assert not scales.any()
+        return
+    assert np.all(np.diff(scales[: WARMUP + 1], axis=0) != 0)
+    assert np.all(np.diff(scales[WARMUP:], axis=0) == 0)
+
+
+# Messages
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "known"),
+    [
+        (lambda: make_sampler("nut"), "sampler", SAMPLERS),
+        (lambda: fit(SHALLOW, X, Y, sampler="nut"), "sampler", SAMPLERS),
+        (lambda: Gibbs("metropolis"), "proposal", PROPOSALS),
+        (lambda: fit(SHALLOW, X, Y, chain_method="threads"), "chain_method", CHAIN_METHODS),
+    ],
+)
+def test_an_unknown_name_lists_the_known_ones(make, kind, known):
+    with pytest.raises(ValueError, match=f"unknown {kind} .*choose one of " + re.escape(", ".join(map(repr, known)))):
+        make()
+
+
+@pytest.mark.parametrize("sampler", [3, None, Gibbs, object()])
+def test_what_is_neither_name_nor_spec_is_refused(sampler):
+    with pytest.raises(ValueError, match="a name or a spec"):
+        make_sampler(sampler)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        lambda: Gibbs(candidates=0),
+        lambda: Gibbs(sweeps=2.5),
+        lambda: NUTS(target_accept=1.0),
+        lambda: NUTS(max_tree_depth=0),
+        lambda: HMC(target_accept=0.0),
+        lambda: HMC(trajectory_length=-1.0),
+    ],
+)
+def test_impossible_settings_are_refused(spec):
+    with pytest.raises(ValueError, match="must be"):
+        spec()
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        TWO_LAYERS,
+        Model([Dense(3, "logistic")]),
+        Model([Dense(3, "tanh")], prior=SHALLOW.prior),
+        Model([Dense(3, jax.nn.sigmoid)], prior=SHALLOW.prior),
+    ],
+    ids=["two layers", "another prior", "another activation", "a function for an activation"],
+)
+def test_gibbs_refuses_other_models(model):
+    with pytest.raises(ValueError, match=r'bnn\.shallow.*sampler="nuts"'):
+        Gibbs().check(model)
+    with pytest.raises(ValueError, match=r"bnn\.shallow"):
+        fit(model, X, Y, sampler="gibbs")
+
+
+@CASES
+def test_every_other_sampler_takes_every_model(case):
+    spec, model = SAMPLER_CASES[case]
+    if not isinstance(spec, Gibbs):
+        spec.check(SHALLOW)
+        spec.check(TWO_LAYERS)
+
+
+def test_every_registered_sampler_is_tested_here():
+    assert {type(spec) for spec, _ in SAMPLER_CASES.values()} == set(SAMPLERS.values())
