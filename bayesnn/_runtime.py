@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import jax
+import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,6 +32,17 @@ _CACHE_OPTIONS = {
 def double() -> Any:
     """Context in which JAX computes in 64 bits, in this thread only."""
     return jax.enable_x64(True)
+
+
+def as_key(key: Any) -> jax.Array:
+    """A JAX key from a whole number or a JAX key."""
+    if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+        return jax.random.key(key)
+    dtype = getattr(key, "dtype", None)
+    legacy = dtype == np.uint32 and key.shape == (2,)
+    if not legacy and not (dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) and key.ndim == 0):
+        raise ValueError(f"key must be a whole number or one JAX key such as jax.random.key(0), got {key!r}")
+    return key
 
 
 def computing(function: F) -> F:

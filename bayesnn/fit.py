@@ -11,7 +11,7 @@ import numpy as np
 
 from bayesnn import chains as chains_module
 from bayesnn import draws as draws_module
-from bayesnn._runtime import computing
+from bayesnn._runtime import as_key, computing
 from bayesnn.data import Dataset, make_dataset
 from bayesnn.inference_data import Group, build
 from bayesnn.marginal import MarginalModel
@@ -130,6 +130,7 @@ def fit(
     spec.check(model)
     target = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
     plan = chains_module.Plan(draws, warmup, chains, thinning, chain_method, progress)
+    random_key = as_key(key)
     data = make_dataset(x, y, standardize=standardize)
     dims = model.dims(data.x.shape[1])
     x_scaled, y_scaled = (jnp.asarray(a) for a in data.scaled())
@@ -141,7 +142,7 @@ def fit(
             sites = target.complete(key, sites, *arrays)
         return {name: sites[name] for name in dims} | {f"stat {n}": v for n, v in spec.stats(state).items()}
 
-    run = chains_module.run_chains(kernel, record, _key(key), (x_scaled, y_scaled), plan)
+    run = chains_module.run_chains(kernel, record, random_key, (x_scaled, y_scaled), plan)
     attrs = _attributes(spec, plan, run, key, marginalize)
     return Fit(model, data, spec, assemble(model, data, run.values, attrs))
 
@@ -188,10 +189,6 @@ def _default_sampler(model: Model) -> Sampler:
     except ValueError:
         return make_sampler("nuts")
     return Gibbs()
-
-
-def _key(key: Any) -> jax.Array:
-    return jax.random.key(key) if isinstance(key, (int, np.integer)) else key
 
 
 def _attributes(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from bayesnn import _checks
-from bayesnn._runtime import computing
+from bayesnn._runtime import as_key, computing
 from bayesnn.data import new_inputs, row_labels
 from bayesnn.draws import function_value, over_draws
 from bayesnn.fit import Fit
@@ -100,5 +99,5 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
 
 def _simulate(fit: Fit, flat: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
     nuisance = {name: flat[name][:, None] for name in fit.model.likelihood.dims}
-    seed = jax.random.key(key) if isinstance(key, (int, np.integer)) else key
+    seed = as_key(key)
     return np.asarray(fit.model.likelihood.distribution(f, **nuisance).sample(seed))

@@ -9,7 +9,7 @@ import numpy as np
 from numpyro.infer import Predictive
 
 from bayesnn import _checks
-from bayesnn._runtime import computing
+from bayesnn._runtime import as_key, computing
 from bayesnn.data import code, learn_columns, row_labels
 from bayesnn.inference_data import Group, build
 from bayesnn.model import Model
@@ -49,7 +49,7 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     _checks.finite("x", coded, columns.inputs)
     spread = coded.std(axis=0)
     inputs = (coded - coded.mean(axis=0)) / np.where(spread > 0, spread, 1.0) if standardize else coded
-    seed = jax.random.key(key) if isinstance(key, (int, np.integer)) else key
+    seed = as_key(key)
     dims = model.dims(coded.shape[1]) | {"f": ("obs",)}
     sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
     values = {name: np.asarray(v)[None] for name, v in sites.items()}

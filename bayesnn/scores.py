@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from bayesnn import _checks
-from bayesnn._runtime import computing
+from bayesnn._runtime import as_key, computing
 from bayesnn.data import Dataset, code
 from bayesnn.draws import function_value, log_density, over_draws
 from bayesnn.fit import Fit
@@ -62,7 +62,7 @@ def evaluate(fit: Fit, x: Any, y: Any, *, levels: Sequence[float] = (50, 80, 95)
     density = over_draws(log_density, fit.model, flat, inputs, target)
     pit = over_draws(cumulative, fit.model, flat, inputs, target).mean(axis=0)
     nuisance = {name: flat[name][:, None] for name in fit.model.likelihood.dims}
-    seed = jax.random.key(key) if isinstance(key, (int, np.integer)) else key
+    seed = as_key(key)
     responses = np.asarray(fit.model.likelihood.distribution(f, **nuisance).sample(seed))
     scores = {
         "rmse": scale * float(np.sqrt(np.mean((f.mean(axis=0) - target) ** 2))),

@@ -11,7 +11,7 @@ import pytest
 from numpyro.infer import MCMC
 
 from bayesnn import HMC, NUTS, Dense, Gibbs, Model, fit, shallow
-from bayesnn._runtime import double
+from bayesnn._runtime import compilation_cache_on, double
 from bayesnn.chains import CHAIN_METHODS
 from bayesnn.marginal import MarginalModel
 from bayesnn.samplers import PROPOSALS, SAMPLERS, StepsKernel, make_sampler
@@ -37,7 +37,7 @@ WARMUP = 4
 
 @pytest.fixture
 def data():
-    with double():
+    with double(), compilation_cache_on():
         yield jnp.asarray(X), jnp.asarray(Y)
 
 
@@ -161,7 +161,8 @@ def test_adaptation_stops_after_warm_up(proposal, data):
     if not PROPOSALS[proposal].adapts:
         assert not scales.any()
         return
-    assert np.all(np.diff(scales[: WARMUP + 1], axis=0) != 0)
+    # a scale stays where its unit moved in just half the sweeps, the target: not every step changes every scale
+    assert np.all(np.any(np.diff(scales[: WARMUP + 1], axis=0) != 0, axis=0))
     assert np.all(np.diff(scales[WARMUP:], axis=0) == 0)
 
 
