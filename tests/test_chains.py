@@ -51,6 +51,11 @@ def record(key, state, data):
 
 DATA = (np.arange(3.0),)
 
+# Fits of one small model, the same in several modules, so that it is compiled once
+X = np.linspace(-1.5, 1.5, 14)[:, None]
+Y = np.tanh(2 * X[:, 0]) + 0.1 * np.cos(11 * X[:, 0])
+SAMPLER = Gibbs(candidates=3, sweeps=1)
+
 
 @computing
 def run(**settings):
@@ -117,14 +122,11 @@ def test_no_warm_up(reference):
     np.testing.assert_array_equal(run(warmup=0, draws=47).values["z"][:, 7:], reference.values["z"])
 
 
-@pytest.mark.slow
 def test_thinning_of_a_sampler_keeps_every_kth_draw():
     """The same through `fit`, whose draws do not depend on what is recorded in between."""
-    x = np.linspace(-1, 1, 10)[:, None]
-    y = np.sin(3 * x[:, 0])
-    settings = {"sampler": Gibbs(candidates=2, sweeps=1), "warmup": 2, "chains": 1, "progress": False}
-    every = fit(shallow(1), x, y, draws=6, **settings).sites()
-    third = fit(shallow(1), x, y, draws=2, thinning=3, **settings).sites()
+    settings = {"sampler": SAMPLER, "warmup": 3, "chains": 2, "progress": False}
+    every = fit(shallow(2), X, Y, draws=6, **settings).sites()
+    third = fit(shallow(2), X, Y, draws=2, thinning=3, **settings).sites()
     for name in every:
         np.testing.assert_array_equal(third[name], every[name][:, 2::3], err_msg=name)
 
@@ -174,8 +176,7 @@ def test_another_error_propagates(monkeypatch):
 
 def test_an_interrupted_fit_is_marked(monkeypatch):
     interrupt_at(monkeypatch, 2 + 3)  # warm-up of 3 steps: calls of 1, 2
-    x = np.linspace(-1, 1, 10)[:, None]
-    result = fit(shallow(1), x, np.sin(3 * x[:, 0]), draws=500, warmup=3, chains=2, progress=False)
+    result = fit(shallow(2), X, Y, sampler=SAMPLER, draws=500, warmup=3, chains=2, progress=False)
     assert not result.complete
     assert result.idata["posterior"].attrs["complete"] == 0
     assert result.idata["posterior"].sizes["draw"] == 3
@@ -197,8 +198,10 @@ LONG_FIT = """
         return values
 
     chains._advance_all = announced
-    x = np.linspace(-1, 1, 30)[:, None]
-    fit = bnn.fit(bnn.shallow(3), x, np.sin(3 * x[:, 0]), draws=10_000_000, warmup=1, chains=2, progress=False)
+    x = np.linspace(-1.5, 1.5, 14)[:, None]
+    y = np.tanh(2 * x[:, 0]) + 0.1 * np.cos(11 * x[:, 0])
+    sampler = bnn.Gibbs(candidates=3, sweeps=1)
+    fit = bnn.fit(bnn.shallow(2), x, y, sampler=sampler, draws=10**7, warmup=3, chains=2, progress=False)
     print("draws", fit.complete, fit.idata["posterior"].sizes["draw"], fit.idata["log_likelihood"]["y"].shape[1])
 """
 
@@ -213,7 +216,7 @@ def test_ctrl_c_ends_a_long_fit_with_its_draws():
         cwd=os.path.dirname(os.path.dirname(chains.__file__)),
     )
     try:
-        for _ in range(4):  # warm-up, then draws
+        for _ in range(5):  # warm-up, then draws
             assert process.stdout.readline() == "advanced\n", process.stderr.read()
         sent = time.perf_counter()
         process.send_signal(signal.SIGINT)
@@ -223,7 +226,7 @@ def test_ctrl_c_ends_a_long_fit_with_its_draws():
     assert process.returncode == 0, errors
     _, complete, count, count_likelihood = output.splitlines()[-1].split()
     assert complete == "False"
-    assert 2 <= int(count) == int(count_likelihood) < 10_000_000
+    assert 1 <= int(count) == int(count_likelihood) < 10**7
     print(f"{time.perf_counter() - sent:.1f} s from signal to end")
 
 
