@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 from typing import NamedTuple
 
 import jax
@@ -218,16 +217,14 @@ def test_ctrl_c_ends_a_long_fit_with_its_draws():
     try:
         for _ in range(5):  # warm-up, then draws
             assert process.stdout.readline() == "advanced\n", process.stderr.read()
-        sent = time.perf_counter()
         process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=120)
+        output, errors = process.communicate(timeout=60)  # a chunk takes half a second, the log-likelihood some more
     finally:
         process.kill()
     assert process.returncode == 0, errors
     _, complete, count, count_likelihood = output.splitlines()[-1].split()
     assert complete == "False"
     assert 1 <= int(count) == int(count_likelihood) < 10**7
-    print(f"{time.perf_counter() - sent:.1f} s from signal to end")
 
 
 # Progress

@@ -281,6 +281,10 @@ def test_bad_data_are_refused_before_anything_is_compiled(monkeypatch, x, y, mes
         bnn.fit(MODEL, x, y)
 
 
+def hyper(**settings):
+    return bnn.shallow(2, hyper=bnn.ShallowHyperparameters(**settings))
+
+
 @dataclass(frozen=True)
 class NotAModel:
     hidden: int = 3
@@ -301,6 +305,13 @@ class NotAModel:
         (lambda: bnn.fit(MODEL, X, Y, warmup=-1), r"warmup must be a whole number of at least 0"),
         (lambda: bnn.fit(MODEL, X, Y, chains=0), r"chains must be a whole number of at least 1"),
         (lambda: bnn.fit(MODEL, X, Y, thinning=0), r"thinning must be a whole number of at least 1"),
+        (lambda: bnn.fit(MODEL, X, Y, key="a seed"), r"key must be a whole number or one JAX key.*got 'a seed'"),
+        (lambda: bnn.fit(MODEL, X, Y, key=True), r"key must be a whole number"),
+        (lambda: bnn.fit(MODEL, X, Y, key=np.arange(3)), r"key must be a whole number"),
+        (lambda: bnn.fit(MODEL, X, Y, key=jax.random.split(jax.random.key(0))), r"key must be a whole number"),
+        (lambda: bnn.fit(hyper(unit_size=2), X, Y), r"unit_size must be above 2"),
+        (lambda: bnn.fit(hyper(unit_mean=(0, 1)), X, Y, sampler="nuts"), r"unit_mean must be a number or have shape"),
+        (lambda: bnn.fit(bnn.Model([bnn.Dense(2)] * 2, prior=MODEL.prior), X, Y), r"one Dense hidden layer"),
     ],
 )
 def test_bad_settings_are_refused_before_anything_is_compiled(monkeypatch, call, message):

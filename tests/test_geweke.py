@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.scipy.linalg import solve_triangular
+from numpyro import handlers
 from numpyro.infer.util import unconstrain_fn
 
 from bayesnn import (
@@ -145,7 +146,7 @@ WRONG_PROPOSALS = {
     "the slice's level at the current density": Proposal(proposals.elliptical, level_at_current),
     "brackets that shrink from one side": Proposal(brackets_from_one_side, proposals.first_acceptable),
 }
-FAST = ("the prior ratio left out", "the slice's level at the current density", "half_the_rows", "no_prior_mean")
+FAST = ("the prior ratio left out", "half_the_rows")
 
 
 def some_slow(names):
@@ -308,15 +309,18 @@ def test_the_model_function_has_the_prior_of_the_gibbs_sampler():
     assert geweke.passes(scores), report(scores)
 
 
+@_runtime.computing
 def gradient_scores(model: Model, marginal: bool) -> dict[str, float]:
     """z-scores of one NUTS step of a fixed size, after which what was integrated out is drawn back."""
     target = MarginalModel(model) if marginal else model
     kernel = NUTS(max_tree_depth=4).kernel(target)
     x = jnp.asarray(X)
+    trace = handlers.trace(handlers.seed(target, 0)).get_trace(x, jnp.zeros(len(X)))
+    latent = [name for name, site in trace.items() if site["type"] == "sample" and not site["is_observed"]]
 
     def transition(key, sites, y):
         key_init, key_complete = jax.random.split(key)
-        start = unconstrain_fn(target, (x, y), {}, sites)
+        start = unconstrain_fn(target, (x, y), {}, {name: sites[name] for name in latent})
         state = kernel.init(key_init, 0, start, (x, y), {})
         state = kernel.sample(state._replace(adapt_state=state.adapt_state._replace(step_size=0.2)), (x, y), {})
         new = kernel.postprocess_fn((x, y), {})(state.z)

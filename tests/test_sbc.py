@@ -79,7 +79,6 @@ def calibrated(values):
 @pytest.mark.parametrize("proposal", ["slice", "random_walk"])
 def test_gibbs_is_calibrated(proposal):
     values = p_values(Gibbs(proposal, sweeps=SWEEPS))
-    print(proposal, values)
     assert calibrated(values), values
 
 
@@ -89,7 +88,6 @@ def test_half_the_rows_in_the_noise_are_seen(monkeypatch):
 
     monkeypatch.setattr(Gaussian, "update", update)
     values = p_values(Gibbs(sweeps=SWEEPS))
-    print("half the rows", values)
     assert not calibrated(values), values
 
 
@@ -100,7 +98,6 @@ def test_a_missing_prior_ratio_is_seen(monkeypatch):
 
     monkeypatch.setitem(PROPOSALS, "wrong", Proposal(propose, proposals.weighted))
     values = p_values(Gibbs("wrong", sweeps=SWEEPS))
-    print("no prior ratio", values)
     assert not calibrated(values), values
 
 

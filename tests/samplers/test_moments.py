@@ -90,7 +90,7 @@ def test_the_target_is_correlated_and_skewed():
 
 
 @pytest.mark.parametrize(
-    "case", [c if c.startswith("gibbs") else pytest.param(c, marks=pytest.mark.slow) for c in CASES]
+    "case", ["gibbs-slice", *(pytest.param(case, marks=pytest.mark.slow) for case in CASES if case != "gibbs-slice")]
 )
 def test_moments_are_those_of_the_grid(case, exact):
     sampler, marginalize = CASES[case]
@@ -115,5 +115,4 @@ def test_moments_are_those_of_the_grid(case, exact):
         assert size > 400, f"too few effective draws of {name}: {size:.0f}"
         assert float(az.rhat(values)) < 1.01, name
         scores[name] = (values.mean() - exact[name]) / error
-    print(case, {name: round(float(score), 1) for name, score in scores.items()})
     assert max(map(abs, scores.values())) < 4, scores  # nine statistics: 1 in 1800 by chance
