@@ -3,12 +3,12 @@
 from bayesnn import datasets, plots
 from bayesnn.diagnose import Diagnosis, diagnose
 from bayesnn.fit import Fit, fit
-from bayesnn.layers import Dense
-from bayesnn.likelihoods import Gaussian
+from bayesnn.layers import Dense, Residual
+from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.model import Model
 from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
-from bayesnn.priors import MuellerRiosInsua, Normal
+from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 from bayesnn.relabel import as_sampled
 from bayesnn.samplers import HMC, NUTS, Gibbs
 from bayesnn.scores import evaluate
@@ -17,15 +17,25 @@ from bayesnn.shallow import ShallowHyperparameters, shallow
 __all__ = [
     "HMC",
     "NUTS",
+    "Bernoulli",
+    "Categorical",
     "Dense",
     "Diagnosis",
     "Fit",
     "Gaussian",
     "Gibbs",
+    "HeavyTailed",
+    "Heteroskedastic",
+    "Hierarchical",
+    "Horseshoe",
     "Model",
     "MuellerRiosInsua",
+    "NegativeBinomial",
     "Normal",
+    "Poisson",
+    "Residual",
     "ShallowHyperparameters",
+    "StudentT",
     "as_sampled",
     "datasets",
     "diagnose",

@@ -86,10 +86,12 @@ def columns(expected: Sequence[str], got: Sequence[str], named: bool) -> None:
 
 
 def varying(name: str, values: np.ndarray) -> None:
-    """Refuse a constant target."""
-    if values.size < 2 or np.ptp(values) == 0:
-        value = values.flat[0] if values.size else "nothing"
-        raise ValueError(f"{name} must vary, got {value} in every one of {values.size} row(s): nothing can be learnt")
+    """Refuse a constant target, or a constant output among several."""
+    constant = np.flatnonzero(np.ptp(values.reshape(len(values), -1), axis=0) == 0)
+    if len(constant):
+        where = f"column {constant[0]} of {name}" if values.ndim > 1 else name
+        value = values.reshape(len(values), -1)[0, constant[0]]
+        raise ValueError(f"{where} must vary, got {value} in every one of {len(values)} row(s): nothing can be learnt")
 
 
 def levels(values: Iterable[float]) -> tuple[float, ...]:

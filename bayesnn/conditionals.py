@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jax.scipy.linalg import solve_triangular
+
+STEPS_OUT = 50
+SMALLEST = 1e-14  # relative width of a bracket that cannot shrink further in double precision
+
+
+class Shrinking(NamedTuple):
+    """A bracket on its way to a point of the slice."""
+
+    key: jax.Array
+    low: jax.Array
+    high: jax.Array
+    value: jax.Array
 
 
 class Covariance(NamedTuple):
@@ -18,7 +32,7 @@ class Covariance(NamedTuple):
 
 def draw_precision(key: jax.Array, squares: jax.Array, count: float, guess: float, size: float) -> jax.Array:
     """1/s2 ~ Gamma((size + count)/2, rate (size guess + squares)/2), for `count` residuals with that sum of squares."""
-    return jax.random.gamma(key, 0.5 * (size + count)) / (0.5 * (size * guess + squares))
+    return jax.random.gamma(key, 0.5 * (size + count), jnp.shape(squares)) / (0.5 * (size * guess + squares))
 
 
 def draw_mean(
@@ -47,3 +61,50 @@ def draw_covariance(key: jax.Array, scatter: jax.Array, degrees: float) -> Covar
     root = solve_triangular(u.T, bartlett, lower=False)
     factor = solve_triangular(bartlett, u.T, lower=True).T
     return Covariance(factor, root @ root.T)
+
+
+def slice_move(key: jax.Array, value: jax.Array, log_density: Callable[[jax.Array], jax.Array]) -> jax.Array:
+    """One slice move of a number on a log density; brackets of width 1 step out, then shrink.
+
+    R. Neal (2003), Slice sampling, Annals of Statistics 31, figures 3 and 5 (limited to 50 steps outwards, split at
+    random between the sides as he prescribes).
+    """
+    key_level, key_bracket, key_split, key_shrink = jax.random.split(key, 4)
+    level = log_density(value) - jax.random.exponential(key_level)
+    lower = value - jax.random.uniform(key_bracket)
+    left_steps = jax.random.randint(key_split, (), 0, STEPS_OUT)
+
+    def out(end: jax.Array, step: float, most: jax.Array) -> jax.Array:
+        inside = lambda s: (s[1] > 0) & (log_density(s[0]) > level)  # noqa: E731
+        return lax.while_loop(inside, lambda s: (s[0] + step, s[1] - 1), (end, most))[0]
+
+    left, right = out(lower, -1.0, left_steps), out(lower + 1.0, 1.0, STEPS_OUT - 1 - left_steps)
+
+    def candidate(key: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
+        return low + (high - low) * jax.random.uniform(key)
+
+    def shrink(state: Shrinking) -> Shrinking:
+        low = jnp.where(state.value < value, state.value, state.low)
+        high = jnp.where(state.value < value, state.high, state.value)
+        key, own = jax.random.split(state.key)
+        return Shrinking(key, low, high, candidate(own, low, high))
+
+    key_first, key_rest = jax.random.split(key_shrink)
+    start = Shrinking(key_rest, left, right, candidate(key_first, left, right))
+    # NaN counts as outside; a bracket of no width has closed on the current value, which is inside
+    outside = lambda s: ~(log_density(s.value) >= level) & (s.high - s.low > SMALLEST * (1 + jnp.abs(value)))  # noqa: E731
+    end = lax.while_loop(outside, shrink, start)
+    return jnp.where(log_density(end.value) >= level, end.value, value)
+
+
+def inverse_gaussian(key: jax.Array, mean: jax.Array, shape: float) -> jax.Array:
+    """Inverse Gaussian numbers of these means and one shape.
+
+    J. Michael, W. Schucany and R. Haas (1976), Generating random variates using transformations with multiple roots,
+    American Statistician 30, 88-90; the smaller root written without cancellation.
+    """
+    key_root, key_choice = jax.random.split(key)
+    ratio = mean * jax.random.normal(key_root, mean.shape) ** 2 / (2.0 * shape)
+    root = mean / (1.0 + ratio + jnp.sqrt(ratio * (ratio + 2.0)))
+    smaller = jax.random.uniform(key_choice, mean.shape) <= mean / (mean + root)
+    return jnp.where(smaller, root, mean**2 / root)

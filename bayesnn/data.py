@@ -35,31 +35,39 @@ class Columns:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Centres and scales of inputs (p,) and target; `identity` when nothing is standardised."""
+    """Centres and scales of inputs (p,) and target, one number each or one an output."""
 
     x_center: tuple[float, ...]
     x_scale: tuple[float, ...]
-    y_center: float = 0.0
-    y_scale: float = 1.0
+    y_center: float | tuple[float, ...] = 0.0
+    y_scale: float | tuple[float, ...] = 1.0
 
     def inputs(self, x: np.ndarray) -> np.ndarray:
         """Inputs (n, p) in units of the data -> on the scale the model sees."""
         return (x - np.asarray(self.x_center)) / np.asarray(self.x_scale)
 
     def target(self, y: np.ndarray) -> np.ndarray:
-        """Target in units of y -> on the scale the model sees."""
-        return (y - self.y_center) / self.y_scale
+        """Target in units of y -> on the scale the model sees; codes of classes stay as they are."""
+        if np.issubdtype(np.asarray(y).dtype, np.integer):
+            return y
+        return (y - np.asarray(self.y_center)) / np.asarray(self.y_scale)
 
     def undo(self, y: np.ndarray) -> np.ndarray:
         """Target or function values on the scale the model sees -> in units of y."""
-        return y * self.y_scale + self.y_center
+        return y * np.asarray(self.y_scale) + np.asarray(self.y_center)
+
+    @property
+    def log_volume(self) -> float:
+        """What a log density loses on its way to units of y: the log of the scale, summed over outputs."""
+        return float(np.log(self.y_scale).sum())
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Training rows in units of the data, with what was learnt from them.
 
-    x (n, p) coded inputs, y (n,), `obs` (n,) row labels.
+    x (n, p) coded inputs, y (n,) or (n, outputs), labels as codes; `obs` (n,) row labels; case weights (n,) and
+    offset (n,) where there are any.
     """
 
     x: np.ndarray
@@ -67,24 +75,57 @@ class Dataset:
     columns: Columns
     scaling: Scaling
     obs: np.ndarray
+    weights: np.ndarray | None = None
+    offset: np.ndarray | None = None
 
     def scaled(self) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and target on the scale the model sees."""
         return self.scaling.inputs(self.x), self.scaling.target(self.y)
 
 
-def make_dataset(x: Any, y: Any, *, standardize: bool = True) -> Dataset:
-    """Check, code and (optionally) learn the scaling of a table x (n, p) and a target y (n,)."""
+def make_dataset(
+    x: Any,
+    y: np.ndarray,
+    *,
+    standardize: bool = True,
+    scale_target: bool = True,
+    weights: Any = None,
+    offset: Any = None,
+) -> Dataset:
+    """Check, code and (optionally) learn the scaling of a table x (n, p) and a target as numbers, (n,) or (n, K)."""
     columns = learn_columns(x)
     coded = code(columns, x)
-    target = _target(y)
-    _checks.rows(len(coded), len(target))
-    _same_index(x, y)
+    _checks.rows(len(coded), len(y))
     _checks.finite("x", coded, columns.inputs)
-    _checks.finite("y", target)
-    _checks.varying("y", target)
-    scaling = _learn_scaling(coded, target) if standardize else _no_scaling(coded.shape[1])
-    return Dataset(coded, target, columns, scaling, row_labels(x, len(coded)))
+    _checks.finite("y", y)
+    if scale_target:
+        _checks.varying("y", y)
+    scaling = _learn_scaling(coded, y, scale_target) if standardize else _no_scaling(coded.shape[1])
+    cases = None if weights is None else case_weights(weights, len(y))
+    return Dataset(coded, y, columns, scaling, row_labels(x, len(coded)), cases, new_offset(offset, len(y)))
+
+
+def case_weights(weights: Any, count: int) -> np.ndarray:
+    """Case weights (n,), checked: at least zero, some above."""
+    values = _numeric("weights", weights)
+    if values.shape != (count,):
+        raise ValueError(f"weights must have shape ({count},), one a row, got {values.shape}")
+    _checks.finite("weights", values)
+    if (values < 0).any() or not values.any():
+        found = f"{int((values < 0).sum())} negative one(s)" if values.any() else "zeros only"
+        raise ValueError(f"weights must be at least zero and not all zero, got {found}")
+    return values
+
+
+def new_offset(offset: Any, count: int) -> np.ndarray | None:
+    """An offset as numbers (n,), checked; one number serves all rows."""
+    if offset is None:
+        return None
+    values = _numeric("offset", offset)
+    if values.shape not in ((), (count,)):
+        raise ValueError(f"offset must be a number or have shape ({count},), one a row, got {values.shape}")
+    _checks.finite("offset", np.atleast_1d(values))
+    return np.broadcast_to(values, (count,)).copy()
 
 
 def new_inputs(columns: Columns, scaling: Scaling, x: Any) -> np.ndarray:
@@ -132,13 +173,22 @@ def row_labels(x: Any, count: int) -> np.ndarray:
     return np.asarray(x.index) if _is_frame(x) and x.index.nlevels == 1 else np.arange(count)
 
 
-def _target(y: Any) -> np.ndarray:
+def numeric_target(y: Any) -> np.ndarray:
+    """A target as float64 (n,) or (n, K); a single column is (n,)."""
     values = _numeric("y", y.to_numpy() if hasattr(y, "to_numpy") else y)
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
-    if values.ndim != 1:
-        raise ValueError(f"y must have shape (n,) for a single target, got {values.shape}")
+    if values.ndim not in (1, 2):
+        raise ValueError(f"y must have shape (n,), or (n, outputs) for several outputs, got {values.shape}")
     return values
+
+
+def target_names(y: Any) -> tuple[str, ...]:
+    """Names of the outputs of a target (n, K): a DataFrame's columns, or y0, y1, ...; none for a single output."""
+    count = np.shape(y)[1] if np.ndim(y) == 2 else 1
+    if count == 1:
+        return ()
+    return tuple(map(str, y.columns)) if _is_frame(y) else tuple(f"y{i}" for i in range(count))
 
 
 def _numeric(name: str, values: Any) -> np.ndarray:
@@ -181,15 +231,21 @@ def _indicators(name: str, categories: tuple[Any, ...], series: Any) -> np.ndarr
     return np.stack([(series == c).to_numpy(dtype=np.float64) for c in _indicated(categories)], axis=1)
 
 
-def _same_index(x: Any, y: Any) -> None:
+def same_index(x: Any, y: Any) -> None:
+    """Refuse a table and a target of pandas whose rows are labelled differently."""
     if _is_frame(x) and hasattr(y, "index") and hasattr(y, "to_numpy") and not x.index.equals(y.index):
         raise ValueError("x and y must have the same index, got different ones: align them, or pass y.to_numpy()")
 
 
-def _learn_scaling(x: np.ndarray, y: np.ndarray) -> Scaling:
+def _learn_scaling(x: np.ndarray, y: np.ndarray, scale_target: bool) -> Scaling:
     scale = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)  # the sd of a constant is rounding, not zero
-    center = x.mean(axis=0)
-    return Scaling(tuple(map(float, center)), tuple(map(float, scale)), float(y.mean()), float(y.std()))
+    inputs = _numbers(x.mean(axis=0)), _numbers(scale)
+    return Scaling(*inputs, _numbers(y.mean(axis=0)), _numbers(y.std(axis=0))) if scale_target else Scaling(*inputs)
+
+
+def _numbers(values: np.ndarray) -> Any:
+    """A float, or a tuple of them."""
+    return tuple(map(float, values)) if np.ndim(values) else float(values)
 
 
 def _no_scaling(width: int) -> Scaling:

@@ -112,10 +112,11 @@ def _function_values(fit: Fit) -> np.ndarray:
     """The function at up to POINTS training rows, (chain, draw, point), in units of y."""
     x, _ = fit.data.scaled()
     rows = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int))
-    sites = fit.sites()
-    shape = next(iter(sites.values())).shape[:2]
-    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in sites.items()}
-    return fit.data.scaling.undo(over_draws(function_value, fit.model, flat, x[rows])).reshape(*shape, -1)
+    posterior = fit.idata["posterior"].sizes
+    f = over_draws(function_value, fit.model, fit.draws(), x[rows])
+    scaling = fit.data.scaling
+    values = fit.model.likelihood.in_units(f, np.asarray(scaling.y_center), np.asarray(scaling.y_scale))
+    return np.asarray(values).reshape(posterior["chain"], posterior["draw"], -1)
 
 
 def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray) -> Any:
@@ -133,11 +134,15 @@ def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.nd
             "ess_tail": az.ess(data, method="tail"),
             "mcse": az.mcse(data),
         }
-    worst = {c: (np.min if c.startswith("ess") else np.max)(d["f"].to_numpy()) for c, d in columns.items()}
+    worst = {c: _worst(c)(d["f"].to_numpy()) for c, d in columns.items()}
     rows = {"f, worst": worst, "f, median": {c: np.median(d["f"].to_numpy()) for c, d in columns.items()}}
     for name in [*nuisance, "log likelihood"]:
-        rows[name] = {c: float(np.max(d[name].to_numpy())) for c, d in columns.items()}
+        rows[name] = {c: float(_worst(c)(d[name].to_numpy())) for c, d in columns.items()}
     return pd.DataFrame(rows).T
+
+
+def _worst(column: str) -> Any:
+    return np.min if column.startswith("ess") else np.max
 
 
 def _mode_table(modes: tuple[tuple[int, ...], ...], nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray) -> Any:

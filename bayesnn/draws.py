@@ -6,6 +6,7 @@ This is the only place that loops over draws: a quantity is written for one draw
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,44 +14,67 @@ import jax
 import numpy as np
 
 from bayesnn._runtime import computing
-from bayesnn.model import Model
+from bayesnn.likelihoods import class_probabilities, weighted
+from bayesnn.model import Model, shifted
 from bayesnn.priors import Sites
 
 BLOCK_NUMBERS = 2_000_000  # doubles of workspace a block may take
 
-Quantity = Callable[[Model, Sites, jax.Array, jax.Array], jax.Array]
+Quantity = Callable[..., jax.Array]  # (model, sites of one draw, *arrays) -> one value a row, or several
 
 
-def function_value(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -> jax.Array:
-    """f (n,) of one draw; y is not used."""
-    return model.function(sites, x)
+def function_value(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
+    """f (n,) or (n, K) of one draw, the offset added."""
+    return shifted(model.function(sites, x), offset)
 
 
-def log_density(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -> jax.Array:
-    """log p(y_i | one draw) (n,), on the scale the model sees."""
+def log_density(
+    model: Model,
+    sites: Sites,
+    x: jax.Array,
+    y: jax.Array,
+    offset: jax.Array | None = None,
+    weights: jax.Array | None = None,
+) -> jax.Array:
+    """log p(y_i | one draw) (n,) times the case weights, on the scale the model sees."""
     nuisance = {name: sites[name] for name in model.likelihood.dims}
-    return model.likelihood.distribution(model.function(sites, x), **nuisance).log_prob(y)
+    f = function_value(model, sites, x, offset)
+    return weighted(model.likelihood.distribution(f, **nuisance).log_prob(y), weights)
+
+
+def expectation(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
+    """E[y_i | one draw], on the scale the model sees."""
+    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    return model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance).mean
+
+
+def probabilities(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
+    """P(y_i = each class | one draw) (n, classes)."""
+    return class_probabilities(function_value(model, sites, x, offset), model.likelihood.outputs)
 
 
 @computing
 def over_draws(
-    quantity: Quantity, model: Model, sites: dict[str, np.ndarray], x: np.ndarray, y: Any = None
+    quantity: Quantity, model: Model, sites: dict[str, np.ndarray], x: np.ndarray, *arrays: Any
 ) -> np.ndarray:
-    """A quantity of each draw, sites (s, ...) and inputs x (n, p), all on the scale the model sees -> (s, n)."""
+    """A quantity of each draw, sites (s, ...), inputs x (n, p) and what else it takes, on the scale the model sees.
+
+    -> (s, n) or (s, n, K).
+    """
     count = len(next(iter(sites.values())))
-    width = model.terms(x.shape[1]).size + x.shape[1]
+    terms = model.terms(x.shape[1])
+    width = terms.size + x.shape[1] + math.prod(terms.outputs)
     block = int(np.clip(BLOCK_NUMBERS // (len(x) * width), 1, count))
-    target = np.zeros(len(x)) if y is None else y
     parts = []
     for start in range(0, count, block):
         piece = {name: values[start : start + block] for name, values in sites.items()}
-        parts.append(np.asarray(_block(quantity, model, _padded(piece, block), x, target))[: count - start])
+        parts.append(np.asarray(_block(quantity, model, _padded(piece, block), x, *arrays))[: count - start])
     return np.concatenate(parts)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))
-def _block(quantity: Quantity, model: Model, sites: Sites, x: jax.Array, y: jax.Array) -> jax.Array:
-    return jax.vmap(lambda one: quantity(model, one, x, y))(sites)
+def _block(quantity: Quantity, model: Model, sites: Sites, *arrays: Any) -> jax.Array:
+    return jax.vmap(lambda one: quantity(model, one, *arrays))(sites)
 
 
 def _padded(piece: dict[str, np.ndarray], block: int) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
@@ -12,12 +12,12 @@ import numpy as np
 from bayesnn import chains as chains_module
 from bayesnn import draws as draws_module
 from bayesnn._runtime import as_key, computing
-from bayesnn.data import Dataset, make_dataset
+from bayesnn.data import Dataset, make_dataset, new_offset, same_index
 from bayesnn.inference_data import Group, build
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.relabel import order_units, permute
-from bayesnn.samplers import Gibbs, Sampler, make_sampler
+from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler
 
 PER_DRAW = ("chain", "draw")
 
@@ -46,7 +46,11 @@ class Fit:
         """Posterior draws (chain, draw, ...) on the scale the model sees."""
         posterior = {name: values.to_numpy() for name, values in self.idata["posterior"].data_vars.items()}
         nuisance = {name: posterior[name] for name in self.model.likelihood.dims}
-        return posterior | self.model.likelihood.rescale(nuisance, 1.0 / self.data.scaling.y_scale)
+        return posterior | self.model.likelihood.rescale(nuisance, 1.0 / np.asarray(self.data.scaling.y_scale))
+
+    def draws(self) -> dict[str, np.ndarray]:
+        """The same with the chains one after the other (chain x draw, ...)."""
+        return {name: values.reshape(-1, *values.shape[2:]) for name, values in self.sites().items()}
 
     @property
     def complete(self) -> bool:
@@ -74,6 +78,8 @@ def fit(
     chains: int = 4,
     key: Any = 0,
     thinning: int = 1,
+    weights: Any = None,
+    offset: Any = None,
     standardize: bool = True,
     marginalize: bool = False,
     chain_method: str = "auto",
@@ -86,7 +92,8 @@ def fit(
     model : Model
     x : array or pandas.DataFrame, shape (n, p)
         Inputs; categorical columns of a DataFrame become indicators.
-    y : array or pandas.Series, shape (n,)
+    y : array or pandas.Series, shape (n,), or (n, outputs)
+        Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`.
     sampler : str or Sampler, optional
         "gibbs", "nuts", "hmc", or a spec such as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network
         with Gaussian errors, else "nuts".
@@ -94,8 +101,12 @@ def fit(
         Kept draws a chain, warm-up steps, chains, and steps from one kept draw to the next.
     key : int or jax.Array
         Seed, or a JAX key. The same key gives the same draws.
+    weights : array (n,), optional
+        Case weights, at least zero: each multiplies the log likelihood of its row.
+    offset : array (n,), optional
+        Added to the function, such as the log of an exposure for counts; predictions then need one too.
     standardize : bool
-        Whether to bring inputs and target to mean zero and unit variance; undone in every prediction.
+        Whether to bring inputs, and a continuous target, to mean zero and unit variance; undone in every prediction.
     marginalize : bool
         Whether to integrate a Gaussian readout out while sampling and draw it back exactly. For gradient samplers; the
         Gibbs sampler always does.
@@ -107,7 +118,8 @@ def fit(
     Returns
     -------
     Fit
-        After Ctrl-C during sampling: the draws made so far, marked incomplete.
+        Its model is bound to the data: it knows the classes, or the names of several outputs. After Ctrl-C during
+        sampling: the draws made so far, marked incomplete.
 
     Raises
     ------
@@ -126,14 +138,16 @@ def fit(
     """
     if not isinstance(model, Model):
         raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
-    spec = make_sampler(sampler) if sampler is not None else _default_sampler(model)
+    model, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
+    plain = data.weights is None and data.offset is None
+    spec = make_sampler(sampler) if sampler is not None else _default_sampler(model, plain)
     spec.check(model)
     target = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
     plan = chains_module.Plan(draws, warmup, chains, thinning, chain_method, progress)
     random_key = as_key(key)
-    data = make_dataset(x, y, standardize=standardize)
     dims = model.dims(data.x.shape[1])
-    x_scaled, y_scaled = (jnp.asarray(a) for a in data.scaled())
+    arrays: tuple[Any, ...] = tuple(jnp.asarray(a) for a in data.scaled())
+    arrays = arrays if plain else (*arrays, data.offset, data.weights)
     kernel = spec.kernel(target)
 
     def record(key: jax.Array, state: Any, arrays: tuple[jax.Array, ...]) -> dict[str, jax.Array]:
@@ -142,9 +156,31 @@ def fit(
             sites = target.complete(key, sites, *arrays)
         return {name: sites[name] for name in dims} | {f"stat {n}": v for n, v in spec.stats(state).items()}
 
-    run = chains_module.run_chains(kernel, record, random_key, (x_scaled, y_scaled), plan)
+    run = chains_module.run_chains(kernel, record, random_key, arrays, plan)
     attrs = _attributes(spec, plan, run, key, marginalize)
     return Fit(model, data, spec, assemble(model, data, run.values, attrs))
+
+
+def bind(
+    model: Model, x: Any, y: Any, *, standardize: bool = True, weights: Any = None, offset: Any = None
+) -> tuple[Model, Dataset]:
+    """The model that has seen the target (its classes, its outputs), and the rows as checked numbers."""
+    same_index(x, y)
+    shift = None if offset is None else new_offset(offset, len(y))
+    likelihood = model.likelihood.bind(y, shift)
+    if shift is not None and likelihood.standardizes and standardize:
+        raise ValueError("offset must not be given for a target that is standardised: subtract it from y instead")
+    data = make_dataset(
+        x,
+        likelihood.encode(y),
+        standardize=standardize,
+        scale_target=likelihood.standardizes,
+        weights=weights,
+        offset=shift,
+    )
+    bound = replace(model, likelihood=likelihood)
+    bound.table(data.x.shape[1])
+    return bound, data
 
 
 def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
@@ -158,18 +194,21 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         posterior = permute(posterior, dims, stats["unit_order"])
     log_likelihood = _log_likelihood(model, data, posterior)
     nuisance = {name: posterior[name] for name in model.likelihood.dims}
-    posterior |= model.likelihood.rescale(nuisance, data.scaling.y_scale)
+    posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
     stat_dims = {name: PER_DRAW + (("unit",) if name == "unit_order" else ()) for name in stats}
+    outputs = model.likelihood.output_dims if data.y.ndim > 1 else ()
     scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}
+    rows = {n: v for n, v in (("weights", data.weights), ("offset", data.offset)) if v is not None}
     groups = {
         "posterior": Group(posterior, {name: PER_DRAW + d for name, d in dims.items()}, attrs),
         "sample_stats": Group(stats, stat_dims, attrs),
         "log_likelihood": Group({"y": log_likelihood}, {"y": (*PER_DRAW, "obs")}),
-        "observed_data": Group({"y": data.y}, {"y": ("obs",)}),
+        "observed_data": Group({"y": data.y}, {"y": ("obs", *outputs)}),
         "constant_data": Group(
-            scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)},
+            scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)} | rows,
             {"x": ("obs", "predictor"), "x_center": ("predictor",), "x_scale": ("predictor",)}
-            | {"y_center": (), "y_scale": ()},
+            | {"y_center": np.ndim(data.scaling.y_center) * outputs, "y_scale": np.ndim(data.scaling.y_scale) * outputs}
+            | {name: ("obs",) for name in rows},
         ),
     }
     return build(groups, model.coordinates(data.columns.inputs) | {"obs": data.obs})
@@ -179,16 +218,13 @@ def _log_likelihood(model: Model, data: Dataset, posterior: dict[str, np.ndarray
     x, y = data.scaled()
     shape = next(iter(posterior.values())).shape[:2]
     flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in posterior.items()}
-    values = draws_module.over_draws(draws_module.log_density, model, flat, x, y)
-    return values.reshape(*shape, len(y)) - np.log(data.scaling.y_scale)
+    values = draws_module.over_draws(draws_module.log_density, model, flat, x, y, data.offset, data.weights)
+    volume = data.scaling.log_volume * (1.0 if data.weights is None else data.weights)
+    return values.reshape(*shape, len(y)) - volume
 
 
-def _default_sampler(model: Model) -> Sampler:
-    try:
-        Gibbs().check(model)
-    except ValueError:
-        return make_sampler("nuts")
-    return Gibbs()
+def _default_sampler(model: Model, plain: bool) -> Sampler:
+    return Gibbs() if plain and collapses(model) else make_sampler("nuts")
 
 
 def _attributes(

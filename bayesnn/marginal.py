@@ -32,27 +32,29 @@ class MarginalModel:
 
     def __post_init__(self) -> None:
         """Only a Gaussian likelihood leaves a Gaussian readout."""
-        if not isinstance(self.model.likelihood, Gaussian):
+        likelihood = self.model.likelihood
+        if not isinstance(likelihood, Gaussian) or likelihood.outputs:
+            several = f" with {len(likelihood.output_labels)}" if likelihood.outputs else ""
             raise ValueError(
-                f"marginalize=True needs a Gaussian likelihood, got {type(self.model.likelihood).__name__}: "
-                "fit with marginalize=False"
+                "marginalize=True needs a Gaussian likelihood with one output, got "
+                f"{type(likelihood).__name__}{several}: fit with marginalize=False"
             )
 
-    def __call__(self, x: Any, y: Any) -> readout.Readout:
+    def __call__(self, x: Any, y: Any, offset: Any = None, weights: Any = None) -> readout.Readout:
         """Issue the statements of all but the readout, and the marginal density of y as a factor."""
         width = x.shape[1]
         design = self.model.design(self.model.prior.body(self.model.table(width)), x)
         prior = self.model.prior.collapsed_readout(self.model.terms(width))
         precision = self.model.likelihood.nuisance()["sigma"] ** -2
-        data = readout.products(design, y)
+        data = readout.products(design, y if offset is None else y - offset, weights)
         numpyro.factor("log_marginal", readout.log_marginal(data, prior, precision))
         return readout.solve(data, prior, precision)
 
-    def complete(self, key: jax.Array, sites: Sites, x: jax.Array, y: jax.Array) -> Sites:
+    def complete(self, key: jax.Array, sites: Sites, x: jax.Array, y: jax.Array, *rows: Any) -> Sites:
         """One draw of the body's sites, with exact draws of the readout and of what else was integrated out."""
         key_readout, key_prior = jax.random.split(key)
         latent = handlers.seed(handlers.substitute(self, data=sites), key_prior)  # the seed is never used: all is given
-        coefficients = readout.draw(key_readout, latent(x, y))
+        coefficients = readout.draw(key_readout, latent(x, y, *rows))
         terms = self.model.terms(x.shape[1])
         missing = self.model.prior.complete(key_prior, terms, coefficients, sites)
         return sites | self.model.split(terms, coefficients) | missing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from numpyro import handlers
 
 from bayesnn.layers import Layer, Weight, Weights
-from bayesnn.likelihoods import Gaussian, Likelihood
+from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
 from bayesnn.network import Network
 from bayesnn.priors import Normal, Prior, Sites, Terms
 
@@ -22,7 +24,8 @@ from bayesnn.priors import Normal, Prior, Sites, Terms
 class Model:
     """A body of layers, a linear readout, a likelihood and a prior; calling it with (x, y) is a NumPyro model.
 
-    x (n, p) -> body (n, units) -> f (n,) = [body, 1?, x?] @ [beta, intercept?, linear?] -> y (n,).
+    x (n, p) -> body (n, units) -> f (n,) = [body, 1?, x?] @ [beta, intercept?, linear?] -> y (n,); a likelihood of K
+    outputs has f (n, K), each output with readout coefficients of its own.
 
     Parameters
     ----------
@@ -83,16 +86,15 @@ class Model:
 
     def terms(self, width: int) -> Terms:
         """Coefficients of the readout for `width` inputs."""
-        return Terms(self.network.width((width,)), self.intercept, width if self.linear else 0)
+        units = self.network.width((width,))
+        predictors = width if self.linear else 0
+        return Terms(units, self.intercept, predictors, self.likelihood.outputs, self.likelihood.output_dims)
 
     def dims(self, width: int) -> dict[str, tuple[str, ...]]:
         """Sites a fit reports, with the names of their axes."""
-        readout: dict[str, tuple[str, ...]] = {"beta": ("unit",)}
-        if self.intercept:
-            readout["intercept"] = ()
-        if self.linear:
-            readout["linear"] = ("predictor",)
-        return readout | self.prior.dims(self.table(width)) | self.likelihood.dims
+        terms = self.terms(width)
+        readout = {name: weight.dims for name, weight in terms.weights().items()}
+        return readout | self.prior.dims(self.table(width), terms) | self.likelihood.dims
 
     def coordinates(self, inputs: Sequence[str]) -> dict[str, Any]:
         """Coordinate values of those axes: units are numbered, inputs keep their names, the constant comes first."""
@@ -100,7 +102,10 @@ class Model:
         sizes = {dim: size for w in table.values() for dim, size in zip(w.dims, w.shape, strict=True)}
         numbered = {dim: np.arange(size) for dim, size in sizes.items()}
         with_constant = ["const", *inputs]
-        named = {"input": with_constant, "input_": with_constant, "predictor": list(inputs)}
+        named: dict[str, Any] = {"input": with_constant, "input_": with_constant, "predictor": list(inputs)}
+        named[f"{self.network.names()[0]}_input"] = list(inputs)
+        if self.likelihood.outputs:
+            named[self.likelihood.output_dim] = as_coordinate(self.likelihood.output_labels)
         return numbered | named | {"unit": np.arange(self.terms(len(inputs)).units)}
 
     def design(self, weights: Weights, x: jax.Array) -> jax.Array:
@@ -113,7 +118,7 @@ class Model:
         return jnp.concatenate(columns, axis=1)
 
     def split(self, terms: Terms, coefficients: jax.Array) -> Sites:
-        """Readout coefficients (k,) by the names of their sites."""
+        """Readout coefficients (k,) or (k, K) by the names of their sites."""
         sites = {"beta": coefficients[: terms.units]}
         if terms.intercept:
             sites["intercept"] = coefficients[terms.units]
@@ -122,23 +127,33 @@ class Model:
         return sites
 
     def function(self, sites: Sites, x: jax.Array) -> jax.Array:
-        """f (n,) of one posterior draw at x (n, p), all on the scale the model sees."""
+        """f (n,) or (n, K) of one posterior draw at x (n, p), all on the scale the model sees."""
         weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
+        outputs = self.likelihood.outputs
         names = [name for name in ("beta", "intercept", "linear") if name in sites]
-        coefficients = jnp.concatenate([jnp.atleast_1d(sites[name]) for name in names])
+        coefficients = jnp.concatenate([sites[name].reshape(-1, *outputs) for name in names])
         return self.design(weights, x) @ coefficients
 
-    def __call__(self, x: Any, y: Any = None) -> jax.Array:
-        """Issue the sample statements for inputs x (n, p) and target y (n,); without y, it is simulated."""
+    def __call__(self, x: Any, y: Any = None, offset: Any = None, weights: Any = None) -> jax.Array:
+        """Issue the sample statements for inputs x (n, p) and target y (n,); without y, it is simulated.
+
+        offset (n,) is added to f, case weights (n,) multiply log densities.
+        """
         width = x.shape[1]
         terms = self.terms(width)
         design = self.design(self.prior.body(self.table(width)), x)
         mean, sd = self.prior.readout(terms)
-        raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand([terms.size]).to_event(1))
+        raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
         coefficients = mean + sd * raw
         for name, value in self.split(terms, coefficients).items():
             numpyro.deterministic(name, value)
-        f = numpyro.deterministic("f", design @ coefficients)
+        f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
-        with numpyro.plate("obs", x.shape[0]):
+        scale = nullcontext() if weights is None else handlers.scale(scale=weights)
+        with numpyro.plate("obs", x.shape[0]), scale:
             return numpyro.sample("y", self.likelihood.distribution(f, **nuisance), obs=y)
+
+
+def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:
+    """f (n,) or (n, K) plus an offset (n,)."""
+    return f if offset is None else f + offset.reshape(-1, *(1,) * (f.ndim - 1))

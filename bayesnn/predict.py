@@ -9,15 +9,16 @@ import numpy as np
 
 from bayesnn import _checks
 from bayesnn._runtime import as_key, computing
-from bayesnn.data import new_inputs, row_labels
-from bayesnn.draws import function_value, over_draws
+from bayesnn.data import new_inputs, new_offset, row_labels
+from bayesnn.draws import expectation, function_value, over_draws, probabilities
 from bayesnn.fit import Fit
+from bayesnn.likelihoods import Likelihood, as_coordinate
 
-KINDS = ("mean", "response")
+KINDS = ("mean", "response", "probability")
 
 
 @computing
-def predict(fit: Fit, x: Any, *, kind: str = "mean", key: Any = 0) -> Any:
+def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: Any = 0) -> Any:
     """Draws of the prediction at new rows x (n, p), in units of y.
 
     Parameters
@@ -25,20 +26,25 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", key: Any = 0) -> Any:
     fit : Fit
     x : array or pandas.DataFrame, shape (n, p)
         The columns of the fit, in its order.
-    kind : {"mean", "response"}
-        "mean": E[y | x, theta] of each posterior draw. "response": one simulated y a draw, errors included.
+    kind : {"mean", "response", "probability"}
+        "mean": E[y | x, theta] of each posterior draw. "response": one simulated y a draw, errors included; classes as
+        codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;
+        the predictive probability is its average over draws.
+    offset : array (n,) or float, optional
+        For a fit with an offset, that of the new rows (0 for a unit of exposure).
     key : int or jax.Array
         Seed of the simulated errors.
 
     Returns
     -------
     xarray.DataArray
-        (chain, draw, obs); `obs` has the labels of a DataFrame's rows.
+        (chain, draw, obs), with another axis `output` for several outputs and `class` for probabilities; `obs` has the
+        labels of a DataFrame's rows.
 
     Raises
     ------
     ValueError
-        If the columns are not those of the fit, a category is new, or a value is missing.
+        If the columns are not those of the fit, a category is new, a value is missing, or the kind does not suit y.
 
     Examples
     --------
@@ -53,15 +59,43 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", key: Any = 0) -> Any:
     import xarray as xr
 
     _checks.known("kind", kind, KINDS)
-    sites = fit.sites()
-    chains, draws = next(iter(sites.values())).shape[:2]
-    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in sites.items()}
-    f = over_draws(function_value, fit.model, flat, new_inputs(fit.data.columns, fit.data.scaling, x))
+    likelihood = fit.model.likelihood
+    _check_kind(likelihood, kind)
+    sites = fit.draws()
+    inputs = new_inputs(fit.data.columns, fit.data.scaling, x)
+    shift = offset_for(fit, offset, len(inputs))
     if kind == "response":
-        f = _simulate(fit, flat, f, key)
-    values = fit.data.scaling.undo(f).reshape(chains, draws, -1)
-    coords = {"chain": np.arange(chains), "draw": np.arange(draws), "obs": row_labels(x, values.shape[-1])}
-    return xr.DataArray(values, coords=coords, dims=("chain", "draw", "obs"), name="y", attrs={"kind": kind})
+        values = _simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
+    else:
+        values = over_draws(probabilities if kind == "probability" else expectation, fit.model, sites, inputs, shift)
+    if likelihood.standardizes:
+        values = fit.data.scaling.undo(values)
+    posterior = fit.idata["posterior"].sizes
+    chains, draws = posterior["chain"], posterior["draw"]
+    coords = {"chain": np.arange(chains), "draw": np.arange(draws), "obs": row_labels(x, values.shape[1])}
+    if kind == "probability":
+        coords["class"] = as_coordinate(likelihood.classes)  # type: ignore[attr-defined]
+    elif values.ndim > 2:
+        coords[likelihood.output_dim] = as_coordinate(likelihood.output_labels)
+    values = values.reshape(chains, draws, *values.shape[1:])
+    return xr.DataArray(values, coords=coords, dims=tuple(coords), name="y", attrs={"kind": kind})
+
+
+def offset_for(fit: Fit, offset: Any, count: int) -> np.ndarray | None:
+    """The offset of new rows, which there must be exactly if the fit had one."""
+    if (offset is None) != (fit.data.offset is None):
+        said = "needs one here too (0 for a unit of exposure)" if offset is None else "had none"
+        raise ValueError(f"offset must be given as it was to the fit, which {said}")
+    return new_offset(offset, count)
+
+
+def _check_kind(likelihood: Likelihood, kind: str) -> None:
+    if kind == "probability" and likelihood.kind != "class":
+        raise ValueError(
+            f'kind="probability" is for classes, got {type(likelihood).__name__}: use kind="mean" or kind="response"'
+        )
+    if kind == "mean" and likelihood.kind == "class":
+        raise ValueError('kind="mean" is for numbers, and this fit has classes: use kind="probability"')
 
 
 def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
@@ -97,7 +131,7 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     return pd.DataFrame({"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)} | quantiles, index=index)
 
 
-def _simulate(fit: Fit, flat: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
-    nuisance = {name: flat[name][:, None] for name in fit.model.likelihood.dims}
+def _simulate(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
+    nuisance = {name: sites[name][:, None] for name in fit.model.likelihood.dims}
     seed = as_key(key)
     return np.asarray(fit.model.likelihood.distribution(f, **nuisance).sample(seed))

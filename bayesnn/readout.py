@@ -34,9 +34,12 @@ class Products(NamedTuple):
     rows: Any
 
 
-def products(design: jax.Array, y: jax.Array) -> Products:
-    """Cross products of the design (n, k) and the target (n,)."""
-    return Products(design.T @ design, design.T @ y, y @ y, y.shape[0])
+def products(design: jax.Array, y: jax.Array, weights: jax.Array | None = None) -> Products:
+    """Cross products of the design (n, k) and the target (n,), each row times its case weight (n,)."""
+    if weights is None:
+        return Products(design.T @ design, design.T @ y, y @ y, y.shape[0])
+    weighted = design * weights[:, None]
+    return Products(weighted.T @ design, weighted.T @ y, weights @ y**2, weights.sum())
 
 
 def solve(data: Products, prior: GaussianPrior, noise_precision: jax.Array) -> Readout:

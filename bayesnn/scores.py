@@ -57,7 +57,7 @@ def evaluate(fit: Fit, x: Any, y: Any, *, levels: Sequence[float] = (50, 80, 95)
     wanted = _checks.levels(levels)
     inputs, target = _rows(fit.data, x, y)
     flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in fit.sites().items()}
-    scale = fit.data.scaling.y_scale
+    scale = float(fit.data.scaling.y_scale)  # type: ignore[arg-type]
     f = over_draws(function_value, fit.model, flat, inputs)
     density = over_draws(log_density, fit.model, flat, inputs, target)
     pit = over_draws(cumulative, fit.model, flat, inputs, target).mean(axis=0)

@@ -7,7 +7,7 @@ from typing import Any
 
 from bayesnn import _checks
 from bayesnn.layers import Dense
-from bayesnn.likelihoods import Gaussian
+from bayesnn.likelihoods import Gaussian, Likelihood
 from bayesnn.model import Model
 from bayesnn.priors import MuellerRiosInsua
 
@@ -53,20 +53,29 @@ unit_mean_variance, intercept_variance, linear_variance
 
 
 def shallow(
-    hidden: int, *, hyper: ShallowHyperparameters | None = None, intercept: bool = False, linear: bool = False
+    hidden: int,
+    *,
+    likelihood: Likelihood | None = None,
+    hyper: ShallowHyperparameters | None = None,
+    intercept: bool | None = None,
+    linear: bool = False,
 ) -> Model:
     """One hidden layer of logistic units with a linear readout, under the hierarchical prior of Müller and Ríos Insua.
 
-    y_i = sum_j beta_j psi(x_i' gamma_j) + eps_i, x_i with a constant; see `MuellerRiosInsua` for the prior.
+    y_i = sum_j beta_j psi(x_i' gamma_j) + eps_i, x_i with a constant; see `MuellerRiosInsua` for the prior. With
+    classes, f_ik = sum_j beta_jk psi(x_i' gamma_j) for each of them.
 
     Parameters
     ----------
     hidden : int
         Number of hidden units m, at least 1.
+    likelihood : Likelihood, optional
+        y given f, such as `Categorical()`. Default: `Gaussian` with the hyperparameters' guess of the error variance.
     hyper : ShallowHyperparameters, optional
         Prior guesses and sizes.
     intercept, linear : bool
-        Whether to add a constant and a linear term to the readout. Fits centre y, so the constant is rarely needed.
+        Whether to add a constant and a linear term to the readout. By default there is a constant where fits do not
+        centre the target, that is for classes and counts.
 
     Raises
     ------
@@ -87,7 +96,8 @@ def shallow(
     if hyper is not None and not isinstance(hyper, ShallowHyperparameters):
         raise ValueError(f"hyper must be a ShallowHyperparameters, got {type(hyper).__name__}")
     hyper = hyper or ShallowHyperparameters()
-    noise = {f.name: getattr(hyper, f.name) for f in fields(Gaussian)}
     weights = {f.name: getattr(hyper, f.name) for f in fields(MuellerRiosInsua)}
-    layers = [Dense(hidden, "logistic")]
-    return Model(layers, Gaussian(**noise), MuellerRiosInsua(**weights), intercept=intercept, linear=linear)
+    y = likelihood if likelihood is not None else Gaussian(hyper.noise_guess, hyper.noise_size)
+    if intercept is None:
+        intercept = not (isinstance(y, Likelihood) and y.standardizes)
+    return Model([Dense(hidden, "logistic")], y, MuellerRiosInsua(**weights), intercept=intercept, linear=linear)

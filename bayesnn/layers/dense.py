@@ -15,6 +15,12 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "logistic": jax.nn.sigmoid,
     "tanh": jnp.tanh,
     "relu": jax.nn.relu,
+    "leaky_relu": jax.nn.leaky_relu,
+    "elu": jax.nn.elu,
+    "softplus": jax.nn.softplus,
+    "gelu": jax.nn.gelu,
+    "silu": jax.nn.silu,
+    "sin": jnp.sin,
     "identity": lambda e: e,
 }
 

@@ -1,32 +1,118 @@
-"""What a likelihood is: one pure `distribution(f, **nuisance)`, used wherever y is scored or simulated."""
+"""What a likelihood is: one pure `distribution(f, **nuisance)`, used wherever y is scored or simulated.
+
+f has one value a row, (n,), or one a row and output, (n, K): `outputs` is () or (K,), and `output_dim` names that axis.
+"""
 
 from __future__ import annotations
 
 import abc
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
 import numpyro.distributions as dist
 
+from bayesnn import conditionals
+from bayesnn.data import numeric_target
+
 Nuisance = dict[str, jax.Array]
+Latents = dict[str, jax.Array]
 
 
 class Likelihood(abc.ABC):
-    """A frozen spec of y given the function value f."""
+    """A frozen spec of y given the function value f.
+
+    `kind` says what y is ("continuous", "class", "count"), `standardizes` whether a fit may centre and scale it,
+    `output_dim` what the outputs are called.
+    """
+
+    kind: ClassVar[str] = "continuous"
+    standardizes: ClassVar[bool] = False
+    output_dim: ClassVar[str] = "output"
+
+    def bind(self, y: Any, offset: np.ndarray | None = None) -> Likelihood:
+        """The spec with what it learns from the training target: its classes, its number of outputs."""
+        return self
 
     @property
-    @abc.abstractmethod
-    def dims(self) -> dict[str, tuple[str, ...]]:
-        """Nuisance sites with the names of their axes."""
+    def outputs(self) -> tuple[int, ...]:
+        """Shape of f after the rows."""
+        return (len(self.output_labels),) if self.output_labels else ()
 
-    @abc.abstractmethod
+    @property
+    def output_labels(self) -> Sequence[Any]:
+        """Names of the outputs; none where f has one value a row."""
+        return ()
+
+    @property
+    def output_dims(self) -> tuple[str, ...]:
+        """Names of the axes of f after the rows."""
+        return (self.output_dim,) if self.outputs else ()
+
+    def encode(self, y: Any) -> np.ndarray:
+        """A target as numbers, checked: (n,)."""
+        target = numeric_target(y)
+        if target.ndim != 1:
+            raise ValueError(f"y must have shape (n,) for {type(self).__name__}, got {target.shape}")
+        return target
+
+    def priors(self) -> dict[str, dist.Distribution]:
+        """Prior distributions of the latent sites behind the nuisance parameters."""
+        return {}
+
+    def report(self, latents: Latents) -> Nuisance:
+        """The nuisance parameters as they are reported, from their latent sites."""
+        return dict(latents)
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """Nuisance parameters with the names of their axes."""
+        return {}
+
     def nuisance(self) -> Nuisance:
-        """Issue the sample statements of the nuisance parameters and return them."""
+        """Issue the sample statements of the latent sites and return the nuisance parameters."""
+        latents = {name: numpyro.sample(name, prior) for name, prior in self.priors().items()}
+        reported = self.report(latents)
+        return {n: v if n in latents else numpyro.deterministic(n, v) for n, v in reported.items()}
 
     @abc.abstractmethod
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
-        """Distribution of y given f (and anything that broadcasts with it)."""
+        """Distribution of y given f (and anything that broadcasts with it); its log density is one number a row."""
 
-    @abc.abstractmethod
-    def rescale(self, nuisance: dict[str, Any], scale: float) -> dict[str, Any]:
+    def rescale(self, nuisance: dict[str, Any], scale: Any) -> dict[str, Any]:
         """The nuisance parameters after y was multiplied by `scale`."""
+        return dict(nuisance)
+
+    def in_units(self, f: Any, center: Any, scale: Any) -> Any:
+        """Function values in units of y, as far as the data identify them: what convergence is judged on."""
+        return f * scale + center
+
+    def start(self, key: jax.Array) -> Latents:
+        """A start of the latent sites for a Gibbs sampler."""
+        priors = self.priors()
+        keys = jax.random.split(key, max(1, len(priors)))
+        return {name: prior.sample(k) for k, (name, prior) in zip(keys, priors.items(), strict=False)}
+
+    def update(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> Latents:
+        """The latent sites given f and y, each by a slice move on its logarithm unless a closed form is known."""
+        for name, prior in self.priors().items():
+            key, own = jax.random.split(key)
+
+            def log_density(log_value: jax.Array, name: str = name, prior: dist.Distribution = prior) -> jax.Array:
+                value = jnp.exp(log_value)
+                nuisance = self.report(latents | {name: value})  # noqa: B023
+                density = weighted(self.distribution(f, **nuisance).log_prob(y), weights).sum()
+                return density + prior.log_prob(value) + log_value
+
+            latents = latents | {name: jnp.exp(conditionals.slice_move(own, jnp.log(latents[name]), log_density))}
+        return latents
+
+
+def weighted(log_density: jax.Array, weights: jax.Array | None) -> jax.Array:
+    """Log densities (n,) times their case weights."""
+    return log_density if weights is None else log_density * weights

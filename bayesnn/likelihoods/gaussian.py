@@ -1,26 +1,33 @@
-"""Normal errors of one unknown variance."""
+"""Normal errors: one unknown variance, or one for each of several outputs."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import jax
-import numpyro
+import jax.numpy as jnp
+import numpy as np
 import numpyro.distributions as dist
 
 from bayesnn import _checks, conditionals
-from bayesnn.likelihoods.base import Likelihood, Nuisance
+from bayesnn.data import numeric_target, target_names
+from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 
 
 @dataclass(frozen=True)
 class Gaussian(Likelihood):
     """y ~ N(f, sigma^2) with 1/sigma^2 ~ Gamma(s/2, rate s S/2), on the scale the model sees.
 
+    With several outputs y (n, K), each has a function and a variance of its own and the errors are independent.
+
     Parameters
     ----------
     noise_guess, noise_size : float
         S and s: prior guess of sigma^2, and its worth in observations.
+    outputs_named : tuple of str, optional
+        Names of several outputs; a fit takes them from y.
 
     References
     ----------
@@ -32,33 +39,71 @@ class Gaussian(Likelihood):
     4.0
     """
 
+    kind: ClassVar[str] = "continuous"
+    standardizes: ClassVar[bool] = True
+
     noise_guess: float = 0.01
     noise_size: float = 1.0
+    outputs_named: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse a guess or size that is not positive."""
         _checks.positive("noise_guess", self.noise_guess)
         _checks.positive("noise_size", self.noise_size)
+        object.__setattr__(self, "outputs_named", tuple(self.outputs_named))
+
+    def bind(self, y: Any, offset: np.ndarray | None = None) -> Gaussian:
+        """The outputs of the target: one column is a single output."""
+        names = target_names(y)
+        if self.outputs_named and len(self.outputs_named) != max(1, len(names)):
+            raise ValueError(f"y must have the {len(self.outputs_named)} outputs {self.outputs_named}, got {names}")
+        return self if self.outputs_named else replace(self, outputs_named=names)
+
+    @property
+    def output_labels(self) -> Sequence[Any]:
+        """Names of the outputs."""
+        return self.outputs_named
+
+    def encode(self, y: Any) -> np.ndarray:
+        """A target as numbers (n,) or (n, K)."""
+        target = numeric_target(y)
+        if target.shape[1:] != self.outputs:
+            expected = f"(n, {len(self.outputs_named)})" if self.outputs else "(n,)"
+            raise ValueError(f"y must have shape {expected} like that of the fit, got {target.shape}")
+        return target
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
         """The error standard deviation."""
-        return {"sigma": ()}
+        return {"sigma": self.output_dims}
 
-    def nuisance(self) -> Nuisance:
-        """The error standard deviation, by way of its precision."""
+    def priors(self) -> dict[str, dist.Distribution]:
+        """A gamma distribution of the precision, for each output."""
         half = self.noise_size / 2
-        precision = numpyro.sample("noise_precision", dist.Gamma(half, half * self.noise_guess))
-        return {"sigma": numpyro.deterministic("sigma", precision**-0.5)}
+        prior = dist.Gamma(half, half * self.noise_guess)
+        return {"noise_precision": prior.expand(self.outputs).to_event(1) if self.outputs else prior}
+
+    def report(self, latents: Latents) -> Nuisance:
+        """Sigma from the precision."""
+        return {"sigma": latents["noise_precision"] ** -0.5}
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
-        """N(f, sigma^2)."""
-        return dist.Normal(f, nuisance["sigma"])
+        """N(f, sigma^2), independent over outputs."""
+        normal = dist.Normal(f, nuisance["sigma"])
+        return normal.to_event(1) if self.outputs else normal
 
-    def rescale(self, nuisance: dict[str, Any], scale: float) -> dict[str, Any]:
+    def rescale(self, nuisance: dict[str, Any], scale: Any) -> dict[str, Any]:
         """Sigma is in units of y."""
         return {"sigma": nuisance["sigma"] * scale}
 
-    def update(self, key: jax.Array, squares: jax.Array, count: int) -> jax.Array:
+    def draw_precision(self, key: jax.Array, squares: jax.Array, count: Any) -> jax.Array:
         """1/sigma^2 from its exact conditional, given the sum of squares of `count` residuals."""
         return conditionals.draw_precision(key, squares, count, self.noise_guess, self.noise_size)
+
+    def update(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> Latents:
+        """The precisions from their exact conditional."""
+        rows = y.shape[0] if weights is None else weights.sum()
+        squares = jnp.sum(weighted(((y - f) ** 2).T, weights), axis=-1)
+        return {"noise_precision": self.draw_precision(key, squares, rows)}

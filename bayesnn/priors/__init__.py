@@ -1,7 +1,19 @@
 """Priors: they see weights by name, role and fan-in, and issue the sample statements."""
 
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
+from bayesnn.priors.hierarchical import Hierarchical
 from bayesnn.priors.mueller_rios_insua import MuellerRiosInsua
 from bayesnn.priors.normal import Normal
+from bayesnn.priors.sparse import HeavyTailed, Horseshoe
 
-__all__ = ["GaussianPrior", "MuellerRiosInsua", "Normal", "Prior", "Sites", "Terms"]
+__all__ = [
+    "GaussianPrior",
+    "HeavyTailed",
+    "Hierarchical",
+    "Horseshoe",
+    "MuellerRiosInsua",
+    "Normal",
+    "Prior",
+    "Sites",
+    "Terms",
+]

@@ -1,13 +1,15 @@
 """What a prior is: it sees weights by name, role and fan-in, never layers, and issues the sample statements.
 
-The readout is one vector of coefficients [one a unit, intercept?, one a predictor]; `Terms` says which are there.
-Given its hyperparameters the readout is Gaussian under every prior here, which is what makes it integrable.
+The readout is one vector of coefficients [one a unit, intercept?, one a predictor], or one such vector an output;
+`Terms` says which are there. Given its hyperparameters the readout is Gaussian under every prior here, which is what
+makes it integrable; given all of them every weight is, which is what a Gibbs sampler uses: `whiten` turns weights into
+independent standard normal numbers and `unwhiten` back, and `update` draws the hyperparameters given the weights.
 """
 
 from __future__ import annotations
 
 import abc
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 
@@ -17,16 +19,36 @@ Sites = dict[str, jax.Array]
 
 
 class Terms(NamedTuple):
-    """Which coefficients the readout has: k = units + intercept + predictors."""
+    """Which coefficients the readout has: k = units + intercept + predictors, for each output.
+
+    `outputs` is () for one output and (K,) for several, `output_dims` the name of that axis.
+    """
 
     units: int
     intercept: bool
     predictors: int
+    outputs: tuple[int, ...] = ()
+    output_dims: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
-        """Number of coefficients k."""
+        """Number of coefficients k of one output."""
         return self.units + int(self.intercept) + self.predictors
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of all coefficients, (k,) or (k, K)."""
+        return (self.size, *self.outputs)
+
+    def weights(self) -> dict[str, Weight]:
+        """The readout's sites as weight arrays of their own roles."""
+        table = {"beta": Weight((self.units, *self.outputs), ("unit", *self.output_dims), "readout", self.units)}
+        if self.intercept:
+            table["intercept"] = Weight(self.outputs, self.output_dims, "intercept", 1)
+        if self.predictors:
+            shape, dims = (self.predictors, *self.outputs), ("predictor", *self.output_dims)
+            table["linear"] = Weight(shape, dims, "linear", self.predictors)
+        return table
 
 
 class GaussianPrior(NamedTuple):
@@ -54,11 +76,11 @@ class Prior(abc.ABC):
 
     @abc.abstractmethod
     def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
-        """Issue the readout's hyperparameters; mean (k,) and sd (k,) of its independent coefficients."""
+        """Issue the readout's hyperparameters; mean and sd of its independent coefficients, each `terms.shape`."""
 
     @abc.abstractmethod
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
-        """The same with as much integrated out as stays Gaussian; issues only the rest."""
+        """The same for one output with as much integrated out as stays Gaussian; issues only the rest."""
 
     @abc.abstractmethod
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
@@ -69,5 +91,29 @@ class Prior(abc.ABC):
         """Body weights by name from one posterior draw."""
 
     @abc.abstractmethod
-    def dims(self, table: dict[str, Weight]) -> dict[str, tuple[str, ...]]:
-        """Reported sites, body and hyperparameters, with the names of their axes."""
+    def dims(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[str, ...]]:
+        """Reported sites beside the readout's own, body and hyperparameters, with the names of their axes."""
+
+    @abc.abstractmethod
+    def start(self, key: jax.Array, table: dict[str, Weight], terms: Terms) -> Any:
+        """Hyperparameters to start a chain from."""
+
+    @abc.abstractmethod
+    def whiten(self, hyper: Any, weights: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
+        """Weights, by the names of their sites, as independent standard normal numbers under the prior given hyper."""
+
+    @abc.abstractmethod
+    def unwhiten(self, hyper: Any, noise: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
+        """The inverse of `whiten`."""
+
+    @abc.abstractmethod
+    def shapes(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[int, ...]]:
+        """Shapes of the sites that `whiten` takes."""
+
+    @abc.abstractmethod
+    def update(self, key: jax.Array, hyper: Any, weights: Sites, table: dict[str, Weight], terms: Terms) -> Any:
+        """Every hyperparameter from its exact conditional given the weights."""
+
+    @abc.abstractmethod
+    def report(self, hyper: Any, table: dict[str, Weight], terms: Terms) -> Sites:
+        """The reported hyperparameters."""

@@ -20,7 +20,7 @@ from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
 class Hyper(NamedTuple):
     """The hyperparameters as the exact updates use them.
 
-    mu_beta (), beta_precision 1/sigma_beta^2 (), mu_gamma (q,), S_gamma (q, q) as factor and inverse.
+    mu_beta () or (K,), beta_precision 1/sigma_beta^2 likewise, mu_gamma (q,), S_gamma (q, q) as factor and inverse.
     """
 
     mu_beta: jax.Array
@@ -35,7 +35,8 @@ class MuellerRiosInsua(Prior):
 
     beta_j ~ N(mu_beta, sigma_beta^2), gamma_j ~ N_q(mu_gamma, S_gamma) with q = inputs + 1 (the constant first);
     mu_beta ~ N(a_b, A_b), 1/sigma_beta^2 ~ Gamma(c_b/2, rate c_b C_b/2), mu_gamma ~ N_q(a_g, A_g),
-    S_gamma^-1 ~ Wishart(c_g, (c_g C_g)^-1). Everything is on the scale the model sees.
+    S_gamma^-1 ~ Wishart(c_g, (c_g C_g)^-1). With several outputs (classes) the readout weights of each are a population
+    of their own. Everything is on the scale the model sees.
 
     Parameters
     ----------
@@ -141,16 +142,17 @@ class MuellerRiosInsua(Prior):
 
     def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
         """mu_beta and sigma_beta for the units, fixed normals for the rest."""
-        sigma = self._sigma_beta()
-        spread = np.sqrt(self.readout_mean_variance)
-        mu = numpyro.sample("mu_beta", dist.Normal(self.readout_mean, spread))
+        sigma = self._sigma_beta(terms.outputs)
+        normal = dist.Normal(self.readout_mean, np.sqrt(self.readout_mean_variance))
+        mu = numpyro.sample("mu_beta", normal.expand(terms.outputs).to_event())
         _, fixed = self.readout_moments(terms)
-        of_unit = jnp.arange(terms.size) < terms.units
-        return jnp.where(of_unit, mu, 0.0), jnp.where(of_unit, sigma, jnp.sqrt(fixed))
+        column = (terms.size, *(1 for _ in terms.outputs))
+        of_unit = (jnp.arange(terms.size) < terms.units).reshape(column)
+        return jnp.where(of_unit, mu, 0.0), jnp.where(of_unit, sigma, jnp.sqrt(fixed).reshape(column))
 
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
         """mu_beta integrated out: beta ~ N(a_b 1, sigma_beta^2 I + A_b 11')."""
-        return self.collapsed_given(terms, self._sigma_beta() ** 2)
+        return self.collapsed_given(terms, self._sigma_beta(()) ** 2)
 
     def collapsed_given(self, terms: Terms, variance: jax.Array) -> GaussianPrior:
         """The readout's normal with mu_beta integrated out, given sigma_beta^2."""
@@ -165,26 +167,32 @@ class MuellerRiosInsua(Prior):
         return {"mu_beta": self.draw_mu_beta(key, beta, sites["sigma_beta"] ** -2)}
 
     def draw_mu_beta(self, key: jax.Array, beta: jax.Array, precision: jax.Array) -> jax.Array:
-        """mu_beta | beta (m,), 1/sigma_beta^2."""
+        """mu_beta | beta (m,), 1/sigma_beta^2; with several outputs beta (m, K), each by itself."""
+        if beta.ndim > 1:
+            keys = jax.random.split(key, beta.shape[1])
+            return jax.vmap(self.draw_mu_beta, in_axes=(0, 1, 0))(keys, beta, precision)
         prior = jnp.full((1, 1), 1.0 / self.readout_mean_variance)
         mean = jnp.full((1,), self.readout_mean)
         return conditionals.draw_mean(key, beta.sum()[None], beta.shape[0], precision[None, None], mean, prior)[0]
 
-    def start(self, key: jax.Array, q: int) -> Hyper:
+    def start(self, key: jax.Array, table: dict[str, Weight], terms: Terms) -> Hyper:
         """A start for a chain: mu_gamma from its prior, every variance at its guess."""
+        q = table["dense0_kernel"].fan_in + 1
         guess, mean, mean_covariance = self.unit_matrices(q)
         mu = mean + np.linalg.cholesky(mean_covariance) @ jax.random.normal(key, (q,))
         covariance = conditionals.Covariance(jnp.asarray(np.linalg.cholesky(guess)), jnp.asarray(np.linalg.inv(guess)))
-        mu_beta, beta_precision = (jnp.asarray(v, mu.dtype) for v in (self.readout_mean, 1.0 / self.readout_guess))
-        return Hyper(mu_beta, beta_precision, mu, covariance)
+        mu_beta, precision = (
+            jnp.full(terms.outputs, value, mu.dtype) for value in (self.readout_mean, 1.0 / self.readout_guess)
+        )
+        return Hyper(mu_beta, precision, mu, covariance)
 
     def log_mean_prior(self, mu: jax.Array) -> jax.Array:
         """log p(mu_gamma) up to a constant."""
         _, mean, covariance = self.unit_matrices(mu.shape[0])
         return -0.5 * (mu - mean) @ jnp.asarray(np.linalg.inv(covariance)) @ (mu - mean)
 
-    def update(self, key: jax.Array, hyper: Hyper, gamma: jax.Array, beta: jax.Array) -> Hyper:
-        """Every hyperparameter from its exact conditional given gamma (m, q) and beta (m,).
+    def draw_hyper(self, key: jax.Array, hyper: Hyper, gamma: jax.Array, beta: jax.Array) -> Hyper:
+        """Every hyperparameter from its exact conditional given gamma (m, q) and beta (m,) or (m, K).
 
         P. Müller and D. Ríos Insua (1998), section 3, step 3; S_gamma uses the mu_gamma just drawn, as sigma_beta does.
         """
@@ -193,7 +201,7 @@ class MuellerRiosInsua(Prior):
         guess, mean, mean_covariance = self.unit_matrices(q)
         size = self.unit_size_for(q)
         mu_beta = self.draw_mu_beta(key_mu, beta, hyper.beta_precision)
-        squares = jnp.sum((beta - mu_beta) ** 2)
+        squares = jnp.sum((beta - mu_beta) ** 2, axis=0)
         precision = conditionals.draw_precision(key_precision, squares, m, self.readout_guess, self.readout_size)
         mean_precision = jnp.asarray(np.linalg.inv(mean_covariance))
         total = gamma.sum(axis=0)
@@ -206,19 +214,61 @@ class MuellerRiosInsua(Prior):
         """gamma (m, q), the constant first, as bias and kernel."""
         return {"dense0_bias": sites["gamma"][:, 0], "dense0_kernel": sites["gamma"][:, 1:]}
 
-    def dims(self, table: dict[str, Weight]) -> dict[str, tuple[str, ...]]:
-        """Gamma and the five hyperparameters."""
+    def dims(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[str, ...]]:
+        """Gamma and the four hyperparameters."""
         return {
             "gamma": ("unit", "input"),
-            "mu_beta": (),
-            "sigma_beta": (),
+            "mu_beta": terms.output_dims,
+            "sigma_beta": terms.output_dims,
             "mu_gamma": ("input",),
             "S_gamma": ("input", "input_"),
         }
 
-    def _sigma_beta(self) -> jax.Array:
+    def shapes(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[int, ...]]:
+        """Gamma and the readout."""
+        m, p = table["dense0_kernel"].shape
+        return {"gamma": (m, p + 1)} | {name: weight.shape for name, weight in terms.weights().items()}
+
+    def whiten(self, hyper: Hyper, weights: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
+        """Units by the factor F of S_gamma (F^-1 = F' S^-1), the rest by their standard deviations."""
+        covariance = hyper.s_gamma
+        noise = {"gamma": (weights["gamma"] - hyper.mu_gamma) @ covariance.precision @ covariance.factor}
+        for name in terms.weights():
+            mean, sd = self._readout_moments(name, hyper)
+            noise[name] = (weights[name] - mean) / sd
+        return noise
+
+    def unwhiten(self, hyper: Hyper, noise: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
+        """The inverse."""
+        weights = {"gamma": hyper.mu_gamma + noise["gamma"] @ hyper.s_gamma.factor.T}
+        for name in terms.weights():
+            mean, sd = self._readout_moments(name, hyper)
+            weights[name] = mean + sd * noise[name]
+        return weights
+
+    def update(self, key: jax.Array, hyper: Hyper, weights: Sites, table: dict[str, Weight], terms: Terms) -> Hyper:
+        """Every hyperparameter from its exact conditional."""
+        return self.draw_hyper(key, hyper, weights["gamma"], weights["beta"])
+
+    def report(self, hyper: Hyper, table: dict[str, Weight], terms: Terms) -> Sites:
+        """Means, standard deviations and covariances."""
+        factor = hyper.s_gamma.factor
+        return {
+            "mu_beta": hyper.mu_beta,
+            "sigma_beta": hyper.beta_precision**-0.5,
+            "mu_gamma": hyper.mu_gamma,
+            "S_gamma": factor @ factor.T,
+        }
+
+    def _readout_moments(self, name: str, hyper: Hyper) -> tuple[jax.Array | float, jax.Array | float]:
+        if name == "beta":
+            return hyper.mu_beta, hyper.beta_precision**-0.5
+        return 0.0, (self.intercept_variance if name == "intercept" else self.linear_variance) ** 0.5
+
+    def _sigma_beta(self, outputs: tuple[int, ...]) -> jax.Array:
         half = self.readout_size / 2
-        precision = numpyro.sample("beta_precision", dist.Gamma(half, half * self.readout_guess))
+        prior = dist.Gamma(half, half * self.readout_guess)
+        precision = numpyro.sample("beta_precision", prior.expand(outputs).to_event())
         return numpyro.deterministic("sigma_beta", precision**-0.5)
 
 

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import jax
-import jax.numpy as jnp
-import numpyro
-import numpyro.distributions as dist
-
 from bayesnn import _checks
-from bayesnn.layers import Weight, Weights
-from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
+from bayesnn.layers import Weight
+from bayesnn.priors.factors import Factor
+from bayesnn.priors.scale_mixture import ScaleMixture
 
 
 @dataclass(frozen=True)
-class Normal(Prior):
+class Normal(ScaleMixture):
     """Every kernel weight ~ N(0, scale^2/fan_in), every bias ~ N(0, scale^2), readout ~ N(0, readout_scale^2/units).
 
     The scaling keeps the prior variance of the function from growing with the width (R. Neal, 1996, Bayesian Learning
@@ -41,37 +37,19 @@ class Normal(Prior):
         for name in ("scale", "readout_scale", "extra"):
             _checks.positive(name, getattr(self, name))
 
-    def check(self, table: dict[str, Weight]) -> None:
-        """Any network will do."""
+    def sd(self, weight: Weight) -> float:
+        """The standard deviation of a weight by its role."""
+        return fan_in_sd(weight, self.scale, self.readout_scale, self.extra)
 
-    def body(self, table: dict[str, Weight]) -> Weights:
-        """One normal site a weight array."""
-        return {
-            name: numpyro.sample(name, dist.Normal(0.0, self._sd(w)).expand(w.shape).to_event(len(w.shape)))
-            for name, w in table.items()
-        }
+    def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
+        """Nothing is learnt."""
+        return ()
 
-    def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
-        """Zero means and fixed standard deviations."""
-        of_unit = jnp.arange(terms.size) < terms.units
-        return jnp.zeros(terms.size), jnp.where(of_unit, self.readout_scale / terms.units**0.5, self.extra)
 
-    def collapsed_readout(self, terms: Terms) -> GaussianPrior:
-        """The same as a joint normal: there is nothing more to integrate."""
-        mean, sd = self.readout(terms)
-        return GaussianPrior(mean, jnp.diag(sd**2))
-
-    def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
-        """Nothing was left out."""
-        return {}
-
-    def unpack(self, sites: Sites, table: dict[str, Weight]) -> Weights:
-        """The sites are the weights."""
-        return {name: sites[name] for name in table}
-
-    def dims(self, table: dict[str, Weight]) -> dict[str, tuple[str, ...]]:
-        """One site a weight array."""
-        return {name: w.dims for name, w in table.items()}
-
-    def _sd(self, weight: Weight) -> float:
-        return self.scale / weight.fan_in**0.5 if weight.role == "kernel" else self.scale
+def fan_in_sd(weight: Weight, scale: float, readout_scale: float, extra: float) -> float:
+    """scale/sqrt(fan-in) for kernels and the readout, plain for biases; `extra` for intercept and linear term."""
+    if weight.role in ("intercept", "linear"):
+        return extra
+    if weight.role == "readout":
+        return readout_scale / weight.fan_in**0.5
+    return scale / weight.fan_in**0.5 if weight.role == "kernel" else scale

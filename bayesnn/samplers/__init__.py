@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bayesnn import _checks
 from bayesnn.samplers.base import Info, Sampler, Stats, Steps
-from bayesnn.samplers.gibbs import Gibbs
+from bayesnn.samplers.gibbs import Gibbs, collapses
 from bayesnn.samplers.kernel import StepsKernel
 from bayesnn.samplers.nuts import HMC, NUTS
 from bayesnn.samplers.proposals import PROPOSALS
@@ -33,5 +33,6 @@ __all__ = [
     "Stats",
     "Steps",
     "StepsKernel",
+    "collapses",
     "make_sampler",
 ]

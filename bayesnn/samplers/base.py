@@ -40,12 +40,14 @@ class Steps(Sampler):
     """A sampler written here: init, step and adapt on a chain state of its own."""
 
     @abc.abstractmethod
-    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> Any:
+    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> Any:
         """A dispersed start."""
 
     @abc.abstractmethod
-    def step(self, key: jax.Array, state: Any, model: Model, x: jax.Array, y: jax.Array) -> tuple[Any, Info]:
-        """One transition that leaves the posterior invariant."""
+    def step(
+        self, key: jax.Array, state: Any, model: Model, x: jax.Array, y: jax.Array, *rows: Any
+    ) -> tuple[Any, Info]:
+        """One transition that leaves the posterior invariant; `rows` are offset and case weights, if any."""
 
     @abc.abstractmethod
     def adapt(self, state: Any, info: Info, iteration: jax.Array) -> Any:

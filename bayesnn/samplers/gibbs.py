@@ -26,7 +26,9 @@ from bayesnn.samplers.kernel import KernelState, StepsKernel
 from bayesnn.samplers.proposals import PROPOSALS
 from bayesnn.samplers.reflections import as_products, reflect
 from bayesnn.samplers.units import update_units
+from bayesnn.samplers.weights import MOVES, WeightGibbs, WeightState
 
+COLLAPSED = "collapsed"
 TARGET_MOVES = 0.5  # of the adaptive walk: among many candidates scored together, half the units moving
 
 
@@ -42,14 +44,21 @@ class GibbsState(NamedTuple):
 
 @dataclass(frozen=True)
 class Gibbs(Steps):
-    """Gibbs sampling with collapsed unit moves, for `shallow` networks with Gaussian errors.
+    """Gibbs sampling: hyperparameters by their exact conditionals, for every prior and likelihood.
+
+    For `shallow` networks with Gaussian errors the readout is integrated out and the units move one by one, the fast
+    way. Everywhere else, and for case weights and offsets, all weights move together (`weights`).
 
     Parameters
     ----------
+    weights : {"collapsed", "hmc", "slice", "random_walk"}, optional
+        How weights move. Default: "collapsed" where it can be, else "hmc".
     proposal : {"slice", "random_walk", "adaptive", "prior"}
-        How candidates for a unit are drawn; see `bayesnn.samplers.proposals`.
+        How candidates for a unit are drawn in the collapsed way; see `bayesnn.samplers.proposals`.
     candidates : int
-        Candidates scored together for each unit and sweep.
+        Candidates scored together for each unit and sweep there.
+    steps : int
+        Leapfrog steps of a trajectory, or slice or random-walk moves in a row, in each sweep of the other ways.
     sweeps : int
         Sweeps a step. A sweep costs far less than what is kept of it (log-likelihoods, predictions), so a step
         has many.
@@ -57,12 +66,13 @@ class Gibbs(Steps):
     Raises
     ------
     ValueError
-        If the proposal is unknown, or the model is not a shallow network with Gaussian errors.
+        If a name is unknown, or weights="collapsed" is asked of a model it cannot serve.
 
     References
     ----------
     P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
-    749-770, section 3, with the prior ratio in the acceptance of the units.
+    749-770, section 3, with the prior ratio in the acceptance of the units; R. Neal (1996), Bayesian Learning for
+    Neural Networks, section 3.1, for the other ways.
 
     Examples
     --------
@@ -73,36 +83,42 @@ class Gibbs(Steps):
     proposal: str = "slice"
     candidates: int = 8
     sweeps: int = 10
+    weights: str | None = None
+    steps: int = 20
 
     def __post_init__(self) -> None:
         """Refuse unknown proposals."""
         _checks.known("proposal", self.proposal, PROPOSALS)
         _checks.positive_integer("candidates", self.candidates)
         _checks.positive_integer("sweeps", self.sweeps)
+        _checks.positive_integer("steps", self.steps)
+        if self.weights is not None:
+            _checks.known("weights", self.weights, (*MOVES, COLLAPSED))
 
     def check(self, model: Model) -> None:
-        """A single logistic layer, the Müller-Ríos Insua prior and Gaussian errors."""
-        single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
-        logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
-        if not (logistic and isinstance(model.prior, MuellerRiosInsua) and isinstance(model.likelihood, Gaussian)):
+        """Any model, but one that collapses if that was asked for."""
+        if self.weights == COLLAPSED and not collapses(model):
             raise ValueError(
-                'the Gibbs sampler is for bnn.shallow(...) with a Gaussian likelihood: use sampler="nuts" here'
+                'weights="collapsed" is for bnn.shallow(...) with a Gaussian likelihood of one output: '
+                'use weights="hmc" here'
             )
 
     def kernel(self, model: Model) -> StepsKernel:
-        """The adapter to NumPyro's kernels."""
-        return StepsKernel(self, model)
+        """The adapter to NumPyro's kernels, with the sweep that serves the model."""
+        way = self.weights or (COLLAPSED if collapses(model) else "hmc")
+        return StepsKernel(self if way == COLLAPSED else WeightGibbs(way, self.steps, self.sweeps), model)
 
     def stats(self, state: KernelState) -> Stats:
-        """Fraction of units that moved."""
-        return {"acceptance_rate": state.info.acceptance}
+        """Fraction of units that moved, or mean acceptance and step size."""
+        step = {"step_size": jnp.exp(state.inner.log_step)} if isinstance(state.inner, WeightState) else {}
+        return {"acceptance_rate": state.info.acceptance} | step
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> GibbsState:
         """Units from the prior at its guesses, the error variance at that of y."""
         prior = _prior(model)
         key_hyper, key_gamma = jax.random.split(key)
         terms = model.terms(x.shape[1])
-        hyper = prior.start(key_hyper, x.shape[1] + 1)
+        hyper = prior.start(key_hyper, model.table(x.shape[1]), terms)
         noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
         gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
         return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units))
@@ -186,10 +202,20 @@ def draw_hyper(
 ) -> tuple[Hyper, jax.Array]:
     """Step 3: all of nu given the state's units and the readout (k,)."""
     key_hyper, key_noise = jax.random.split(key)
-    hyper = _prior(model).update(key_hyper, state.hyper, state.gamma, coefficients[: state.gamma.shape[0]])
+    hyper = _prior(model).draw_hyper(key_hyper, state.hyper, state.gamma, coefficients[: state.gamma.shape[0]])
     squares = data.square - 2.0 * coefficients @ data.cross + coefficients @ data.gram @ coefficients
-    noise = model.likelihood.update(key_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
+    noise = model.likelihood.draw_precision(key_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
     return hyper, noise
+
+
+def collapses(model: Model) -> bool:
+    """Whether units can be moved with the readout integrated out: one logistic layer, the Müller-Ríos Insua prior and
+    Gaussian errors of one output.
+    """
+    single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
+    logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
+    gaussian = isinstance(model.likelihood, Gaussian) and not model.likelihood.outputs
+    return logistic and gaussian and isinstance(model.prior, MuellerRiosInsua)
 
 
 def _prior(model: Model) -> MuellerRiosInsua:

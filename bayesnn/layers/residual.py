@@ -1,0 +1,61 @@
+"""A connection around a layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+
+from bayesnn.layers.base import Layer, Shape, Weight, Weights
+
+
+@dataclass(frozen=True)
+class Residual(Layer):
+    """x + layer(x): the layer learns what is to be added to its own input.
+
+    x (d,) -> (d,).
+
+    Parameters
+    ----------
+    layer : Layer
+        Any layer whose output has the shape of its input.
+
+    Raises
+    ------
+    ValueError
+        When a network is built, if the shapes differ.
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren and J. Sun (2016), Deep residual learning for image recognition, CVPR, equation (1).
+
+    Examples
+    --------
+    >>> from bayesnn.layers.dense import Dense
+    >>> Residual(Dense(3, "tanh")).output_shape((3,))
+    (3,)
+    """
+
+    layer: Layer
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a layer."""
+        if not isinstance(self.layer, Layer):
+            raise ValueError(f"Residual must wrap a layer such as Dense(8), got {self.layer!r}")
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """Those of the layer."""
+        return self.layer.weights(shape)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """The shape of the input."""
+        after = self.layer.output_shape(shape)
+        if after != shape:
+            raise ValueError(
+                f"Residual needs a layer that keeps the shape {shape}, got {self.layer} with shape {after}"
+            )
+        return shape
+
+    def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """x + layer(x)."""
+        return x + self.layer.apply(weights, x)

@@ -1,0 +1,117 @@
+"""Classes: a softmax over several, a logit for two."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+
+from bayesnn.likelihoods.base import Likelihood
+from bayesnn.likelihoods.labels import encode_labels, learn_classes
+
+
+@dataclass(frozen=True)
+class Categorical(Likelihood):
+    """P(y = k) = exp(f_k) / sum_l exp(f_l), every class with readout weights of its own; f (n, classes).
+
+    A common shift of all f_k changes no probability; the prior alone decides it.
+
+    Parameters
+    ----------
+    classes : tuple, optional
+        Labels of any hashable type, at least two; a fit takes them from y.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Categorical(("a", "b")).distribution(np.zeros(2)).probs.tolist()
+    [0.5, 0.5]
+    """
+
+    kind: ClassVar[str] = "class"
+    output_dim: ClassVar[str] = "class"
+
+    classes: tuple[Hashable, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse a single class and repeated ones."""
+        object.__setattr__(self, "classes", _as_classes(self.classes))
+
+    def bind(self, y: Any, offset: np.ndarray | None = None) -> Categorical:
+        """The classes of the target."""
+        return self if self.classes else replace(self, classes=learn_classes(y))
+
+    @property
+    def output_labels(self) -> Sequence[Any]:
+        """The classes."""
+        if not self.classes:
+            raise ValueError("the classes are not known yet: fit to labels, or give Categorical(classes=(...))")
+        return self.classes
+
+    def encode(self, y: Any) -> np.ndarray:
+        """Codes of the labels."""
+        return encode_labels(y, self.classes)
+
+    def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
+        """Softmax of f."""
+        return dist.CategoricalLogits(f)
+
+    def in_units(self, f: Any, center: Any, scale: Any) -> Any:
+        """Log probabilities up to the shift that the data cannot see."""
+        return f - f.mean(axis=-1, keepdims=True)
+
+
+@dataclass(frozen=True)
+class Bernoulli(Likelihood):
+    """log P(second class) / P(first class) = f; f (n,).
+
+    Parameters
+    ----------
+    classes : tuple, optional
+        Two labels of any hashable type; a fit takes them from y, in sorted order.
+
+    Examples
+    --------
+    >>> float(Bernoulli((False, True)).distribution(0.0).probs)
+    0.5
+    """
+
+    kind: ClassVar[str] = "class"
+
+    classes: tuple[Hashable, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse anything but two classes."""
+        object.__setattr__(self, "classes", _as_classes(self.classes))
+        if len(self.classes) not in (0, 2):
+            raise ValueError(f"Bernoulli is for two classes, got {list(self.classes)}: use Categorical")
+
+    def bind(self, y: Any, offset: np.ndarray | None = None) -> Bernoulli:
+        """The classes of the target."""
+        return self if self.classes else replace(self, classes=learn_classes(y))
+
+    def encode(self, y: Any) -> np.ndarray:
+        """Codes of the labels."""
+        return encode_labels(y, self.classes)
+
+    def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
+        """P(code 1) = 1 / (1 + exp(-f))."""
+        return dist.BernoulliLogits(f)
+
+
+def class_probabilities(f: Any, outputs: tuple[int, ...]) -> Any:
+    """Probabilities (..., classes) from f: a softmax over the last axis, or both classes of a logit."""
+    logits = f if outputs else jnp.stack([jnp.zeros_like(f), f], axis=-1)
+    shifted = jnp.exp(logits - logits.max(axis=-1, keepdims=True))
+    return shifted / shifted.sum(axis=-1, keepdims=True)
+
+
+def _as_classes(classes: Any) -> tuple[Hashable, ...]:
+    result = tuple(classes)
+    if len(result) == 1 or len(set(result)) != len(result):
+        raise ValueError(f"classes must be at least two different labels, got {result!r}")
+    return result

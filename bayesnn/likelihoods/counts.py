@@ -1,0 +1,126 @@
+"""Counts: Poisson and negative binomial, with a log link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+
+from bayesnn import _checks
+from bayesnn.data import numeric_target
+from bayesnn.likelihoods.base import Likelihood
+
+
+@dataclass(frozen=True)
+class Poisson(Likelihood):
+    """y ~ Poisson(exp(baseline + f)); an offset (log exposure) of the fit is added to f.
+
+    Parameters
+    ----------
+    baseline : float, optional
+        Log rate where f is zero; a fit takes the log of the mean count per exposure, as it centres a continuous y.
+
+    Examples
+    --------
+    >>> float(Poisson(baseline=0.0).distribution(0.0).mean)
+    1.0
+    """
+
+    kind: ClassVar[str] = "count"
+
+    baseline: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a baseline that is no number."""
+        if self.baseline is not None:
+            _checks.number("baseline", self.baseline)
+
+    def bind(self, y: Any, offset: np.ndarray | None = None) -> Poisson:
+        """The baseline from the counts."""
+        return self if self.baseline is not None else replace(self, baseline=log_rate(encode_counts(y), offset))
+
+    def encode(self, y: Any) -> np.ndarray:
+        """Counts (n,)."""
+        return encode_counts(y)
+
+    def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
+        """Poisson with log mean baseline + f."""
+        return dist.Poisson(jnp.exp(f + (self.baseline or 0.0)))
+
+
+@dataclass(frozen=True)
+class NegativeBinomial(Likelihood):
+    """y ~ NegativeBinomial with mean mu = exp(baseline + f) and variance mu + dispersion mu^2.
+
+    dispersion ~ Exponential(mean dispersion_guess); none of it is Poisson.
+
+    Parameters
+    ----------
+    dispersion_guess : float
+        Prior mean of the dispersion.
+    baseline : float, optional
+        As in `Poisson`.
+
+    Examples
+    --------
+    >>> float(NegativeBinomial(baseline=0.0).distribution(0.0, dispersion=0.5).variance)
+    1.5
+    """
+
+    kind: ClassVar[str] = "count"
+
+    dispersion_guess: float = 1.0
+    baseline: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings."""
+        _checks.positive("dispersion_guess", self.dispersion_guess)
+        if self.baseline is not None:
+            _checks.number("baseline", self.baseline)
+
+    def bind(self, y: Any, offset: np.ndarray | None = None) -> NegativeBinomial:
+        """The baseline from the counts."""
+        return self if self.baseline is not None else replace(self, baseline=log_rate(encode_counts(y), offset))
+
+    def encode(self, y: Any) -> np.ndarray:
+        """Counts (n,)."""
+        return encode_counts(y)
+
+    @property
+    def dims(self) -> dict[str, tuple[str, ...]]:
+        """The dispersion."""
+        return {"dispersion": ()}
+
+    def priors(self) -> dict[str, dist.Distribution]:
+        """An exponential distribution of the dispersion."""
+        return {"dispersion": dist.Exponential(1.0 / self.dispersion_guess)}
+
+    def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
+        """Negative binomial by mean and concentration 1/dispersion."""
+        return dist.NegativeBinomial2(jnp.exp(f + (self.baseline or 0.0)), 1.0 / nuisance["dispersion"])
+
+
+def encode_counts(y: Any) -> np.ndarray:
+    """Counts (n,), checked: whole numbers of at least zero."""
+    target = numeric_target(y)
+    if target.ndim != 1:
+        raise ValueError(f"y must hold one count a row, shape (n,), got {target.shape}")
+    _checks.finite("y", target)
+    bad = np.flatnonzero((target < 0) | (target != np.round(target)))
+    if len(bad):
+        raise ValueError(
+            f"y must hold counts (whole numbers of at least zero) for this likelihood, got {len(bad)} other value(s), "
+            f"the first ({target[bad[0]]}) at row {bad[0]}: use Gaussian() or StudentT() for measurements"
+        )
+    return target
+
+
+def log_rate(counts: np.ndarray, offset: np.ndarray | None) -> float:
+    """Log of the mean count per exposure."""
+    if counts.sum() == 0:
+        raise ValueError(f"y must hold at least one count above zero, got zero in all of {len(counts)} rows")
+    exposure = float(len(counts)) if offset is None else float(np.exp(offset).sum())
+    return float(np.log(counts.sum() / exposure))

@@ -1,0 +1,46 @@
+"""Normal errors whose standard deviation is a function of the inputs too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+import numpyro.distributions as dist
+
+from bayesnn.likelihoods.base import Likelihood
+
+
+@dataclass(frozen=True)
+class Heteroskedastic(Likelihood):
+    """y ~ N(f_1, exp(f_2)^2): the network gives the mean and the logarithm of the standard deviation.
+
+    f (n, 2), outputs `mean` and `log_sd`, on the scale the model sees: a log sd of 0 is the sd of y.
+
+    References
+    ----------
+    D. Nix and A. Weigend (1994), Estimating the mean and variance of the target probability distribution, ICNN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> float(Heteroskedastic().distribution(np.array([1.0, 0.0])).variance)
+    1.0
+    """
+
+    kind: ClassVar[str] = "continuous"
+    standardizes: ClassVar[bool] = True
+
+    @property
+    def output_labels(self) -> Sequence[Any]:
+        """The two functions."""
+        return ("mean", "log_sd")
+
+    def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
+        """N(f[..., 0], exp(f[..., 1])^2)."""
+        return dist.Normal(f[..., 0], jnp.exp(f[..., 1]))
+
+    def in_units(self, f: Any, center: Any, scale: Any) -> Any:
+        """The mean in units of y, and the logarithm of the sd in units of y."""
+        return jnp.stack([f[..., 0] * scale + center, f[..., 1] + jnp.log(scale)], axis=-1)

@@ -1,0 +1,76 @@
+"""Class labels of any hashable type as codes 0, 1, ..., checked."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+
+import numpy as np
+
+
+def learn_classes(y: Any) -> tuple[Hashable, ...]:
+    """The classes of a target: a pandas categorical's own order as far as they occur, else sorted."""
+    labels = _labels(y)
+    present = set(labels)
+    own = getattr(getattr(y, "dtype", None), "categories", None)
+    ordered = sorted(present, key=_by_kind) if own is None else list(own)
+    classes = tuple(_plain(c) for c in ordered if c in present)
+    if len(classes) < 2:
+        held = repr(classes[0]) if classes else "nothing"
+        raise ValueError(f"y must hold at least two classes, got {held} in every row: nothing can be learnt")
+    return classes
+
+
+def encode_labels(y: Any, classes: Sequence[Hashable]) -> np.ndarray:
+    """Codes (n,) of the labels among `classes`."""
+    codes = {label: i for i, label in enumerate(classes)}
+    labels = _labels(y)
+    unknown = sorted({repr(label) for label in labels if label not in codes})
+    if unknown:
+        raise ValueError(f"y must hold the classes of the fit, {list(classes)}, got also {', '.join(unknown)}")
+    return np.array([codes[label] for label in labels], dtype=np.int64)
+
+
+def as_coordinate(labels: Sequence[Any]) -> np.ndarray:
+    """Labels as a one-dimensional array, of objects unless all are numbers or all are text."""
+    if len({type(label) for label in labels}) == 1 and isinstance(labels[0], (str, int, bool)):
+        return np.array(labels)
+    result = np.empty(len(labels), dtype=object)
+    result[:] = labels
+    return result
+
+
+def _labels(y: Any) -> list[Hashable]:
+    """The labels as plain Python values; floats are refused, since 0.1 + 0.2 is not a class."""
+    values = y.to_numpy() if hasattr(y, "to_numpy") else y
+    array = values if isinstance(values, np.ndarray) else None
+    if array is not None and array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array is not None and array.ndim != 1:
+        raise ValueError(f"y must hold one label a row, shape (n,), got shape {array.shape}")
+    labels = [_plain(v) for v in (array if array is not None else list(values))]
+    if not labels:
+        raise ValueError("y is empty: at least two rows are needed")
+    floats = [v for v in labels if isinstance(v, float)]
+    if floats:
+        missing = sum(v != v for v in floats)
+        raise ValueError(
+            f"y must hold class labels (text, whole numbers, booleans ...), got {len(floats)} float(s)"
+            + (f", {missing} of them NaN: drop these rows" if missing else f" such as {floats[0]!r}: use y.astype(int)")
+        )
+    bad = [v for v in labels if v is None or not isinstance(v, Hashable)]
+    if bad:
+        raise ValueError(f"y must hold hashable labels and no missing ones, got {bad[0]!r} in {len(bad)} row(s)")
+    return labels
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _by_kind(label: Any) -> tuple[str, Any]:
+    return type(label).__name__, label if _sortable(label) else repr(label)
+
+
+def _sortable(label: Any) -> bool:
+    return isinstance(label, (str, int, bool, tuple))

@@ -1,0 +1,133 @@
+"""Factors of a precision: what the scale of a weight is made of, each with its exact Gibbs update.
+
+A weight w ~ N(0, sd^2 / (t_1 t_2 ...)) has fixed sd and one factor t a level (its group, its source unit, itself).
+A factor is shared along some axes: its shape is that of the weights with ones there. Given the weights and the other
+factors its conditional depends only on how many weights share it and on the sum of their squares in units of the other
+factors. A factor's state holds its value first, then what its update needs besides.
+"""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+from bayesnn import conditionals
+
+State = tuple[jax.Array, ...]
+
+
+class Factor(abc.ABC):
+    """A frozen spec of the distribution of one factor.
+
+    `level` ends the name of its site, `shared` are the axes along which weights share one value (all: None).
+    """
+
+    level: str
+    shared: tuple[int, ...] | None
+
+    def shape(self, weight: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of the factor for weights of this shape."""
+        shared = range(len(weight)) if self.shared is None else self.shared
+        return tuple(1 if axis in shared else size for axis, size in enumerate(weight))
+
+    def squares(self, standardised: jax.Array) -> tuple[jax.Array, float]:
+        """Sum of squares of the weights that share each value, and how many they are."""
+        axes = tuple(range(standardised.ndim)) if self.shared is None else self.shared
+        count = 1
+        for axis in axes:
+            count *= standardised.shape[axis]
+        return jnp.sum(standardised**2, axis=axes, keepdims=True), count
+
+    @abc.abstractmethod
+    def sample(self, name: str, shape: tuple[int, ...]) -> jax.Array:
+        """Issue the sample statement and return the factor."""
+
+    @abc.abstractmethod
+    def start(self, key: jax.Array, shape: tuple[int, ...]) -> State:
+        """A draw from the prior."""
+
+    @abc.abstractmethod
+    def update(self, key: jax.Array, state: State, squares: jax.Array, count: float) -> State:
+        """The factor from its exact conditional, given sums of squares of `count` weights in units of the rest."""
+
+
+@dataclass(frozen=True)
+class GammaFactor(Factor):
+    """t ~ Gamma(size/2, rate size guess/2): prior guess of the variance, and its worth in weights."""
+
+    level: str
+    shared: tuple[int, ...] | None
+    guess: float
+    size: float
+
+    def sample(self, name: str, shape: tuple[int, ...]) -> jax.Array:
+        """One gamma site."""
+        half = self.size / 2
+        return numpyro.sample(f"{name}_precision", dist.Gamma(half, half * self.guess).expand(shape).to_event())
+
+    def start(self, key: jax.Array, shape: tuple[int, ...]) -> State:
+        """The precision at its guess: a draw from a vague prior may be astronomical."""
+        return (jnp.full(shape, 1.0 / self.guess),)
+
+    def update(self, key: jax.Array, state: State, squares: jax.Array, count: float) -> State:
+        """Gamma((size + count)/2, rate (size guess + squares)/2)."""
+        rate = 0.5 * (self.size * self.guess + squares)
+        return (jax.random.gamma(key, 0.5 * (self.size + count), squares.shape) / rate,)
+
+
+@dataclass(frozen=True)
+class HalfCauchyFactor(Factor):
+    """t^(-1/2) ~ half-Cauchy(scale)."""
+
+    level: str
+    shared: tuple[int, ...] | None
+    scale: float
+
+    def sample(self, name: str, shape: tuple[int, ...]) -> jax.Array:
+        """One half-Cauchy site, the scale itself."""
+        return numpyro.sample(f"{name}_sd", dist.HalfCauchy(self.scale).expand(shape).to_event()) ** -2
+
+    def start(self, key: jax.Array, shape: tuple[int, ...]) -> State:
+        """Everything at one."""
+        return jnp.full(shape, self.scale**-2.0), jnp.ones(shape)
+
+    def update(self, key: jax.Array, state: State, squares: jax.Array, count: float) -> State:
+        """A half-Cauchy is a gamma precision whose rate is gamma too: both are drawn in turn.
+
+        E. Makalic and D. Schmidt (2016), A simple sampler for the horseshoe estimator, IEEE Signal Processing Letters
+        23, equations (5) to (8).
+        """
+        key_value, key_rate = jax.random.split(key)
+        _, rate = state
+        value = jax.random.gamma(key_value, 0.5 * (1 + count), squares.shape) / (rate + 0.5 * squares)
+        new_rate = jax.random.gamma(key_rate, 1.0, squares.shape) / (self.scale**-2.0 + value)
+        return value, new_rate
+
+
+@dataclass(frozen=True)
+class ExponentialFactor(Factor):
+    """1/t ~ Exponential(1), so that N(0, 1/t) is a Laplace distribution of variance 1; one weight a factor."""
+
+    level: str
+    shared: tuple[int, ...] = ()
+
+    def sample(self, name: str, shape: tuple[int, ...]) -> jax.Array:
+        """One exponential site, the variance."""
+        return 1.0 / numpyro.sample(f"{name}_variance", dist.Exponential(1.0).expand(shape).to_event())
+
+    def start(self, key: jax.Array, shape: tuple[int, ...]) -> State:
+        """Everything at one."""
+        return (jnp.ones(shape),)
+
+    def update(self, key: jax.Array, state: State, squares: jax.Array, count: float) -> State:
+        """t ~ inverse Gaussian(mean sqrt(2/w^2), shape 2).
+
+        T. Park and G. Casella (2008), The Bayesian lasso, JASA 103, section 2.
+        """
+        mean = jnp.sqrt(2.0 / jnp.maximum(squares, 1e-300))
+        return (conditionals.inverse_gaussian(key, mean, 2.0),)

@@ -1,0 +1,151 @@
+"""Priors of independent weights around zero whose scales are products of factors: what they have in common.
+
+A prior of this kind says, for each weight array, its fixed sd and its factors; sample statements, exact Gibbs updates
+and reports follow.
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+
+import jax
+import jax.numpy as jnp
+import numpyro
+import numpyro.distributions as dist
+
+from bayesnn.layers import Weight, Weights
+from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
+from bayesnn.priors.factors import Factor, State
+
+Table = dict[str, Weight]
+Hyper = dict[str, tuple[State, ...]]
+
+
+class ScaleMixture(Prior):
+    """w ~ N(0, sd^2 / product of factors), every weight."""
+
+    @abc.abstractmethod
+    def sd(self, weight: Weight) -> float:
+        """The fixed part of the scale."""
+
+    @abc.abstractmethod
+    def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
+        """The factors of an array; `first` says whether its kernel sees the inputs themselves."""
+
+    def check(self, table: Table) -> None:
+        """Any network will do."""
+
+    def body(self, table: Table) -> Weights:
+        """One normal site an array: the weights themselves where their scale is fixed, else times their scale."""
+        weights = {}
+        for name, weight in table.items():
+            normal = dist.Normal(0.0, 1.0).expand(weight.shape).to_event()
+            if not self._factors(name, table):
+                scaled = dist.Normal(0.0, self.sd(weight)).expand(weight.shape).to_event()
+                weights[name] = numpyro.sample(name, scaled)
+                continue
+            scale = self._sampled_scale(name, table)
+            weights[name] = numpyro.deterministic(name, scale * numpyro.sample(f"{name}_raw", normal))
+        return weights
+
+    def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
+        """Zero means, and the scales."""
+        table = terms.weights()
+        scales = [jnp.broadcast_to(self._sampled_scale(n, table), w.shape) for n, w in table.items()]
+        return jnp.zeros(terms.shape), jnp.concatenate([s.reshape(-1, *terms.outputs) for s in scales])
+
+    def collapsed_readout(self, terms: Terms) -> GaussianPrior:
+        """The same as a joint normal: there is nothing more to integrate."""
+        mean, sd = self.readout(terms)
+        return GaussianPrior(mean, jnp.diag(sd**2))
+
+    def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
+        """Nothing was left out."""
+        return {}
+
+    def unpack(self, sites: Sites, table: Table) -> Weights:
+        """The sites are the weights."""
+        return {name: sites[name] for name in table}
+
+    def dims(self, table: Table, terms: Terms) -> dict[str, tuple[str, ...]]:
+        """One site a weight array, and the scale of every level that groups weights."""
+        scales = {}
+        for name, weight in (table | terms.weights()).items():
+            for factor in self._reported(name, weight, table):
+                kept = zip(weight.dims, factor.shape(weight.shape), weight.shape, strict=True)
+                scales[f"{name}_{factor.level}"] = tuple(d for d, size, full in kept if size == full and size > 1)
+        return {name: w.dims for name, w in table.items()} | scales
+
+    def start(self, key: jax.Array, table: Table, terms: Terms) -> Hyper:
+        """Every factor at its start."""
+        everything = table | terms.weights()
+        return {
+            name: tuple(f.start(key, f.shape(w.shape)) for f in self._factors(name, everything))
+            for name, w in everything.items()
+        }
+
+    def shapes(self, table: Table, terms: Terms) -> dict[str, tuple[int, ...]]:
+        """Those of the weights."""
+        return {name: w.shape for name, w in (table | terms.weights()).items()}
+
+    def whiten(self, hyper: Hyper, weights: Sites, table: Table, terms: Terms) -> Sites:
+        """Weights over their scales."""
+        return {n: v / self._scale(hyper[n], w) for n, v, w in _aligned(weights, table, terms)}
+
+    def unwhiten(self, hyper: Hyper, noise: Sites, table: Table, terms: Terms) -> Sites:
+        """Weights from their scales."""
+        return {n: v * self._scale(hyper[n], w) for n, v, w in _aligned(noise, table, terms)}
+
+    def update(self, key: jax.Array, hyper: Hyper, weights: Sites, table: Table, terms: Terms) -> Hyper:
+        """Every factor from its exact conditional, one after the other."""
+        new = dict(hyper)
+        everything = table | terms.weights()
+        for name, values, weight in _aligned(weights, table, terms):
+            for i, factor in enumerate(self._factors(name, everything)):
+                key, own = jax.random.split(key)
+                others = new[name][:i] + new[name][i + 1 :]
+                squares, count = factor.squares(values / self._scale(others, weight))
+                new[name] = (*new[name][:i], factor.update(own, new[name][i], squares, count), *new[name][i + 1 :])
+        return new
+
+    def report(self, hyper: Hyper, table: Table, terms: Terms) -> Sites:
+        """Scales of the levels that group weights, as standard deviations."""
+        sites = {}
+        everything = table | terms.weights()
+        for name, weight in everything.items():
+            for factor, state in zip(self._factors(name, everything), hyper[name], strict=True):
+                if factor in self._reported(name, weight, everything):
+                    sites[f"{name}_{factor.level}"] = jnp.squeeze(state[0] ** -0.5)
+        return sites
+
+    def _factors(self, name: str, table: Table) -> tuple[Factor, ...]:
+        kernels = [n for n, w in table.items() if w.role == "kernel"]
+        return self.factors(name, table[name], first=kernels[:1] == [name])
+
+    def _reported(self, name: str, weight: Weight, table: Table) -> list[Factor]:
+        """Factors that more than one weight share; those of single weights would double what is kept."""
+        everything = {**table, name: weight}
+        return [
+            f for f in self._factors(name, everything) if math.prod(f.shape(weight.shape)) < math.prod(weight.shape)
+        ]
+
+    def _sampled_scale(self, name: str, table: Table) -> jax.Array:
+        weight = table[name]
+        scale = jnp.full((1,) * len(weight.shape), self.sd(weight))
+        for factor in self._factors(name, table):
+            value = factor.sample(f"{name}_{factor.level}", factor.shape(weight.shape))
+            if factor in self._reported(name, weight, table):
+                numpyro.deterministic(f"{name}_{factor.level}", jnp.squeeze(value**-0.5))
+            scale = scale * value**-0.5
+        return scale
+
+    def _scale(self, states: tuple[State, ...], weight: Weight) -> jax.Array:
+        scale = jnp.asarray(self.sd(weight))
+        for state in states:
+            scale = scale * state[0] ** -0.5
+        return scale
+
+
+def _aligned(values: Sites, table: Table, terms: Terms) -> list[tuple[str, jax.Array, Weight]]:
+    return [(name, values[name], weight) for name, weight in (table | terms.weights()).items()]

@@ -1,0 +1,109 @@
+"""Priors with a peak at zero or heavy tails: horseshoe, Student t, Laplace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bayesnn import _checks
+from bayesnn.layers import Weight
+from bayesnn.priors.factors import ExponentialFactor, Factor, GammaFactor, HalfCauchyFactor
+from bayesnn.priors.normal import fan_in_sd
+from bayesnn.priors.scale_mixture import ScaleMixture
+
+FAMILIES = ("student_t", "laplace")
+
+
+@dataclass(frozen=True)
+class Horseshoe(ScaleMixture):
+    """w ~ N(0, sd^2 tau^2 lambda^2), tau ~ half-Cauchy(global_scale) by array, lambda ~ half-Cauchy(1) by weight.
+
+    Most weights of a kernel, the readout or the linear term are pulled to zero, a few hardly at all. sd is
+    1/sqrt(fan-in) for kernels and readout, 1 else. Biases are N(0, 1), intercepts N(0, extra^2). The reported
+    `<array>_scale` is tau. Gibbs sampling draws tau and lambda from exact conditionals; gradient samplers meet funnels
+    and should be watched for divergences.
+
+    Parameters
+    ----------
+    global_scale : float
+        Prior guess of tau: about the share of weights that matter.
+    extra : float
+        Standard deviation of intercepts.
+
+    References
+    ----------
+    C. Carvalho, N. Polson and J. Scott (2010), The horseshoe estimator for sparse signals, Biometrika 97, 465-480.
+
+    Examples
+    --------
+    >>> Horseshoe(global_scale=0.1).extra
+    1.0
+    """
+
+    global_scale: float = 1.0
+    extra: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings."""
+        _checks.positive("global_scale", self.global_scale)
+        _checks.positive("extra", self.extra)
+
+    def sd(self, weight: Weight) -> float:
+        """1/sqrt(fan-in) for kernels and readout, 1 else."""
+        return fan_in_sd(weight, 1.0, 1.0, self.extra if weight.role == "intercept" else 1.0)
+
+    def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
+        """Global and local half-Cauchy scales."""
+        if weight.role in ("bias", "intercept"):
+            return ()
+        return HalfCauchyFactor("scale", None, self.global_scale), HalfCauchyFactor("local_scale", (), 1.0)
+
+
+@dataclass(frozen=True)
+class HeavyTailed(ScaleMixture):
+    """Kernel, readout and linear weights with t or Laplace tails around zero, their scale learnt by array.
+
+    w = sd s v, v ~ t_df or Laplace (of variance 1), 1/s^2 ~ Gamma(size/2, rate size guess/2) by array; sd is
+    1/sqrt(fan-in) for kernels and readout, 1 else. Biases are N(0, s^2) with s of their own, intercepts N(0, extra^2).
+    The reported `<array>_scale` is s.
+
+    Parameters
+    ----------
+    family : {"student_t", "laplace"}
+    df : float
+        Degrees of freedom of the t distribution.
+    guess, size : float
+        Prior guess of s^2, and its worth in weights.
+    extra : float
+        Standard deviation of intercepts.
+
+    Examples
+    --------
+    >>> HeavyTailed("laplace").family
+    'laplace'
+    """
+
+    family: str = "student_t"
+    df: float = 4.0
+    guess: float = 1.0
+    size: float = 1.0
+    extra: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings."""
+        _checks.known("family", self.family, FAMILIES)
+        for name in ("df", "guess", "size", "extra"):
+            _checks.positive(name, getattr(self, name))
+
+    def sd(self, weight: Weight) -> float:
+        """1/sqrt(fan-in) for kernels and readout, 1 else."""
+        return fan_in_sd(weight, 1.0, 1.0, self.extra if weight.role == "intercept" else 1.0)
+
+    def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
+        """A group scale, and a variance for each weight that makes the tails."""
+        if weight.role == "intercept":
+            return ()
+        group = GammaFactor("scale", None, self.guess, self.size)
+        if weight.role == "bias":
+            return (group,)
+        tail = GammaFactor("tail", (), 1.0, self.df) if self.family == "student_t" else ExponentialFactor("tail")
+        return group, tail
