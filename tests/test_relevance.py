@@ -60,3 +60,70 @@ def test_sensitivity_of_a_line_is_its_slope_times_the_sd(line):
     got = bnn.relevance(line, method="sensitivity")
     assert list(got["input"].to_numpy()) == ["a", "b"]
     np.testing.assert_allclose(got, np.broadcast_to([0.7 * Y.std(), 0.0], got.shape), rtol=1e-10, atol=1e-12)
+
+
+def test_predictive_relevance_averages_densities_first(line):
+    got = bnn.relevance(line, repeats=2, score="predictive", key=5)
+    assert got.dims == ("permutation", "input")
+    random = np.random.default_rng(np.asarray(jax.random.key_data(jax.random.key(5))))
+    sigma = line.idata["posterior"]["sigma"].to_numpy()
+
+    def loss(table):
+        densities = stats.norm.pdf(Y, bnn.predict(line, table).to_numpy(), sigma[..., None])
+        return -np.log(densities.mean((0, 1))).mean()
+
+    for r in range(2):
+        order = random.permutation(30)
+        for name in X.columns:
+            expected = loss(X.assign(**{name: X[name].to_numpy()[order]})) - loss(X)
+            np.testing.assert_allclose(got.sel(permutation=r, input=name), expected, rtol=1e-8, atol=1e-10)
+    assert list(bnn.to_frame(got).index) == ["a", "b", "c"]
+
+
+def test_scales_of_a_hierarchical_prior(fake_fit):
+    model = bnn.Model([bnn.Dense(2)], prior=bnn.Hierarchical())
+    fit = fake_fit(model, X, Y, chains=2, draws=3)
+    got = bnn.relevance(fit, method="ard")
+    assert list(got["input"].to_numpy()) == ["a", "b", "c[u]", "c[v]", "c[w]"]
+    posterior = fit.idata["posterior"]
+    scale = posterior["dense0_kernel_scale"].to_numpy()[..., None] / np.sqrt(5)
+    np.testing.assert_allclose(got, scale * posterior["dense0_kernel_source_scale"].to_numpy(), rtol=1e-10)
+
+
+def test_scales_of_the_population_of_units(line):
+    got = bnn.relevance(line, method="ard")
+    posterior = line.idata["posterior"]
+    variance = np.diagonal(posterior["S_gamma"].to_numpy(), axis1=-2, axis2=-1)
+    expected = np.sqrt(posterior["mu_gamma"].to_numpy() ** 2 + variance)[..., 1:]
+    np.testing.assert_allclose(got, expected, rtol=1e-10)
+
+
+def test_priors_without_scales_say_so(fake_fit):
+    with pytest.raises(ValueError, match='Normal learns no scale of its own for each input: use method="permutation"'):
+        bnn.relevance(fake_fit(bnn.Model([bnn.Dense(2)]), X, Y), method="ard")
+
+
+def test_relevance_for_classes(fake_fit):
+    labels = np.array(["n", "y", "y"] * 10)
+    fit = fake_fit(bnn.Model([bnn.Dense(2, "tanh")], likelihood=bnn.Categorical()), X, labels, chains=2, draws=3)
+    got = bnn.relevance(fit, method="sensitivity")
+    assert got.dims == ("chain", "draw", "input", "class")
+    step = 1e-4
+    up, down = (bnn.predict(fit, X.assign(b=X["b"] + s), kind="probability") for s in (step, -step))
+    slope = ((up - down) / (2 * step)).transpose("chain", "draw", "obs", "class").to_numpy()
+    expected = np.sqrt((slope**2).mean(2)) * X["b"].std(ddof=0)
+    np.testing.assert_allclose(got.sel(input="b"), expected, rtol=1e-5, atol=1e-8)
+    base = np.log(np.take_along_axis(bnn.predict(fit, X, kind="probability").to_numpy(), _codes(labels), 3)).mean(
+        (2, 3)
+    )
+    moved = bnn.relevance(fit, repeats=1, key=2)
+    order = np.random.default_rng(np.asarray(jax.random.key_data(jax.random.key(2)))).permutation(30)
+    shuffled = bnn.predict(fit, X.assign(c=X["c"].to_numpy()[order]), kind="probability").to_numpy()
+    worse = base - np.log(np.take_along_axis(shuffled, _codes(labels), 3)).mean((2, 3))
+    np.testing.assert_allclose(moved.sel(input="c", permutation=0), worse, rtol=1e-8, atol=1e-10)
+    with pytest.raises(ValueError, match='score="rmse" is for numbers'):
+        bnn.relevance(fit, score="rmse")
+
+
+def _codes(labels):
+    return np.broadcast_to((labels == "y").astype(int)[None, None, :, None], (2, 3, 30, 1))

@@ -50,3 +50,47 @@ def test_entropy_parts_by_hand():
 def test_measures_are_checked(fake_fit):
     with pytest.raises(ValueError, match="unknown measure 'range'"):
         bnn.decompose(fake_fit(bnn.shallow(2), X, Y), X, measure="range")
+
+
+@pytest.mark.parametrize("likelihood", [bnn.Categorical(), bnn.Bernoulli()])
+def test_parts_of_a_classifier_sum_up(fake_fit, likelihood):
+    labels = np.array(["a", "b"] * 10)
+    fit = fake_fit(bnn.Model([bnn.Dense(2, "tanh")], likelihood=likelihood), X, labels, chains=2, draws=5)
+    p = bnn.predict(fit, X[:4], kind="probability").to_numpy().reshape(10, 4, 2)
+    entropy = bnn.decompose(fit, X[:4])
+    average = p.mean(0)
+    np.testing.assert_allclose(entropy["total"], -(average * np.log(average)).sum(1), rtol=1e-9)
+    np.testing.assert_allclose(entropy["noise"], -(p * np.log(p)).sum(2).mean(0), rtol=1e-9)
+    np.testing.assert_allclose(entropy["total"], entropy["parameter"] + entropy["noise"], rtol=1e-9)
+    assert entropy.attrs["units"] == "nats"
+    variance = bnn.decompose(fit, X[:4], measure="variance")
+    assert list(variance.index[:2]) == [(0, "a"), (0, "b")]
+    np.testing.assert_allclose(variance["total"], (average * (1 - average)).ravel(), rtol=1e-9)
+    np.testing.assert_allclose(variance["parameter"], p.var(0).ravel(), rtol=1e-8, atol=1e-15)
+
+
+def test_noise_of_counts_is_their_mean(fake_fit):
+    counts = RNG.poisson(5, 20)
+
+    def small(values):
+        values["beta"][...] = 0.1 * np.tanh(values["beta"])
+
+    model = bnn.Model([bnn.Dense(2, "tanh")], likelihood=bnn.Poisson(), intercept=False)
+    fit = fake_fit(model, X, counts, offset=np.zeros(20), change=small)
+    got = bnn.decompose(fit, X[:3], offset=np.log(2.0))
+    mean = bnn.predict(fit, X[:3], offset=np.log(2.0))
+    np.testing.assert_allclose(got["noise"], mean.mean(("chain", "draw")), rtol=1e-9)
+    np.testing.assert_allclose(got["parameter"], mean.var(("chain", "draw")), rtol=1e-8)
+    with pytest.raises(ValueError, match='measure="entropy" is for classes'):
+        bnn.decompose(fit, X, measure="entropy", offset=0.0)
+
+
+def test_several_outputs_have_a_row_each(fake_fit):
+    y = np.column_stack([Y, RNG.normal(size=20)])
+    fit = fake_fit(bnn.Model([bnn.Dense(2)]), X, y)
+    got = bnn.decompose(fit, X[:3])
+    assert list(got.index[:2]) == [(0, "y0"), (0, "y1")]
+    sigma = fit.idata["posterior"]["sigma"].to_numpy()
+    np.testing.assert_allclose(got["noise"].to_numpy().reshape(3, 2)[0], (sigma**2).mean((0, 1)), rtol=1e-9)
+    parameter = bnn.predict(fit, X[:3]).var(("chain", "draw")).to_numpy().ravel()
+    np.testing.assert_allclose(got["parameter"], parameter, rtol=1e-8)

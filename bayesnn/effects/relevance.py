@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import numpy as np
+from scipy.special import logsumexp
 
 from bayesnn import _checks
 from bayesnn._runtime import as_key, computing
@@ -17,7 +18,7 @@ from bayesnn.likelihoods import as_coordinate
 from bayesnn.scores import ScoredRows, scored_rows
 
 METHODS = ("permutation", "sensitivity", "ard")
-SCORES = ("log_density", "rmse")
+SCORES = ("log_density", "predictive", "rmse")
 
 
 @computing
@@ -45,9 +46,11 @@ def relevance(
         moves as one. "sensitivity": root mean square over rows of the derivative, times the sd of the input, in units
         of y or as a probability; numeric inputs only. "ard": the scale of the weights that leave each coded input,
         under a prior that learns one an input (MuellerRiosInsua, Hierarchical).
-    score : {"log_density", "rmse"}
-        For permutation: fall of the average log density (or log probability) of a row given the draw, in nats; or rise
-        of the rmse of the draw's mean, in units of y.
+    score : {"log_density", "predictive", "rmse"}
+        For permutation. "log_density": fall of the average log density (or log probability) of a row given the draw,
+        in nats; draws that are sure of themselves fall far. "predictive": the same of the posterior predictive, which
+        averages over draws first, so that only the permutations vary. "rmse": rise of the rmse of the draw's mean, in
+        units of y.
     repeats : int
         Shuffles of each input.
     offset : array (n,) or float, optional
@@ -58,8 +61,9 @@ def relevance(
     Returns
     -------
     xarray.DataArray
-        (chain, draw, input), for permutation (chain, draw, permutation, input), for sensitivity perhaps with a last
-        axis class or output. `to_frame` makes a table of it, over draws and permutations.
+        (chain, draw, input); for permutation (chain, draw, permutation, input), or (permutation, input) of the
+        predictive; for sensitivity perhaps with a last axis class or output. `to_frame` makes a table of it, over draws
+        and permutations.
 
     References
     ----------
@@ -82,7 +86,7 @@ def relevance(
     if method == "permutation":
         _checks.known("score", score, SCORES)
         if score == "rmse" and fit.model.likelihood.kind == "class":
-            raise ValueError('score="rmse" is for numbers, and this fit has classes: use score="log_density"')
+            raise ValueError('score="rmse" is for numbers, and this fit has classes: use "log_density" or "predictive"')
         rows = _training(fit) if x is None else scored_rows(fit, x, y, offset=offset)
         return _permutation(fit, rows, score, _checks.positive_integer("repeats", repeats), key)
     return _sensitivity(fit, rows_to_average(fit, x, offset)) if method == "sensitivity" else _ard(fit)
@@ -102,9 +106,12 @@ def _permutation(fit: Fit, rows: ScoredRows, score: str, repeats: int, key: Any)
         order = random.permutation(len(rows.target))
         rises.append([_losses(fit, _shuffled(fit, rows, name, order), score) - base for name in names])
     values = np.moveaxis(np.asarray(rises), (0, 1), (-2, -1))
-    units = "nats a row" if score == "log_density" else "units of y"
+    units = "units of y" if score == "rmse" else "nats a row"
     attrs = {"method": "permutation", "score": score, "units": units}
-    return _array(fit, values, ("permutation", "input"), list(names), attrs)
+    dims = ("permutation", "input")
+    if score == "predictive":
+        return _labelled(values, dims, {"permutation": np.arange(repeats), "input": list(names)}, attrs)
+    return _array(fit, values, dims, list(names), attrs)
 
 
 def _shuffled(fit: Fit, rows: ScoredRows, name: str, order: np.ndarray) -> ScoredRows:
@@ -116,10 +123,12 @@ def _shuffled(fit: Fit, rows: ScoredRows, name: str, order: np.ndarray) -> Score
 
 
 def _losses(fit: Fit, rows: ScoredRows, score: str) -> np.ndarray:
-    """Loss (chain x draw) of every draw, averaged over rows."""
-    if score == "log_density":
+    """Loss (chain x draw) of every draw, or () of the posterior predictive, averaged over rows."""
+    if score != "rmse":
         values = over_draws(log_density, fit.model, fit.draws(), rows.inputs, rows.target, rows.offset)
-        return -np.average(values, axis=1, weights=rows.weights)
+        if score == "predictive":
+            values = logsumexp(values, axis=0) - np.log(len(values))
+        return -np.average(values, axis=-1, weights=rows.weights)
     errors = over_draws(expectation, fit.model, fit.draws(), rows.inputs, rows.offset) - rows.target
     squares = (errors * np.asarray(fit.data.scaling.y_scale)) ** 2
     return np.sqrt(np.average(squares.reshape(*squares.shape[:2], -1).sum(axis=2), axis=1, weights=rows.weights))
@@ -147,14 +156,12 @@ def _ard(fit: Fit) -> Any:
     if scales is None:
         prior = type(fit.model.prior).__name__
         raise ValueError(f'{prior} learns no scale of its own for each input: use method="permutation"')
-    units = "scale of the weights, inputs as the model sees them"
+    units = "scale of the weights"
     return _array(fit, np.asarray(scales), ("input",), list(fit.data.columns.inputs), {"method": "ard", "units": units})
 
 
 def _array(fit: Fit, values: np.ndarray, dims: tuple[str, ...], inputs: list[str], attrs: dict[str, str]) -> Any:
     """Values (chain x draw, ...) or (chain, draw, ...) with named axes."""
-    import xarray as xr
-
     sizes = fit.idata["posterior"].sizes
     named = ("chain", "draw", *dims)
     values = values.reshape(sizes["chain"], sizes["draw"], *values.shape[len(values.shape) - len(dims) :])
@@ -165,4 +172,10 @@ def _array(fit: Fit, values: np.ndarray, dims: tuple[str, ...], inputs: list[str
         coords["class"] = as_coordinate(likelihood.classes)  # type: ignore[attr-defined]
     elif likelihood.output_dim in dims:
         coords[likelihood.output_dim] = as_coordinate(likelihood.output_labels)
-    return xr.DataArray(values, coords, named, name="relevance", attrs=attrs)
+    return _labelled(values, named, coords, attrs)
+
+
+def _labelled(values: np.ndarray, dims: tuple[str, ...], coords: dict[str, Any], attrs: dict[str, str]) -> Any:
+    import xarray as xr
+
+    return xr.DataArray(values, coords, dims, name="relevance", attrs=attrs)

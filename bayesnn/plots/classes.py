@@ -175,7 +175,7 @@ def _points(axes: Any, fit: Fit, names: tuple[str, ...], classes: list[Any], col
     first, second = (fit.data.x[:, fit.data.columns.inputs.index(name)] for name in names)
     for k, label in enumerate(classes):
         held = fit.data.y == k
-        axes.plot(first[held], second[held], "o", color=colors[k], mec="w", mew=0.5, ms=4, label=str(label))
+        axes.plot(first[held], second[held], "o", color=colors[k], mec="k", mew=0.4, ms=4.5, label=str(label))
     axes.legend(fontsize="small", loc="best")
 
 

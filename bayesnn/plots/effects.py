@@ -114,7 +114,7 @@ def relevance(
     """Relevance of each input with its intervals, the most relevant on top; options of `bnn.relevance`."""
     axes = new_axes(ax)
     scores = effects_module.relevance(fit, x, y, **options)
-    order = scores.mean([d for d in scores.dims if d in SAMPLES]).to_numpy().argsort()[::-1]
+    order = scores.mean([d for d in scores.dims if d != "input"]).to_numpy().argsort()[::-1]
     _forest(axes, scores.isel(input=order), levels)
     axes.axvline(0.0, color="0.6", lw=0.8, zorder=0)
     axes.set_xlabel(f"{scores.attrs['method']} relevance ({scores.attrs['units']})")
