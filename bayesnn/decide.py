@@ -107,7 +107,7 @@ def _averaged(draws: Any) -> Any:
     if not {"obs", "class"} <= set(draws.dims):
         raise ValueError(f"probabilities must have the dimensions obs and class, got {draws.dims}")
     averaged = draws.mean([dim for dim in draws.dims if dim not in ("obs", "class")]).transpose("obs", "class")
-    index, classes = (pd.Index(averaged[dim].to_numpy(), name=dim) for dim in ("obs", "class"))
+    index, classes = (pd.Index(averaged[dim].to_numpy(), name=dim, tupleize_cols=False) for dim in ("obs", "class"))
     return pd.DataFrame(averaged.to_numpy(), index=index, columns=classes)
 
 
@@ -133,7 +133,8 @@ def _losses(loss: Any, classes: list[Any]) -> Any:
                 f"loss must have shape ({len(classes)}, {len(classes)}), a row a class and a column a class, got "
                 f"{values.shape}: pass a DataFrame with named columns for other actions"
             )
-        loss = pd.DataFrame(values, index=classes, columns=classes)
+        labels = pd.Index(classes, tupleize_cols=False)
+        loss = pd.DataFrame(values, index=labels, columns=labels)
     if len(loss) != len(classes) or set(loss.index) != set(classes):
         raise ValueError(f"loss must have one row for each of the classes {classes}, got {list(loss.index)}")
     if not len(loss.columns):

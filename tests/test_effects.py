@@ -120,6 +120,64 @@ def test_arrays_have_numbered_inputs(fake_fit):
     np.testing.assert_allclose(got[..., 0], bnn.predict(fit, moved).mean("obs"), rtol=1e-10)
 
 
+@pytest.fixture(scope="module")
+def class_fit(fake_fit):
+    labels = np.array(["low", "mid", "high"] * 8)
+    model = bnn.Model([bnn.Dense(2, "tanh")], likelihood=bnn.Categorical())
+    return fake_fit(model, TABLE, labels, chains=2, draws=3)
+
+
+def test_effects_on_classes_are_changes_of_probability(class_fit):
+    def probability(**values):
+        return bnn.predict(class_fit, TABLE.assign(**values), kind="probability").mean("obs").to_numpy()
+
+    got = bnn.average_marginal_effects(class_fit, ["dose", "sex"])
+    assert got.dims == ("chain", "draw", "input", "class")
+    assert list(got["class"].to_numpy()) == ["high", "low", "mid"]
+    step = 1e-4
+    difference = (probability(dose=TABLE["dose"] + step) - probability(dose=TABLE["dose"] - step)) / (2 * step)
+    np.testing.assert_allclose(got.sel(input="dose"), difference, rtol=1e-5, atol=1e-8)
+    np.testing.assert_allclose(got.sel(input="sex[m - f]"), probability(sex="m") - probability(sex="f"), atol=1e-10)
+    np.testing.assert_allclose(got.sum("class"), 0.0, atol=1e-12)
+    curve = bnn.partial_dependence(class_fit, "dose", grid=[1.0, 4.0])
+    assert curve.dims == ("chain", "draw", "grid", "class")
+    np.testing.assert_allclose(curve[:, :, 1], probability(dose=4.0), rtol=1e-10)
+    frame = bnn.to_frame(got, levels=(80,))
+    assert frame.index.names == ["input", "class"]
+    assert frame.loc[("dose", "mid"), "mean"] == pytest.approx(float(got.sel(input="dose")[..., 2].mean()), rel=1e-10)
+    assert bnn.decide(class_fit, TABLE.iloc[:4]).expected_loss.shape == (4, 3)
+
+
+def test_effects_on_several_outputs_keep_their_units(fake_fit):
+    y = np.column_stack([Y, 0.01 * RNG.normal(size=24)])
+    fit = fake_fit(bnn.Model([bnn.Dense(2, "tanh")]), TABLE, y, chains=2, draws=3)
+    got = bnn.average_marginal_effects(fit, "age")
+    assert got.dims == ("chain", "draw", "input", "output")
+    step = 1e-3
+    up, down = (bnn.predict(fit, TABLE.assign(age=TABLE["age"] + s)).mean("obs").to_numpy() for s in (step, -step))
+    np.testing.assert_allclose(got[:, :, 0], (up - down) / (2 * step), rtol=1e-5, atol=1e-9)
+
+
+def test_rows_keep_their_offset(fake_fit):
+    counts, offset = RNG.poisson(3, 24), RNG.normal(size=24)
+    model = bnn.Model([bnn.Dense(2, "tanh")], likelihood=bnn.Poisson())
+    fit = fake_fit(model, TABLE, counts, chains=2, draws=3, offset=offset)
+    got = bnn.contrast(fit, {"age": (30, 50)})
+    a, b = (bnn.predict(fit, TABLE.assign(age=v), offset=offset).mean("obs").to_numpy() for v in (30, 50))
+    np.testing.assert_allclose(got, b - a, rtol=1e-9)
+    given = bnn.contrast(fit, {"age": (30, 50)}, rows=TABLE.iloc[:3], offset=0.5)
+    a, b = (bnn.predict(fit, TABLE.iloc[:3].assign(age=v), offset=0.5).mean("obs").to_numpy() for v in (30, 50))
+    np.testing.assert_allclose(given, b - a, rtol=1e-9)
+    effect = bnn.average_marginal_effects(fit, "age")[:, :, 0]
+    step = 1e-3
+    up, down = (bnn.predict(fit, TABLE.assign(age=TABLE["age"] + s), offset=offset) for s in (step, -step))
+    np.testing.assert_allclose(effect, (up - down).mean("obs") / (2 * step), rtol=1e-5, atol=1e-9)
+    with pytest.raises(ValueError, match="offset goes with rows"):
+        bnn.contrast(fit, {"age": (30, 50)}, offset=0.5)
+    with pytest.raises(ValueError, match="offset must be given as it was to the fit"):
+        bnn.contrast(fit, {"age": (30, 50)}, rows=TABLE)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [

@@ -189,7 +189,7 @@ def _selected(draws: Any, output: Any) -> Any:
     dims = [d for d in draws.dims if d in ("class", "output")]
     if not dims:
         return draws
-    labels = list(draws[dims[0]].to_numpy())
+    labels = draws[dims[0]].to_numpy().tolist()
     if output is None and dims == ["class"] and len(labels) == 2:
         output = labels[1]
     _checks.known("output", output, labels)
