@@ -142,7 +142,9 @@ def _row_index(draws: Any) -> Any:
     labels = [draws[name].to_numpy() for name in names]
     if not names:
         return pd.Index([draws.name or "value"], name=None)
-    return pd.Index(labels[0], name=names[0], tupleize_cols=False) if len(names) == 1 else pd.MultiIndex.from_product(labels, names=names)
+    if len(names) > 1:
+        return pd.MultiIndex.from_product(labels, names=names)
+    return pd.Index(labels[0], name=names[0], tupleize_cols=False)
 
 
 def _simulate(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
