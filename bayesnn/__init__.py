@@ -1,7 +1,15 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
 from bayesnn import datasets, plots
+from bayesnn.decide import Decision, decide
 from bayesnn.diagnose import Diagnosis, diagnose
+from bayesnn.effects import (
+    average_marginal_effects,
+    contrast,
+    individual_curves,
+    partial_dependence,
+    relevance,
+)
 from bayesnn.fit import Fit, fit
 from bayesnn.layers import Dense, Residual
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
@@ -13,12 +21,14 @@ from bayesnn.relabel import as_sampled
 from bayesnn.samplers import HMC, NUTS, Gibbs
 from bayesnn.scores import evaluate
 from bayesnn.shallow import ShallowHyperparameters, shallow
+from bayesnn.uncertainty import decompose
 
 __all__ = [
     "HMC",
     "NUTS",
     "Bernoulli",
     "Categorical",
+    "Decision",
     "Dense",
     "Diagnosis",
     "Fit",
@@ -37,13 +47,20 @@ __all__ = [
     "ShallowHyperparameters",
     "StudentT",
     "as_sampled",
+    "average_marginal_effects",
+    "contrast",
     "datasets",
+    "decide",
+    "decompose",
     "diagnose",
     "evaluate",
     "fit",
+    "individual_curves",
+    "partial_dependence",
     "plots",
     "predict",
     "prior_predictive",
+    "relevance",
     "shallow",
     "to_frame",
 ]

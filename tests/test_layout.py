@@ -30,7 +30,9 @@ RANKS = (
     ("samplers",),
     ("relabel", "draws", "inference_data", "chains"),
     ("fit",),
-    ("predict", "prior_predictive", "scores", "diagnose", "compare", "forecast"),
+    ("predict", "prior_predictive", "diagnose", "compare", "forecast"),
+    ("scores", "uncertainty", "decide"),
+    ("effects",),
     ("plots",),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
