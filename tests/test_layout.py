@@ -30,7 +30,9 @@ RANKS = (
     ("samplers",),
     ("relabel", "draws", "inference_data", "chains"),
     ("fit",),
-    ("predict", "prior_predictive", "scores", "diagnose", "compare", "forecast"),
+    ("predict", "prior_predictive", "scores", "diagnose", "folds", "loo", "evidence", "forecast"),
+    ("cross_validation", "stacking"),
+    ("compare",),
     ("plots",),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
