@@ -1,0 +1,243 @@
+"""The log marginal likelihood of a model: how probable the data are before they are seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.special import logsumexp
+from tqdm.auto import tqdm
+
+from bayesnn import _checks, tempering
+from bayesnn._runtime import as_key, computing
+from bayesnn.data import make_dataset
+from bayesnn.marginal import MarginalModel
+from bayesnn.model import Model
+from bayesnn.tempering import Path
+
+METHODS = ("ais", "thermodynamic")
+FEW_EFFECTIVE = 20  # weights below which their spread is a guess
+BURN_IN = 0.5  # part of the moves at a temperature that thermodynamic integration leaves out
+
+Move = Callable[[jax.Array, Any, int], tuple[Any, Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """An estimate of log p(y | x, model).
+
+    Attributes
+    ----------
+    estimate : float
+        Natural log, in units of y (for labels and counts: of probability), so that models that scale y differently
+        compare.
+    se : float
+        Monte Carlo standard error of `estimate`.
+    ess : float
+        Effective number of the particles' weights; NaN for thermodynamic integration, which has none.
+    table : pandas.DataFrame
+        By temperature: temperature, step size, acceptance rate, mean and standard deviation of the log likelihood over
+        the particles.
+    particles : int
+    method : str
+    """
+
+    estimate: float
+    se: float
+    ess: float
+    table: Any
+    particles: int
+    method: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the standard error can be believed."""
+        return not self.ess < FEW_EFFECTIVE and float(self.table["acceptance"].min()) > 0.2
+
+    @property
+    def verdict(self) -> str:
+        """Whether the estimate can be believed and what to do."""
+        lowest = float(self.table["acceptance"].min())
+        if self.ess < FEW_EFFECTIVE:
+            return (
+                f"Only {self.ess:.1f} of {self.particles} particles are effective: the estimate is most likely too low "
+                "and its error larger than it says. Take more temperatures, or marginalize=True."
+            )
+        if lowest <= 0.2:
+            return f"At some temperature only {lowest:.0%} of the moves are taken: take more temperatures."
+        return "The standard error can be believed."
+
+    def __str__(self) -> str:
+        """Estimate and verdict."""
+        effective = "" if np.isnan(self.ess) else f", {self.ess:.0f} of {self.particles} particles effective"
+        return f"log marginal likelihood {self.estimate:.2f} (Monte Carlo se {self.se:.2f}{effective})\n{self.verdict}"
+
+
+@computing
+def log_marginal_likelihood(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    method: str = "ais",
+    temperatures: Any = 200,
+    particles: int = 200,
+    moves: int | None = None,
+    leapfrogs: int = 10,
+    key: Any = 0,
+    standardize: bool = True,
+    marginalize: bool = False,
+    progress: bool = True,
+) -> Evidence:
+    """log p(y | x, model), the parameters integrated out under the prior.
+
+    Particles go from the prior to the posterior through densities prior times likelihood^t, by HMC moves whose step
+    sizes and scales a pilot run of its own particles has tuned at each temperature.
+
+    Parameters
+    ----------
+    model : Model
+    x : array or pandas.DataFrame, shape (n, p)
+    y : array or pandas.Series, shape (n,)
+    method : {"ais", "thermodynamic"}
+        Annealed importance sampling, unbiased for p(y) whatever the moves; or the integral over t of the mean log
+        likelihood, whose standard error does not cover what is left of the steps between temperatures.
+    temperatures : int or array
+        Number of steps, spread so that each costs about as much; or the temperatures themselves, rising from 0 to 1.
+    particles : int
+        Independent paths.
+    moves : int, optional
+        HMC moves at each temperature; by default 1, for thermodynamic integration 4.
+    leapfrogs : int
+        Steps of a move.
+    key : int or jax.Array
+    standardize : bool
+        As in `fit`. The prior is on the scale the model sees, so it then depends on centre and scale of the data.
+    marginalize : bool
+        Whether to integrate a Gaussian readout out in closed form: fewer dimensions, more effective particles.
+    progress : bool
+        Whether to show progress bars.
+
+    Returns
+    -------
+    Evidence
+
+    Raises
+    ------
+    ValueError
+        If temperatures do not rise from 0 to 1, or data and model do not fit together.
+
+    References
+    ----------
+    R. Neal (2001), Annealed importance sampling, Statistics and Computing 11, 125-139, equations (5) to (11); A. Gelman
+    and X.-L. Meng (1998), Simulating normalizing constants, Statistical Science 13, 163-185; N. Friel, M. Hurn and
+    J. Wyse (2014), Improving power posterior estimation of statistical evidence, Statistics and Computing 24, 709-723,
+    equation (14).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
+    >>> result = log_marginal_likelihood(shallow(1), x, y, temperatures=20, particles=20, progress=False)
+    >>> bool(result.se > 0)
+    True
+    """
+    _checks.known("method", method, METHODS)
+    grid = _grid(temperatures)
+    for name, value in (("particles", particles), ("leapfrogs", leapfrogs)):
+        _checks.positive_integer(name, value, minimum=2 if name == "particles" else 1)
+    count = _checks.positive_integer("moves", (1 if method == "ais" else 4) if moves is None else moves)
+    data = make_dataset(x, y, standardize=standardize)
+    arrays = tuple(jnp.asarray(a) for a in data.scaled())
+    target = MarginalModel(model) if marginalize else model
+    key_pilot, key_start, key_moves = jax.random.split(as_key(key), 3)
+    with tqdm(disable=not progress, unit="step", desc="pilot") as bar:
+        tuned, _ = tempering.pilot(target, particles, leapfrogs, key_pilot, arrays, bar)
+    path = tempering.refine(tuned, grid)
+    state = tempering.from_prior(target, particles, key_start, arrays)
+
+    def moved(key: jax.Array, state: Any, k: int) -> tuple[Any, Any]:
+        return tempering.move(target, leapfrogs, key, state, arrays, path.at(k))
+
+    levels, rates = _walk(state, moved, key_moves, path, count, progress)
+    estimate, se, ess = _annealed(levels, path) if method == "ais" else _integrated(levels, path)
+    jacobian = len(data.y) * np.log(data.scaling.y_scale)
+    return Evidence(estimate - float(jacobian), se, ess, _table(levels, rates, path), particles, method)
+
+
+def _walk(
+    state: Any, moved: Move, key: jax.Array, path: Path, count: int, progress: bool
+) -> tuple[list[np.ndarray], list[float]]:
+    """Log likelihoods (moves, p) at every temperature, the first from the prior; mean acceptance at every later one."""
+    levels, rates = [np.asarray(state.log_likelihood)[None]], []
+    steps = range(1, len(path.temperatures))
+    keys = jax.random.split(key, (len(steps), count))
+    for k in tqdm(steps, disable=not progress, unit="step", desc="annealing"):
+        values, taken = [], []
+        for own in keys[k - 1]:
+            state, rate = moved(own, state, k)
+            values.append(np.asarray(state.log_likelihood))
+            taken.append(float(rate.mean()))
+        levels.append(np.stack(values))
+        rates.append(float(np.mean(taken)))
+    return levels, rates
+
+
+def _annealed(levels: list[np.ndarray], path: Path) -> tuple[float, float, float]:
+    """Estimate, standard error and effective weights: log w = sum_k (t_k - t_(k-1)) log likelihood(z_(k-1)).
+
+    R. Neal (2001), equation (11) for the weights. The error is that of the log of a mean, to first order.
+    """
+    before = np.stack([values[-1] for values in levels[:-1]])
+    log_weights = np.diff(path.temperatures) @ np.where(np.isfinite(before), before, -np.inf)
+    count = len(log_weights)
+    effective = tempering.effective(log_weights)
+    estimate = float(logsumexp(log_weights) - np.log(count))
+    return estimate, float(np.sqrt((count / effective - 1) / (count - 1))), effective
+
+
+def _integrated(levels: list[np.ndarray], path: Path) -> tuple[float, float, float]:
+    """Estimate and standard error by thermodynamic integration, trapezoids with Friel's correction for curvature.
+
+    Under the prior the mean log likelihood may be infinite, so the first, tiny interval is a ratio of constants instead:
+    log E_0 likelihood^t_1.
+    """
+    t = path.temperatures[1:]
+    kept = [values[int(BURN_IN * len(values)) :] for values in levels[1:]]
+    means = np.stack([values.mean(axis=0) for values in kept])
+    spreads = np.array([values.var(axis=1, ddof=1).mean() for values in kept])
+    steps = np.diff(t)
+    paths = steps @ (means[1:] + means[:-1]) / 2
+    curvature = float(steps**2 @ np.diff(spreads)) / 12
+    start, start_error, _ = _annealed(levels[:2], Path(path.temperatures[:2], path.step_sizes[:2], path.scales))
+    error = np.sqrt(paths.var(ddof=1) / len(paths) + start_error**2)
+    return start + float(paths.mean()) - curvature, float(error), float("nan")
+
+
+def _table(levels: list[np.ndarray], rates: list[float], path: Path) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "temperature": path.temperatures[1:],
+            "step_size": path.step_sizes[1:],
+            "acceptance": rates,
+            "log_likelihood": [values[-1].mean() for values in levels[1:]],
+            "sd": [values[-1].std() for values in levels[1:]],
+        }
+    )
+
+
+def _grid(temperatures: Any) -> int | np.ndarray:
+    if isinstance(temperatures, (int, np.integer)) and not isinstance(temperatures, bool):
+        return _checks.positive_integer("temperatures", temperatures, minimum=2)
+    grid = np.asarray(temperatures, dtype=np.float64)
+    if grid.ndim != 1 or len(grid) < 3 or grid[0] != 0 or grid[-1] != 1 or not (np.diff(grid) > 0).all():
+        raise ValueError(f"temperatures must be a number of steps, or rise from 0 to 1, got {temperatures!r}")
+    return grid
