@@ -1,10 +1,14 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
 from bayesnn import datasets, plots
+from bayesnn.compare import Comparison, compare
+from bayesnn.cross_validation import CrossValidation, cross_validate
 from bayesnn.diagnose import Diagnosis, diagnose
+from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.fit import Fit, fit
 from bayesnn.layers import Dense, Residual
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
+from bayesnn.loo import Loo, loo
 from bayesnn.model import Model
 from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
@@ -13,14 +17,19 @@ from bayesnn.relabel import as_sampled
 from bayesnn.samplers import HMC, NUTS, Gibbs
 from bayesnn.scores import evaluate
 from bayesnn.shallow import ShallowHyperparameters, shallow
+from bayesnn.stacking import ChainWeights, stack_chains, stacked
 
 __all__ = [
     "HMC",
     "NUTS",
     "Bernoulli",
     "Categorical",
+    "ChainWeights",
+    "Comparison",
+    "CrossValidation",
     "Dense",
     "Diagnosis",
+    "Evidence",
     "Fit",
     "Gaussian",
     "Gibbs",
@@ -28,6 +37,7 @@ __all__ = [
     "Heteroskedastic",
     "Hierarchical",
     "Horseshoe",
+    "Loo",
     "Model",
     "MuellerRiosInsua",
     "NegativeBinomial",
@@ -37,13 +47,19 @@ __all__ = [
     "ShallowHyperparameters",
     "StudentT",
     "as_sampled",
+    "compare",
+    "cross_validate",
     "datasets",
     "diagnose",
     "evaluate",
     "fit",
+    "log_marginal_likelihood",
+    "loo",
     "plots",
     "predict",
     "prior_predictive",
     "shallow",
+    "stack_chains",
+    "stacked",
     "to_frame",
 ]

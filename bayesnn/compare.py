@@ -17,7 +17,7 @@ from bayesnn.loo import K_LIMIT, Loo, loo, total_error
 from bayesnn.stacking import mixture_weights
 
 METHODS = ("auto", "loo", "k-fold")
-SMALL_DIFFERENCE = 4.0  # T. Sivula, M. Magnusson, A. Matamoros and A. Vehtari (2025), section 5
+SMALL_DIFFERENCE = 4.0  # T. Sivula, M. Magnusson, A. Matamoros and A. Vehtari (2025)
 FEW_ROWS = 100  # the same source
 
 
@@ -93,7 +93,7 @@ def compare(
     A. Vehtari, A. Gelman and J. Gabry (2017), Statistics and Computing 27, 1413-1432; Y. Yao, A. Vehtari, D. Simpson
     and A. Gelman (2018), Using stacking to average Bayesian predictive distributions, Bayesian Analysis 13, 917-1007;
     T. Sivula, M. Magnusson, A. Matamoros and A. Vehtari (2025), Uncertainty in Bayesian leave-one-out cross-validation
-    based model comparison, Bayesian Analysis.
+    based model comparison, arXiv 2008.10296.
 
     Examples
     --------
@@ -130,12 +130,10 @@ def _refit(
     """Cross-validation of every model, with the folds of the first."""
     results: dict[str, CrossValidation] = {}
     for name, fit in fits.items():
-        if progress:
-            print(f"{name}: {folds if isinstance(folds, int) else int(max(folds)) + 1}-fold cross-validation")
         own = {"groups": groups, "stratify": stratify} if not results else {}
-        result = cross_validate(
-            fit.model, *_rows_of(fit), folds=folds, key=key, progress=progress, **own, **(_settings(fit) | settings)
-        )
+        options = _settings(fit) | settings | own
+        x, y = _rows_of(fit)
+        result = cross_validate(fit.model, x, y, folds=folds, key=key, progress=progress, **options)
         folds = result.folds
         results[name] = result
     return results
@@ -165,9 +163,7 @@ def _settings(fit: Fit) -> dict[str, Any]:
     }
 
 
-def _table(
-    fits: Mapping[str, Fit], results: Mapping[str, Any], label: str, high: Mapping[str, int]
-) -> tuple[Any, Any]:
+def _table(fits: Mapping[str, Fit], results: Mapping[str, Any], label: str, high: Mapping[str, int]) -> tuple[Any, Any]:
     import pandas as pd
 
     labels = pd.Index(next(iter(fits.values())).data.obs, name="obs")
@@ -186,7 +182,7 @@ def _table(
         "method": label,
         "warning": [_warning(name, results[name], high) for name in fits],
     }
-    table = pd.DataFrame(columns, index=pd.Index(list(fits), name="model"))
+    table = pd.DataFrame(columns, index=pd.Index(list(fits), name="model", dtype=object))
     table = table.sort_values("elpd", ascending=False, kind="stable")
     table.insert(0, "rank", np.arange(len(table)))
     return table, pointwise

@@ -156,10 +156,11 @@ def cross_validate(
     assigned = make_folds(len(rows.data.y), folds, key_folds, strata=strata, groups=groups)
     if rows.codes is not None:
         check_classes(assigned, rows.codes, rows.classes)
-    options = {"sampler": sampler, "draws": draws, "warmup": warmup, "chains": chains} | settings
+    options: dict[str, Any] = {"sampler": sampler, "draws": draws, "warmup": warmup, "chains": chains} | settings
 
     def refit(train: np.ndarray, key: jax.Array) -> Fit:
-        return fit(rows.model, *rows.take(train), key=key, progress=False, **rows.extras(train), **options)
+        inputs, target = rows.take(train)
+        return fit(rows.model, inputs, target, key=key, progress=False, **rows.extras(train), **options)
 
     return _run(rows, refit, assigned, key_fits, progress)
 
@@ -180,7 +181,7 @@ class _Rows:
         """Inputs and target of some rows."""
         return self.table.iloc[rows], self.target[rows]
 
-    def extras(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def extras(self, rows: np.ndarray) -> dict[str, Any]:
         """Case weights and offset of some rows, where there are any."""
         return {name: values[rows] for name, values in self.extra.items()}
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.special import logsumexp
 from tqdm.auto import tqdm
 
-from bayesnn import _checks, tempering
+from bayesnn import _checks, annealing, tempering
 from bayesnn._runtime import as_key, computing
 from bayesnn.data import make_dataset
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
-from bayesnn.tempering import Path
+from bayesnn.tempering import Particles, Path
 
-METHODS = ("ais", "thermodynamic")
+DEFAULTS = {"ais": (500, 1), "thermodynamic": (50, 20)}  # temperatures, and moves at each
 FEW_EFFECTIVE = 20  # weights below which their spread is a guess
-BURN_IN = 0.5  # part of the moves at a temperature that thermodynamic integration leaves out
-
-Move = Callable[[jax.Array, Any, int], tuple[Any, Any]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +79,7 @@ def log_marginal_likelihood(
     y: Any,
     *,
     method: str = "ais",
-    temperatures: Any = 200,
+    temperatures: Any = None,
     particles: int = 200,
     moves: int | None = None,
     leapfrogs: int = 10,
@@ -106,12 +101,14 @@ def log_marginal_likelihood(
     method : {"ais", "thermodynamic"}
         Annealed importance sampling, unbiased for p(y) whatever the moves; or the integral over t of the mean log
         likelihood, whose standard error does not cover what is left of the steps between temperatures.
-    temperatures : int or array
+    temperatures : int or array, optional
         Number of steps, spread so that each costs about as much; or the temperatures themselves, rising from 0 to 1.
+        Default: 500 steps, for thermodynamic integration 50.
     particles : int
-        Independent paths.
+        Independent paths; for thermodynamic integration they are resampled within 20 independent batches.
     moves : int, optional
-        HMC moves at each temperature; by default 1, for thermodynamic integration 4.
+        HMC moves at each temperature. Default: 1, for thermodynamic integration 20, of which it leaves out the first
+        half.
     leapfrogs : int
         Steps of a move.
     key : int or jax.Array
@@ -133,10 +130,9 @@ def log_marginal_likelihood(
 
     References
     ----------
-    R. Neal (2001), Annealed importance sampling, Statistics and Computing 11, 125-139, equations (5) to (11); A. Gelman
-    and X.-L. Meng (1998), Simulating normalizing constants, Statistical Science 13, 163-185; N. Friel, M. Hurn and
-    J. Wyse (2014), Improving power posterior estimation of statistical evidence, Statistics and Computing 24, 709-723,
-    equation (14).
+    R. Neal (2001), Annealed importance sampling, Statistics and Computing 11, 125-139; A. Gelman and X.-L. Meng (1998),
+    Simulating normalizing constants, Statistical Science 13, 163-185; N. Friel, M. Hurn and J. Wyse (2014), Improving
+    power posterior estimation of statistical evidence, Statistics and Computing 24, 709-723.
 
     Examples
     --------
@@ -148,11 +144,12 @@ def log_marginal_likelihood(
     >>> bool(result.se > 0)
     True
     """
-    _checks.known("method", method, METHODS)
-    grid = _grid(temperatures)
+    _checks.known("method", method, DEFAULTS)
+    default_steps, default_moves = DEFAULTS[method]
+    grid = _grid(default_steps if temperatures is None else temperatures)
     for name, value in (("particles", particles), ("leapfrogs", leapfrogs)):
-        _checks.positive_integer(name, value, minimum=2 if name == "particles" else 1)
-    count = _checks.positive_integer("moves", (1 if method == "ais" else 4) if moves is None else moves)
+        _checks.positive_integer(name, value, minimum=4 if name == "particles" else 1)
+    count = _checks.positive_integer("moves", default_moves if moves is None else moves)
     data = make_dataset(x, y, standardize=standardize)
     arrays = tuple(jnp.asarray(a) for a in data.scaled())
     target = MarginalModel(model) if marginalize else model
@@ -162,62 +159,16 @@ def log_marginal_likelihood(
     path = tempering.refine(tuned, grid)
     state = tempering.from_prior(target, particles, key_start, arrays)
 
-    def moved(key: jax.Array, state: Any, k: int) -> tuple[Any, Any]:
+    def moved(key: jax.Array, state: Particles, k: int) -> tuple[Particles, Any]:
         return tempering.move(target, leapfrogs, key, state, arrays, path.at(k))
 
-    levels, rates = _walk(state, moved, key_moves, path, count, progress)
-    estimate, se, ess = _annealed(levels, path) if method == "ais" else _integrated(levels, path)
+    batches = annealing.batch_numbers(particles)
+    walk = annealing.Walk(moved, path, count, batches if method == "thermodynamic" else None)
+    levels, rates = walk.run(key_moves, state, progress)
+    ais = method == "ais"
+    estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
     jacobian = len(data.y) * np.log(data.scaling.y_scale)
     return Evidence(estimate - float(jacobian), se, ess, _table(levels, rates, path), particles, method)
-
-
-def _walk(
-    state: Any, moved: Move, key: jax.Array, path: Path, count: int, progress: bool
-) -> tuple[list[np.ndarray], list[float]]:
-    """Log likelihoods (moves, p) at every temperature, the first from the prior; mean acceptance at every later one."""
-    levels, rates = [np.asarray(state.log_likelihood)[None]], []
-    steps = range(1, len(path.temperatures))
-    keys = jax.random.split(key, (len(steps), count))
-    for k in tqdm(steps, disable=not progress, unit="step", desc="annealing"):
-        values, taken = [], []
-        for own in keys[k - 1]:
-            state, rate = moved(own, state, k)
-            values.append(np.asarray(state.log_likelihood))
-            taken.append(float(rate.mean()))
-        levels.append(np.stack(values))
-        rates.append(float(np.mean(taken)))
-    return levels, rates
-
-
-def _annealed(levels: list[np.ndarray], path: Path) -> tuple[float, float, float]:
-    """Estimate, standard error and effective weights: log w = sum_k (t_k - t_(k-1)) log likelihood(z_(k-1)).
-
-    R. Neal (2001), equation (11) for the weights. The error is that of the log of a mean, to first order.
-    """
-    before = np.stack([values[-1] for values in levels[:-1]])
-    log_weights = np.diff(path.temperatures) @ np.where(np.isfinite(before), before, -np.inf)
-    count = len(log_weights)
-    effective = tempering.effective(log_weights)
-    estimate = float(logsumexp(log_weights) - np.log(count))
-    return estimate, float(np.sqrt((count / effective - 1) / (count - 1))), effective
-
-
-def _integrated(levels: list[np.ndarray], path: Path) -> tuple[float, float, float]:
-    """Estimate and standard error by thermodynamic integration, trapezoids with Friel's correction for curvature.
-
-    Under the prior the mean log likelihood may be infinite, so the first, tiny interval is a ratio of constants instead:
-    log E_0 likelihood^t_1.
-    """
-    t = path.temperatures[1:]
-    kept = [values[int(BURN_IN * len(values)) :] for values in levels[1:]]
-    means = np.stack([values.mean(axis=0) for values in kept])
-    spreads = np.array([values.var(axis=1, ddof=1).mean() for values in kept])
-    steps = np.diff(t)
-    paths = steps @ (means[1:] + means[:-1]) / 2
-    curvature = float(steps**2 @ np.diff(spreads)) / 12
-    start, start_error, _ = _annealed(levels[:2], Path(path.temperatures[:2], path.step_sizes[:2], path.scales))
-    error = np.sqrt(paths.var(ddof=1) / len(paths) + start_error**2)
-    return start + float(paths.mean()) - curvature, float(error), float("nan")
 
 
 def _table(levels: list[np.ndarray], rates: list[float], path: Path) -> Any:

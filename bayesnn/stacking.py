@@ -17,7 +17,7 @@ from bayesnn.diagnose import diagnose
 from bayesnn.fit import Fit, assemble
 from bayesnn.loo import K_LIMIT, psis
 
-CONCENTRATION = 1.001  # Y. Yao, A. Vehtari and A. Gelman (2022), section 2.2: keeps equal columns from sharing by chance
+CONCENTRATION = 1.001  # Y. Yao, A. Vehtari and A. Gelman (2022): equal columns do not share by chance
 UNITS = ("chain", "mode")
 
 
@@ -60,8 +60,8 @@ class ChainWeights:
 def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
     """Stacking weights for chains that are stuck in different modes.
 
-    Chains that do not mix visit the modes in proportions set by their starts, not by the posterior. Stacking weighs them
-    by how well their mixture predicts rows left out; that is not the posterior, but a better predictive distribution.
+    Chains that do not mix visit the modes in proportions set by their starts, not by the posterior. Stacking weighs
+    them by how well their mixture predicts rows left out: not the posterior, but a better predictive distribution.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
     References
     ----------
     Y. Yao, A. Vehtari and A. Gelman (2022), Stacking for non-mixing Bayesian computations: the curse and blessing of
-    multimodal posteriors, JMLR 23(79), section 2.2.
+    multimodal posteriors, JMLR 23(79).
 
     Examples
     --------
@@ -133,10 +133,10 @@ def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
 
 @computing
 def stacked(fit: Fit, weights: Any, *, key: Any = 0) -> Fit:
-    """A fit whose draws are resampled from the chains by weight, for `predict`, `evaluate` and everything that averages.
+    """A fit whose draws are resampled from the chains by weight, for `predict`, `evaluate` and all that averages.
 
-    Each new chain takes its share from every old one, in one draw of stratified (systematic) resampling, shuffled. The
-    chains of the result are alike by construction: judge convergence on the fit that was given, not on this one.
+    Systematic resampling of all draws, shuffled, so that the chains of the result are alike by construction: judge
+    convergence on the fit that was given, not on this one.
 
     Parameters
     ----------

@@ -38,7 +38,7 @@ class Particles(NamedTuple):
 
 
 class Path(NamedTuple):
-    """Temperatures (k + 1,) from 0 to 1, and at each the step size (k + 1,) and the scales (k + 1, ...) of the moves."""
+    """Temperatures (k + 1,) from 0 to 1, with step size (k + 1,) and scales (k + 1, ...) of the moves at each."""
 
     temperatures: np.ndarray
     step_sizes: np.ndarray
@@ -117,8 +117,8 @@ def pilot(
 ) -> tuple[Path, np.ndarray]:
     """A path on which every step costs the same part of the effective particles, with tuned moves; acceptance (k,).
 
-    Sequential Monte Carlo with adaptive temperatures: P. Del Moral, A. Doucet and A. Jasra (2012), An adaptive
-    sequential Monte Carlo method for approximate Bayesian computation, Statistics and Computing 22, section 3.
+    Sequential Monte Carlo with adaptive temperatures, as in P. Del Moral, A. Doucet and A. Jasra (2012), An adaptive
+    sequential Monte Carlo method for approximate Bayesian computation, Statistics and Computing 22, 1009-1020.
     """
     key, own = jax.random.split(key)
     particles = from_prior(model, count, own, data)
@@ -126,9 +126,9 @@ def pilot(
     rows: list[tuple[float, float, Tree, float]] = []
     while temperature < 1.0:
         values = np.asarray(particles.log_likelihood)
-        temperature, weights = _next_temperature(temperature, values)
+        before, temperature = temperature, _next_temperature(temperature, values)
         key, key_choice, key_move = jax.random.split(key, 3)
-        chosen = systematic(key_choice, weights)
+        chosen = systematic(key_choice, weights(temperature - before, values))
         particles = jax.tree.map(lambda a, c=chosen: a[c], particles)
         scales = jax.tree.map(lambda a: np.asarray(a.std(axis=0)) + 1e-12, particles.position)
         for own in jax.random.split(key_move, PILOT_MOVES):
@@ -148,10 +148,11 @@ def refine(path: Path, temperatures: int | np.ndarray) -> Path:
     """The same path in another number of steps, evenly spread over those of the pilot, or at given temperatures."""
     known = np.arange(len(path.temperatures), dtype=float)
     if isinstance(temperatures, np.ndarray):
-        wanted = np.interp(temperatures, path.temperatures, known)
+        grid = temperatures
+        wanted = np.interp(grid, path.temperatures, known)
     else:
         wanted = np.linspace(0.0, known[-1], temperatures + 1)
-        temperatures = np.interp(wanted, known, path.temperatures)
+        grid = np.interp(wanted, known, path.temperatures)
     below = np.minimum(wanted.astype(int), len(known) - 2)
     part = wanted - below
 
@@ -159,7 +160,7 @@ def refine(path: Path, temperatures: int | np.ndarray) -> Path:
         share = part.reshape(-1, *(1,) * (values.ndim - 1))
         return np.exp((1 - share) * np.log(values[below]) + share * np.log(values[below + 1]))
 
-    return Path(temperatures, between(path.step_sizes), jax.tree.map(between, path.scales))
+    return Path(grid, between(path.step_sizes), jax.tree.map(between, path.scales))
 
 
 def systematic(key: jax.Array, weights: np.ndarray) -> np.ndarray:
@@ -175,21 +176,27 @@ def effective(log_weights: np.ndarray) -> float:
     return float(weights.sum() ** 2 / (weights**2).sum())
 
 
-def _next_temperature(temperature: float, values: np.ndarray) -> tuple[float, np.ndarray]:
-    """The temperature at which the effective particles have fallen to KEEP of all, and the weights that lead there."""
-    values = np.where(np.isfinite(values), values, -np.inf)
+def weights(power: float, log_likelihood: np.ndarray) -> np.ndarray:
+    """likelihood^power, the largest of them 1; zero where the likelihood is."""
+    logs = _times(power, log_likelihood)
+    return np.exp(logs - logs.max())
+
+
+def _next_temperature(temperature: float, values: np.ndarray) -> float:
+    """The temperature at which the effective particles have fallen to KEEP of all."""
     low, high = temperature, 1.0
-    if effective(_times(high - temperature, values)) < KEEP * len(values):
-        for _ in range(100):
-            middle = (low + high) / 2
-            enough = effective(_times(middle - temperature, values)) >= KEEP * len(values)
-            low, high = (middle, high) if enough else (low, middle)
-    logs = _times(high - temperature, values)
-    return high, np.exp(logs - logs.max())
+    if effective(_times(high - temperature, values)) >= KEEP * len(values):
+        return high
+    for _ in range(100):
+        middle = (low + high) / 2
+        enough = effective(_times(middle - temperature, values)) >= KEEP * len(values)
+        low, high = (middle, high) if enough else (low, middle)
+    return high
 
 
 def _times(power: float, values: np.ndarray) -> np.ndarray:
-    return power * values if power > 0 else np.where(np.isfinite(values), 0.0, -np.inf)
+    possible = np.isfinite(values)
+    return np.where(possible, power * np.where(possible, values, 0.0), -np.inf)
 
 
 def _setting(temperature: float, step: float, scales: Tree) -> Setting:
