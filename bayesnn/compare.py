@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 
 from bayesnn import _checks
 from bayesnn._runtime import computing
-from bayesnn.cross_validation import CrossValidation, cross_validate
+from bayesnn.cross_validation import CrossValidation, coded_rows, cross_validate
 from bayesnn.fit import Fit
 from bayesnn.loo import K_LIMIT, Loo, loo, total_error
 from bayesnn.stacking import mixture_weights
@@ -132,26 +132,19 @@ def _refit(
     for name, fit in fits.items():
         own = {"groups": groups, "stratify": stratify} if not results else {}
         options = _settings(fit) | settings | own
-        x, y = _rows_of(fit)
-        result = cross_validate(fit.model, x, y, folds=folds, key=key, progress=progress, **options)
+        rows = coded_rows(fit.model, fit.data)
+        result = cross_validate(fit.model, rows.table, rows.target, folds=folds, key=key, progress=progress, **options)
         folds = result.folds
         results[name] = result
     return results
-
-
-def _rows_of(fit: Fit) -> tuple[Any, Any]:
-    """The rows of a fit as `fit` takes them: a table of coded inputs, and the target."""
-    import pandas as pd
-
-    table = pd.DataFrame(fit.data.x, index=fit.data.obs, columns=list(fit.data.columns.inputs))
-    return table, fit.data.y
 
 
 def _settings(fit: Fit) -> dict[str, Any]:
     """How the fit was made, as arguments of `fit`."""
     posterior = fit.idata["posterior"]
     scaling = fit.data.scaling
-    plain = not np.any(scaling.x_center) and np.all(np.equal(scaling.x_scale, 1.0)) and np.all(scaling.y_scale == 1.0)
+    ones = np.concatenate([np.atleast_1d(scaling.x_scale), np.atleast_1d(scaling.y_scale)])
+    plain = (ones == 1.0).all() and not np.any(scaling.x_center) and not np.any(scaling.y_center)
     return {
         "sampler": fit.sampler,
         "draws": posterior.sizes["draw"],
@@ -160,6 +153,8 @@ def _settings(fit: Fit) -> dict[str, Any]:
         "thinning": int(posterior.attrs.get("thinning", 1)),
         "marginalize": bool(posterior.attrs.get("marginalize", 0)),
         "standardize": not plain,
+        "weights": fit.data.weights,
+        "offset": fit.data.offset,
     }
 
 
@@ -233,9 +228,17 @@ def _same_target(fits: Mapping[str, Fit]) -> None:
     if not isinstance(fits, Mapping) or not fits or not all(isinstance(fit, Fit) for fit in fits.values()):
         raise ValueError(f"fits must be a dict of fits such as {{'two units': fit}}, got {fits!r}")
     (first, reference), *others = fits.items()
+    wanted = _target(reference)
     for name, fit in others:
-        if not np.array_equal(fit.data.y, reference.data.y):
+        if not all(np.array_equal(mine, theirs) for mine, theirs in zip(_target(fit), wanted, strict=True)):
             raise ValueError(
-                f"fits must be on the same y, row by row and in the same units, got different ones in {first!r} "
-                f"({len(reference.data.y)} rows) and {name!r} ({len(fit.data.y)} rows): fit them to the same rows"
+                "fits must be on the same y, row by row and in the same units, with the same case weights, got "
+                f"different ones in {first!r} ({len(wanted[0])} rows) and {name!r} ({len(fit.data.y)} rows): fit them "
+                "to the same rows"
             )
+
+
+def _target(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
+    """The target in the user's terms, and the case weights."""
+    weights = np.ones(len(fit.data.y)) if fit.data.weights is None else fit.data.weights
+    return coded_rows(fit.model, fit.data).target, weights

@@ -12,11 +12,12 @@ from scipy.special import logsumexp
 from tqdm.auto import tqdm
 
 from bayesnn._runtime import as_key, computing
-from bayesnn.data import Dataset, code, make_dataset
+from bayesnn.data import Dataset, code
 from bayesnn.diagnose import R_HAT_LIMIT, diagnose
 from bayesnn.draws import log_density, over_draws
-from bayesnn.fit import Fit, fit
+from bayesnn.fit import Fit, bind, fit
 from bayesnn.folds import check_classes, make_folds, stratum_codes
+from bayesnn.likelihoods import as_coordinate
 from bayesnn.loo import total_error
 from bayesnn.model import Model
 from bayesnn.scores import evaluate
@@ -108,7 +109,7 @@ def cross_validate(
     ----------
     model : Model
     x : array or pandas.DataFrame, shape (n, p)
-    y : array or pandas.Series, shape (n,)
+    y : array or pandas.Series, shape (n,), or (n, outputs), or class labels
     folds : int or array of shape (n,)
         Number of folds, or the fold of each row.
     sampler, draws, warmup, chains
@@ -120,7 +121,7 @@ def cross_validate(
     stratify : array of shape (n,), optional
         Labels to spread evenly over the folds. Default: the classes, where y has classes.
     weights, offset : array of shape (n,), optional
-        As in `fit`. Held-out log densities are multiplied by the weights too.
+        As in `fit`. A row of weight w counts as w equal rows that are held out together.
     progress : bool
         Whether to show a bar over the folds.
     **settings
@@ -150,7 +151,7 @@ def cross_validate(
     >>> list(result.scores.columns[:4])
     ['rows', 'elpd', 'r_hat', 'rmse']
     """
-    rows = _rows(model, x, y, weights, offset, settings.get("standardize", True))
+    rows = coded_rows(*bind(model, x, y, standardize=settings.get("standardize", True), weights=weights, offset=offset))
     key_folds, key_fits = jax.random.split(as_key(key))
     strata = rows.codes if stratify is None else stratum_codes(stratify, len(rows.data.y))
     assigned = make_folds(len(rows.data.y), folds, key_folds, strata=strata, groups=groups)
@@ -160,13 +161,13 @@ def cross_validate(
 
     def refit(train: np.ndarray, key: jax.Array) -> Fit:
         inputs, target = rows.take(train)
-        return fit(rows.model, inputs, target, key=key, progress=False, **rows.extras(train), **options)
+        return fit(rows.model, inputs, target, key=key, progress=False, **rows.extra(train), **options)
 
     return _run(rows, refit, assigned, key_fits, progress)
 
 
 @dataclass(frozen=True, eq=False)
-class _Rows:
+class CodedRows:
     """All rows, coded once, so that every fold knows the categories and classes of all."""
 
     model: Model
@@ -175,28 +176,30 @@ class _Rows:
     target: Any
     codes: np.ndarray | None
     classes: tuple[Any, ...]
-    extra: dict[str, np.ndarray]
 
     def take(self, rows: np.ndarray) -> tuple[Any, Any]:
-        """Inputs and target of some rows."""
+        """Inputs and target of some rows, as `fit` takes them."""
         return self.table.iloc[rows], self.target[rows]
 
-    def extras(self, rows: np.ndarray) -> dict[str, Any]:
+    def extra(self, rows: np.ndarray) -> dict[str, Any]:
         """Case weights and offset of some rows, where there are any."""
-        return {name: values[rows] for name, values in self.extra.items()}
+        given = {"weights": self.data.weights, "offset": self.data.offset}
+        return {name: values[rows] for name, values in given.items() if values is not None}
 
 
-def _rows(model: Model, x: Any, y: Any, weights: Any, offset: Any, standardize: bool) -> _Rows:
+def coded_rows(model: Model, data: Dataset) -> CodedRows:
+    """The rows of a fit, or of one to be."""
     import pandas as pd
 
-    data = make_dataset(x, y, standardize=standardize)
-    extra = {n: np.asarray(v, float) for n, v in (("weights", weights), ("offset", offset)) if v is not None}
     table = pd.DataFrame(data.x, index=data.obs, columns=list(data.columns.inputs))
-    return _Rows(model, data, table, data.y, None, (), extra)
+    if model.likelihood.kind != "class":
+        return CodedRows(model, data, table, data.y, None, ())
+    classes, codes = model.likelihood.classes, data.y.astype(int)  # type: ignore[attr-defined]
+    return CodedRows(model, data, table, as_coordinate(classes)[codes], codes, classes)
 
 
 def _run(
-    rows: _Rows, refit: Callable[[np.ndarray, jax.Array], Fit], folds: np.ndarray, key: jax.Array, progress: bool
+    rows: CodedRows, refit: Callable[[np.ndarray, jax.Array], Fit], folds: np.ndarray, key: jax.Array, progress: bool
 ) -> CrossValidation:
     """Every fold in turn; after an interruption, the folds that were finished, or nothing but the interruption."""
     import pandas as pd
@@ -225,13 +228,20 @@ def _run(
     return CrossValidation(values, frame.astype({"rows": int}), folds)
 
 
-def _score(rows: _Rows, fitted: Fit, held: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
     """Log predictive density of the held-out rows, and their scores."""
     x, y = rows.take(held)
-    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in fitted.sites().items()}
-    scaling = fitted.data.scaling
-    inputs, target = scaling.inputs(code(fitted.data.columns, x)), scaling.target(y)
-    densities = over_draws(log_density, fitted.model, flat, inputs, target) - np.log(scaling.y_scale)
-    pointwise = logsumexp(densities, axis=0) - np.log(len(densities))
+    extra = rows.extra(held)
+    inputs, target = scaled_rows(fitted, x, rows.data.y[held])
+    arrays = inputs, target, extra.get("offset"), extra.get("weights")
+    densities = over_draws(log_density, fitted.model, fitted.draws(), *arrays)
+    volume = fitted.data.scaling.log_volume * extra.get("weights", 1.0)
+    pointwise = logsumexp(densities, axis=0) - np.log(len(densities)) - volume
     head = {"rows": len(held), "elpd": float(pointwise.sum()), "r_hat": diagnose(fitted).table.loc["f, worst", "r_hat"]}
-    return pointwise, head | evaluate(fitted, x, y).to_dict()
+    return pointwise, head | evaluate(fitted, x, y, **extra).to_dict()
+
+
+def scaled_rows(fitted: Fit, x: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and target (numbers, codes for labels) on the scale a fit's model sees."""
+    scaling = fitted.data.scaling
+    return scaling.inputs(code(fitted.data.columns, x)), scaling.target(y)

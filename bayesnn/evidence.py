@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from bayesnn import _checks, annealing, tempering
 from bayesnn._runtime import as_key, computing
-from bayesnn.data import make_dataset
+from bayesnn.fit import bind
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.tempering import Particles, Path
@@ -84,6 +84,8 @@ def log_marginal_likelihood(
     moves: int | None = None,
     leapfrogs: int = 10,
     key: Any = 0,
+    weights: Any = None,
+    offset: Any = None,
     standardize: bool = True,
     marginalize: bool = False,
     progress: bool = True,
@@ -97,7 +99,7 @@ def log_marginal_likelihood(
     ----------
     model : Model
     x : array or pandas.DataFrame, shape (n, p)
-    y : array or pandas.Series, shape (n,)
+    y : array or pandas.Series, shape (n,), or (n, outputs), or class labels
     method : {"ais", "thermodynamic"}
         Annealed importance sampling, unbiased for p(y) whatever the moves; or the integral over t of the mean log
         likelihood, whose standard error does not cover what is left of the steps between temperatures.
@@ -112,7 +114,7 @@ def log_marginal_likelihood(
     leapfrogs : int
         Steps of a move.
     key : int or jax.Array
-    standardize : bool
+    weights, offset, standardize
         As in `fit`. The prior is on the scale the model sees, so it then depends on centre and scale of the data.
     marginalize : bool
         Whether to integrate a Gaussian readout out in closed form: fewer dimensions, more effective particles.
@@ -150,9 +152,10 @@ def log_marginal_likelihood(
     for name, value in (("particles", particles), ("leapfrogs", leapfrogs)):
         _checks.positive_integer(name, value, minimum=4 if name == "particles" else 1)
     count = _checks.positive_integer("moves", default_moves if moves is None else moves)
-    data = make_dataset(x, y, standardize=standardize)
-    arrays = tuple(jnp.asarray(a) for a in data.scaled())
-    target = MarginalModel(model) if marginalize else model
+    bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
+    rows = (*data.scaled(), data.offset, data.weights)
+    arrays = tuple(None if a is None else jnp.asarray(a) for a in rows)
+    target = MarginalModel(bound) if marginalize else bound
     key_pilot, key_start, key_moves = jax.random.split(as_key(key), 3)
     with tqdm(disable=not progress, unit="step", desc="pilot") as bar:
         tuned, _ = tempering.pilot(target, particles, leapfrogs, key_pilot, arrays, bar)
@@ -167,8 +170,8 @@ def log_marginal_likelihood(
     levels, rates = walk.run(key_moves, state, progress)
     ais = method == "ais"
     estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
-    jacobian = len(data.y) * np.log(data.scaling.y_scale)
-    return Evidence(estimate - float(jacobian), se, ess, _table(levels, rates, path), particles, method)
+    jacobian = data.scaling.log_volume * (len(data.y) if data.weights is None else float(data.weights.sum()))
+    return Evidence(estimate - jacobian, se, ess, _table(levels, rates, path), particles, method)
 
 
 def _table(levels: list[np.ndarray], rates: list[float], path: Path) -> Any:

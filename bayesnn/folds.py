@@ -15,8 +15,8 @@ def make_folds(
 ) -> np.ndarray:
     """Fold number (n,) of each row: of equal sizes, the strata spread evenly, groups kept together.
 
-    Groups (single rows, where there are none) are taken in random order, the largest first; each goes to the fold that
-    has least of its strata, and among these to the smallest.
+    Groups (single rows, where there are none) are taken the largest first, one stratum after the other, otherwise at
+    random; each goes to the fold that has least of its strata, and among these to the smallest.
 
     Parameters
     ----------
@@ -46,8 +46,8 @@ def make_folds(
     stratum = np.zeros(count, int) if strata is None else strata
     content = np.zeros((labels.max() + 1, stratum.max() + 1))
     np.add.at(content, (labels, stratum), 1)
-    order = np.asarray(jax.random.permutation(key, len(content)))
-    order = order[np.argsort(-content[order].sum(axis=1), kind="stable")]
+    shuffled = np.asarray(jax.random.permutation(key, len(content)))
+    order = np.lexsort((shuffled, content.argmax(axis=1), -content.sum(axis=1)))
     filled = np.zeros((number, content.shape[1]))
     fold = np.empty(len(content), int)
     for group in order:
