@@ -151,7 +151,10 @@ def cross_validate(
     >>> list(result.scores.columns[:4])
     ['rows', 'elpd', 'r_hat', 'rmse']
     """
-    rows = coded_rows(*bind(model, x, y, standardize=settings.get("standardize", True), weights=weights, offset=offset))
+    standardize = settings.get("standardize", True)
+    bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
+    rows = coded_rows(bound, data)
+    spec = model if bound.likelihood.kind == "count" else bound  # classes are those of all rows, a baseline is not
     key_folds, key_fits = jax.random.split(as_key(key))
     strata = rows.codes if stratify is None else stratum_codes(stratify, len(rows.data.y))
     assigned = make_folds(len(rows.data.y), folds, key_folds, strata=strata, groups=groups)
@@ -161,7 +164,7 @@ def cross_validate(
 
     def refit(train: np.ndarray, key: jax.Array) -> Fit:
         inputs, target = rows.take(train)
-        return fit(rows.model, inputs, target, key=key, progress=False, **rows.extra(train), **options)
+        return fit(spec, inputs, target, key=key, progress=False, **rows.extra(train), **options)
 
     return _run(rows, refit, assigned, key_fits, progress)
 

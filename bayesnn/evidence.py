@@ -50,12 +50,12 @@ class Evidence:
 
     @property
     def ok(self) -> bool:
-        """Whether the standard error can be believed."""
+        """Whether nothing speaks against the standard error."""
         return not self.ess < FEW_EFFECTIVE and float(self.table["acceptance"].min()) > 0.2
 
     @property
     def verdict(self) -> str:
-        """Whether the estimate can be believed and what to do."""
+        """What speaks against the estimate, and what to do."""
         lowest = float(self.table["acceptance"].min())
         if self.ess < FEW_EFFECTIVE:
             return (
@@ -64,7 +64,7 @@ class Evidence:
             )
         if lowest <= 0.2:
             return f"At some temperature only {lowest:.0%} of the moves are taken: take more temperatures."
-        return "The standard error can be believed."
+        return "No sign of trouble; a mode that no particle reached leaves none, so compare another key."
 
     def __str__(self) -> str:
         """Estimate and verdict."""
