@@ -1,6 +1,8 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
 from bayesnn import datasets, plots
+from bayesnn.compare import Comparison, compare
+from bayesnn.cross_validation import CrossValidation, cross_validate
 from bayesnn.decide import Decision, decide
 from bayesnn.diagnose import Diagnosis, diagnose
 from bayesnn.effects import (
@@ -10,9 +12,11 @@ from bayesnn.effects import (
     partial_dependence,
     relevance,
 )
+from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.fit import Fit, fit
 from bayesnn.layers import Dense, Residual
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
+from bayesnn.loo import Loo, loo
 from bayesnn.model import Model
 from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
@@ -21,6 +25,7 @@ from bayesnn.relabel import as_sampled
 from bayesnn.samplers import HMC, NUTS, Gibbs
 from bayesnn.scores import evaluate
 from bayesnn.shallow import ShallowHyperparameters, shallow
+from bayesnn.stacking import ChainWeights, stack_chains, stacked
 from bayesnn.uncertainty import decompose
 
 __all__ = [
@@ -28,9 +33,13 @@ __all__ = [
     "NUTS",
     "Bernoulli",
     "Categorical",
+    "ChainWeights",
+    "Comparison",
+    "CrossValidation",
     "Decision",
     "Dense",
     "Diagnosis",
+    "Evidence",
     "Fit",
     "Gaussian",
     "Gibbs",
@@ -38,6 +47,7 @@ __all__ = [
     "Heteroskedastic",
     "Hierarchical",
     "Horseshoe",
+    "Loo",
     "Model",
     "MuellerRiosInsua",
     "NegativeBinomial",
@@ -48,7 +58,9 @@ __all__ = [
     "StudentT",
     "as_sampled",
     "average_marginal_effects",
+    "compare",
     "contrast",
+    "cross_validate",
     "datasets",
     "decide",
     "decompose",
@@ -56,11 +68,15 @@ __all__ = [
     "evaluate",
     "fit",
     "individual_curves",
+    "log_marginal_likelihood",
+    "loo",
     "partial_dependence",
     "plots",
     "predict",
     "prior_predictive",
     "relevance",
     "shallow",
+    "stack_chains",
+    "stacked",
     "to_frame",
 ]

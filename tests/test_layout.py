@@ -28,11 +28,12 @@ RANKS = (
     ("shallow", "readout"),
     ("marginal",),
     ("samplers",),
-    ("relabel", "draws", "inference_data", "chains"),
-    ("fit",),
-    ("predict", "prior_predictive", "diagnose", "compare", "forecast"),
+    ("relabel", "draws", "inference_data", "chains", "folds", "tempering"),
+    ("fit", "annealing"),
+    ("predict", "prior_predictive", "diagnose", "loo", "evidence", "forecast"),
     ("scores", "uncertainty", "decide"),
-    ("effects",),
+    ("cross_validation", "stacking", "effects"),
+    ("compare",),
     ("plots",),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
