@@ -157,5 +157,5 @@ def relative_efficiency(log_likelihood: np.ndarray) -> float:
 
 
 def total_error(pointwise: np.ndarray) -> float:
-    """Standard error of a sum over rows (n,): sqrt(n) times their standard deviation."""
-    return float(np.sqrt(len(pointwise)) * np.std(pointwise))
+    """Standard error of a sum over rows (n,): sqrt(n) times their standard deviation; NaN for a single row."""
+    return float(np.sqrt(len(pointwise)) * np.std(pointwise, ddof=1)) if len(pointwise) > 1 else float("nan")

