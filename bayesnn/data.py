@@ -175,7 +175,10 @@ def row_labels(x: Any, count: int) -> np.ndarray:
 
 def numeric_target(y: Any) -> np.ndarray:
     """A target as float64 (n,) or (n, K); a single column is (n,)."""
-    values = _numeric("y", y.to_numpy() if hasattr(y, "to_numpy") else y)
+    try:
+        values = _numeric("y", y.to_numpy() if hasattr(y, "to_numpy") else y)
+    except ValueError as error:
+        raise ValueError(f"{error}; for labels use Categorical() or Bernoulli()") from None
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim not in (1, 2):
