@@ -34,6 +34,9 @@ def double() -> Any:
     return jax.enable_x64(True)
 
 
+PRECISIONS = ("double", "single")
+
+
 def precision(name: str) -> Any:
     """Context in which JAX computes in "double" or "single" precision, in this thread only."""
     return jax.enable_x64(name != "single")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -159,14 +159,18 @@ def _phase(
 
 def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> dict[str, np.ndarray]:
     """One chunk of every group; a chunk that is interrupted is dropped for all of them."""
-    if side_by_side and len(workers) > 1:
-        with ThreadPoolExecutor(len(workers)) as pool:
-            results = list(pool.map(lambda worker: worker.advance(count, thinning), workers))
-    else:
-        results = [worker.advance(count, thinning) for worker in workers]
+    results = call_all(lambda worker: worker.advance(count, thinning), workers, side_by_side)
     for worker, (carry, _) in zip(workers, results, strict=True):
         worker.carry = carry
     return {name: np.concatenate([values[name] for _, values in results]) for name in results[0][1]}
+
+
+def call_all(function: Callable[[Any], Any], items: Sequence[Any], side_by_side: bool) -> list[Any]:
+    """The function of every item, in a thread each where they may run side by side."""
+    if not side_by_side or len(items) == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(function, items))
 
 
 class _Worker:
