@@ -10,17 +10,21 @@ from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
 from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 from bayesnn.relabel import as_sampled
-from bayesnn.samplers import HMC, NUTS, Gibbs
+from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Variational
 from bayesnn.scores import evaluate
+from bayesnn.select import drop_chains, select_chains
 from bayesnn.shallow import ShallowHyperparameters, shallow
 
 __all__ = [
     "HMC",
+    "MAP",
+    "MCLMC",
     "NUTS",
     "Bernoulli",
     "Categorical",
     "Dense",
     "Diagnosis",
+    "Ensemble",
     "Fit",
     "Gaussian",
     "Gibbs",
@@ -28,6 +32,7 @@ __all__ = [
     "Heteroskedastic",
     "Hierarchical",
     "Horseshoe",
+    "Laplace",
     "Model",
     "MuellerRiosInsua",
     "NegativeBinomial",
@@ -36,14 +41,17 @@ __all__ = [
     "Residual",
     "ShallowHyperparameters",
     "StudentT",
+    "Variational",
     "as_sampled",
     "datasets",
     "diagnose",
+    "drop_chains",
     "evaluate",
     "fit",
     "plots",
     "predict",
     "prior_predictive",
+    "select_chains",
     "shallow",
     "to_frame",
 ]

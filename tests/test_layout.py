@@ -31,7 +31,8 @@ RANKS = (
     ("samplers",),
     ("relabel", "draws", "inference_data"),
     ("fit",),
-    ("predict", "prior_predictive", "scores", "diagnose", "compare", "forecast"),
+    ("predict", "prior_predictive", "scores", "select", "agreement", "baseline", "compare", "forecast"),
+    ("diagnose",),
     ("plots",),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

@@ -20,8 +20,8 @@ Report = Callable[[jax.Array, dict[str, jax.Array], Data], dict[str, jax.Array]]
 class Sampler(abc.ABC):
     """A spec that draws from the posterior of a model, or from what stands in for it.
 
-    `approximate` says that the draws are not from the posterior even in the long run, `of_members` that chains are members
-    of an ensemble, each in the neighbourhood of its own start, `unadjusted` that the step size leaves a bias.
+    `approximate` says that the draws are not from the posterior even in the long run, `of_members` that chains are
+    members of an ensemble, each in the neighbourhood of its own start, `unadjusted` that the step size leaves a bias.
     """
 
     approximate: ClassVar[bool] = False

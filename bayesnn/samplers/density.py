@@ -52,6 +52,7 @@ class Density:
 
     model: Any
     unravel: Callable[[jax.Array], dict[str, jax.Array]]
+    names: tuple[str, ...]
     size: int
 
     def potential(self, theta: jax.Array, data: Data, factor: Any = 1.0) -> jax.Array:
@@ -84,7 +85,7 @@ def make_density(model: Any, data: Data) -> Density:
     shapes = jax.eval_shape(lambda key: initial_sites(key, model, data), jax.random.key(0))
     zeros = {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
     flat, unravel = ravel_pytree(zeros)
-    return Density(model, unravel, flat.size)
+    return Density(model, unravel, tuple(zeros), flat.size)
 
 
 def initial_sites(key: jax.Array, model: Any, data: Data) -> dict[str, jax.Array]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -33,8 +33,8 @@ class Curvature(NamedTuple):
 class Laplace(Sampler):
     """Independent draws of N(mode, H^-1), H the Hessian of -log posterior on the unconstrained scale at the mode.
 
-    The best of several climbs is finished by damped Newton steps. Directions in which H curves less than `floor`, or the
-    wrong way, are given curvature `floor`; the attributes `laplace_damped` and `laplace_lowest` say how many they are
+    The best of several climbs is finished by damped Newton steps. Directions in which H curves less than `floor`, or
+    the wrong way, are given curvature `floor`; the attributes `laplace_damped` and `laplace_lowest` say how many they are
     and what the lowest eigenvalue was. A Gaussian knows one mode and no skewness: compare with a sampler.
 
     Parameters
@@ -93,19 +93,19 @@ def polish(density: Density, theta: np.ndarray, data: Data, floor: float) -> tup
     potential = jax.jit(lambda t: density.potential(t, data))
     gradient = jax.jit(jax.grad(lambda t: density.potential(t, data)))
     hessian = jax.jit(jax.hessian(lambda t: density.potential(t, data)))
-    theta = jnp.asarray(theta)
+    point = jnp.asarray(theta)
     for _ in range(NEWTON_STEPS):
-        g, curvature = np.asarray(gradient(theta)), decompose(hessian(theta))
+        g, curvature = np.asarray(gradient(point)), decompose(hessian(point))
         step = curvature.vectors @ ((curvature.vectors.T @ g) / np.maximum(np.abs(curvature.values), floor))
         decrement = float(g @ step)
         if decrement < SMALL:
             break
-        now = float(potential(theta))
-        sizes = [0.5**i for i in range(HALVINGS) if float(potential(theta - 0.5**i * step)) < now][:1]
+        now = float(potential(point))
+        sizes = [0.5**i for i in range(HALVINGS) if float(potential(point - 0.5**i * step)) < now][:1]
         if not sizes:
             break
-        theta = theta - sizes[0] * step
-    return np.asarray(theta), curvature, decrement
+        point = point - sizes[0] * step
+    return np.asarray(point), curvature, decrement
 
 
 def decompose(hessian: Any) -> Curvature:

@@ -29,8 +29,8 @@ FIRST_STEP = 0.005  # per root dimension; the tuning finds its own within some h
 class MCLMC(Chains):
     """Microcanonical Langevin Monte Carlo on every row, each chain from its own posterior mode: an ensemble (MILE).
 
-    `fit(..., chains=10)` makes ten members. Each is first climbed to a mode, with rows held out to stop in time, and then
-    sampled with all rows. Nothing is accepted or rejected, so draws have a bias that falls with the step size, which is
+    `fit(..., chains=10)` makes ten members. Each is first climbed to a mode, with rows held out to stop in time, and
+    then sampled with all rows. Nothing is accepted or rejected, so draws have a bias that falls with the step size, which is
     tuned to a wanted energy error. A chain explores the neighbourhood of its own mode; averages over chains weigh the
     neighbourhoods equally. `diagnose` names chains that do worse than a linear model; `drop_chains` leaves them out.
 
@@ -183,14 +183,12 @@ class MicrocanonicalKernel(MCMCKernel):
         start = (state.rng_key, state.point, state.tuning, jnp.zeros_like(state.energy_variance), state.i < 0)
         key, point, tuning, squares, failed = lax.fori_loop(0, self.spec.steps, step, start)
         variance = squares / (self.spec.steps * density.size)
-        return MicrocanonicalState(
-            state.i + 1, state.num_warmup, point.position, point, tuning, variance, failed, key
-        )
+        return MicrocanonicalState(state.i + 1, state.num_warmup, point.position, point, tuning, variance, failed, key)
 
     def step(
         self, key: jax.Array, point: Point, tuning: Tuning, density: Density, data: Data
     ) -> tuple[Point, jax.Array, jax.Array]:
-        """One step, its energy error, and whether it was finite; where not, the chain stays and takes a new direction."""
+        """One step, its energy error, and whether it was finite; where not, the chain stays and turns at random."""
         key_refresh, key_new = jax.random.split(key)
         value_and_gradient = jax.value_and_grad(lambda z: density.potential(z, data))
         moved, error = integrate(value_and_gradient, point, tuning.step)

@@ -7,9 +7,9 @@ With potential S(x) = -log p(x) in d dimensions and |u| = 1:
 which leaves p(x) times the uniform distribution of u invariant. Between the exact solutions of its two halves, x moving
 along u and u turning downhill, lies a splitting error: nothing is accepted or rejected, so it becomes a small bias.
 
-J. Robnik, G. B. De Luca, E. Silverstein and U. Seljak (2023), Microcanonical Hamiltonian Monte Carlo, Journal of Machine
-Learning Research 24(311); J. Robnik and U. Seljak (2024), Fluctuation without dissipation: microcanonical Langevin
-Monte Carlo, AABI; G. Ver Steeg and A. Galstyan (2021), Hamiltonian dynamics with non-Newtonian momentum for rapid
+J. Robnik, G. B. De Luca, E. Silverstein and U. Seljak (2023), Microcanonical Hamiltonian Monte Carlo, Journal of
+Machine Learning Research 24(311); J. Robnik and U. Seljak (2024), Fluctuation without dissipation: microcanonical
+Langevin Monte Carlo, AABI; G. Ver Steeg and A. Galstyan (2021), Hamiltonian dynamics with non-Newtonian momentum for rapid
 sampling, NeurIPS (the exact turn).
 """
 

@@ -69,7 +69,10 @@ def optimize(density: Density, starts: Any, key: jax.Array, data: Data, climb: C
     train, held = split_rows(key_split, len(data[0]), climb.validation)
     groups = [starts[group] for group in plan.groups()]
     with precision_of(climb.precision):
-        fitted, scored = as_precision(take_rows(data, train)), as_precision(take_rows(data, held if len(held) else train))
+        fitted, scored = (
+            as_precision(take_rows(data, train)),
+            as_precision(take_rows(data, held if len(held) else train)),
+        )
         run = _Run(density, climb, key_batches, len(data[0]), bool(len(held)))
         members = [run.begin(as_precision(group)) for group in groups]
         advance = [jax.jit(run.advance).lower(m, 0, CHECK, fitted, scored).compile() for m in members]
@@ -130,7 +133,10 @@ class _Run:
         """`count` steps of all members, then a look at their scores."""
         order = jnp.arange(len(train[0]))
         state, _ = lax.fori_loop(
-            begin, begin + count, lambda i, c: self.step(i, *c, train), (members.state, self.shuffled(begin, order))
+            begin,
+            begin + count,
+            lambda i, c: self.step(i, c[0], c[1], train),
+            (members.state, self.shuffled(begin, order)),
         )
         return self.keep_best(members, state, begin + count, scored)
 

@@ -25,7 +25,8 @@ class MAP(Sampler):
 
     The mode is that of the density of the parameters on the unconstrained scale (logarithms of what is positive,
     non-centred where the model is), which is also the one that NUTS samples; modes depend on the scale, posteriors do
-    not. Minibatches multiply the log likelihood by n/batch. The learning rate falls to zero along a quarter of a cosine.
+    not. Minibatches multiply the log likelihood by n/batch. The learning rate falls to zero along a quarter of a
+    cosine.
 
     Parameters
     ----------

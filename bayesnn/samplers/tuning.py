@@ -25,7 +25,7 @@ class Tuning(NamedTuple):
     ceiling: jax.Array
     total: jax.Array
     weight: jax.Array
-    count: jax.Array
+    seen: jax.Array
     mean: jax.Array
     square: jax.Array
 
@@ -57,10 +57,10 @@ def tune_step(tuning: Tuning, error: jax.Array, valid: jax.Array, wanted: jax.Ar
 def tune_length(tuning: Tuning, position: jax.Array, progress: jax.Array) -> Tuning:
     """The length of a path that forgets its direction: the root of the summed variances of the positions so far."""
     inside = progress >= COLLECT
-    count = tuning.count + inside
+    seen = tuning.seen + inside
     change = position - tuning.mean  # West's update
-    mean = jnp.where(inside, tuning.mean + change / jnp.maximum(count, 1.0), tuning.mean)
+    mean = jnp.where(inside, tuning.mean + change / jnp.maximum(seen, 1.0), tuning.mean)
     square = jnp.where(inside, tuning.square + change * (position - mean), tuning.square)
-    spread = jnp.sqrt(jnp.sum(square) / jnp.maximum(count, 1.0))
+    spread = jnp.sqrt(jnp.sum(square) / jnp.maximum(seen, 1.0))
     usable = (progress >= USE) & (spread > tuning.step)
-    return tuning._replace(length=jnp.where(usable, spread, tuning.length), count=count, mean=mean, square=square)
+    return tuning._replace(length=jnp.where(usable, spread, tuning.length), seen=seen, mean=mean, square=square)

@@ -21,7 +21,7 @@ from bayesnn.chains import CHUNK_SECONDS, Plan, Run
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.samplers.base import Report, Sampler
-from bayesnn.samplers.density import Data, WeighedLikelihood, take_rows
+from bayesnn.samplers.density import Data, WeighedLikelihood, make_density, take_rows
 
 GUIDES: dict[str, Callable[..., Any]] = {
     "mean_field": autoguide.AutoNormal,
@@ -100,7 +100,8 @@ class Variational(Sampler):
         state, losses, seconds, complete = climb(svi, key_fit, data, used, self.steps, plan)
         begun = time.perf_counter()
         count = plan.chains * plan.draws
-        latent = guide.sample_posterior(key_draw, svi.get_params(state), sample_shape=(count,))
+        drawn = guide.sample_posterior(key_draw, svi.get_params(state), sample_shape=(count,))
+        latent = {name: drawn[name] for name in make_density(target, data).names}  # the rest belongs to the last batch
         values = report_latent(target, report, key_report, latent, data, (plan.chains, plan.draws))
         tail = -losses[-max(1, int(TAIL * len(losses))) :]
         notes = {"elbo": float(tail.mean()), "elbo_mcse": float(tail.std() / len(tail) ** 0.5), "steps": len(losses)}
@@ -110,7 +111,7 @@ class Variational(Sampler):
 def climb(
     svi: SVI, key: jax.Array, data: Data, used: int, steps: int, plan: Plan
 ) -> tuple[Any, np.ndarray, dict[str, float], bool]:
-    """Run SVI in chunks that can be watched and stopped: its last state, the loss of each step, seconds, whether done."""
+    """Run SVI in chunks that can be watched and stopped: last state, loss of each step, seconds, whether done."""
     begun = time.perf_counter()
     rows = len(data[0])
     key_init, key_rows = jax.random.split(key)
