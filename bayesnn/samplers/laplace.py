@@ -34,8 +34,8 @@ class Laplace(Sampler):
     """Independent draws of N(mode, H^-1), H the Hessian of -log posterior on the unconstrained scale at the mode.
 
     The best of several climbs is finished by damped Newton steps. Directions in which H curves less than `floor`, or
-    the wrong way, are given curvature `floor`; the attributes `laplace_damped` and `laplace_lowest` say how many they are
-    and what the lowest eigenvalue was. A Gaussian knows one mode and no skewness: compare with a sampler.
+    the wrong way, are given curvature `floor`; the attributes `laplace_damped` and `laplace_lowest` say how many they
+    are and what the lowest eigenvalue was. A Gaussian knows one mode and no skewness: compare with a sampler.
 
     Parameters
     ----------

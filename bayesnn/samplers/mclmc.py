@@ -30,9 +30,10 @@ class MCLMC(Chains):
     """Microcanonical Langevin Monte Carlo on every row, each chain from its own posterior mode: an ensemble (MILE).
 
     `fit(..., chains=10)` makes ten members. Each is first climbed to a mode, with rows held out to stop in time, and
-    then sampled with all rows. Nothing is accepted or rejected, so draws have a bias that falls with the step size, which is
-    tuned to a wanted energy error. A chain explores the neighbourhood of its own mode; averages over chains weigh the
-    neighbourhoods equally. `diagnose` names chains that do worse than a linear model; `drop_chains` leaves them out.
+    then sampled with all rows. Nothing is accepted or rejected, so draws have a bias that falls with the step size,
+    which is tuned to a wanted energy error. A chain explores the neighbourhood of its own mode; averages over chains
+    weigh the neighbourhoods equally. `diagnose` names chains that do worse than a linear model; `drop_chains` leaves
+    them out.
 
     Parameters
     ----------

@@ -9,8 +9,8 @@ along u and u turning downhill, lies a splitting error: nothing is accepted or r
 
 J. Robnik, G. B. De Luca, E. Silverstein and U. Seljak (2023), Microcanonical Hamiltonian Monte Carlo, Journal of
 Machine Learning Research 24(311); J. Robnik and U. Seljak (2024), Fluctuation without dissipation: microcanonical
-Langevin Monte Carlo, AABI; G. Ver Steeg and A. Galstyan (2021), Hamiltonian dynamics with non-Newtonian momentum for rapid
-sampling, NeurIPS (the exact turn).
+Langevin Monte Carlo, AABI; G. Ver Steeg and A. Galstyan (2021), Hamiltonian dynamics with non-Newtonian momentum for
+rapid sampling, NeurIPS (the exact turn).
 """
 
 from __future__ import annotations
