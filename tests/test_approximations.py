@@ -41,7 +41,7 @@ TARGET = DESIGN @ np.array([1.0, -0.5]) + 0.5 * ROWS.normal(size=40)
 PRIOR, NOISE = 2.0, 0.5
 PRECISION = DESIGN.T @ DESIGN / NOISE**2 + np.eye(2) / PRIOR**2
 MODE = np.linalg.solve(PRECISION, DESIGN.T @ TARGET / NOISE**2)
-DATA = (jnp.asarray(DESIGN), jnp.asarray(TARGET))
+DATA = (DESIGN, TARGET)
 
 X = np.linspace(-1.5, 1.5, 24)[:, None]
 Y = np.tanh(2 * X[:, 0]) + 0.1 * np.cos(11 * X[:, 0])
@@ -194,7 +194,7 @@ def test_a_climb_stops_before_it_fits_noise():
     model = Model([Dense(10, "tanh")])
     stopped = fit(model, x, noise, sampler=MAP(validation=0.3, patience=5, **settings), progress=False)
     through = fit(model, x, noise, sampler=MAP(validation=None, **settings), progress=False)
-    steps = [int(f.idata["sample_stats"]["n_steps"]) for f in (stopped, through)]
+    steps = [int(f.idata["sample_stats"]["n_steps"].max()) for f in (stopped, through)]
     assert steps[0] < 1500 < steps[1]
     attrs = stopped.idata["posterior"].attrs
     assert attrs["validation"].startswith("9 of 30 rows held out")
@@ -282,7 +282,7 @@ def test_an_interrupted_climb_keeps_its_best(monkeypatch):
     monkeypatch.setattr(optimize, "call_all", interrupted)
     found = fit(SMALL, X, Y, sampler=MAP(steps=2000, restarts=2), progress=False)
     assert not found.complete
-    assert int(found.idata["sample_stats"]["n_steps"]) <= 2 * CHECK
+    assert int(found.idata["sample_stats"]["n_steps"].max()) <= 2 * CHECK
     assert "Interrupted" in diagnose(found).verdict
 
 
@@ -301,13 +301,18 @@ def test_the_verdict_says_approximation(name, fits):
 
 def test_a_reference_shows_how_far(fake_fit):
     spec = Laplace(QUICK)
-    base = fake_fit(SMALL, X, Y, draws=200)
-    same = dataclasses.replace(fake_fit(SMALL, X, Y, draws=200, key=1), sampler=spec)
+
+    def calm(values):  # the prior of sigma has no variance that repeats
+        values["sigma"] = 0.1 + 0.05 * np.random.default_rng(len(values)).uniform(size=values["sigma"].shape)
+
+    base = fake_fit(SMALL, X, Y, draws=200, change=calm)
+    same = dataclasses.replace(fake_fit(SMALL, X, Y, draws=200, key=1, change=calm), sampler=spec)
     near = diagnose(same, reference=base)
     assert near.ok
     assert "Close to" in near.verdict
 
     def double_noise(values):
+        calm(values)
         values["sigma"] *= 2.0
 
     wide = dataclasses.replace(fake_fit(SMALL, X, Y, draws=200, change=double_noise), sampler=spec)

@@ -1,7 +1,5 @@
 """Samplers: frozen specs, and the registry of their names."""
 
-from collections.abc import Callable
-
 from bayesnn import _checks
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
 from bayesnn.samplers.gibbs import Gibbs, collapses
@@ -13,7 +11,7 @@ from bayesnn.samplers.point import MAP, Ensemble
 from bayesnn.samplers.proposals import PROPOSALS
 from bayesnn.samplers.variational import Variational
 
-SAMPLERS: dict[str, Callable[[], Sampler]] = {
+SAMPLERS: dict[str, type[Sampler]] = {
     "gibbs": Gibbs,
     "nuts": NUTS,
     "hmc": HMC,

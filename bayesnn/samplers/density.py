@@ -22,7 +22,10 @@ SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # 1 to 1/256
 
 
 class WeighedLikelihood(Messenger):
-    """Handler that multiplies the log density of everything observed by `factor`."""
+    """Handler that multiplies the log density of everything observed by `factor`.
+
+    NumPyro adds the Jacobian of a constrained site as a factor, which passes for observed; it belongs to the prior.
+    """
 
     def __init__(self, fn: Any, factor: Any) -> None:
         super().__init__(fn)
@@ -30,7 +33,7 @@ class WeighedLikelihood(Messenger):
 
     def process_message(self, msg: dict[str, Any]) -> None:
         """Scale observed sites, on top of what scales them already."""
-        if msg["type"] == "sample" and msg["is_observed"]:
+        if msg["type"] == "sample" and msg["is_observed"] and not msg["name"].endswith("_log_det"):
             msg["scale"] = self.factor if msg["scale"] is None else self.factor * msg["scale"]
 
 
