@@ -1,10 +1,22 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
 from bayesnn import datasets, plots
+from bayesnn.compare import Comparison, compare
+from bayesnn.cross_validation import CrossValidation, cross_validate
+from bayesnn.decide import Decision, decide
 from bayesnn.diagnose import Diagnosis, diagnose
+from bayesnn.effects import (
+    average_marginal_effects,
+    contrast,
+    individual_curves,
+    partial_dependence,
+    relevance,
+)
+from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.fit import Fit, fit
 from bayesnn.layers import Dense, Residual
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
+from bayesnn.loo import Loo, loo
 from bayesnn.model import Model
 from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
@@ -14,6 +26,8 @@ from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Va
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
 from bayesnn.shallow import ShallowHyperparameters, shallow
+from bayesnn.stacking import ChainWeights, stack_chains, stacked
+from bayesnn.uncertainty import decompose
 
 __all__ = [
     "HMC",
@@ -22,9 +36,14 @@ __all__ = [
     "NUTS",
     "Bernoulli",
     "Categorical",
+    "ChainWeights",
+    "Comparison",
+    "CrossValidation",
+    "Decision",
     "Dense",
     "Diagnosis",
     "Ensemble",
+    "Evidence",
     "Fit",
     "Gaussian",
     "Gibbs",
@@ -33,6 +52,7 @@ __all__ = [
     "Hierarchical",
     "Horseshoe",
     "Laplace",
+    "Loo",
     "Model",
     "MuellerRiosInsua",
     "NegativeBinomial",
@@ -43,15 +63,28 @@ __all__ = [
     "StudentT",
     "Variational",
     "as_sampled",
+    "average_marginal_effects",
+    "compare",
+    "contrast",
+    "cross_validate",
     "datasets",
+    "decide",
+    "decompose",
     "diagnose",
     "drop_chains",
     "evaluate",
     "fit",
+    "individual_curves",
+    "log_marginal_likelihood",
+    "loo",
+    "partial_dependence",
     "plots",
     "predict",
     "prior_predictive",
+    "relevance",
     "select_chains",
     "shallow",
+    "stack_chains",
+    "stacked",
     "to_frame",
 ]

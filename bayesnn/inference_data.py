@@ -5,6 +5,7 @@ ArviZ is imported when first needed, since importing it takes longer than everyt
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -64,3 +65,14 @@ def _with_draws(group: Group, coords: Mapping[str, Any]) -> dict[str, Any]:
         if dim in ("chain", "draw")
     }
     return dict(coords) | {dim: np.arange(size) for dim, size in sizes.items()}
+
+
+def loo_pointwise(data: Any, efficiency: float) -> tuple[np.ndarray, np.ndarray]:
+    """ArviZ's PSIS-LOO of the variable `y`: values (n,) and k-hats (n,); high k-hats are the caller's to report."""
+    import arviz as az
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # about high k-hats
+        result = az.loo(data, pointwise=True, var_name="y", reff=efficiency)
+    values = result.elpd_i if int(az.__version__.split(".")[0]) >= 1 else result.loo_i
+    return values.to_numpy(), result.pareto_k.to_numpy()

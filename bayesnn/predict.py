@@ -14,6 +14,7 @@ from bayesnn.draws import expectation, function_value, over_draws, probabilities
 from bayesnn.fit import Fit
 from bayesnn.likelihoods import Likelihood, as_coordinate
 
+SAMPLE_DIMS = ("chain", "draw", "permutation")
 KINDS = ("mean", "response", "probability")
 
 
@@ -99,19 +100,20 @@ def _check_kind(likelihood: Likelihood, kind: str) -> None:
 
 
 def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
-    """Summary of predictive draws, one row an observation.
+    """Summary of draws of predictions or effects, one row an observation, an input, or whatever the draws are of.
 
     Parameters
     ----------
-    prediction : xarray.DataArray, (chain, draw, obs)
-        From `predict`.
+    prediction : xarray.DataArray, (chain, draw, obs) or (chain, draw, ...)
+        From `predict`, `average_marginal_effects` and the like.
     levels : sequence of float
         Central intervals in per cent.
 
     Returns
     -------
     pandas.DataFrame
-        Columns mean, sd, median, then lo-80, hi-80, ... for each level; indexed by `obs`.
+        Columns mean, sd, median, then lo-80, hi-80, ... for each level; indexed by `obs`, or by all
+        axes that are not draws.
 
     Examples
     --------
@@ -123,12 +125,26 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     import pandas as pd
 
     wanted = _checks.levels(levels)
-    values = prediction.transpose("chain", "draw", "obs").to_numpy().reshape(-1, prediction.sizes["obs"])
+    index = _row_index(prediction)
+    samples = [dim for dim in SAMPLE_DIMS if dim in prediction.dims]
+    values = prediction.transpose(*samples, ...).to_numpy().reshape(-1, len(index))
     probabilities = [0.5] + [p for level in wanted for p in (0.5 - level / 200, 0.5 + level / 200)]
     names = ["median"] + [f"{side}-{level:g}" for level in wanted for side in ("lo", "hi")]
     quantiles = dict(zip(names, np.quantile(values, probabilities, axis=0), strict=True))
-    index = pd.Index(prediction["obs"].to_numpy(), name="obs")
     return pd.DataFrame({"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)} | quantiles, index=index)
+
+
+def _row_index(draws: Any) -> Any:
+    """Labels of whatever is not a sample, an index of several levels where there are several axes."""
+    import pandas as pd
+
+    names = [dim for dim in draws.dims if dim not in SAMPLE_DIMS]
+    labels = [draws[name].to_numpy() for name in names]
+    if not names:
+        return pd.Index([draws.name or "value"], name=None)
+    if len(names) > 1:
+        return pd.MultiIndex.from_product(labels, names=names)
+    return pd.Index(labels[0], name=names[0], tupleize_cols=False)
 
 
 def _simulate(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:

@@ -52,6 +52,10 @@ unit_mean_variance, intercept_variance, linear_variance
     linear_variance: float = 1.0
 
 
+# Log odds are not standardised, and classes that can be separated would let a vague readout grow without bound.
+CLASS_HYPERPARAMETERS = ShallowHyperparameters(readout_guess=4.0, readout_size=4.0)
+
+
 def shallow(
     hidden: int,
     *,
@@ -72,7 +76,7 @@ def shallow(
     likelihood : Likelihood, optional
         y given f, such as `Categorical()`. Default: `Gaussian` with the hyperparameters' guess of the error variance.
     hyper : ShallowHyperparameters, optional
-        Prior guesses and sizes.
+        Prior guesses and sizes. Default: `ShallowHyperparameters()`; for classes with readout_guess=4, readout_size=4.
     intercept, linear : bool
         Whether to add a constant and a linear term to the readout. By default there is a constant where fits do not
         centre the target, that is for classes and counts.
@@ -95,7 +99,9 @@ def shallow(
     _checks.positive_integer("hidden", hidden)
     if hyper is not None and not isinstance(hyper, ShallowHyperparameters):
         raise ValueError(f"hyper must be a ShallowHyperparameters, got {type(hyper).__name__}")
-    hyper = hyper or ShallowHyperparameters()
+    if hyper is None:
+        classes = isinstance(likelihood, Likelihood) and likelihood.kind == "class"
+        hyper = CLASS_HYPERPARAMETERS if classes else ShallowHyperparameters()
     weights = {f.name: getattr(hyper, f.name) for f in fields(MuellerRiosInsua)}
     y = likelihood if likelihood is not None else Gaussian(hyper.noise_guess, hyper.noise_size)
     if intercept is None:

@@ -29,10 +29,12 @@ RANKS = (
     ("marginal",),
     ("chains",),
     ("samplers",),
-    ("relabel", "draws", "inference_data"),
-    ("fit",),
-    ("predict", "prior_predictive", "scores", "select", "agreement", "baseline", "compare", "forecast"),
-    ("diagnose",),
+    ("relabel", "draws", "inference_data", "folds", "tempering"),
+    ("fit", "annealing"),
+    ("predict", "prior_predictive", "loo", "evidence", "select", "agreement", "baseline", "forecast"),
+    ("diagnose", "scores", "uncertainty", "decide"),
+    ("cross_validation", "stacking", "effects"),
+    ("compare",),
     ("plots",),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 
 matplotlib.use("Agg")
@@ -74,3 +75,121 @@ def test_given_axes_are_used(fake_fit):
     _, ax = plt.subplots()
     for draw in (bnn.plots.fit_band, bnn.plots.units, bnn.plots.diagnostics):
         assert draw(fit, ax=ax) is ax
+
+
+TABLE = pd.DataFrame({"a": X[:, 0], "b": np.cos(X[:, 0]), "c": np.array(["u", "v"] * 20)})
+
+
+@pytest.fixture(scope="module")
+def table_fit(fake_fit):
+    return fake_fit(bnn.shallow(2), TABLE, Y, chains=2, draws=5)
+
+
+@pytest.fixture(scope="module")
+def class_fit(fake_fit):
+    labels = np.array(["x", "y", "z", "y"] * 10)
+    model = bnn.Model([bnn.Dense(2, "tanh")], likelihood=bnn.Categorical())
+    return fake_fit(model, TABLE[["a", "b"]], labels, chains=2, draws=5)
+
+
+@pytest.fixture(scope="module")
+def binary_fit(fake_fit):
+    model = bnn.Model([bnn.Dense(2, "tanh")], likelihood=bnn.Bernoulli())
+    return fake_fit(model, TABLE[["a", "b"]], Y > 0, chains=2, draws=5)
+
+
+def test_partial_dependence_draws_mean_and_bands(table_fit):
+    ax = bnn.plots.partial_dependence(table_fit, "a", levels=(50, 80, 95), points=7)
+    effect = bnn.partial_dependence(table_fit, "a", points=7)
+    grid, mean = ax.lines[0].get_data()
+    np.testing.assert_allclose(grid, effect["grid"])
+    np.testing.assert_allclose(mean, effect.mean(("chain", "draw")), rtol=1e-10)
+    assert len(ax.collections) == 3
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "y")
+
+
+def test_partial_dependence_of_categories_and_of_two_inputs(table_fit):
+    ax = bnn.plots.partial_dependence(table_fit, "c")
+    assert [t.get_text() for t in ax.get_xticklabels()] == ["u", "v"]
+    ax = bnn.plots.partial_dependence(table_fit, ["c", "a"], points=4)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["u", "v"]
+    assert ax.get_xlabel() == "a"
+    ax = bnn.plots.partial_dependence(table_fit, ["a", "b"], points=4)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "b")
+    assert len(ax.figure.axes) == 2  # a colour bar
+
+
+def test_partial_dependence_of_classes(class_fit):
+    ax = bnn.plots.partial_dependence(class_fit, "a", points=4)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["x", "y", "z"]
+    ax = bnn.plots.partial_dependence(class_fit, "a", points=4, output="z")
+    assert ax.get_ylabel() == "P(z)"
+    with pytest.raises(ValueError, match="unknown output None: choose one of 'x', 'y', 'z'"):
+        bnn.plots.partial_dependence(class_fit, ["a", "b"], points=4)
+
+
+def test_individual_curves_draw_every_row_and_the_average(table_fit):
+    ax = bnn.plots.individual_curves(table_fit, "b", count=3, points=5)
+    curves = bnn.individual_curves(table_fit, "b", count=3, points=5)
+    average = ax.lines[-2].get_ydata()  # the last line holds the marks of the training rows
+    np.testing.assert_allclose(average, curves.mean(("chain", "draw", "obs")), rtol=1e-10)
+    assert len(ax.collections) == 3
+    with pytest.raises(ValueError, match="'c' is categorical"):
+        bnn.plots.individual_curves(table_fit, "c")
+
+
+def test_marginal_effects_and_relevance_name_every_input(table_fit, class_fit):
+    ax = bnn.plots.marginal_effects(table_fit)
+    assert [t.get_text() for t in ax.get_yticklabels()] == ["a", "b", "c[v - u]"]
+    effects = bnn.average_marginal_effects(table_fit).mean(("chain", "draw"))
+    np.testing.assert_allclose(ax.lines[0].get_xdata(), effects, rtol=1e-10)
+    ax = bnn.plots.relevance(table_fit, repeats=2)
+    shown = ax.lines[0].get_xdata()
+    assert list(shown) == sorted(shown, reverse=True)
+    ax = bnn.plots.marginal_effects(class_fit)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["x", "y", "z"]
+    assert len(bnn.plots.relevance(class_fit, method="sensitivity").get_yticklabels()) == 2
+    assert len(bnn.plots.relevance(class_fit, score="predictive", repeats=2).get_yticklabels()) == 2
+
+
+def test_pit_histogram_counts_every_row(fake_fit):
+    ax = bnn.plots.pit_histogram(fake_fit(bnn.shallow(2), X, Y), X, Y, bins=5)
+    bars = [patch.get_height() for patch in ax.patches if patch.get_width() < 0.5]
+    assert len(bars) == 5
+    assert sum(bars) == 40
+
+
+def test_reliability_shows_shares_counts_and_chance(binary_fit, class_fit):
+    truth = Y > 0
+    ax = bnn.plots.reliability(binary_fit, TABLE[["a", "b"]], truth, bins=5)
+    p = bnn.predict(binary_fit, TABLE[["a", "b"]], kind="probability").mean(("chain", "draw")).to_numpy()[:, 1]
+    number = np.minimum((p * 5).astype(int), 4)
+    kept = np.unique(number)
+    x, y = ax.lines[1].get_data()
+    np.testing.assert_allclose(x, [p[number == b].mean() for b in kept], rtol=1e-10)
+    np.testing.assert_allclose(y, [truth[number == b].mean() for b in kept], rtol=1e-10)
+    assert [t.get_text() for t in ax.texts] == [str((number == b).sum()) for b in kept]
+    assert ax.get_xlabel() == "predictive probability of True"
+    labels = np.array(["x", "y", "z", "y"] * 10)
+    assert "most probable" in bnn.plots.reliability(class_fit, TABLE[["a", "b"]], labels).get_xlabel()
+    assert bnn.plots.reliability(class_fit, TABLE[["a", "b"]], labels, output="z").get_xlabel().endswith(" z")
+
+
+def test_probability_map_draws_points_and_boundary(binary_fit, class_fit):
+    ax = bnn.plots.probability_map(binary_fit, points=6)
+    assert [t.get_text() for t in ax.get_legend().get_texts()] == ["False", "True"]
+    assert sum(len(line.get_xdata()) for line in ax.lines) == 40
+    ax = bnn.plots.probability_map(class_fit, ["b", "a"], points=6)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("b", "a")
+    assert len(ax.images) == 1
+    ax = bnn.plots.probability_map(class_fit, output="y", points=6, data=False)
+    assert len(ax.lines) == 0
+
+
+def test_pictures_of_classes_refuse_numbers(table_fit):
+    for call in (
+        lambda: bnn.plots.probability_map(table_fit),
+        lambda: bnn.plots.reliability(table_fit, TABLE, Y),
+    ):
+        with pytest.raises(ValueError, match="for classifiers, got a fit with Gaussian"):
+            call()

@@ -94,6 +94,10 @@ class Prior(abc.ABC):
     def dims(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[str, ...]]:
         """Reported sites beside the readout's own, body and hyperparameters, with the names of their axes."""
 
+    def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
+        """Size of the weights that leave each input (..., p), reported draws in `sites`; None where none is learnt."""
+        return None
+
     @abc.abstractmethod
     def start(self, key: jax.Array, table: dict[str, Weight], terms: Terms) -> Any:
         """Hyperparameters to start a chain from."""

@@ -85,7 +85,8 @@ class Hierarchical(ScaleMixture):
         if weight.role in SOURCE_AXIS and (self.source == "all" or (self.source == "inputs" and sees_inputs)):
             source = SOURCE_AXIS[weight.role] % len(weight.shape)
             shared = tuple(axis for axis in range(len(weight.shape)) if axis != source)
-            levels.append(GammaFactor("source_scale", shared, 1.0, self.source_size))
+            if weight.shape[source] > 1:  # a single source is its group
+                levels.append(GammaFactor("source_scale", shared, 1.0, self.source_size))
         if self.weight_size is not None and weight.role in SOURCE_AXIS:
             levels.append(GammaFactor("weight_scale", (), 1.0, self.weight_size))
         return tuple(levels)

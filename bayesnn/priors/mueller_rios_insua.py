@@ -175,6 +175,10 @@ class MuellerRiosInsua(Prior):
         mean = jnp.full((1,), self.readout_mean)
         return conditionals.draw_mean(key, beta.sum()[None], beta.shape[0], precision[None, None], mean, prior)[0]
 
+    def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
+        """Root mean square over the population of units: sqrt(mu_j^2 + S_jj), the constant left out."""
+        return jnp.sqrt(sites["mu_gamma"] ** 2 + jnp.diagonal(sites["S_gamma"], axis1=-2, axis2=-1))[..., 1:]
+
     def start(self, key: jax.Array, table: dict[str, Weight], terms: Terms) -> Hyper:
         """A start for a chain: mu_gamma from its prior, every variance at its guess."""
         q = table["dense0_kernel"].fan_in + 1

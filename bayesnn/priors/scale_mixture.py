@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -76,6 +77,12 @@ class ScaleMixture(Prior):
                 kept = zip(weight.dims, factor.shape(weight.shape), weight.shape, strict=True)
                 scales[f"{name}_{factor.level}"] = tuple(d for d, size, full in kept if size == full and size > 1)
         return {name: w.dims for name, w in table.items()} | scales
+
+    def input_scales(self, sites: dict[str, Any], table: Table) -> Any:
+        """Scales by source unit of the first kernel, times that of the kernel and its fixed sd."""
+        name = next(name for name, weight in table.items() if weight.role == "kernel")
+        source = sites.get(f"{name}_source_scale")
+        return None if source is None else self.sd(table[name]) * sites[f"{name}_scale"][..., None] * source
 
     def start(self, key: jax.Array, table: Table, terms: Terms) -> Hyper:
         """Every factor at its start."""

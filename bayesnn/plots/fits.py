@@ -1,4 +1,4 @@
-"""Pictures of data, fits and diagnostics; every function draws into given or new Axes and returns them."""
+"""Pictures of a fit: its function, its units, its chains, and functions of the prior."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bayesnn.data import Dataset
 from bayesnn.diagnose import diagnose
 from bayesnn.fit import Fit
 from bayesnn.model import Model
+from bayesnn.plots.canvas import interval, new_axes
 from bayesnn.predict import predict
 from bayesnn.prior_predictive import prior_predictive
-from bayesnn.scores import probability_transform
 
 GRID = 200  # points of a curve
 
@@ -41,14 +41,14 @@ def fit_band(
     matplotlib.axes.Axes
     """
     wanted = sorted(_checks.levels(levels), reverse=True)
-    axes = _axes(ax)
+    axes = new_axes(ax)
     position = _position(fit.data, input)
     rows, grid = _sweep_input(fit.data, position)
     f = _flat(predict(fit, rows, kind="mean"))
     y = _flat(predict(fit, rows, kind="response"))
-    axes.fill_between(grid, *_interval(y, wanted[0]), color="C0", alpha=0.12, lw=0, label=f"{wanted[0]:g}% of new y")
+    axes.fill_between(grid, *interval(y, wanted[0]), color="C0", alpha=0.12, lw=0, label=f"{wanted[0]:g}% of new y")
     for level in wanted:
-        axes.fill_between(grid, *_interval(f, level), color="C0", alpha=0.3, lw=0, label=f"{level:g}% of f")
+        axes.fill_between(grid, *interval(f, level), color="C0", alpha=0.3, lw=0, label=f"{level:g}% of f")
     axes.plot(grid, f.mean(axis=0), color="C0", lw=1.5, label="posterior mean of f")
     if data:
         axes.plot(fit.data.x[:, position], fit.data.y, "k.", ms=4, alpha=0.7, label="data")
@@ -65,7 +65,7 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     """
     if fit.model.prior.sort_by is None:
         raise ValueError("units are drawn for shallow networks, whose posterior has the sites beta and gamma")
-    axes = _axes(ax)
+    axes = new_axes(ax)
     position = _position(fit.data, input)
     rows, grid = _sweep_input(fit.data, position)
     design = np.column_stack([np.ones(len(rows)), fit.data.scaling.inputs(rows)])
@@ -74,7 +74,7 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     beta = posterior["beta"].to_numpy().reshape(len(gamma), -1) * fit.data.scaling.y_scale
     for j in range(beta.shape[1]):
         curves = beta[:, j, None] * expit(gamma[:, j] @ design.T)
-        axes.fill_between(grid, *_interval(curves, 80), color=f"C{j}", alpha=0.2, lw=0)
+        axes.fill_between(grid, *interval(curves, 80), color=f"C{j}", alpha=0.2, lw=0)
         axes.plot(grid, curves.mean(axis=0), color=f"C{j}", label=f"unit {j}")
     axes.set_xlabel(fit.data.columns.inputs[position])
     axes.set_ylabel("contribution to f")
@@ -84,7 +84,7 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
 
 def diagnostics(fit: Fit, *, ax: Any = None) -> Any:
     """Log likelihood of every chain by draw, coloured by the group of chains it agrees with; verdict as the title."""
-    axes = _axes(ax)
+    axes = new_axes(ax)
     diagnosis = diagnose(fit)
     log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy().sum(axis=-1)
     for number, group in enumerate(diagnosis.modes):
@@ -100,25 +100,9 @@ def diagnostics(fit: Fit, *, ax: Any = None) -> Any:
     return axes
 
 
-def calibration(fit: Fit, x: Any, y: Any, *, ax: Any = None) -> Any:
-    """Coverage of central predictive intervals against their level, with the 95% band of chance for that many rows."""
-    axes = _axes(ax)
-    pit = probability_transform(fit, x, y)
-    level = np.linspace(0.01, 0.99, 99)
-    covered = (np.abs(pit - 0.5)[:, None] <= level / 2).mean(axis=0)
-    chance = 1.96 * np.sqrt(level * (1 - level) / len(pit))
-    axes.fill_between(level, level - chance, level + chance, color="0.85", lw=0, label="95% of chance")
-    axes.plot([0, 1], [0, 1], color="0.5", lw=1)
-    axes.plot(level, covered, color="C0", label=f"{len(pit)} rows")
-    axes.set_xlabel("level of the interval")
-    axes.set_ylabel("share of y inside")
-    axes.legend(frameon=False, fontsize="small")
-    return axes
-
-
 def prior(model: Model, x: Any, *, draws: int = 50, key: Any = 0, ax: Any = None) -> Any:
     """Functions drawn from the prior at the rows of a single-input table, on the scale the model sees."""
-    axes = _axes(ax)
+    axes = new_axes(ax)
     idata = prior_predictive(model, x, draws=draws, key=key)
     inputs = idata["constant_data"]["x"].to_numpy()
     if inputs.shape[1] != 1:
@@ -129,14 +113,6 @@ def prior(model: Model, x: Any, *, draws: int = 50, key: Any = 0, ax: Any = None
     axes.set_xlabel(str(idata["constant_data"]["predictor"].to_numpy()[0]))
     axes.set_ylabel("f (standardised)")
     return axes
-
-
-def _axes(ax: Any) -> Any:
-    if ax is not None:
-        return ax
-    from matplotlib import pyplot as plt
-
-    return plt.subplots(layout="constrained")[1]
 
 
 def _position(data: Dataset, name: str | None) -> int:
@@ -159,8 +135,3 @@ def _sweep_input(data: Dataset, position: int) -> tuple[Any, np.ndarray]:
 
 def _flat(prediction: Any) -> np.ndarray:
     return prediction.to_numpy().reshape(-1, prediction.shape[-1])
-
-
-def _interval(draws: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-    low, high = np.quantile(draws, [0.5 - level / 200, 0.5 + level / 200], axis=0)
-    return low, high

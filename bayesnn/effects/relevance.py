@@ -1,0 +1,181 @@
+"""How much a fit leans on each input: permutation, derivatives, or the scales of an automatic relevance prior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.special import logsumexp
+
+from bayesnn import _checks
+from bayesnn._runtime import as_key, computing
+from bayesnn.draws import expectation, log_density, over_draws
+from bayesnn.effects.expected import slopes
+from bayesnn.effects.table import Rows, coded_places, rows_to_average
+from bayesnn.fit import Fit
+from bayesnn.likelihoods import as_coordinate
+from bayesnn.scores import ScoredRows, scored_rows
+
+METHODS = ("permutation", "sensitivity", "ard")
+SCORES = ("log_density", "predictive", "rmse")
+
+
+@computing
+def relevance(
+    fit: Fit,
+    x: Any = None,
+    y: Any = None,
+    *,
+    method: str = "permutation",
+    score: str = "log_density",
+    repeats: int = 10,
+    offset: Any = None,
+    key: Any = 0,
+) -> Any:
+    """Relevance of each input with its posterior uncertainty.
+
+    Parameters
+    ----------
+    fit : Fit
+    x, y : table (n, p) and target, optional
+        Rows to score; the training rows by default. Rows that were held out measure what the inputs are worth for
+        prediction, training rows how much the fit uses them.
+    method : {"permutation", "sensitivity", "ard"}
+        "permutation": how much worse each draw's score gets when the input's column is shuffled; a categorical input
+        moves as one. "sensitivity": root mean square over rows of the derivative, times the sd of the input, in units
+        of y or as a probability; numeric inputs only. "ard": the scale of the weights that leave each coded input,
+        under a prior that learns one an input (MuellerRiosInsua, Hierarchical).
+    score : {"log_density", "predictive", "rmse"}
+        For permutation. "log_density": fall of the average log density (or log probability) of a row given the draw,
+        in nats; draws that are sure of themselves fall far. "predictive": the same of the posterior predictive, which
+        averages over draws first, so that only the permutations vary. "rmse": rise of the rmse of the draw's mean, in
+        units of y.
+    repeats : int
+        Shuffles of each input.
+    offset : array (n,) or float, optional
+        Offset of given rows, for a fit with one.
+    key : int or jax.Array
+        Seed of the shuffles.
+
+    Returns
+    -------
+    xarray.DataArray
+        (chain, draw, input); for permutation (chain, draw, permutation, input), or (permutation, input) of the
+        predictive; for sensitivity perhaps with a last axis class or output. `to_frame` makes a table of it, over draws
+        and permutations.
+
+    References
+    ----------
+    L. Breiman (2001), Random forests, Machine Learning 45, 5-32, section 10; R. Neal (1996), Bayesian Learning for
+    Neural Networks, section 1.2.3, for the scales of automatic relevance determination.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fit import fit
+    >>> from bayesnn.shallow import shallow
+    >>> x = np.random.default_rng(0).normal(size=(20, 2))
+    >>> result = fit(shallow(2), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
+    >>> relevance(result, repeats=3).sizes["permutation"]
+    3
+    """
+    _checks.known("method", method, METHODS)
+    if y is None and x is not None and method == "permutation":
+        raise ValueError("x and y go together: pass both to score other rows, none for the training rows")
+    if method == "permutation":
+        _checks.known("score", score, SCORES)
+        if score == "rmse" and fit.model.likelihood.kind == "class":
+            raise ValueError('score="rmse" is for numbers, and this fit has classes: use "log_density" or "predictive"')
+        rows = _training(fit) if x is None else scored_rows(fit, x, y, offset=offset)
+        return _permutation(fit, rows, score, _checks.positive_integer("repeats", repeats), key)
+    return _sensitivity(fit, rows_to_average(fit, x, offset)) if method == "sensitivity" else _ard(fit)
+
+
+def _training(fit: Fit) -> ScoredRows:
+    return ScoredRows(*fit.data.scaled(), fit.data.offset, fit.data.weights)
+
+
+def _permutation(fit: Fit, rows: ScoredRows, score: str, repeats: int, key: Any) -> Any:
+    """Rise in loss (chain, draw, permutation, input)."""
+    random = np.random.default_rng(np.asarray(jax.random.key_data(as_key(key))))
+    names = fit.data.columns.names
+    base = _losses(fit, rows, score)
+    rises = []
+    for _ in range(repeats):
+        order = random.permutation(len(rows.target))
+        rises.append([_losses(fit, _shuffled(fit, rows, name, order), score) - base for name in names])
+    values = np.moveaxis(np.asarray(rises), (0, 1), (-2, -1))
+    units = "units of y" if score == "rmse" else "nats a row"
+    attrs = {"method": "permutation", "score": score, "units": units}
+    dims = ("permutation", "input")
+    if score == "predictive":
+        return _labelled(values, dims, {"permutation": np.arange(repeats), "input": list(names)}, attrs)
+    return _array(fit, values, dims, list(names), attrs)
+
+
+def _shuffled(fit: Fit, rows: ScoredRows, name: str, order: np.ndarray) -> ScoredRows:
+    """The rows with one input, all its indicators together, in another order."""
+    inputs = rows.inputs.copy()
+    places = coded_places(fit.data.columns, name)
+    inputs[:, places] = rows.inputs[order][:, places]
+    return rows._replace(inputs=inputs)
+
+
+def _losses(fit: Fit, rows: ScoredRows, score: str) -> np.ndarray:
+    """Loss (chain x draw) of every draw, or () of the posterior predictive, averaged over rows."""
+    if score != "rmse":
+        values = over_draws(log_density, fit.model, fit.draws(), rows.inputs, rows.target, rows.offset)
+        if score == "predictive":
+            values = logsumexp(values, axis=0) - np.log(len(values))
+        return -np.average(values, axis=-1, weights=rows.weights)
+    errors = over_draws(expectation, fit.model, fit.draws(), rows.inputs, rows.offset) - rows.target
+    squares = (errors * np.asarray(fit.data.scaling.y_scale)) ** 2
+    return np.sqrt(np.average(squares.reshape(*squares.shape[:2], -1).sum(axis=2), axis=1, weights=rows.weights))
+
+
+def _sensitivity(fit: Fit, rows: Rows) -> Any:
+    """Root mean square slope times sd of the input (chain, draw, input[, class or output])."""
+    columns = fit.data.columns
+    names = [name for name, categories in zip(columns.names, columns.categories, strict=True) if categories is None]
+    if not names:
+        raise ValueError("sensitivity is for numeric inputs, and this fit has categorical ones only: use permutation")
+    places = [columns.inputs.index(name) for name in names]
+    roots = [np.sqrt((slopes(fit, rows, place) ** 2).mean(axis=2)) * fit.data.x[:, place].std() for place in places]
+    values = np.stack(roots, axis=2)
+    classes = fit.model.likelihood.kind == "class"
+    units = f"{'probability' if classes else 'units of y'} for one sd of the input"
+    dims = ("input",) if values.ndim == 3 else ("input", "class" if classes else fit.model.likelihood.output_dim)
+    return _array(fit, values, dims, names, {"method": "sensitivity", "units": units})
+
+
+def _ard(fit: Fit) -> Any:
+    """Scales of the weights that leave each coded input (chain, draw, input)."""
+    width = fit.data.x.shape[1]
+    scales = fit.model.prior.input_scales(fit.draws(), fit.model.table(width))
+    if scales is None:
+        prior = type(fit.model.prior).__name__
+        raise ValueError(f'{prior} learns no scale of its own for each input: use method="permutation"')
+    units = "scale of the weights"
+    return _array(fit, np.asarray(scales), ("input",), list(fit.data.columns.inputs), {"method": "ard", "units": units})
+
+
+def _array(fit: Fit, values: np.ndarray, dims: tuple[str, ...], inputs: list[str], attrs: dict[str, str]) -> Any:
+    """Values (chain x draw, ...) or (chain, draw, ...) with named axes."""
+    sizes = fit.idata["posterior"].sizes
+    named = ("chain", "draw", *dims)
+    values = values.reshape(sizes["chain"], sizes["draw"], *values.shape[len(values.shape) - len(dims) :])
+    coords: dict[str, Any] = {dim: np.arange(size) for dim, size in zip(named, values.shape, strict=True)}
+    coords["input"] = inputs
+    likelihood = fit.model.likelihood
+    if "class" in dims:
+        coords["class"] = as_coordinate(likelihood.classes)  # type: ignore[attr-defined]
+    elif likelihood.output_dim in dims:
+        coords[likelihood.output_dim] = as_coordinate(likelihood.output_labels)
+    return _labelled(values, named, coords, attrs)
+
+
+def _labelled(values: np.ndarray, dims: tuple[str, ...], coords: dict[str, Any], attrs: dict[str, str]) -> Any:
+    import xarray as xr
+
+    return xr.DataArray(values, coords, dims, name="relevance", attrs=attrs)

@@ -1,0 +1,21 @@
+"""Pictures of data, fits and diagnostics; every function draws into given or new Axes and returns them."""
+
+from bayesnn.plots.classes import probability_map, reliability
+from bayesnn.plots.effects import individual_curves, marginal_effects, partial_dependence, relevance
+from bayesnn.plots.fits import diagnostics, fit_band, prior, units
+from bayesnn.plots.scores import calibration, pit_histogram
+
+__all__ = [
+    "calibration",
+    "diagnostics",
+    "fit_band",
+    "individual_curves",
+    "marginal_effects",
+    "partial_dependence",
+    "pit_histogram",
+    "prior",
+    "probability_map",
+    "relevance",
+    "reliability",
+    "units",
+]

@@ -1,0 +1,47 @@
+"""Pictures of how well predictions are calibrated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+
+from bayesnn import _checks
+from bayesnn.fit import Fit
+from bayesnn.plots.canvas import new_axes
+from bayesnn.scores import probability_transform
+
+
+def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None) -> Any:
+    """Coverage of central predictive intervals against their level, with the 95% band of chance for that many rows."""
+    axes = new_axes(ax)
+    pit = probability_transform(fit, x, y, offset=offset).ravel()
+    level = np.linspace(0.01, 0.99, 99)
+    covered = (np.abs(pit - 0.5)[:, None] <= level / 2).mean(axis=0)
+    chance = 1.96 * np.sqrt(level * (1 - level) / len(pit))
+    axes.fill_between(level, level - chance, level + chance, color="0.85", lw=0, label="95% of chance")
+    axes.plot([0, 1], [0, 1], color="0.5", lw=1)
+    axes.plot(level, covered, color="C0", label=f"{len(pit)} values")
+    axes.set_xlabel("level of the interval")
+    axes.set_ylabel("share of y inside")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def pit_histogram(fit: Fit, x: Any, y: Any, *, bins: int = 10, offset: Any = None, ax: Any = None) -> Any:
+    """Histogram of the probability integral transform, flat if calibrated, with the 95% band of chance for each bin.
+
+    A hump says that the predictive is too wide, a U that it is too narrow, a slope that it is off to one side.
+    """
+    _checks.positive_integer("bins", bins, minimum=2)
+    axes = new_axes(ax)
+    pit = probability_transform(fit, x, y, offset=offset).ravel()
+    low, high = binom.ppf([0.025, 0.975], len(pit), 1.0 / bins)
+    axes.axhspan(low, high, color="0.85", lw=0, label="95% of chance")
+    axes.axhline(len(pit) / bins, color="0.5", lw=1)
+    axes.hist(pit, bins=np.linspace(0.0, 1.0, bins + 1), color="C0", alpha=0.7, label=f"{len(pit)} values")
+    axes.set_xlabel("P(Y ≤ y)")
+    axes.set_ylabel("rows")
+    axes.legend(frameon=False, fontsize="small")
+    return axes

@@ -1,0 +1,63 @@
+"""Rows to score, checked and coded as at fit time, and the posterior predictive probabilities of classes at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesnn import _checks
+from bayesnn.data import case_weights, code, same_index
+from bayesnn.draws import over_draws, probabilities
+from bayesnn.fit import Fit
+from bayesnn.predict import offset_for
+
+CHUNK_NUMBERS = 20_000_000  # numbers a chunk of rows may take, over all draws
+
+
+class ScoredRows(NamedTuple):
+    """Rows on the scale the model sees: inputs (n, p), target (n,) or (n, K), offset and case weights (n,) if any."""
+
+    inputs: np.ndarray
+    target: np.ndarray
+    offset: np.ndarray | None
+    weights: np.ndarray | None
+
+    def average(self, values: np.ndarray) -> Any:
+        """Average over rows, by case weights where there are any."""
+        return np.average(values, axis=0, weights=self.weights)
+
+    def chunks(self, draws: int) -> Iterator[ScoredRows]:
+        """The same rows in pieces that bound what all draws of them take."""
+        size = max(1, CHUNK_NUMBERS // (draws * int(np.prod(self.target.shape[1:]))))
+        for start in range(0, len(self.target), size):
+            piece = slice(start, start + size)
+            offset, weights = (None if values is None else values[piece] for values in (self.offset, self.weights))
+            yield ScoredRows(self.inputs[piece], self.target[piece], offset, weights)
+
+
+def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = None) -> ScoredRows:
+    """Inputs, target as numbers (codes for labels), offset and weights of rows to score."""
+    same_index(x, y)
+    coded = code(fit.data.columns, x)
+    target = fit.model.likelihood.encode(y)
+    _checks.rows(len(coded), len(target))
+    _checks.finite("x", coded, fit.data.columns.inputs)
+    _checks.finite("y", target)
+    cases = None if weights is None else case_weights(weights, len(target))
+    if fit.model.likelihood.standardizes:
+        target = fit.data.scaling.target(target)
+    return ScoredRows(fit.data.scaling.inputs(coded), target, offset_for(fit, offset, len(target)), cases)
+
+
+def predictive_probabilities(fit: Fit, rows: ScoredRows) -> np.ndarray:
+    """Posterior predictive probabilities (n, classes): the average over draws of each draw's own probabilities."""
+    draws = fit.draws()
+    count = len(next(iter(draws.values())))
+    return np.concatenate(
+        [
+            over_draws(probabilities, fit.model, draws, part.inputs, part.offset).mean(axis=0)
+            for part in rows.chunks(count * len(fit.model.likelihood.classes))  # type: ignore[attr-defined]
+        ]
+    )
