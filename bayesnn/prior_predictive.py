@@ -50,12 +50,13 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     spread = coded.std(axis=0)
     inputs = (coded - coded.mean(axis=0)) / np.where(spread > 0, spread, 1.0) if standardize else coded
     seed = as_key(key)
-    dims = model.dims(coded.shape[1]) | {"f": ("obs",)}
+    outputs = model.likelihood.output_dims
+    dims = model.dims(coded.shape[1]) | {"f": ("obs", *outputs)}
     sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
     values = {name: np.asarray(v)[None] for name, v in sites.items()}
     groups = {
         "prior": Group({n: values[n] for n in dims}, {n: PER_DRAW + d for n, d in dims.items()}),
-        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs")}),
+        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs", *outputs)[: values["y"].ndim]}),
         "constant_data": Group({"x": coded}, {"x": ("obs", "predictor")}),
     }
     return build(groups, model.coordinates(columns.inputs) | {"obs": row_labels(x, len(coded))})

@@ -1,0 +1,67 @@
+"""A probability map and its decision boundary for two overlapping classes.
+
+Question: where does one class end and the other begin, and where is that line uncertain (Ripley's synthetic problem,
+250 rows to train, 1000 to test; no rule can err less than 8% of the time)?
+Model: `bnn.shallow(4, likelihood=bnn.Bernoulli())` by NUTS, beside a logistic regression, which is the same model with
+a vanishing network and a linear term.
+Result: test error, log loss and calibration of both, and a picture: the posterior predictive probability with its
+boundary, the boundaries of single posterior draws, and reliability on the test rows.
+
+Run: python examples/ripley_boundary.py [--quick] [--output ripley_boundary.png]
+"""
+
+import argparse
+
+import matplotlib
+import numpy as np
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402
+
+import bayesnn as bnn  # noqa: E402
+
+
+def main(quick: bool, output: str) -> None:
+    data = bnn.datasets.ripley_synth()
+    inputs = ["xs", "ys"]
+    x, y = data.train[inputs], data.train["yc"]
+    few = 200 if quick else 1000
+    settings = {"sampler": "nuts", "draws": few, "warmup": few, "key": 0, "progress": not quick}
+    network = bnn.fit(bnn.shallow(4, likelihood=bnn.Bernoulli()), x, y, **settings)
+    line = bnn.Model([bnn.Dense(1)], bnn.Bernoulli(), bnn.Normal(readout_scale=1e-3, extra=3.0), linear=True)
+    logistic = bnn.fit(line, x, y, **settings)
+    for name, fit in {"network": network, "logistic regression": logistic}.items():
+        print(f"\n{name}: {bnn.diagnose(fit).verdict}")
+        print(bnn.evaluate(fit, data.test[inputs], data.test["yc"]).round(3).to_string())
+
+    figure, axes = plt.subplots(1, 3, figsize=(14, 4.2), layout="constrained")
+    bnn.plots.probability_map(network, ax=axes[0]).set_title("posterior predictive probability", fontsize="medium")
+    draw_boundaries(network, data.train, inputs, axes[1])
+    bnn.plots.reliability(network, data.test[inputs], data.test["yc"], ax=axes[2]).set_title(
+        "1000 test rows", fontsize="medium"
+    )
+    figure.savefig(output, dpi=120)
+    print(f"\npicture: {output}")
+
+
+def draw_boundaries(fit: bnn.Fit, table, inputs: list[str], ax) -> None:
+    """The line of equal probability of 40 posterior draws."""
+    sides = [np.linspace(table[name].min() - 0.2, table[name].max() + 0.2, 60) for name in inputs]
+    mesh = np.stack(np.meshgrid(*sides), axis=-1)
+    rows = type(table)(mesh.reshape(-1, 2), columns=inputs)
+    second = bnn.predict(fit, rows, kind="probability").isel({"class": 1}).to_numpy().reshape(-1, *mesh.shape[:2])
+    for surface in second[:: max(1, len(second) // 40)][:40]:
+        ax.contour(*sides, surface, levels=[0.5], colors="k", linewidths=0.5, alpha=0.4)
+    for label, marker in ((0, "o"), (1, "^")):
+        part = table[table["yc"] == label]
+        ax.plot(part[inputs[0]], part[inputs[1]], marker, ms=3, alpha=0.7, color=f"C{label}")
+    ax.set(xlabel=inputs[0], ylabel=inputs[1])
+    ax.set_title("boundaries of 40 posterior draws", fontsize="medium")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer draws")
+    parser.add_argument("--output", default="ripley_boundary.png", help="where to save the picture")
+    arguments = parser.parse_args()
+    main(arguments.quick, arguments.output)
