@@ -22,14 +22,17 @@ from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
 from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 from bayesnn.relabel import as_sampled
-from bayesnn.samplers import HMC, NUTS, Gibbs
+from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Variational
 from bayesnn.scores import evaluate
+from bayesnn.select import drop_chains, select_chains
 from bayesnn.shallow import ShallowHyperparameters, shallow
 from bayesnn.stacking import ChainWeights, stack_chains, stacked
 from bayesnn.uncertainty import decompose
 
 __all__ = [
     "HMC",
+    "MAP",
+    "MCLMC",
     "NUTS",
     "Bernoulli",
     "Categorical",
@@ -39,6 +42,7 @@ __all__ = [
     "Decision",
     "Dense",
     "Diagnosis",
+    "Ensemble",
     "Evidence",
     "Fit",
     "Gaussian",
@@ -47,6 +51,7 @@ __all__ = [
     "Heteroskedastic",
     "Hierarchical",
     "Horseshoe",
+    "Laplace",
     "Loo",
     "Model",
     "MuellerRiosInsua",
@@ -56,6 +61,7 @@ __all__ = [
     "Residual",
     "ShallowHyperparameters",
     "StudentT",
+    "Variational",
     "as_sampled",
     "average_marginal_effects",
     "compare",
@@ -65,6 +71,7 @@ __all__ = [
     "decide",
     "decompose",
     "diagnose",
+    "drop_chains",
     "evaluate",
     "fit",
     "individual_curves",
@@ -75,6 +82,7 @@ __all__ = [
     "predict",
     "prior_predictive",
     "relevance",
+    "select_chains",
     "shallow",
     "stack_chains",
     "stacked",

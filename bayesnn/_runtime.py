@@ -34,6 +34,14 @@ def double() -> Any:
     return jax.enable_x64(True)
 
 
+PRECISIONS = ("double", "single")
+
+
+def precision(name: str) -> Any:
+    """Context in which JAX computes in "double" or "single" precision, in this thread only."""
+    return jax.enable_x64(name != "single")
+
+
 def as_key(key: Any) -> jax.Array:
     """A JAX key from a whole number or a JAX key."""
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool):

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -22,7 +22,7 @@ from numpyro.infer.mcmc import MCMCKernel
 from tqdm.auto import tqdm
 
 from bayesnn import _checks
-from bayesnn._runtime import double
+from bayesnn._runtime import precision as precision_of
 
 CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential")
 CHUNK = 100  # most draws one compiled call collects
@@ -68,11 +68,15 @@ class Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """What the chains gave: recorded values (chain, draw, ...), seconds by phase, and whether it ran to its end."""
+    """What a sampler gave: recorded values (chain, draw, ...), seconds by phase, whether it ran to its end, and notes.
+
+    `attrs` become attributes of the posterior: what the sampler found out that is not a draw.
+    """
 
     values: dict[str, np.ndarray]
     seconds: dict[str, float]
     complete: bool
+    attrs: dict[str, Any] = field(default_factory=dict)
 
 
 def parallel_workers() -> int:
@@ -86,14 +90,25 @@ def parallel_workers() -> int:
         return os.cpu_count() or 1
 
 
-def run_chains(kernel: MCMCKernel, record: Record, key: jax.Array, data: tuple[jax.Array, ...], plan: Plan) -> Run:
+def run_chains(
+    kernel: MCMCKernel,
+    record: Record,
+    key: jax.Array,
+    data: tuple[jax.Array, ...],
+    plan: Plan,
+    *,
+    start: Any = None,
+    precision: str = "double",
+) -> Run:
     """Run every chain of the plan, recording `record(key, state, data)` at each kept draw.
 
     Chain i has the same key under every method and chunking, so the draws do not depend on either (but for the rounding
-    of differently batched arithmetic).
+    of differently batched arithmetic). `start` (chain, ...) is handed to the kernel as initial parameters; whatever the
+    precision of the arithmetic, values are recorded in double.
     """
     started = time.perf_counter()
-    workers = _start(kernel, record, key, data, plan)
+    with precision_of(precision):
+        workers = _start(kernel, record, key, as_precision(data), plan, as_precision(start), precision)
     compiled = time.perf_counter() - started
     draws: list[dict[str, np.ndarray]] = []
     seconds = {"compile": compiled, "warmup": 0.0, "sampling": 0.0}
@@ -109,8 +124,17 @@ def run_chains(kernel: MCMCKernel, record: Record, key: jax.Array, data: tuple[j
             complete = False
         finally:
             seconds["sampling"] = time.perf_counter() - started if draws else 0.0
+    return Run(_joined(draws), seconds, complete)
+
+
+def as_precision(tree: Any) -> Any:
+    """Arrays as JAX keeps them in the present precision."""
+    return jax.tree.map(lambda a: jnp.asarray(np.asarray(a)), tree)
+
+
+def _joined(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     values = {name: np.concatenate([d[name] for d in draws], axis=1) for name in draws[0]}
-    return Run(values, seconds, complete)
+    return {name: v.astype(np.float64) if v.dtype == np.float32 else v for name, v in values.items()}
 
 
 def _phase(
@@ -135,37 +159,47 @@ def _phase(
 
 def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> dict[str, np.ndarray]:
     """One chunk of every group; a chunk that is interrupted is dropped for all of them."""
-    if side_by_side and len(workers) > 1:
-        with ThreadPoolExecutor(len(workers)) as pool:
-            results = list(pool.map(lambda worker: worker.advance(count, thinning), workers))
-    else:
-        results = [worker.advance(count, thinning) for worker in workers]
+    results = call_all(lambda worker: worker.advance(count, thinning), workers, side_by_side)
     for worker, (carry, _) in zip(workers, results, strict=True):
         worker.carry = carry
     return {name: np.concatenate([values[name] for _, values in results]) for name in results[0][1]}
 
 
+def call_all(function: Callable[[Any], Any], items: Sequence[Any], side_by_side: bool) -> list[Any]:
+    """The function of every item, in a thread each where they may run side by side."""
+    if not side_by_side or len(items) == 1:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(len(items)) as pool:
+        return list(pool.map(function, items))
+
+
 class _Worker:
     """A batch of chains on one device: the compiled loop, its data, and where the chains are."""
 
-    def __init__(self, loop: Any, carry: Any, data: tuple[jax.Array, ...]) -> None:
-        self.loop, self.carry, self.data = loop, carry, data
+    def __init__(self, loop: Any, carry: Any, data: tuple[jax.Array, ...], precision: str) -> None:
+        self.loop, self.carry, self.data, self.precision = loop, carry, data, precision
 
     def advance(self, count: int, thinning: int) -> tuple[Any, dict[str, np.ndarray]]:
         """The batch after `count` draws, and what was recorded, (chain, draw, ...)."""
-        with double():  # the context is thread-local
+        with precision_of(self.precision):  # the context is thread-local
             carry, values = self.loop(self.carry, count, thinning, self.data)
             return carry, {name: np.moveaxis(np.asarray(v)[:count], 0, 1) for name, v in values.items()}
 
 
 def _start(
-    kernel: MCMCKernel, record: Record, key: jax.Array, data: tuple[jax.Array, ...], plan: Plan
+    kernel: MCMCKernel,
+    record: Record,
+    key: jax.Array,
+    data: tuple[jax.Array, ...],
+    plan: Plan,
+    start: Any,
+    precision: str,
 ) -> list[_Worker]:
     key_chains, key_record = jax.random.split(key)
     chain_keys = jax.random.split(key_chains, plan.chains)
     record_keys = jax.random.split(key_record, plan.chains)
     devices = jax.local_devices()
-    state = jax.jit(jax.vmap(lambda one: kernel.init(one, plan.warmup, None, data, {})))(chain_keys)
+    state = jax.jit(jax.vmap(lambda k, z: kernel.init(k, plan.warmup, z, data, {})))(chain_keys, start)
     loop = jax.jit(lambda carry, count, thinning, data: _loop(kernel, record, carry, count, thinning, data))
     compiled: dict[int, Any] = {}
     workers = []
@@ -175,7 +209,7 @@ def _start(
         local = jax.device_put(data, place)
         if len(devices) > 1 or len(group) not in compiled:
             compiled[len(group)] = loop.lower(carry, 1, 1, local).compile()
-        workers.append(_Worker(compiled[len(group)], carry, local))
+        workers.append(_Worker(compiled[len(group)], carry, local, precision))
     return workers
 
 

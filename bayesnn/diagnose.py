@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn.draws import function_value, over_draws
+from bayesnn.agreement import agreement, close, function_values, short_run
+from bayesnn.baseline import against_linear
 from bayesnn.fit import Fit
 
-POINTS = 100  # rows of the training data at which the function is judged
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
 ESS_PER_CHAIN = 100  # the same source
 APART = 0.65  # standard deviations between chain means: two chains so far apart have an R-hat of 1.1
@@ -34,6 +34,9 @@ class Diagnosis:
         Chains that agree on the function, largest group first.
     mode_table : pandas.DataFrame
         For each group its chains, mean log likelihood and mean nuisance parameters.
+    agreement : pandas.DataFrame or None
+        Beside a reference: for the worst and median function value and nuisance parameters, `shift`, the difference of
+        means in standard deviations of the reference, and `sd_ratio`, the fit's sd over the reference's.
     """
 
     ok: bool
@@ -41,21 +44,31 @@ class Diagnosis:
     table: Any
     modes: tuple[tuple[int, ...], ...]
     mode_table: Any
+    agreement: Any = None
 
     def __str__(self) -> str:
         """Verdict, table, and the groups of chains where there are several."""
         parts = [self.verdict, self.table.round(3).to_string()]
+        if self.agreement is not None:
+            parts.append(self.agreement.round(3).to_string())
         if len(self.modes) > 1:
             parts.append(self.mode_table.round(3).to_string())
         return "\n\n".join(parts)
 
 
-def diagnose(fit: Fit) -> Diagnosis:
+def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> Diagnosis:
     """Judge a fit: R-hat and effective sample sizes of function values, chains in other modes, sampler warnings.
+
+    An approximation (mode, ensemble, Laplace, variational) has nothing that converges: it is called one, and is `ok`
+    only if a reference shows it close: means within half a standard deviation, standard deviations within a quarter.
 
     Parameters
     ----------
     fit : Fit
+    reference : Fit, optional
+        Markov chain Monte Carlo fit of the same rows, to say how far the function values are from it.
+    check : bool
+        Whether to make such a reference here: four chains of 500 draws after 500, with the default sampler.
 
     Returns
     -------
@@ -77,10 +90,14 @@ def diagnose(fit: Fit) -> Diagnosis:
     >>> diagnose(result).modes
     ((0, 1, 2, 3),)
     """
-    f = _function_values(fit)
+    f = function_values(fit)
     posterior = fit.idata["posterior"]
     nuisance = {name: posterior[name].to_numpy() for name in fit.model.likelihood.dims}
     log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy().sum(axis=-1)
+    beside = short_run(fit) if check and reference is None else reference
+    apart = None if beside is None else agreement(fit, beside)
+    if fit.sampler.approximate:
+        return _approximation(fit, f, nuisance, log_likelihood, apart)
     table = _table(f, nuisance, log_likelihood)
     modes = group_chains(np.concatenate([f, log_likelihood[..., None]], axis=-1))
     worst = table.loc["f, worst"]
@@ -88,9 +105,68 @@ def diagnose(fit: Fit) -> Diagnosis:
     enough = bool(min(worst["ess_bulk"], worst["ess_tail"]) >= ESS_PER_CHAIN * f.shape[0])
     modes = (tuple(range(f.shape[0])),) if mixed else modes
     warnings = _sampler_warnings(fit)
-    verdict = " ".join([_verdict(fit, worst, modes, mixed, enough, f.shape), *warnings])
+    parts = [_verdict(fit, worst, modes, mixed, enough, f.shape), *warnings, *_notes(fit), *_distance(apart)]
     ok = mixed and enough and not warnings and f.shape[0] > 1
-    return Diagnosis(ok, verdict, table, modes, _mode_table(modes, nuisance, log_likelihood))
+    return Diagnosis(ok, " ".join(parts), table, modes, _mode_table(modes, nuisance, log_likelihood), apart)
+
+
+def _approximation(
+    fit: Fit, f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray, apart: Any
+) -> Diagnosis:
+    """An approximation has a spread, but no R-hat worth the name."""
+    import pandas as pd
+
+    values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
+    sd = {name: v.reshape(-1, *v.shape[2:]).std(axis=0) for name, v in values.items()}
+    rows = {"f, worst": sd["f"].max(), "f, median": np.median(sd["f"])}
+    table = pd.DataFrame({"sd": rows | {name: float(np.max(v)) for name, v in sd.items() if name != "f"}})
+    state = "" if fit.complete else "Interrupted. "
+    kind = type(fit.sampler).__name__
+    verdict = f"{state}APPROXIMATION: {kind} draws are not from the posterior, however many there are."
+    if apart is None:
+        verdict += " How far off, diagnose(fit, reference=...) or diagnose(fit, check=True) shows."
+    warnings = _members(fit)
+    everyone = (tuple(range(f.shape[0])),)
+    ok = apart is not None and close(apart) and not warnings and fit.complete
+    parts = [verdict, *_distance(apart), *warnings]
+    return Diagnosis(ok, " ".join(parts), table, everyone, _mode_table(everyone, nuisance, log_likelihood), apart)
+
+
+def _distance(apart: Any) -> list[str]:
+    if apart is None:
+        return []
+    worst, median = apart.loc["f, worst"], apart.loc["f, median"]
+    return [
+        f"{'Close to' if close(apart) else 'FAR FROM'} the reference: means of function values differ by up to "
+        f"{worst['shift']:.2f} of its sd (median {median['shift']:.2f}), and sds are {median['sd_ratio']:.2f} times "
+        f"its own (furthest {worst['sd_ratio']:.2f})."
+    ]
+
+
+def _notes(fit: Fit) -> list[str]:
+    """What holds of a sampler whatever its draws show."""
+    if not fit.sampler.unadjusted:
+        return []
+    error = float(fit.idata["sample_stats"]["energy_variance"].to_numpy().mean())
+    return [
+        f"Steps are not adjusted: their energy error has variance {error:.2g} a dimension, which leaves a bias that a "
+        "smaller energy_variance lowers."
+    ]
+
+
+def _members(fit: Fit) -> list[str]:
+    """Members of an ensemble that a linear model beats."""
+    if not fit.sampler.of_members:
+        return []
+    bar = against_linear(fit)
+    if not bar.failed:
+        return []
+    named = ", ".join(map(str, bar.failed))
+    lowest = bar.chains[list(bar.failed)].max()
+    return [
+        f"Chain(s) {named} do worse than a linear model on the training rows (log density a row at most {lowest:.3f}, "
+        f"against {bar.linear:.3f}): leave them out with bnn.drop_chains(fit, [{named}])."
+    ]
 
 
 def group_chains(values: np.ndarray) -> tuple[tuple[int, ...], ...]:
@@ -106,17 +182,6 @@ def group_chains(values: np.ndarray) -> tuple[tuple[int, ...], ...]:
         near = [group for group in groups if any(distance[chain, other] <= APART for other in group)]
         groups = [group for group in groups if group not in near] + [set().union({chain}, *near)]
     return tuple(sorted((tuple(sorted(group)) for group in groups), key=lambda g: (-len(g), g)))
-
-
-def _function_values(fit: Fit) -> np.ndarray:
-    """The function at up to POINTS training rows, (chain, draw, point), in units of y."""
-    x, _ = fit.data.scaled()
-    rows = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int))
-    posterior = fit.idata["posterior"].sizes
-    f = over_draws(function_value, fit.model, fit.draws(), x[rows])
-    scaling = fit.data.scaling
-    values = fit.model.likelihood.in_units(f, np.asarray(scaling.y_center), np.asarray(scaling.y_scale))
-    return np.asarray(values).reshape(posterior["chain"], posterior["draw"], -1)
 
 
 def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray) -> Any:
@@ -198,7 +263,7 @@ def _sampler_warnings(fit: Fit) -> list[str]:
         lowest = float(np.min(az.bfmi(energy))) if energy.shape[1] > 1 else np.nan
         if lowest < BFMI_LIMIT:
             warnings.append(f"E-BFMI is {lowest:.2f} (below {BFMI_LIMIT}): heavy tails are explored slowly.")
-    rate = float(stats["acceptance_rate"].to_numpy().mean())
+    rate = float(stats["acceptance_rate"].to_numpy().mean()) if "acceptance_rate" in stats else 1.0
     if rate < 0.01:
         warnings.append(f"Only {rate:.1%} of the moves were taken: use another proposal.")
-    return warnings
+    return warnings + _members(fit)

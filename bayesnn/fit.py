@@ -148,15 +148,13 @@ def fit(
     dims = model.dims(data.x.shape[1])
     arrays: tuple[Any, ...] = tuple(jnp.asarray(a) for a in data.scaled())
     arrays = arrays if plain else (*arrays, data.offset, data.weights)
-    kernel = spec.kernel(target)
 
-    def record(key: jax.Array, state: Any, arrays: tuple[jax.Array, ...]) -> dict[str, jax.Array]:
-        sites = kernel.postprocess_fn(arrays, {})(state.z)
+    def report(key: jax.Array, sites: dict[str, jax.Array], arrays: tuple[jax.Array, ...]) -> dict[str, jax.Array]:
         if isinstance(target, MarginalModel):
             sites = target.complete(key, sites, *arrays)
-        return {name: sites[name] for name in dims} | {f"stat {n}": v for n, v in spec.stats(state).items()}
+        return {name: sites[name] for name in dims}
 
-    run = chains_module.run_chains(kernel, record, random_key, arrays, plan)
+    run = spec.draw(target, report, random_key, arrays, plan)
     attrs = _attributes(spec, plan, run, key, marginalize)
     return Fit(model, data, spec, assemble(model, data, run.values, attrs))
 
@@ -241,6 +239,7 @@ def _attributes(
         "thinning": plan.thinning,
         "key": str(key),
         "chain_method": plan.description,
+        "approximate": int(spec.approximate),
         "complete": int(run.complete),
         "compile_seconds": run.seconds["compile"],
         "warmup_seconds": run.seconds["warmup"],
@@ -248,4 +247,4 @@ def _attributes(
         "jax_version": jax.__version__,
         "numpyro_version": numpyro.__version__,
         "arviz_version": az.__version__,
-    }
+    } | run.attrs

@@ -22,13 +22,30 @@ class Group(NamedTuple):
 
 def build(groups: Mapping[str, Group], coords: Mapping[str, Any]) -> Any:
     """Inference data with these groups; coordinates go where their dimension is."""
+    import xarray as xr
+
+    return _together({name: _dataset(group, coords, xr) for name, group in groups.items()})
+
+
+def take_chains(idata: Any, chains: list[int]) -> Any:
+    """These chains of every group, numbered anew; the attribute `chains_kept` says which they were."""
+    datasets = {}
+    for name in idata.children if hasattr(idata, "children") else idata.groups():
+        data = idata[name].to_dataset() if hasattr(idata, "children") else idata[name]
+        if "chain" in data.dims:
+            data = data.isel(chain=chains).assign_coords(chain=np.arange(len(chains)))
+            before = np.atleast_1d(data.attrs.get("chains_kept", np.arange(max(chains) + 1)))
+            data = data.assign_attrs(chains_kept=before[chains])
+        datasets[name] = data
+    return _together(datasets)
+
+
+def _together(datasets: dict[str, Any]) -> Any:
+    """Groups as this ArviZ keeps them."""
     import arviz as az
     import xarray as xr
 
-    datasets = {name: _dataset(group, coords, xr) for name, group in groups.items()}
-    if int(az.__version__.split(".")[0]) >= 1:
-        return xr.DataTree.from_dict(datasets)
-    return az.InferenceData(**datasets)
+    return xr.DataTree.from_dict(datasets) if int(az.__version__.split(".")[0]) >= 1 else az.InferenceData(**datasets)
 
 
 def _dataset(group: Group, coords: Mapping[str, Any], xr: Any) -> Any:

@@ -1,15 +1,26 @@
 """Samplers: frozen specs, and the registry of their names."""
 
-from collections.abc import Callable
-
 from bayesnn import _checks
-from bayesnn.samplers.base import Info, Sampler, Stats, Steps
+from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
 from bayesnn.samplers.gibbs import Gibbs, collapses
 from bayesnn.samplers.kernel import StepsKernel
+from bayesnn.samplers.laplace import Laplace
+from bayesnn.samplers.mclmc import MCLMC
 from bayesnn.samplers.nuts import HMC, NUTS
+from bayesnn.samplers.point import MAP, Ensemble
 from bayesnn.samplers.proposals import PROPOSALS
+from bayesnn.samplers.variational import Variational
 
-SAMPLERS: dict[str, Callable[[], Sampler]] = {"gibbs": Gibbs, "nuts": NUTS, "hmc": HMC}
+SAMPLERS: dict[str, type[Sampler]] = {
+    "gibbs": Gibbs,
+    "nuts": NUTS,
+    "hmc": HMC,
+    "mclmc": MCLMC,
+    "map": MAP,
+    "ensemble": Ensemble,
+    "laplace": Laplace,
+    "variational": Variational,
+}
 
 
 def make_sampler(sampler: str | Sampler) -> Sampler:
@@ -24,15 +35,21 @@ def make_sampler(sampler: str | Sampler) -> Sampler:
 
 __all__ = [
     "HMC",
+    "MAP",
+    "MCLMC",
     "NUTS",
     "PROPOSALS",
     "SAMPLERS",
+    "Chains",
+    "Ensemble",
     "Gibbs",
     "Info",
+    "Laplace",
     "Sampler",
     "Stats",
     "Steps",
     "StepsKernel",
+    "Variational",
     "collapses",
     "make_sampler",
 ]

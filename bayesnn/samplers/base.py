@@ -3,22 +3,59 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 from numpyro.infer.mcmc import MCMCKernel
 
+from bayesnn.chains import Plan, Run, run_chains
 from bayesnn.model import Model
 
 Stats = dict[str, jax.Array]
+Data = tuple[Any, ...]  # the arguments of the model: x (n, p), y (n,), and what else it takes
+Report = Callable[[jax.Array, dict[str, jax.Array], Data], dict[str, jax.Array]]
 
 
 class Sampler(abc.ABC):
-    """A spec that gives a NumPyro kernel for a model, and reads statistics off its state."""
+    """A spec that draws from the posterior of a model, or from what stands in for it.
+
+    `approximate` says that the draws are not from the posterior even in the long run, `of_members` that chains are
+    members of an ensemble, each in the neighbourhood of its own start, `unadjusted` that the step size leaves a bias.
+    """
+
+    approximate: ClassVar[bool] = False
+    of_members: ClassVar[bool] = False
+    unadjusted: ClassVar[bool] = False
 
     @abc.abstractmethod
     def check(self, model: Model) -> None:
         """Refuse a model this sampler cannot serve."""
+
+    @abc.abstractmethod
+    def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
+        """Recorded values (chain, draw, ...) of `report(key, sites, data)`; names "stat ..." are sample statistics.
+
+        `target` is the NumPyro model, called with `data`; sites are all of its sites but the observed, constrained.
+        """
+
+
+class Chains(Sampler):
+    """A sampler that is a NumPyro kernel, with statistics read off its state."""
+
+    def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
+        """One loop drives all kernels."""
+        kernel = self.kernel(target)
+        return run_chains(kernel, self.record(kernel, report), key, data, plan)
+
+    def record(self, kernel: MCMCKernel, report: Report) -> Callable[[jax.Array, Any, Data], dict[str, jax.Array]]:
+        """What is recorded of a state: the reported sites, and the sampler's own statistics."""
+
+        def observe(key: jax.Array, state: Any, data: Data) -> dict[str, jax.Array]:
+            sites = kernel.postprocess_fn(data, {})(getattr(state, kernel.sample_field))
+            return report(key, sites, data) | {f"stat {n}": v for n, v in self.stats(state).items()}
+
+        return observe
 
     @abc.abstractmethod
     def kernel(self, model: Any) -> MCMCKernel:
@@ -36,7 +73,7 @@ class Info(NamedTuple):
     moved: jax.Array
 
 
-class Steps(Sampler):
+class Steps(Chains):
     """A sampler written here: init, step and adapt on a chain state of its own."""
 
     @abc.abstractmethod

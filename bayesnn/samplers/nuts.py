@@ -10,11 +10,11 @@ from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn import _checks
 from bayesnn.model import Model
-from bayesnn.samplers.base import Sampler, Stats
+from bayesnn.samplers.base import Chains, Stats
 
 
 @dataclass(frozen=True)
-class NUTS(Sampler):
+class NUTS(Chains):
     """The no-U-turn sampler of NumPyro on the non-centred model.
 
     Parameters
@@ -63,7 +63,7 @@ class NUTS(Sampler):
 
 
 @dataclass(frozen=True)
-class HMC(Sampler):
+class HMC(Chains):
     """Hamiltonian Monte Carlo of NumPyro with a fixed trajectory length.
 
     Parameters

@@ -1,0 +1,110 @@
+"""The posterior of a model as a function of one flat vector, for everything that is not one of NumPyro's kernels.
+
+The vector holds all latent sites on NumPyro's unconstrained space, Jacobians included: this is the density that NUTS
+samples, so a mode, a Gaussian at it or a Langevin step mean the same thing here and there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.flatten_util import ravel_pytree
+from numpyro.infer import init_to_sample
+from numpyro.infer.util import constrain_fn, initialize_model, potential_energy
+from numpyro.primitives import Messenger
+
+Data = tuple[Any, ...]
+SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # 1 to 1/256
+
+
+class WeighedLikelihood(Messenger):
+    """Handler that multiplies the log density of everything observed by `factor`.
+
+    NumPyro adds the Jacobian of a constrained site as a factor, which passes for observed; it belongs to the prior.
+    """
+
+    def __init__(self, fn: Any, factor: Any) -> None:
+        super().__init__(fn)
+        self.factor = factor
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        """Scale observed sites, on top of what scales them already."""
+        if msg["type"] == "sample" and msg["is_observed"] and not msg["name"].endswith("_log_det"):
+            msg["scale"] = self.factor if msg["scale"] is None else self.factor * msg["scale"]
+
+
+@dataclass(frozen=True)
+class Density:
+    """-log posterior of `model` (up to a constant) at flat vectors theta (d,), and the way back to sites.
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp, numpyro, numpyro.distributions as dist
+    >>> def model(x, y):
+    ...     scale = numpyro.sample("scale", dist.LogNormal(0.0, 1.0))
+    ...     numpyro.sample("y", dist.Normal(0.0, scale), obs=y)
+    >>> data = (jnp.zeros((2, 1)), jnp.ones(2))
+    >>> density = make_density(model, data)
+    >>> density.sites(jnp.zeros(density.size), data)["scale"].item()
+    1.0
+    """
+
+    model: Any
+    unravel: Callable[[jax.Array], dict[str, jax.Array]]
+    names: tuple[str, ...]
+    size: int
+
+    def potential(self, theta: jax.Array, data: Data, factor: Any = 1.0) -> jax.Array:
+        """-log prior - factor * log likelihood, Jacobian included."""
+        return potential_energy(WeighedLikelihood(self.model, factor), data, {}, self.unravel(theta))
+
+    def log_likelihood(self, theta: jax.Array, data: Data) -> jax.Array:
+        """log p(y | theta), summed over the rows of `data`."""
+        return self.potential(theta, data, 0.0) - self.potential(theta, data, 1.0)
+
+    def sites(self, theta: jax.Array, data: Data) -> dict[str, jax.Array]:
+        """All latent and deterministic sites, constrained."""
+        return constrain_fn(self.model, data, {}, self.unravel(theta), return_deterministic=True)
+
+    def start(self, key: jax.Array, data: Data) -> jax.Array:
+        """A dispersed start: a draw of the prior, shrunk towards zero where the density asks for it.
+
+        A wide prior over the weights of a deep network gives functions of absurd size. Of a ladder of factors the
+        largest is taken whose -log density is within a unit a row of the best: a function of about the size of y.
+        """
+        draw = flat_draw(key, self.model, data)
+        factors = jnp.asarray(SHRINKAGE, draw.dtype)
+        values = jax.lax.map(lambda factor: self.potential(factor * draw, data), factors)
+        values = jnp.where(jnp.isfinite(values), values, jnp.inf)
+        return draw * factors[jnp.argmax(values <= values.min() + len(data[0]))]
+
+
+def make_density(model: Any, data: Data) -> Density:
+    """The density of a NumPyro model called with `data`."""
+    shapes = jax.eval_shape(lambda key: initial_sites(key, model, data), jax.random.key(0))
+    zeros = {name: jnp.zeros(s.shape, s.dtype) for name, s in shapes.items()}
+    flat, unravel = ravel_pytree(zeros)
+    return Density(model, unravel, tuple(zeros), flat.size)
+
+
+def initial_sites(key: jax.Array, model: Any, data: Data) -> dict[str, jax.Array]:
+    """One draw of the prior on the unconstrained space, by site."""
+    info = initialize_model(
+        key, model, init_strategy=init_to_sample, model_args=data, dynamic_args=True, validate_grad=False
+    )
+    return info.param_info.z
+
+
+def flat_draw(key: jax.Array, model: Any, data: Data) -> jax.Array:
+    """One draw of the prior on the unconstrained space (d,)."""
+    return ravel_pytree(initial_sites(key, model, data))[0]
+
+
+def take_rows(data: Data, rows: Any) -> Data:
+    """The data with these rows only; what is not an array over the rows stays."""
+    count = len(data[0])
+    return tuple(a if a is None or jnp.shape(a)[:1] != (count,) else a[rows] for a in data)
