@@ -5,8 +5,10 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
+from numpyro.infer import Predictive
 
 # A script, not a test module: `--doctest-modules` would import it otherwise.
 collect_ignore = ["check.py"]
@@ -22,7 +24,7 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def fake_fit() -> Callable:
     """Make a fit from prior draws, in milliseconds: fake_fit(model, x, y, chains=4, draws=50, change=None).
 
@@ -30,17 +32,31 @@ def fake_fit() -> Callable:
     """
     bnn = importlib.import_module("bayesnn")
     fit_module = importlib.import_module("bayesnn.fit")
-    data_module = importlib.import_module("bayesnn.data")
 
-    def make(model, x, y, *, chains=4, draws=50, change=None, complete=True, key=0):
-        data = data_module.make_dataset(x, y)
-        prior = bnn.prior_predictive(model, x, draws=chains * draws, key=key)["prior"]
-        names = model.dims(data.x.shape[1])
-        values = {n: prior[n].to_numpy()[0].copy().reshape(chains, draws, *prior[n].shape[2:]) for n in names}
+    def make(
+        model,
+        x,
+        y,
+        *,
+        chains=4,
+        draws=50,
+        change=None,
+        complete=True,
+        key=0,
+        weights=None,
+        offset=None,
+        standardize=True,
+    ):
+        bound, data = fit_module.bind(model, x, y, weights=weights, offset=offset, standardize=standardize)
+        with jax.enable_x64(True):
+            predictive = Predictive(bound, num_samples=chains * draws)
+            prior = predictive(jax.random.key(key), jax.numpy.asarray(data.scaled()[0]), offset=data.offset)
+        names = bound.dims(data.x.shape[1])
+        values = {n: np.array(prior[n]).reshape(chains, draws, *prior[n].shape[1:]) for n in names}
         values["stat acceptance_rate"] = np.full((chains, draws), 0.9)
         if change is not None:
             change(values)
-        idata = fit_module.assemble(model, data, values, {"complete": int(complete)})
-        return fit_module.Fit(model, data, bnn.Gibbs(), idata)
+        idata = fit_module.assemble(bound, data, values, {"complete": int(complete)})
+        return fit_module.Fit(bound, data, bnn.Gibbs(), idata)
 
     return make
