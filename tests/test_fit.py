@@ -299,7 +299,14 @@ class NotAModel:
         (lambda: bnn.fit(MODEL, X, Y, sampler="stan"), r"unknown sampler 'stan': choose one of 'gibbs', 'nuts', 'hmc'"),
         (lambda: bnn.fit(MODEL, X, Y, sampler=bnn.NUTS), r"sampler must be a name or a spec"),
         (lambda: bnn.fit(MODEL, X, Y, sampler=Gibbs("magic")), r"unknown proposal 'magic': choose one of 'slice'"),
-        (lambda: bnn.fit(bnn.Model([bnn.Dense(2)]), X, Y, sampler="gibbs"), r'use sampler="nuts"'),
+        (
+            lambda: bnn.fit(bnn.Model([bnn.Dense(2)]), X, Y, sampler=Gibbs(weights="collapsed")),
+            r'weights="collapsed" is for bnn.shallow\(...\) with a Gaussian likelihood.*use weights="hmc"',
+        ),
+        (
+            lambda: bnn.fit(MODEL, X, Y, sampler=Gibbs(weights="collapsed"), weights=np.ones(25)),
+            r'weights="collapsed" takes neither case weights nor an offset: use weights="hmc"',
+        ),
         (lambda: bnn.fit(MODEL, X, Y, chain_method="threads"), r"unknown chain_method 'threads'"),
         (lambda: bnn.fit(MODEL, X, Y, draws=0), r"draws must be a whole number of at least 1"),
         (lambda: bnn.fit(MODEL, X, Y, warmup=-1), r"warmup must be a whole number of at least 0"),

@@ -86,7 +86,7 @@ def test_half_the_rows_in_the_noise_are_seen(monkeypatch):
     def update(self, key, squares, count):
         return conditionals.draw_precision(key, squares, count / 2, self.noise_guess, self.noise_size)
 
-    monkeypatch.setattr(Gaussian, "update", update)
+    monkeypatch.setattr(Gaussian, "draw_precision", update)
     values = p_values(Gibbs(sweeps=SWEEPS))
     assert not calibrated(values), values
 

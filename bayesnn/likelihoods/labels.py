@@ -84,13 +84,13 @@ def _missing(value: Any) -> bool:
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _ordered(labels: set[Hashable]) -> list[Hashable]:
+def _ordered(labels: set[Any]) -> list[Any]:
     """Labels of one type next to each other, in their own order where they have one, else by their text."""
-    ordered: list[Hashable] = []
+    ordered: list[Any] = []
     for kind in sorted({type(label).__name__ for label in labels}):
         own = [label for label in labels if type(label).__name__ == kind]
         try:
-            ordered += sorted(own, key=repr if kind == "frozenset" else None)  # `<` of sets is no order
+            ordered += sorted(own, key=repr) if kind == "frozenset" else sorted(own)  # `<` of sets is no order
         except TypeError:
             ordered += sorted(own, key=repr)
     return ordered
