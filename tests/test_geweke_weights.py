@@ -32,7 +32,7 @@ from bayesnn import (
     StudentT,
     conditionals,
 )
-from bayesnn.priors.factors import ExponentialFactor, GammaFactor, HalfCauchyFactor
+from bayesnn.priors.factors import GammaFactor, HalfCauchyFactor
 from bayesnn.samplers import weights as moves
 from bayesnn.samplers.weights import Kind, WeightGibbs, WeightState
 
@@ -116,39 +116,6 @@ SLOW_CASES = {
 CASES = FAST_CASES | SLOW_CASES
 
 
-# The prior, as the model function has it, in the sampler's own state
-
-
-def factor_state(key: jax.Array, factor: Any, name: str, sites: geweke.Sites) -> tuple[jax.Array, ...]:
-    """The state of one factor of a scale; the rate behind a half-Cauchy is drawn given its value."""
-    if isinstance(factor, GammaFactor):
-        return (sites[f"{name}_precision"],)
-    if isinstance(factor, ExponentialFactor):
-        return (1.0 / sites[f"{name}_variance"],)
-    assert isinstance(factor, HalfCauchyFactor)
-    precision = sites[f"{name}_sd"] ** -2
-    rate = jax.random.gamma(key, 1.0, precision.shape) / (factor.scale**-2 + precision)
-    return precision, rate
-
-
-def state_of(key: jax.Array, model: Model, sites: geweke.Sites, way: Way) -> WeightState:
-    """The sampler's state that reports these sites."""
-    table, terms = model.table(X.shape[1]), model.terms(X.shape[1])
-    weights = {name: sites[name] for name in model.prior.shapes(table, terms)}
-    latents = {name: sites[name] for name in model.likelihood.priors()}
-    if isinstance(model.prior, MuellerRiosInsua):
-        covariance = conditionals.Covariance(jnp.linalg.cholesky(sites["S_gamma"]), jnp.linalg.inv(sites["S_gamma"]))
-        hyper: Any = geweke.Hyper(sites["mu_beta"], sites["sigma_beta"] ** -2, sites["mu_gamma"], covariance)
-    else:
-        hyper, first = {}, True
-        for name, weight in (table | terms.weights()).items():
-            factors = model.prior.factors(name, weight, first and weight.role == "kernel")
-            keys = jax.random.split(key, len(factors) + 1)
-            hyper[name] = tuple(factor_state(k, f, f"{name}_{f.level}", sites) for k, f in zip(keys[1:], factors))
-            key, first = keys[0], first and weight.role != "kernel"
-    return WeightState(weights, hyper, latents, jnp.log(jnp.asarray(way.step_size)))
-
-
 def distribution_of(model: Model, state: WeightState) -> tuple[jax.Array, Any]:
     f = model.function(WeightGibbs().sites(state, model, jnp.asarray(X)), jnp.asarray(X))
     return f, model.likelihood.distribution(f, **model.likelihood.report(state.latents))
@@ -203,7 +170,8 @@ def joint_of(case: Case) -> geweke.Joint:
 
     def prior(key: jax.Array) -> WeightState:
         key_sites, key_state = jax.random.split(key)
-        return state_of(key_state, model, geweke.model_prior(key_sites, model, jnp.asarray(X)), way)
+        sites = geweke.model_prior(key_sites, model, jnp.asarray(X))
+        return geweke.weight_state(key_state, model, sites, X.shape[1], jnp.log(jnp.asarray(way.step_size)))
 
     return geweke.Joint(
         prior,
@@ -307,11 +275,15 @@ def one_weight_short(monkeypatch):
     )
 
 
-def horseshoe_of_a_fixed_rate(monkeypatch):
+def rate_without_its_value(monkeypatch):
+    """The rate behind a half-Cauchy drawn as if its value were not known."""
     right = HalfCauchyFactor.update
-    monkeypatch.setattr(
-        HalfCauchyFactor, "update", lambda self, key, state, *rest: (right(self, key, state, *rest)[0], state[1])
-    )
+
+    def update(self, key, state, squares, count):
+        value, _ = right(self, key, state, squares, count)
+        return value, jax.random.gamma(jax.random.fold_in(key, 1), 1.0, value.shape) * self.scale**2
+
+    monkeypatch.setattr(HalfCauchyFactor, "update", update)
 
 
 def laplace_of_the_wrong_shape(monkeypatch):
@@ -355,9 +327,9 @@ WRONG_UPDATES = {
     "the Jacobian left out": (no_jacobian, "normal, t errors, slice"),
     "the Jacobian left out, counts": (no_jacobian, "dispersed counts"),
     "one weight short": (one_weight_short, "hierarchical, hmc"),
-    "a fixed rate": (horseshoe_of_a_fixed_rate, "horseshoe, slice"),
+    "a rate without its value": (rate_without_its_value, "horseshoe, slice"),
     "the wrong shape": (laplace_of_the_wrong_shape, "laplace, slice"),
-    "df, not df + 1": (mixture_of_df, "normal, t errors, slice"),
+    "df, not df + 1": (mixture_of_df, "t errors of given df"),
     "rows of every output": (rows_of_every_output, "two outputs"),
     "one class for all": (one_class_for_all, "units, classes, random walk"),
 }
