@@ -32,8 +32,8 @@ F, Y = RNG.normal(size=5), RNG.normal(size=5)
 COUNTS = np.array([0.0, 3.0, 1.0, 6.0, 2.0])
 WEIGHTS = np.array([2.0, 1.0, 0.0, 3.0, 1.0])
 TWICE = np.repeat(np.arange(5), WEIGHTS.astype(int))
-ROUNDS = 40  # of moves that forget their start by then
-GRID = np.linspace(-14.0, 8.0, 20_001)  # of a logarithm
+ROUNDS = 15  # of moves that forget their start by then
+GRID = np.linspace(-24.0, 8.0, 20_001)  # of a logarithm
 
 T, T_FREE, NEGATIVE = StudentT(4.0, 0.3, 4.0), StudentT(None, 0.3, 4.0), NegativeBinomial(0.6, 0.4)
 GAUSSIAN = Gaussian(0.3, 4.0)
@@ -93,13 +93,13 @@ def test_the_update_is_the_conditional(name, weights):
 def test_degrees_of_freedom_are_drawn_from_their_conditional():
     """The pair (precision, df) after many updates: df against its marginal, the precision summed out on a grid."""
     draws = many(updated(T_FREE, "df_excess", jnp.asarray(Y), None), seed=2)
-    log_tau, v = np.linspace(-7.0, 5.0, 301), np.linspace(-14.0, 8.0, 1501)
+    log_tau, v = np.linspace(-7.0, 5.0, 201), np.linspace(-26.0, 8.0, 1501)
     df, scale = 1 + np.exp(v)[:, None, None], np.exp(-log_tau / 2)[:, None]
     joint = stats.t.logpdf(Y, df, F, scale).sum(-1) + gamma_prior(log_tau)
     marginal = np.log(np.trapezoid(np.exp(joint - joint.max()), log_tau, axis=1))
     density = marginal + stats.gamma.logpdf(np.exp(v), 2.0, scale=10.0) + v
     assert z_against(draws, lambda at: np.interp(at, v, density), GRID) < LIMIT
-    assert z_against(draws, lambda at: np.interp(at, v, density - v), np.linspace(-8.0, 8.0, 20_001)) > LIMIT
+    assert z_against(draws, lambda at: np.interp(at, v, density - v), GRID) > LIMIT
 
 
 @pytest.mark.parametrize("name", UPDATES)
@@ -111,7 +111,7 @@ def test_updating_with_a_weight_of_two_is_that_of_the_row_twice(name):
     def draws(rows, weights):
         start = likelihood.start(jax.random.key(0))
         one = lambda key: likelihood.update(key, start, jnp.asarray(F[rows]), jnp.asarray(y[rows]), weights)[site]  # noqa: E731
-        return np.asarray(jax.vmap(one)(jax.random.split(jax.random.key(1), 50)))
+        return np.asarray(jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(1), 50)))
 
     once, twice = draws(np.arange(5), jnp.asarray(WEIGHTS)), draws(TWICE, jnp.ones(len(TWICE)))
     np.testing.assert_allclose(once, twice, rtol=1e-8)
@@ -172,7 +172,8 @@ def test_log_densities_of_draws_are_multiplied(name):
     assert plain.shape == (1, 5)
     np.testing.assert_allclose(weighted, WEIGHTS * plain, rtol=1e-10)
     without = over_draws(row_log_density, model, drawn, X, y, None, None)
-    assert not np.allclose(without[:, :2], plain[:, :2])  # the offset counts
+    same = np.allclose(without[:, :2], plain[:, :2])
+    assert same == (name == "categorical")  # added to every class, an offset changes no probability
 
 
 def test_the_integrated_readout_knows_case_weights_and_offsets():
