@@ -119,10 +119,10 @@ def test_sorting_units_keeps_the_function_of_every_class(fake_fit):
     posterior = fit.idata["posterior"]
     assert not np.array_equal(raw["beta"], posterior["beta"])
     for sites in (raw, posterior):
-        gamma, beta = sites["gamma"].to_numpy(), sites["beta"].to_numpy()
+        gamma, beta, intercept = (np.asarray(sites[name]) for name in ("gamma", "beta", "intercept"))
         z = fit.data.scaled()[0]
         units = 1 / (1 + np.exp(-(gamma[..., :1] + gamma[..., 1:] @ z.T)))
-        f = np.einsum("cdun,cduk->cdnk", units, beta) + sites["intercept"].to_numpy()[:, :, None]
+        f = np.einsum("cdun,cduk->cdnk", units, beta) + intercept[:, :, None]
         e = np.exp(f)
         np.testing.assert_allclose(
             bnn.predict(fit, X, kind="probability"), e / e.sum(-1, keepdims=True), rtol=1e-8, atol=1e-12

@@ -35,6 +35,7 @@ class Case(NamedTuple):
     log_prior: Callable
     f: np.ndarray
     y: np.ndarray
+    rtol: float = 1e-10
 
 
 def gaussian_prior(sites):
@@ -123,6 +124,7 @@ LIKELIHOODS = {
         lambda sites: stats.expon.logpdf(sites["dispersion"], scale=0.6),
         F_MANY,
         COUNTS,
+        rtol=1e-7,  # JAX's betaln, in NumPyro's density, is good to 2e-7 of itself beyond some ten counts
     ),
 }
 cases = pytest.mark.parametrize("case", LIKELIHOODS.values(), ids=LIKELIHOODS)
@@ -138,7 +140,7 @@ def test_the_density_is_scipys(case):
     with double():
         values = np.asarray(case.likelihood.distribution(case.f, **case.nuisance).log_prob(case.y))
     assert values.shape == (len(case.y),)  # one number a row, however many outputs
-    np.testing.assert_allclose(values, case.log_density(case.y, case.f, **case.nuisance), rtol=1e-10)
+    np.testing.assert_allclose(values, case.log_density(case.y, case.f, **case.nuisance), rtol=case.rtol)
 
 
 @cases
