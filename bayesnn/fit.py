@@ -142,6 +142,7 @@ def fit(
     plain = data.weights is None and data.offset is None
     spec = make_sampler(sampler) if sampler is not None else _default_sampler(model, plain)
     spec.check(model)
+    spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
     target = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
     plan = chains_module.Plan(draws, warmup, chains, thinning, chain_method, progress)
     random_key = as_key(key)
@@ -164,7 +165,7 @@ def bind(
 ) -> tuple[Model, Dataset]:
     """The model that has seen the target (its classes, its outputs), and the rows as checked numbers."""
     same_index(x, y)
-    shift = None if offset is None else new_offset(offset, len(y))
+    shift = None if offset is None else new_offset(offset, len(x))
     likelihood = model.likelihood.bind(y, shift)
     if shift is not None and likelihood.standardizes and standardize:
         raise ValueError("offset must not be given for a target that is standardised: subtract it from y instead")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,9 +149,13 @@ class Model:
             numpyro.deterministic(name, value)
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
-        scale = nullcontext() if weights is None else handlers.scale(scale=weights)
+        distribution = self.likelihood.distribution(f, **nuisance)
+        scale: AbstractContextManager[Any] = nullcontext()
+        if weights is not None:
+            used = jnp.asarray(weights) > 0  # NumPyro refuses scales of zero: such rows are masked instead
+            distribution, scale = distribution.mask(used), handlers.scale(scale=jnp.where(used, weights, 1.0))
         with numpyro.plate("obs", x.shape[0]), scale:
-            return numpyro.sample("y", self.likelihood.distribution(f, **nuisance), obs=y)
+            return numpyro.sample("y", distribution, obs=y)
 
 
 def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:

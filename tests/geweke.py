@@ -22,8 +22,11 @@ from scipy import stats
 from bayesnn._runtime import computing
 from bayesnn.conditionals import Covariance
 from bayesnn.model import Model
+from bayesnn.priors import MuellerRiosInsua
+from bayesnn.priors.factors import ExponentialFactor, Factor, GammaFactor, HalfCauchyFactor
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs import GibbsState
+from bayesnn.samplers.weights import WeightState
 
 Sites = dict[str, jax.Array]
 Theta = Any  # any pytree
@@ -213,6 +216,11 @@ def model_prior(key: jax.Array, model: Model, x: jax.Array) -> Sites:
     return {name: site["value"] for name, site in trace.items() if site["type"] != "plate" and name not in ("f", "y")}
 
 
+def model_f(key: jax.Array, model: Model, x: jax.Array) -> jax.Array:
+    """Function values (n,) of a model under its prior."""
+    return handlers.trace(handlers.seed(model, key)).get_trace(x)["f"]["value"]
+
+
 def general_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -> Sites:
     """Readout, function values, residuals and one number of every weight array, alone and with the readout."""
     f = model.function(sites, x)
@@ -235,3 +243,36 @@ def general_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -
             value = jnp.ravel(sites[name])[0]
             values |= {name: value, f"{name} squared": value**2, f"beta times {name}": beta[0] * value}
     return values
+
+
+# The general Gibbs sampler's state that reports given sites
+
+
+def weight_state(key: jax.Array, model: Model, sites: Sites, width: int, log_step: jax.Array) -> WeightState:
+    """The state with these sites, as the model function names them."""
+    table, terms = model.table(width), model.terms(width)
+    weights = {name: sites[name] for name in model.prior.shapes(table, terms)}
+    latents = {name: sites[name] for name in model.likelihood.priors()}
+    if isinstance(model.prior, MuellerRiosInsua):
+        covariance = Covariance(jnp.linalg.cholesky(sites["S_gamma"]), jnp.linalg.inv(sites["S_gamma"]))
+        hyper: Any = Hyper(sites["mu_beta"], sites["sigma_beta"] ** -2, sites["mu_gamma"], covariance)
+        return WeightState(weights, hyper, latents, log_step)
+    hyper, first = {}, True
+    for name, weight in (table | terms.weights()).items():
+        factors = model.prior.factors(name, weight, first and weight.role == "kernel")
+        key, *keys = jax.random.split(key, len(factors) + 1)
+        hyper[name] = tuple(factor_state(k, f, f"{name}_{f.level}", sites) for k, f in zip(keys, factors))
+        first = first and weight.role != "kernel"
+    return WeightState(weights, hyper, latents, log_step)
+
+
+def factor_state(key: jax.Array, factor: Factor, name: str, sites: Sites) -> tuple[jax.Array, ...]:
+    """The state of one factor of a scale; the rate behind a half-Cauchy is drawn given its value."""
+    if isinstance(factor, GammaFactor):
+        return (sites[f"{name}_precision"],)
+    if isinstance(factor, ExponentialFactor):
+        return (1.0 / sites[f"{name}_variance"],)
+    assert isinstance(factor, HalfCauchyFactor)
+    precision = sites[f"{name}_sd"] ** -2
+    rate = jax.random.gamma(key, 1.0, precision.shape) / (factor.scale**-2 + precision)
+    return precision, rate

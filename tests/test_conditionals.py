@@ -98,3 +98,79 @@ def test_factor_and_precision_belong_to_one_matrix():
     products = draws.factor @ np.swapaxes(draws.factor, 1, 2) @ draws.precision
     error = np.abs(products - np.eye(2)).max(axis=(1, 2))
     assert (error <= 10 * np.finfo(float).eps * np.linalg.cond(draws.precision)).all()
+
+
+# Slice moves: a density that the draws have already stays, and one that they have not is found
+
+
+def log_gamma(value):
+    """log t of t ~ Gamma(1.7, rate 2), its Jacobian included."""
+    return 1.7 * value - 2.0 * jnp.exp(value)
+
+
+def without_jacobian(value):
+    return log_gamma(value) - value
+
+
+def moved(density, moves):
+    """Draws (key, start) -> the value after that many moves."""
+
+    def draw(key, start):
+        step = lambda value, key: (conditionals.slice_move(key, value, density), None)  # noqa: E731
+        key_start, key_moves = jax.random.split(key)
+        exact = jnp.log(jax.random.gamma(key_start, 1.7) / 2.0)
+        first = jnp.where(jnp.isnan(start), exact, start)
+        return jax.lax.scan(step, first, jax.random.split(key_moves, moves))[0]
+
+    return draw
+
+
+@pytest.mark.parametrize(("density", "right"), [(log_gamma, True), (without_jacobian, False)])
+@pytest.mark.parametrize(("start", "moves"), [(np.nan, 2), (3.0, 25)], ids=["exact start", "far start"])
+def test_slice_moves_leave_the_density_invariant(density, right, start, moves):
+    draws = many(moved(density, moves), start, seed=7)
+    z = z_against(draws, lambda v: 1.7 * v - 2.0 * np.exp(v), np.linspace(-25.0, 4.0, 20_001))
+    assert (z < LIMIT) == right, z
+
+
+@pytest.mark.parametrize("sd", [1e-3, 20.0])
+def test_slice_moves_fit_narrow_and_wide_densities(sd):
+    """Brackets of width one must shrink a thousandfold, or step out twenty times."""
+    draws = many(moved(lambda v: -0.5 * (v / sd) ** 2, 25), 0.5 * sd, seed=8)
+    grid = np.linspace(-9 * sd, 9 * sd, 8001)
+    assert z_against(draws, lambda v: stats.norm.logpdf(v, 0, sd), grid) < LIMIT
+
+
+def test_a_density_that_is_not_a_number_is_outside():
+    """A normal density cut at zero, NaN beyond."""
+    draws = many(moved(lambda v: jnp.where(v < 0, -0.5 * v**2, jnp.nan), 25), -0.5, seed=9)
+    assert draws.max() < 0
+    z = z_of_mean(np.stack([draws, draws**2], axis=1), np.array([-np.sqrt(2 / np.pi), 1.0]))
+    assert z < LIMIT
+
+
+def test_a_slice_at_the_current_density_is_seen(monkeypatch):
+    monkeypatch.setattr(jax.random, "exponential", lambda key: jnp.zeros(()))
+    draws = many(moved(log_gamma, 3), np.nan, seed=10)
+    assert z_against(draws, lambda v: 1.7 * v - 2.0 * np.exp(v), np.linspace(-25.0, 4.0, 20_001)) > LIMIT
+
+
+# Inverse Gaussian numbers
+
+
+@pytest.mark.parametrize(("mean", "shape"), [(1.0, 2.0), (0.05, 2.0), (40.0, 2.0), (3.0, 0.3)])
+def test_inverse_gaussian_numbers_are_scipys(mean, shape):
+    draws = many(inverse_gaussian, np.full((), mean), shape, seed=11)
+    assert stats.kstest(draws, stats.invgauss(mean / shape, scale=shape).cdf).pvalue > 1e-4
+    wrong = 1.3 * shape
+    assert stats.kstest(draws, stats.invgauss(mean / wrong, scale=wrong).cdf).pvalue < 1e-4
+
+
+def test_inverse_gaussian_numbers_of_huge_means_do_not_cancel():
+    """In the limit the reciprocal is chi-square over the shape."""
+    draws = many(inverse_gaussian, np.full((), 1e12), 2.0, seed=12)
+    assert (draws > 0).all()
+    assert stats.kstest(2.0 / draws, stats.chi2(1).cdf).pvalue > 1e-4
+
+
+inverse_gaussian = conditionals.inverse_gaussian  # one object, compiled once

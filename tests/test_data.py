@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bayesnn.data import code, learn_columns, make_dataset, new_inputs
+from bayesnn import data as data_module
+from bayesnn.data import code, learn_columns, new_inputs, numeric_target, target_names
+from bayesnn.fit import bind
+from bayesnn.layers import Dense
+from bayesnn.likelihoods import Gaussian
+from bayesnn.model import Model
 
 X = np.array([[1.0, -2.0], [2.0, 0.0], [4.0, 1.0], [7.0, 3.0]])
 Y = np.array([1.0, 5.0, 2.0, 8.0])
@@ -23,6 +28,11 @@ def table():
         },
         index=[10, 20, 30, 40],
     )
+
+
+def make_dataset(x, y, *, standardize=True):
+    """The rows as a fit to one Gaussian output keeps them: the target made numbers by the likelihood."""
+    return bind(Model([Dense(1)], Gaussian()), x, y, standardize=standardize)[1]
 
 
 def refused(function, *arguments, **options):
@@ -112,6 +122,61 @@ def test_targets_of_one_column(y):
     np.testing.assert_array_equal(make_dataset(X, y).y, Y)
 
 
+def test_several_outputs_have_names_and_scales_of_their_own():
+    y = pd.DataFrame({"left": Y, "right": 3.0 - 2.0 * Y**2})
+    data = make_dataset(X, y)
+    np.testing.assert_array_equal(data.y, y)
+    np.testing.assert_allclose(data.scaling.y_scale, y.to_numpy().std(0), rtol=1e-10)
+    np.testing.assert_allclose(data.scaled()[1].mean(0), 0.0, atol=1e-12)
+    np.testing.assert_allclose(data.scaling.undo(data.scaled()[1]), y, rtol=1e-10)
+    assert data.scaling.log_volume == pytest.approx(np.log(y.to_numpy().std(0)).sum(), rel=1e-10)
+    assert target_names(y) == ("left", "right")
+    assert (target_names(y.to_numpy()), target_names(Y[:, None]), target_names(Y)) == (("y0", "y1"), (), ())
+
+
+def test_a_target_that_is_not_scaled_keeps_its_numbers():
+    data = data_module.make_dataset(X, numeric_target([0, 3, 1, 2]), scale_target=False)
+    np.testing.assert_array_equal(data.scaled()[1], [0.0, 3.0, 1.0, 2.0])
+    np.testing.assert_allclose(data.scaled()[0], (X - X.mean(0)) / X.std(0), rtol=1e-10)
+    constant = data_module.make_dataset(X, np.ones(4), scale_target=False)  # one count in every row is a target
+    assert (constant.scaling.y_center, constant.scaling.y_scale) == (0.0, 1.0)
+
+
+# Case weights and offsets
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ([1, 1, -1, -2], "weights must be at least zero and not all zero, got 2 negative one(s)"),
+        ([0, 0, 0, 0], "weights must be at least zero and not all zero, got zeros only"),
+        ([1, 1, 1], "weights must have shape (4,), one a row, got (3,)"),
+        (np.ones((4, 1)), "weights must have shape (4,), one a row, got (4, 1)"),
+        (2.0, "weights must have shape (4,), one a row, got ()"),
+        ([1, np.nan, 1, 1], "weights must be finite, got 1 NaN or infinite value(s), the first (nan) at row 1"),
+        (["a", "b", "c", "d"], "weights must hold numbers"),
+    ],
+)
+def test_case_weights_that_cannot_be(weights, message):
+    assert message in refused(data_module.make_dataset, X, Y, weights=weights)
+    kept = data_module.make_dataset(X, Y, weights=[0, 1, 2, 0.5]).weights
+    assert (kept.tolist(), kept.dtype) == ([0.0, 1.0, 2.0, 0.5], np.float64)
+
+
+@pytest.mark.parametrize(
+    ("offset", "message"),
+    [
+        ([1.0, 2.0], "offset must be a number or have shape (4,), one a row, got (2,)"),
+        ([1.0, np.inf, 0.0, 0.0], "offset must be finite, got 1 NaN or infinite value(s), the first (inf) at row 1"),
+        ("log", "offset must hold numbers"),
+    ],
+)
+def test_offsets_that_cannot_be(offset, message):
+    assert message in refused(data_module.make_dataset, X, Y, offset=offset)
+    assert data_module.make_dataset(X, Y, offset=2).offset.tolist() == [2.0] * 4
+    assert data_module.make_dataset(X, Y).offset is None
+
+
 # Scaling
 
 
@@ -186,8 +251,13 @@ def test_missing_numbers_of_pandas():
         (pd.DataFrame(index=range(4)), Y, "x must have at least one column, got none"),
         (pd.DataFrame(X, columns=["a", "a"]), Y, "got several called ['a']: rename them"),
         (pd.DataFrame(X, columns=[1, "1"]), Y, "got several called ['1']: rename them"),
-        (X, np.stack([Y, Y], axis=1), "y must have shape (n,) for a single target, got (4, 2)"),
-        (X, None, "y must have shape (n,) for a single target, got ()"),
+        (
+            X,
+            np.stack([Y, Y, Y], axis=1)[None],
+            "y must have shape (n,), or (n, outputs) for several outputs, got (1, 4, 3)",
+        ),
+        (X, None, "y must have shape (n,), or (n, outputs) for several outputs, got ()"),
+        (X, np.stack([Y, np.full(4, 3.0)], axis=1), "column 1 of y must vary, got 3.0 in every one of 4 row(s)"),
         (X, ["a", "b", "a", "b"], "y must hold numbers, got <U1: could not convert string to float"),
         ([["a", "b"]] * 4, Y, "x must hold numbers, got <U1: could not convert string to float"),
         (X + 1j, Y, "x must hold real numbers, got complex128"),

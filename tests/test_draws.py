@@ -57,11 +57,11 @@ def test_blocks_do_not_matter(model, draws_a_block, monkeypatch):
     sizes = []
     block = draws._block
 
-    def watched(quantity, model, piece, x, y):
+    def watched(quantity, model, piece, *arrays):
         sizes.append(len(piece["beta"]))
-        return block(quantity, model, piece, x, y)
+        return block(quantity, model, piece, *arrays)
 
-    width = model.terms(2).size + 2
+    width = model.terms(2).size + 2 + 1  # coefficients, inputs, one output
     monkeypatch.setattr(draws, "BLOCK_NUMBERS", draws_a_block * len(X) * width)
     monkeypatch.setattr(draws, "_block", watched)
     np.testing.assert_allclose(draws.over_draws(draws.log_density, model, sites, X, Y), whole, rtol=1e-10)

@@ -16,6 +16,7 @@ from scipy import stats
 
 import bayesnn as bnn
 from bayesnn import chains
+from bayesnn.draws import function_value, over_draws
 from bayesnn.samplers import Gibbs
 
 matplotlib.use("Agg")
@@ -299,7 +300,14 @@ class NotAModel:
         (lambda: bnn.fit(MODEL, X, Y, sampler="stan"), r"unknown sampler 'stan': choose one of 'gibbs', 'nuts', 'hmc'"),
         (lambda: bnn.fit(MODEL, X, Y, sampler=bnn.NUTS), r"sampler must be a name or a spec"),
         (lambda: bnn.fit(MODEL, X, Y, sampler=Gibbs("magic")), r"unknown proposal 'magic': choose one of 'slice'"),
-        (lambda: bnn.fit(bnn.Model([bnn.Dense(2)]), X, Y, sampler="gibbs"), r'use sampler="nuts"'),
+        (
+            lambda: bnn.fit(bnn.Model([bnn.Dense(2)]), X, Y, sampler=Gibbs(weights="collapsed")),
+            r'weights="collapsed" is for bnn.shallow\(...\) with a Gaussian likelihood.*use weights="hmc"',
+        ),
+        (
+            lambda: bnn.fit(MODEL, X, Y, sampler=Gibbs(weights="collapsed"), weights=np.ones(25)),
+            r'weights="collapsed" takes neither case weights nor an offset: use weights="hmc"',
+        ),
         (lambda: bnn.fit(MODEL, X, Y, chain_method="threads"), r"unknown chain_method 'threads'"),
         (lambda: bnn.fit(MODEL, X, Y, draws=0), r"draws must be a whole number of at least 1"),
         (lambda: bnn.fit(MODEL, X, Y, warmup=-1), r"warmup must be a whole number of at least 0"),
@@ -425,6 +433,48 @@ def summarised(fit):
         ],
         axis=-1,
     )
+    data = xr.Dataset({"value": (("chain", "draw", "what"), values)})
+    ess, mcse = (measure(data)["value"].to_numpy() for measure in (az.ess, az.mcse))
+    return values.mean(axis=(0, 1)), mcse, ess
+
+
+AGREE_X = np.linspace(-1.5, 1.5, 24)[:, None]
+AGREE_CASES = {
+    # odd functions of one unit have two signs, which exchange freely, and function values do not see them
+    "bernoulli": (
+        bnn.Model([bnn.Dense(2, "tanh")], bnn.Bernoulli(), bnn.Normal()),
+        np.random.default_rng(3).random(24) < 1 / (1 + np.exp(-2.0 * AGREE_X[:, 0])),
+    ),
+    "hierarchical": (
+        bnn.Model([bnn.Dense(2, "tanh")], bnn.Gaussian(0.1, 5.0), bnn.Hierarchical(size=10.0, source_size=10.0)),
+        np.tanh(1.5 * AGREE_X[:, 0]) + 0.3 * np.random.default_rng(4).normal(size=24),
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AGREE_CASES)
+def test_the_general_gibbs_sampler_and_nuts_agree(name):
+    """Function values on the scale the model sees, and nuisance parameters."""
+    model, y = AGREE_CASES[name]
+    options = {"standardize": False, "chains": 4, "progress": False, "draws": 1500}
+    fits = (
+        bnn.fit(model, AGREE_X, y, sampler=Gibbs(weights="hmc"), warmup=500, key=21, **options),
+        bnn.fit(model, AGREE_X, y, sampler=bnn.NUTS(0.95), warmup=1000, key=22, **options),
+    )
+    (mean_a, error_a, ess_a), (mean_b, error_b, ess_b) = (function_moments(fit) for fit in fits)
+    assert min(ess_a.min(), ess_b.min()) > ESS_GATE, (ess_a, ess_b)
+    z = (mean_a - mean_b) / np.hypot(error_a, error_b)
+    assert np.abs(z).max() < LIMIT, z
+
+
+def function_moments(fit):
+    """Mean, Monte Carlo standard error and bulk ESS of f and f^2 at five points, and of the log of nuisances."""
+    sites = fit.sites()
+    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in sites.items()}
+    f = over_draws(function_value, fit.model, flat, AGREE_X[[0, 6, 12, 18, 23]]).reshape(*sites["beta"].shape[:2], 5)
+    nuisance = [np.log(sites[name])[..., None] for name in fit.model.likelihood.dims]
+    values = np.concatenate([f, f**2, *nuisance], axis=-1)
     data = xr.Dataset({"value": (("chain", "draw", "what"), values)})
     ess, mcse = (measure(data)["value"].to_numpy() for measure in (az.ess, az.mcse))
     return values.mean(axis=(0, 1)), mcse, ess

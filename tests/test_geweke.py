@@ -185,7 +185,7 @@ def half_the_rows(monkeypatch):
     def update(self, key, squares, count):
         return conditionals.draw_precision(key, squares, count / 2, self.noise_guess, self.noise_size)
 
-    monkeypatch.setattr(Gaussian, "update", update)
+    monkeypatch.setattr(Gaussian, "draw_precision", update)
 
 
 def no_prior_mean(monkeypatch):
@@ -212,7 +212,7 @@ def one_degree_short(monkeypatch):
 
 def covariance_of_the_old_mean(monkeypatch):
     """S_gamma from the scatter about the mean of the units rather than about mu_gamma."""
-    right = MuellerRiosInsua.update
+    right = MuellerRiosInsua.draw_hyper
 
     def update(self, key, hyper, gamma, beta):
         new = right(self, key, hyper, gamma, beta)
@@ -222,7 +222,7 @@ def covariance_of_the_old_mean(monkeypatch):
         degrees = self.unit_size + gamma.shape[0]
         return new._replace(s_gamma=conditionals.draw_covariance(jax.random.fold_in(key, 1), scatter, degrees))
 
-    monkeypatch.setattr(MuellerRiosInsua, "update", update)
+    monkeypatch.setattr(MuellerRiosInsua, "draw_hyper", update)
 
 
 WRONG_PIECES = {

@@ -161,5 +161,5 @@ def test_the_likelihood_must_be_gaussian():
         def rescale(self, nuisance, scale):
             return {}
 
-    with pytest.raises(ValueError, match="marginalize=True needs a Gaussian likelihood, got Laplace: fit with"):
+    with pytest.raises(ValueError, match="needs a Gaussian likelihood with one output, got Laplace: fit with"):
         MarginalModel(Model([Dense(2)], Laplace()))

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 import bayesnn as bnn
 
@@ -39,6 +40,142 @@ def test_response_adds_noise_of_the_right_size(fake_fit):
     assert abs(residual.var() - 1.0) < 4 * np.sqrt(2 / count)
     np.testing.assert_array_equal(response, bnn.predict(fit, X, kind="response", key=1))
     assert not np.array_equal(response, bnn.predict(fit, X, kind="response", key=2))
+
+
+# Classes, counts, several outputs: against loops over draws
+
+
+NEW = RNG.normal(3.0, 2.0, (4, 2))
+LABELS = np.array(["low", "high", "mid"])[np.arange(30) % 3]
+COUNTS = RNG.poisson(3.0, 30)
+
+
+def functions(fit, new, outputs=()):
+    """f (chain, draw, row, ...) of a model of one tanh layer, unit by unit, on the scale the model sees."""
+    posterior = {n: v.to_numpy() for n, v in fit.idata["posterior"].data_vars.items()}
+    z = (new - X.mean(0)) / X.std(0)
+    chains, draws = posterior["beta"].shape[:2]
+    f = np.zeros((chains, draws, len(new), *outputs))
+    for c, d, i in np.ndindex(chains, draws, len(new)):
+        f[c, d, i] = posterior["intercept"][c, d]
+        for j in range(posterior["beta"].shape[2]):
+            e = posterior["dense0_bias"][c, d, j] + posterior["dense0_kernel"][c, d, j] @ z[i]
+            f[c, d, i] += posterior["beta"][c, d, j] * np.tanh(e)
+    return f
+
+
+def network(likelihood):
+    return bnn.Model([bnn.Dense(3, "tanh")], likelihood)
+
+
+def test_probability_is_the_softmax_of_every_draw(fake_fit):
+    fit = fake_fit(network(bnn.Categorical()), X, LABELS, chains=2, draws=5)
+    got = bnn.predict(fit, NEW, kind="probability")
+    assert got.dims == ("chain", "draw", "obs", "class")
+    assert got["class"].to_numpy().tolist() == ["high", "low", "mid"] == list(fit.model.likelihood.classes)
+    f = functions(fit, NEW, (3,))
+    expected = np.empty_like(f)
+    for place in np.ndindex(f.shape[:-1]):
+        e = np.exp(f[place] - max(f[place]))
+        expected[place] = e / sum(e)
+    np.testing.assert_allclose(got, expected, rtol=1e-10)
+    average = got.mean(("chain", "draw")).to_numpy()
+    np.testing.assert_allclose(average, expected.reshape(10, 4, 3).sum(axis=0) / 10, rtol=1e-10)
+    mean_f = np.exp(f.mean(axis=(0, 1)))
+    assert not np.allclose(average, mean_f / mean_f.sum(axis=1, keepdims=True), rtol=1e-3)  # not that of the average
+
+
+def test_probability_of_two_classes_is_that_of_the_logit(fake_fit):
+    fit = fake_fit(network(bnn.Bernoulli()), X, LABELS == "low", chains=2, draws=5)
+    got = bnn.predict(fit, NEW, kind="probability")
+    second = 1 / (1 + np.exp(-functions(fit, NEW)))
+    np.testing.assert_allclose(got, np.stack([1 - second, second], axis=-1), rtol=1e-8)
+    assert got["class"].to_numpy().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("likelihood", [bnn.Categorical(), bnn.Bernoulli()])
+def test_responses_of_classes_have_their_probabilities(fake_fit, likelihood):
+    labels = LABELS if isinstance(likelihood, bnn.Categorical) else LABELS == "low"
+    fit = fake_fit(network(likelihood), X, labels, chains=4, draws=1000)
+    probability = bnn.predict(fit, NEW, kind="probability").to_numpy()
+    codes = bnn.predict(fit, NEW, kind="response", key=1).to_numpy()
+    for k in range(probability.shape[-1]):
+        surprise = (codes == k) - probability[..., k]
+        error = np.sqrt((probability[..., k] * (1 - probability[..., k])).mean() / surprise.size)
+        assert abs(surprise.mean()) < 4.5 * error
+
+
+def test_the_mean_of_several_outputs_is_in_units_of_each(fake_fit):
+    y = pd.DataFrame({"left": Y, "right": 5.0 - 0.01 * Y**2})
+    fit = fake_fit(network(bnn.Gaussian()), X, y, chains=2, draws=5)
+    got = bnn.predict(fit, NEW)
+    assert got.dims == ("chain", "draw", "obs", "output")
+    assert got["output"].to_numpy().tolist() == ["left", "right"]
+    expected = functions(fit, NEW, (2,)) * y.to_numpy().std(0) + y.to_numpy().mean(0)
+    np.testing.assert_allclose(got, expected, rtol=1e-10)
+    posterior = fit.idata["posterior"]
+    assert posterior["beta"].dims == ("chain", "draw", "unit", "output")
+    assert posterior["sigma"].dims == ("chain", "draw", "output")
+    assert bnn.predict(fit, NEW, kind="response").shape == (2, 5, 4, 2)
+    observed = bnn.predict(fit, X).to_numpy()
+    sigma = posterior["sigma"].to_numpy()[:, :, None]
+    density = stats.norm.logpdf(y.to_numpy(), observed, sigma).sum(-1)
+    np.testing.assert_allclose(fit.idata["log_likelihood"]["y"], density, rtol=1e-8)
+
+
+def test_a_heteroskedastic_mean_is_the_first_function(fake_fit):
+    def spread(values):
+        values["beta"][..., 1] = 0.0
+        values["intercept"][..., 1] = np.log(0.3)
+
+    fit = fake_fit(network(bnn.Heteroskedastic()), X, Y, chains=4, draws=500, change=spread)
+    mean, response = bnn.predict(fit, NEW), bnn.predict(fit, NEW, kind="response", key=2)
+    np.testing.assert_allclose(mean, functions(fit, NEW, (2,))[..., 0] * Y.std() + Y.mean(), rtol=1e-8)
+    residual = ((response - mean) / (0.3 * Y.std())).to_numpy()
+    assert abs(residual.var() - 1) < 4.5 * np.sqrt(2 / residual.size)
+    assert fit.idata["posterior"]["beta"]["output"].to_numpy().tolist() == ["mean", "log_sd"]
+
+
+@pytest.mark.parametrize("likelihood", [bnn.Poisson(), bnn.NegativeBinomial()])
+def test_counts_follow_exposure(fake_fit, likelihood):
+    exposure = np.linspace(0.5, 2.0, 30)
+    fit = fake_fit(network(likelihood), X, COUNTS, chains=2, draws=5, offset=np.log(exposure))
+    baseline = fit.model.likelihood.baseline
+    assert baseline == pytest.approx(np.log(COUNTS.sum() / exposure.sum()), rel=1e-10)
+    rate = np.exp(baseline + functions(fit, NEW))
+    np.testing.assert_allclose(bnn.predict(fit, NEW, offset=0.0), rate, rtol=1e-10)
+    np.testing.assert_allclose(bnn.predict(fit, NEW, offset=np.log([1, 2, 3, 4.0])), rate * [1, 2, 3, 4.0], rtol=1e-10)
+    assert np.issubdtype(bnn.predict(fit, NEW, kind="response", offset=0.0).dtype, np.integer)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "given", "message"),
+    [
+        (True, None, "offset must be given as it was to the fit, which needs one here too"),
+        (False, 0.0, "offset must be given as it was to the fit, which had none"),
+        (True, np.zeros(3), r"offset must be a number or have shape \(4,\), one a row, got \(3,\)"),
+        (True, np.nan, "offset must be finite"),
+    ],
+)
+def test_offsets_are_given_as_to_the_fit(fake_fit, fitted, given, message):
+    fit = fake_fit(network(bnn.Poisson()), X, COUNTS, draws=2, offset=np.zeros(30) if fitted else None)
+    with pytest.raises(ValueError, match=message):
+        bnn.predict(fit, NEW, offset=given)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "y", "kind", "message"),
+    [
+        (bnn.Gaussian(), Y, "probability", 'kind="probability" is for classes, got Gaussian: use kind="mean"'),
+        (bnn.Poisson(), COUNTS, "probability", 'kind="probability" is for classes, got Poisson'),
+        (bnn.Categorical(), LABELS, "mean", 'kind="mean" is for numbers, and this fit has classes'),
+        (bnn.Bernoulli(), LABELS == "low", "mean", 'use kind="probability"'),
+    ],
+)
+def test_kinds_that_do_not_suit_y(fake_fit, likelihood, y, kind, message):
+    fit = fake_fit(network(likelihood), X, y, draws=2)
+    with pytest.raises(ValueError, match=message):
+        bnn.predict(fit, NEW, kind=kind)
 
 
 def test_labels_of_new_rows_are_kept(fake_fit):

@@ -12,10 +12,23 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bayesnn import Gaussian, Gibbs, ShallowHyperparameters, conditionals, shallow
+from bayesnn import (
+    Bernoulli,
+    Dense,
+    Gaussian,
+    Gibbs,
+    Hierarchical,
+    Model,
+    Normal,
+    ShallowHyperparameters,
+    StudentT,
+    conditionals,
+    shallow,
+)
 from bayesnn._runtime import computing
 from bayesnn.samplers import proposals
 from bayesnn.samplers.proposals import PROPOSALS, Proposal
+from bayesnn.samplers.weights import WeightGibbs
 
 pytestmark = pytest.mark.slow
 
@@ -67,9 +80,79 @@ def p_values(sampler, key=31):
         _, drawn = jax.lax.scan(step, start, jax.random.split(key_steps, WARMUP + DRAWS))
         return {name: jnp.sum(drawn[name][WARMUP:] < v) for name, v in statistics(truth).items()}
 
-    ranks = geweke.in_blocks(one)(jax.random.split(jax.random.key(key), DATA_SETS))
+    return uniform(geweke.in_blocks(one)(jax.random.split(jax.random.key(key), DATA_SETS)))
+
+
+def uniform(ranks):
+    """P-values by chi-square."""
     counts = {name: np.bincount(np.asarray(r) * BINS // (DRAWS + 1), minlength=BINS) for name, r in ranks.items()}
     return {name: float(stats.chisquare(count).pvalue) for name, count in counts.items()}
+
+
+# The general sampler: classes and heavy-tailed errors
+
+X_CLASSES = np.linspace(-1.5, 1.5, 14)[:, None]
+GENERAL = {
+    "bernoulli": (
+        Model([Dense(2, "tanh")], Bernoulli((False, True)), Hierarchical(1.2, 8.0, 2.0, source_size=8.0)),
+        WeightGibbs("slice", steps=4, sweeps=25),
+    ),
+    "student_t": (
+        Model([Dense(2, "tanh")], StudentT(None, 0.1, 8.0), Normal(1.2, 1.4, 0.8)),
+        WeightGibbs("slice", steps=4, sweeps=25),
+    ),
+}
+
+
+def general_statistics(model, sites):
+    scales = {n: jnp.ravel(sites[n])[0] for n in model.dims(1) if n.endswith("_scale")}
+    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    f = model.function(sites, jnp.asarray(PLACES))
+    return {**{f"f({x})": v for x, v in zip(PLACES[:, 0], f)}, **scales, **nuisance, "intercept": sites["intercept"]}
+
+
+@computing
+def general_p_values(model, sampler, key=32):
+    """The same for the sampler that moves all weights; the step size, where there is one, is tuned in warm-up."""
+    x = jnp.asarray(X_CLASSES)
+
+    def one(key):
+        key_prior, key_y, key_start, key_steps = jax.random.split(key, 4)
+        truth = geweke.model_prior(key_prior, model, x)
+        nuisance = {name: truth[name] for name in model.likelihood.dims}
+        y = model.likelihood.distribution(model.function(truth, x), **nuisance).sample(key_y)
+
+        def step(state, pair):
+            key, iteration = pair
+            new, info = sampler.step(key, state, model, x, y)
+            adapted = sampler.adapt(new, info, iteration)
+            new = jax.tree.map(lambda a, b: jnp.where(iteration < WARMUP, a, b), adapted, new)
+            return new, general_statistics(model, sampler.sites(new, model, x))
+
+        keys = jax.random.split(key_steps, WARMUP + DRAWS)
+        start = sampler.init(key_start, model, x, y)
+        _, drawn = jax.lax.scan(step, start, (keys, jnp.arange(WARMUP + DRAWS)))
+        return {name: jnp.sum(drawn[name][WARMUP:] < v) for name, v in general_statistics(model, truth).items()}
+
+    return uniform(geweke.in_blocks(one)(jax.random.split(jax.random.key(key), DATA_SETS)))
+
+
+@pytest.mark.parametrize("name", GENERAL)
+def test_the_general_sampler_is_calibrated(name):
+    values = general_p_values(*GENERAL[name])
+    assert calibrated(values), values
+
+
+def test_errors_that_are_thought_normal_are_seen(monkeypatch):
+    """t errors whose mixture is dropped from the precision's update."""
+
+    def update(self, key, latents, f, y, weights):
+        precision = conditionals.draw_precision(key, jnp.sum((y - f) ** 2), len(y), self.noise_guess, self.noise_size)
+        return latents | {"noise_precision": precision}
+
+    monkeypatch.setattr(StudentT, "update", update)
+    values = general_p_values(*GENERAL["student_t"])
+    assert not calibrated(values), values
 
 
 def calibrated(values):
@@ -86,7 +169,7 @@ def test_half_the_rows_in_the_noise_are_seen(monkeypatch):
     def update(self, key, squares, count):
         return conditionals.draw_precision(key, squares, count / 2, self.noise_guess, self.noise_size)
 
-    monkeypatch.setattr(Gaussian, "update", update)
+    monkeypatch.setattr(Gaussian, "draw_precision", update)
     values = p_values(Gibbs(sweeps=SWEEPS))
     assert not calibrated(values), values
 

@@ -50,7 +50,12 @@ class Gaussian(Likelihood):
         """Refuse a guess or size that is not positive."""
         _checks.positive("noise_guess", self.noise_guess)
         _checks.positive("noise_size", self.noise_size)
-        object.__setattr__(self, "outputs_named", tuple(self.outputs_named))
+        names = () if isinstance(self.outputs_named, str) else tuple(self.outputs_named)
+        if len(names) == 1 or len(set(names)) != len(names) or isinstance(self.outputs_named, str):
+            raise ValueError(
+                f"outputs_named must be at least two different names, got {self.outputs_named!r}: one output needs none"
+            )
+        object.__setattr__(self, "outputs_named", names)
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> Gaussian:
         """The outputs of the target: one column is a single output."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ def learn_classes(y: Any) -> tuple[Hashable, ...]:
     labels = _labels(y)
     present = set(labels)
     own = getattr(getattr(y, "dtype", None), "categories", None)
-    ordered = sorted(present, key=_by_kind) if own is None else list(own)
+    ordered = _ordered(present) if own is None else list(own)
     classes = tuple(_plain(c) for c in ordered if c in present)
     if len(classes) < 2:
         held = repr(classes[0]) if classes else "nothing"
@@ -48,6 +48,8 @@ def _labels(y: Any) -> list[Hashable]:
         array = array[:, 0]
     if array is not None and array.ndim != 1:
         raise ValueError(f"y must hold one label a row, shape (n,), got shape {array.shape}")
+    if array is None and (isinstance(values, (str, bytes)) or not isinstance(values, Iterable)):
+        raise ValueError(f"y must hold one label a row, got {values!r}")
     labels = [_plain(v) for v in (array if array is not None else list(values))]
     if not labels:
         raise ValueError("y is empty: at least two rows are needed")
@@ -58,7 +60,7 @@ def _labels(y: Any) -> list[Hashable]:
             f"y must hold class labels (text, whole numbers, booleans ...), got {len(floats)} float(s)"
             + (f", {missing} of them NaN: drop these rows" if missing else f" such as {floats[0]!r}: use y.astype(int)")
         )
-    bad = [v for v in labels if v is None or not isinstance(v, Hashable)]
+    bad = [v for v in labels if _missing(v) or not _hashes(v)]
     if bad:
         raise ValueError(f"y must hold hashable labels and no missing ones, got {bad[0]!r} in {len(bad)} row(s)")
     return labels
@@ -68,9 +70,27 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _by_kind(label: Any) -> tuple[str, Any]:
-    return type(label).__name__, label if _sortable(label) else repr(label)
+def _hashes(value: Any) -> bool:
+    """A tuple of lists says that it is hashable, and is not."""
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
-def _sortable(label: Any) -> bool:
-    return isinstance(label, (str, int, bool, tuple))
+def _missing(value: Any) -> bool:
+    """None, and what pandas has for it beside NaN."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _ordered(labels: set[Any]) -> list[Any]:
+    """Labels of one type next to each other, in their own order where they have one, else by their text."""
+    ordered: list[Any] = []
+    for kind in sorted({type(label).__name__ for label in labels}):
+        own = [label for label in labels if type(label).__name__ == kind]
+        try:
+            ordered += sorted(own, key=repr) if kind == "frozenset" else sorted(own)  # `<` of sets is no order
+        except TypeError:
+            ordered += sorted(own, key=repr)
+    return ordered

@@ -8,7 +8,7 @@ follow another distribution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax
@@ -107,6 +107,12 @@ class Gibbs(Steps):
         """The adapter to NumPyro's kernels, with the sweep that serves the model."""
         way = self.weights or (COLLAPSED if collapses(model) else "hmc")
         return StepsKernel(self if way == COLLAPSED else WeightGibbs(way, self.steps, self.sweeps), model)
+
+    def for_rows(self) -> Gibbs:
+        """The same where rows have case weights or an offset, which the collapsed sweep does not know."""
+        if self.weights == COLLAPSED:
+            raise ValueError('weights="collapsed" takes neither case weights nor an offset: use weights="hmc" here')
+        return replace(self, weights=self.weights or "hmc")
 
     def stats(self, state: KernelState) -> Stats:
         """Fraction of units that moved, or mean acceptance and step size."""

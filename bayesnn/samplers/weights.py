@@ -163,7 +163,8 @@ class WeightGibbs(Steps):
         noise = {name: jax.random.normal(k, shape) for k, (name, shape) in zip(keys, shapes.items(), strict=True)}
         weights = model.prior.unwhiten(hyper, noise, table, terms)
         start = jnp.log(jnp.asarray(MOVES[self.weights].start))
-        return WeightState(weights, hyper, model.likelihood.start(key_latents), start)
+        state = WeightState(weights, hyper, model.likelihood.start(key_latents), start)
+        return jax.tree.map(lambda a: lax.convert_element_type(a, a.dtype), state)  # weak types would trace twice
 
     def step(
         self, key: jax.Array, state: WeightState, model: Model, x: jax.Array, y: jax.Array, *rows: Any

@@ -6,12 +6,14 @@ import pickle
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from bayesnn._runtime import double
-from bayesnn.layers import ACTIVATIONS, Dense, Layer, Shape
+from bayesnn.layers import ACTIVATIONS, Dense, Layer, Residual, Shape
+from bayesnn.network import Network
 
 RTOL = 1e-10  # float64 on both sides
 
@@ -36,6 +38,21 @@ def dense(psi: Callable[[float], float]) -> Callable:
     return loop
 
 
+def residual(inner: Callable) -> Callable:
+    """x_i + inner(x)_i, number by number."""
+
+    def loop(weights, x):
+        added = inner(weights, x)
+        return np.array([x[i] + added[i] for i in range(len(x))])
+
+    return loop
+
+
+def gelu(e: float) -> float:
+    """D. Hendrycks and K. Gimpel (2016), Gaussian error linear units, in their tanh form."""
+    return 0.5 * e * (1 + math.tanh(math.sqrt(2 / math.pi) * (e + 0.044715 * e**3)))
+
+
 class Case(NamedTuple):
     """A layer, the shape of one example, and the loop it must equal."""
 
@@ -48,6 +65,16 @@ LAYERS = {
     "logistic": Case(Dense(3), (2,), dense(lambda e: 1 / (1 + math.exp(-e)))),
     "tanh": Case(Dense(4, "tanh"), (3,), dense(math.tanh)),
     "relu": Case(Dense(5, "relu"), (2,), dense(lambda e: max(e, 0.0))),
+    "leaky_relu": Case(Dense(5, "leaky_relu"), (2,), dense(lambda e: e if e > 0 else 0.01 * e)),
+    "elu": Case(Dense(5, "elu"), (2,), dense(lambda e: e if e > 0 else math.exp(e) - 1)),
+    "softplus": Case(Dense(3, "softplus"), (2,), dense(lambda e: math.log(1 + math.exp(e)))),
+    "gelu": Case(Dense(4, "gelu"), (3,), dense(gelu)),
+    "silu": Case(Dense(3, "silu"), (2,), dense(lambda e: e / (1 + math.exp(-e)))),
+    "sin": Case(Dense(3, "sin"), (3,), dense(math.sin)),
+    "residual": Case(Residual(Dense(3, "tanh")), (3,), residual(dense(math.tanh))),
+    "residual twice": Case(
+        Residual(Residual(Dense(2, "relu"))), (2,), residual(residual(dense(lambda e: max(e, 0.0))))
+    ),
     "identity": Case(Dense(1, "identity"), (1,), dense(lambda e: e)),
     "callable": Case(Dense(2, softplus), (3,), dense(lambda e: math.log(1 + math.exp(e)))),
 }
@@ -97,13 +124,51 @@ def test_specs_are_frozen_hashable_and_pickle(case):
     assert pickle.loads(pickle.dumps(layer)) == layer
     assert hash(dataclasses.replace(layer)) == hash(layer)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        layer.units = 7
+        setattr(layer, dataclasses.fields(layer)[0].name, 7)
 
 
 def test_every_named_activation_has_a_row():
-    assert {case.layer.activation for case in LAYERS.values() if isinstance(case.layer.activation, str)} == set(
-        ACTIVATIONS
-    )
+    activations = [case.layer.activation for case in LAYERS.values() if isinstance(case.layer, Dense)]
+    assert {name for name in activations if isinstance(name, str)} == set(ACTIVATIONS)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_have_finite_slopes_far_out(name):
+    """A gradient sampler that strays must not meet NaN."""
+    e = np.array([-1e3, -40.0, 0.0, 40.0, 1e3])
+    with double():
+        values, slopes = (np.asarray(jax.vmap(g)(e)) for g in (ACTIVATIONS[name], jax.grad(ACTIVATIONS[name])))
+    assert np.isfinite(values).all()
+    assert np.isfinite(slopes).all()
+
+
+# Residual connections
+
+
+def test_a_residual_connection_hands_on_the_weights_of_its_layer():
+    assert Residual(Dense(3)).weights((3,)) == Dense(3).weights((3,))
+    names = Network((Dense(3, "tanh"), Residual(Dense(3, "tanh")))).weights((2,))
+    assert {n: w.shape for n, w in names.items() if n.startswith("residual1")} == {
+        "residual1_kernel": (3, 3),
+        "residual1_bias": (3,),
+    }
+
+
+@pytest.mark.parametrize("units", [2, 4])
+def test_a_residual_connection_must_keep_the_shape(units):
+    with pytest.raises(ValueError, match=rf"keeps the shape \(3,\), got .*units={units}.* with shape \({units},\)"):
+        Residual(Dense(units)).output_shape((3,))
+    with pytest.raises(ValueError, match="Residual needs a layer that keeps the shape"):
+        Network((Dense(3), Residual(Dense(units)))).weights((2,))
+
+
+@pytest.mark.parametrize("layer", [3, None, Dense, "tanh", [Dense(3)]])
+def test_a_residual_connection_wraps_a_layer(layer):
+    with pytest.raises(ValueError, match="Residual must wrap a layer such as Dense"):
+        Residual(layer)
+
+
+# Dense
 
 
 def test_dense_tells_a_prior_what_it_needs():
@@ -128,5 +193,5 @@ def test_impossible_units_are_refused(units):
 
 @pytest.mark.parametrize("activation", ["sigmoid", None, ["tanh"], 1])
 def test_an_unknown_activation_lists_the_known_ones(activation):
-    with pytest.raises(ValueError, match="unknown activation .*: choose one of 'logistic', 'tanh', 'relu', 'identity'"):
+    with pytest.raises(ValueError, match=f"unknown activation .*: choose one of {', '.join(map(repr, ACTIVATIONS))}$"):
         Dense(3, activation)

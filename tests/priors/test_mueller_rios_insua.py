@@ -121,7 +121,7 @@ def updated_replica(key, shifts):
                 return right(key, data, count + shift, *rest)
 
             patch.setattr(conditionals, name, wrong)
-        new = PRIOR.update(keys[6], Hyper(mu_beta, precision, mu_gamma, covariance), gamma, beta)
+        new = PRIOR.draw_hyper(keys[6], Hyper(mu_beta, precision, mu_gamma, covariance), gamma, beta)
     centred = gamma - new.mu_gamma
     pivots = jnp.sqrt(new.beta_precision) * (beta - new.mu_beta)
     distances = jnp.sum((centred @ new.s_gamma.precision) * centred)
@@ -175,7 +175,7 @@ def test_the_update_leaves_the_joint_distribution_invariant(mistake):
 def test_a_chain_starts_at_the_guesses(mean):
     """A whole number for the mean must not make an integer of the state."""
     prior = MuellerRiosInsua(readout_mean=mean, readout_guess=4, unit_guess=GUESS)
-    hyper = jax.tree.map(np.asarray, computing(prior.start)(jax.random.key(0), Q))
+    hyper = jax.tree.map(np.asarray, computing(prior.start)(jax.random.key(0), table(), Terms(M, False, 0)))
     assert {leaf.dtype for leaf in jax.tree.leaves(hyper)} == {np.dtype(np.float64)}
     assert (float(hyper.mu_beta), float(hyper.beta_precision)) == (mean, 0.25)
     np.testing.assert_allclose(hyper.s_gamma.factor @ hyper.s_gamma.factor.T, GUESS, rtol=1e-10)

@@ -18,7 +18,7 @@ from bayesnn._runtime import computing
 from bayesnn.layers import Dense
 from bayesnn.likelihoods import Gaussian
 from bayesnn.model import Model
-from bayesnn.priors import MuellerRiosInsua, Normal
+from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 
 X = np.random.default_rng(0).normal(size=(6, 2))
 
@@ -61,6 +61,66 @@ def coefficients(sites):
     return np.concatenate([sites["beta"], [sites["intercept"]], sites["linear"]])
 
 
+def gamma(size, guess):
+    """log p(t), t ~ Gamma(size/2, rate size guess/2), and the sd that t stands for."""
+    return lambda t: stats.gamma.logpdf(t, size / 2, scale=2 / (size * guess)), lambda t: t**-0.5
+
+
+def half_cauchy(scale):
+    return lambda sd: stats.halfcauchy.logpdf(sd, scale=scale), lambda sd: sd
+
+
+def exponential():
+    return stats.expon.logpdf, np.sqrt
+
+
+def hierarchical_levels(p, role, first):
+    """Site endings of the levels of one array, as the class documents them."""
+    if role == "intercept":
+        return {}
+    levels = {"scale_precision": gamma(p.size, p.readout_guess if role == "readout" else p.guess)}
+    if role != "bias" and (p.source == "all" or (p.source == "inputs" and (first or role == "linear"))):
+        levels["source_scale_precision"] = gamma(p.source_size, 1.0)
+    if role != "bias" and p.weight_size is not None:
+        levels["weight_scale_precision"] = gamma(p.weight_size, 1.0)
+    return levels
+
+
+def horseshoe_levels(p, role, first):
+    if role in ("bias", "intercept"):
+        return {}
+    return {"scale_sd": half_cauchy(p.global_scale), "local_scale_sd": half_cauchy(1.0)}
+
+
+def heavy_levels(p, role, first):
+    if role == "intercept":
+        return {}
+    levels = {"scale_precision": gamma(p.size, p.guess)}
+    tail = {"tail_precision": gamma(p.df, 1.0)} if p.family == "student_t" else {"tail_variance": exponential()}
+    return levels if role == "bias" else levels | tail
+
+
+def scale_mixture(levels_of):
+    """log p(weights given scales) + log p(scales), times the Jacobian of standardising where a site is standardised."""
+
+    def textbook(sites, model):
+        p, value, units, body = model.prior, 0.0, model.terms(2).units, model.table(2)
+        arrays = {name: (weight.role, 1 / np.sqrt(weight.fan_in)) for name, weight in body.items()}
+        arrays |= {"beta": ("readout", units**-0.5), "intercept": ("intercept", p.extra), "linear": ("linear", 1.0)}
+        for name, (role, sd) in arrays.items():
+            sd = 1.0 if role == "bias" else sd
+            levels = levels_of(p, role, name == "dense0_kernel")
+            for ending, (log_prior, to_sd) in levels.items():
+                value += log_prior(sites[f"{name}_{ending}"]).sum()
+                sd = sd * to_sd(sites[f"{name}_{ending}"])
+            value += stats.norm.logpdf(sites[name], 0, sd).sum()
+            if levels or name not in body:
+                value += np.log(np.broadcast_to(sd, np.shape(sites[name]))).sum()
+        return value
+
+    return textbook
+
+
 class Case(NamedTuple):
     """A model under the prior, and the log density of its prior part."""
 
@@ -74,6 +134,17 @@ def model_of(prior, *layers):
 
 PRIORS = {
     "normal": Case(model_of(Normal(1.5, 0.7, 2.0), Dense(3, "tanh"), Dense(2, "relu")), normal),
+    **{
+        name: Case(model_of(prior, Dense(3, "tanh"), Dense(2, "relu")), scale_mixture(levels))
+        for name, prior, levels in (
+            ("hierarchical, defaults", Hierarchical(), hierarchical_levels),
+            ("hierarchical", Hierarchical(0.7, 3.0, 1.6, "all", 2.5, 4.0, 0.6), hierarchical_levels),
+            ("hierarchical, no source", Hierarchical(source="none", weight_size=5.0), hierarchical_levels),
+            ("horseshoe", Horseshoe(0.3, 0.6), horseshoe_levels),
+            ("t tails", HeavyTailed("student_t", 5.0, 0.7, 3.0, 0.6), heavy_levels),
+            ("laplace", HeavyTailed("laplace", guess=0.7, size=3.0, extra=0.6), heavy_levels),
+        )
+    },
     "mueller_rios_insua, defaults": Case(model_of(MuellerRiosInsua(), Dense(2)), mueller_rios_insua),
     "mueller_rios_insua": Case(
         model_of(
@@ -120,12 +191,14 @@ def test_the_density_is_that_of_the_textbook(case):
     assert numpyros_density(case.model, sampled) == pytest.approx(case.textbook(sites, case.model) + noise, rel=1e-10)
 
 
-@pytest.mark.parametrize("name", ["normal", "mueller_rios_insua"])
+@pytest.mark.parametrize("name", ["normal", "hierarchical", "horseshoe", "t tails", "mueller_rios_insua"])
 def test_the_textbook_notices_every_hyperparameter(name):
     """No row has a default in it, so a prior that ignored a hyperparameter would have another density."""
     model, textbook = PRIORS[name]
     sites, _ = simulated(model)
     for field in dataclasses.fields(model.prior):
+        if field.name == "family":
+            continue  # it has rows of its own
         prior = dataclasses.replace(model.prior, **{field.name: field.default})
         other = textbook(sites, dataclasses.replace(model, prior=prior))
         assert abs(other / textbook(sites, model) - 1) > 1e-6, field.name
@@ -158,7 +231,8 @@ def test_unpacking_gives_the_weights_of_the_body(case):
 def test_the_collapsed_readout_has_the_moments_of_the_readout(case):
     """Simulated with the hyperparameters that are not integrated out held fixed."""
     prior, terms = case.model.prior, case.model.terms(2)
-    fixed = {"beta_precision": jnp.asarray(0.6)}
+    _, sampled = simulated(case.model)
+    fixed = {name: jnp.asarray(v) for name, v in sampled.items() if name not in ("y", "readout_raw", "mu_beta")}
 
     def draw(key):
         key_hyper, key_raw = jax.random.split(key)

@@ -11,17 +11,35 @@ import numpy as np
 import pytest
 from numpyro.infer import MCMC
 
-from bayesnn import HMC, MCLMC, NUTS, Dense, Gibbs, Model, fit, shallow
+from bayesnn import (
+    HMC,
+    MCLMC,
+    NUTS,
+    Categorical,
+    Dense,
+    Gaussian,
+    Gibbs,
+    Hierarchical,
+    Horseshoe,
+    Model,
+    StudentT,
+    fit,
+    shallow,
+)
 from bayesnn._runtime import compilation_cache_on, double
 from bayesnn.chains import CHAIN_METHODS
 from bayesnn.marginal import MarginalModel
 from bayesnn.samplers import PROPOSALS, SAMPLERS, Chains, StepsKernel, make_sampler
+from bayesnn.samplers.weights import MOVES, WeightGibbs
 
 SHALLOW = shallow(2)
+CLASSES = Model([Dense(2, "tanh"), Dense(2, "relu")], Categorical(("a", "b", "c")), Hierarchical(weight_size=4.0))
 TWO_LAYERS = Model([Dense(2, "tanh"), Dense(2, "tanh")])
 SAMPLER_CASES = {
     **{f"gibbs-{proposal}": (Gibbs(proposal, candidates=3, sweeps=2), SHALLOW) for proposal in PROPOSALS},
     "gibbs-intercept-linear": (Gibbs(candidates=3, sweeps=2), shallow(2, intercept=True, linear=True)),
+    **{f"gibbs-weights-{way}": (Gibbs(weights=way, steps=2, sweeps=2), CLASSES) for way in MOVES},
+    "gibbs-hmc-horseshoe": (Gibbs(steps=2, sweeps=2), Model([Dense(2, "tanh")], StudentT(), Horseshoe())),
     "nuts": (NUTS(max_tree_depth=3), SHALLOW),
     "nuts-marginalised": (NUTS(max_tree_depth=3, dense_mass=True), MarginalModel(SHALLOW)),
     "hmc": (HMC(trajectory_length=0.5), SHALLOW),
@@ -32,6 +50,7 @@ CASES = pytest.mark.parametrize("case", SAMPLER_CASES)
 
 X = np.linspace(-1.5, 1.5, 14)[:, None]
 Y = np.tanh(2 * X[:, 0]) + 0.1 * np.cos(11 * X[:, 0])
+CODES = np.arange(14) % 3
 
 
 WARMUP = 4
@@ -48,7 +67,7 @@ def data():
 def walk(case):
     """States of ten compiled steps, the first four of them warm-up, and how often the step was traced."""
     spec, model = SAMPLER_CASES[case]
-    data = jnp.asarray(X), jnp.asarray(Y)
+    data = jnp.asarray(X), jnp.asarray(CODES if model is CLASSES else Y)
     kernel = spec.kernel(model)
     states = [quick(lambda key: kernel.init(key, WARMUP, None, data, {}))(jax.random.key(0))]
     traces = []
@@ -93,7 +112,12 @@ def test_specs_pickle_and_hash(case):
         assert hash(copy) == hash(thing)
     if isinstance(spec, Gibbs):
         kernel = pickle.loads(pickle.dumps(spec.kernel(model)))
-        assert kernel == StepsKernel(spec, model)
+        assert kernel == StepsKernel(sweep_of(spec, model), model)
+
+
+def sweep_of(spec, model):
+    """What a Gibbs spec runs for a model: itself where units collapse, else the move of all weights it names."""
+    return spec if model.prior == SHALLOW.prior else WeightGibbs(spec.weights or "hmc", spec.steps, spec.sweeps)
 
 
 def test_specs_differ_where_a_setting_does():
@@ -185,6 +209,7 @@ def test_adaptation_stops_after_warm_up(proposal, data):
         (lambda: make_sampler("nut"), "sampler", SAMPLERS),
         (lambda: fit(SHALLOW, X, Y, sampler="nut"), "sampler", SAMPLERS),
         (lambda: Gibbs("metropolis"), "proposal", PROPOSALS),
+        (lambda: Gibbs(weights="metropolis"), "weights", (*MOVES, "collapsed")),
         (lambda: fit(SHALLOW, X, Y, chain_method="threads"), "chain_method", CHAIN_METHODS),
     ],
 )
@@ -204,6 +229,7 @@ def test_what_is_neither_name_nor_spec_is_refused(sampler):
     [
         lambda: Gibbs(candidates=0),
         lambda: Gibbs(sweeps=2.5),
+        lambda: Gibbs(steps=0),
         lambda: NUTS(target_accept=1.0),
         lambda: NUTS(max_tree_depth=0),
         lambda: HMC(target_accept=0.0),
@@ -222,14 +248,37 @@ def test_impossible_settings_are_refused(spec):
         Model([Dense(3, "logistic")]),
         Model([Dense(3, "tanh")], prior=SHALLOW.prior),
         Model([Dense(3, jax.nn.sigmoid)], prior=SHALLOW.prior),
+        shallow(3, likelihood=StudentT()),
+        shallow(3, likelihood=Gaussian(outputs_named=("a", "b"))),
     ],
-    ids=["two layers", "another prior", "another activation", "a function for an activation"],
+    ids=["two layers", "another prior", "activation", "a function for an activation", "likelihood", "two outputs"],
 )
-def test_gibbs_refuses_other_models(model):
-    with pytest.raises(ValueError, match=r'bnn\.shallow.*sampler="nuts"'):
-        Gibbs().check(model)
+def test_where_units_do_not_collapse_all_weights_move(model):
+    """The default way, and what is refused when the other is asked for."""
+    Gibbs().check(model)
+    assert Gibbs(steps=7, sweeps=3).kernel(model) == StepsKernel(WeightGibbs("hmc", 7, 3), model)
+    assert Gibbs(weights="slice").kernel(model) == StepsKernel(WeightGibbs("slice", 20, 10), model)
+    with pytest.raises(
+        ValueError, match=r'weights="collapsed" is for bnn\.shallow.*one output: use weights="hmc" here'
+    ):
+        Gibbs(weights="collapsed").check(model)
+    y = Y if not model.likelihood.outputs else np.stack([Y, Y**2], axis=1)
     with pytest.raises(ValueError, match=r"bnn\.shallow"):
-        fit(model, X, Y, sampler="gibbs")
+        fit(model, X, y, sampler=Gibbs(weights="collapsed"))
+
+
+def test_units_collapse_where_they_can():
+    for spec in (Gibbs(), Gibbs(weights="collapsed")):
+        spec.check(SHALLOW)
+        assert spec.kernel(SHALLOW) == StepsKernel(spec, SHALLOW)
+    assert Gibbs(weights="slice", steps=3).kernel(SHALLOW) == StepsKernel(WeightGibbs("slice", 3, 10), SHALLOW)
+
+
+@pytest.mark.parametrize("way", MOVES)
+def test_the_step_size_is_kept_after_warm_up(way, data):
+    steps = np.array([state.inner.log_step for state in walk(f"gibbs-weights-{way}")[0]])
+    assert np.all(np.diff(steps[WARMUP:]) == 0)
+    assert bool(np.any(np.diff(steps[: WARMUP + 1]) != 0)) == (MOVES[way].target > 0)
 
 
 @CASES
