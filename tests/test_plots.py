@@ -193,3 +193,13 @@ def test_pictures_of_classes_refuse_numbers(table_fit):
     ):
         with pytest.raises(ValueError, match="for classifiers, got a fit with Gaussian"):
             call()
+
+
+def test_pareto_k_names_the_rows_that_cannot_be_trusted(fake_fit):
+    table = pd.DataFrame({"x0": X[:, 0]}, index=[f"row {i}" for i in range(len(X))])
+    fit = fake_fit(bnn.shallow(2), table, Y)  # draws from the prior: no row can be reweighted
+    result = bnn.loo(fit)
+    ax = bnn.plots.pareto_k(fit)
+    np.testing.assert_array_equal(ax.lines[1].get_ydata(), result.pareto_k)
+    assert len(result.bad)
+    assert [text.get_text() for text in ax.texts] == list(result.bad[: len(ax.texts)])

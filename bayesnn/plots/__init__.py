@@ -3,7 +3,7 @@
 from bayesnn.plots.classes import probability_map, reliability
 from bayesnn.plots.effects import individual_curves, marginal_effects, partial_dependence, relevance
 from bayesnn.plots.fits import diagnostics, fit_band, prior, units
-from bayesnn.plots.scores import calibration, pit_histogram
+from bayesnn.plots.scores import calibration, pareto_k, pit_histogram
 
 __all__ = [
     "calibration",
@@ -11,6 +11,7 @@ __all__ = [
     "fit_band",
     "individual_curves",
     "marginal_effects",
+    "pareto_k",
     "partial_dependence",
     "pit_histogram",
     "prior",

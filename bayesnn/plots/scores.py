@@ -9,6 +9,7 @@ from scipy.stats import binom
 
 from bayesnn import _checks
 from bayesnn.fit import Fit
+from bayesnn.loo import K_LIMIT, NAMED_ROWS, loo
 from bayesnn.plots.canvas import new_axes
 from bayesnn.scores import probability_transform
 
@@ -43,5 +44,23 @@ def pit_histogram(fit: Fit, x: Any, y: Any, *, bins: int = 10, offset: Any = Non
     axes.hist(pit, bins=np.linspace(0.0, 1.0, bins + 1), color="C0", alpha=0.7, label=f"{len(pit)} values")
     axes.set_xlabel("P(Y ≤ y)")
     axes.set_ylabel("rows")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def pareto_k(fit: Fit, *, ax: Any = None) -> Any:
+    """k-hat of PSIS-LOO by row, with the limit of 0.7; the rows above it are named."""
+    axes = new_axes(ax)
+    result = loo(fit)
+    k = result.pareto_k.to_numpy()
+    axes.axhline(K_LIMIT, color="0.5", lw=1, ls="--", label=f"limit {K_LIMIT}")
+    axes.plot(k, "o", ms=4, color="C0", alpha=0.7, label=f"{int((k <= K_LIMIT).sum())} of {k.size} rows below")
+    labels = result.pareto_k["obs"].to_numpy()
+    for place in np.flatnonzero(~(k <= K_LIMIT))[:NAMED_ROWS]:
+        axes.annotate(
+            str(labels[place]), (place, k[place]), xytext=(3, 3), textcoords="offset points", fontsize="small"
+        )
+    axes.set_xlabel("row")
+    axes.set_ylabel("k-hat")
     axes.legend(frameon=False, fontsize="small")
     return axes
