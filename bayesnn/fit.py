@@ -169,6 +169,8 @@ def bind(
     likelihood = model.likelihood.bind(y, shift)
     if shift is not None and likelihood.standardizes and standardize:
         raise ValueError("offset must not be given for a target that is standardised: subtract it from y instead")
+    if shift is not None and likelihood.kind == "class" and likelihood.outputs:
+        raise ValueError("offset must not be given for Categorical: the same shift of every class changes nothing")
     data = make_dataset(
         x,
         likelihood.encode(y),
