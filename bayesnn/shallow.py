@@ -7,7 +7,7 @@ from typing import Any
 
 from bayesnn import _checks
 from bayesnn.layers import Dense
-from bayesnn.likelihoods import Gaussian, Likelihood
+from bayesnn.likelihoods import Bernoulli, Gaussian, Likelihood
 from bayesnn.model import Model
 from bayesnn.priors import MuellerRiosInsua
 
@@ -52,8 +52,13 @@ unit_mean_variance, intercept_variance, linear_variance
     linear_variance: float = 1.0
 
 
-# Log odds are not standardised, and classes that can be separated would let a vague readout grow without bound.
-CLASS_HYPERPARAMETERS = ShallowHyperparameters(readout_guess=4.0, readout_size=4.0)
+def class_hyperparameters(likelihood: Likelihood) -> ShallowHyperparameters:
+    """Defaults for classes: log odds are not standardised, and a vague readout grows without bound where classes part.
+
+    The difference of two functions of `Categorical` has twice the variance of one, so the one function of `Bernoulli`
+    gets twice the guess: both say the same of the log odds.
+    """
+    return ShallowHyperparameters(readout_guess=8.0 if isinstance(likelihood, Bernoulli) else 4.0, readout_size=4.0)
 
 
 def shallow(
@@ -76,7 +81,8 @@ def shallow(
     likelihood : Likelihood, optional
         y given f, such as `Categorical()`. Default: `Gaussian` with the hyperparameters' guess of the error variance.
     hyper : ShallowHyperparameters, optional
-        Prior guesses and sizes. Default: `ShallowHyperparameters()`; for classes with readout_guess=4, readout_size=4.
+        Prior guesses and sizes. Default: `ShallowHyperparameters()`; for classes with readout_size=4 and
+        readout_guess=4, or 8 for the single function of `Bernoulli`, which is the same for the log odds.
     intercept, linear : bool
         Whether to add a constant and a linear term to the readout. By default there is a constant where fits do not
         centre the target, that is for classes and counts.
@@ -101,7 +107,7 @@ def shallow(
         raise ValueError(f"hyper must be a ShallowHyperparameters, got {type(hyper).__name__}")
     if hyper is None:
         classes = isinstance(likelihood, Likelihood) and likelihood.kind == "class"
-        hyper = CLASS_HYPERPARAMETERS if classes else ShallowHyperparameters()
+        hyper = class_hyperparameters(likelihood) if classes else ShallowHyperparameters()  # type: ignore[arg-type]
     weights = {f.name: getattr(hyper, f.name) for f in fields(MuellerRiosInsua)}
     y = likelihood if likelihood is not None else Gaussian(hyper.noise_guess, hyper.noise_size)
     if intercept is None:

@@ -13,12 +13,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 INSTALL = f'{sys.executable} -m pip install -e ".[dev]"'
-TOOLS = ("ruff", "mypy", "pytest", "hypothesis")
+TOOLS = ("ruff", "mypy", "pytest", "xdist", "hypothesis")
+# Compiling takes most of the time and one core: tests run side by side, each worker needing up to 6 GB.
+PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 
 
 def steps(slow: bool) -> dict[str, list[str]]:
     """Headlines and what to pass to `python -m`, in the order to run."""
-    pytest = ["pytest", "--doctest-modules", "bayesnn", "tests"]
+    pytest = ["pytest", *PARALLEL, "--doctest-modules", "bayesnn", "tests"]
     return {
         "ruff format": ["ruff", "format", "--check", "."],
         "ruff check": ["ruff", "check", "."],

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from bayesnn.layers import Dense
-from bayesnn.likelihoods import Gaussian
+from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Poisson
 from bayesnn.model import Model
 from bayesnn.priors import MuellerRiosInsua
 from bayesnn.shallow import ShallowHyperparameters, shallow
@@ -87,3 +87,11 @@ def test_hyperparameters_come_as_their_spec(hyper):
 def test_impossible_hyperparameters_are_refused_by_name(name):
     with pytest.raises(ValueError, match=f"{name} must be a finite number above zero, got -1"):
         shallow(3, hyper=ShallowHyperparameters(**{name: -1}))
+
+
+def test_both_classifiers_say_the_same_of_the_log_odds_beforehand():
+    """Variance of the log odds of two classes: that of a difference of two functions, or of one."""
+    two, one = (shallow(3, likelihood=likelihood()).prior for likelihood in (Categorical, Bernoulli))
+    assert 2 * two.readout_guess == one.readout_guess
+    assert two.readout_size == one.readout_size == 4.0
+    assert shallow(3, likelihood=Poisson()).prior == shallow(3).prior
