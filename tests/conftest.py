@@ -2,7 +2,7 @@
 
 import importlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import jax
@@ -12,6 +12,18 @@ from numpyro.infer import Predictive
 
 # A script, not a test module: `--doctest-modules` would import it otherwise.
 collect_ignore = ["check.py"]
+
+
+MANY_MAPS = 20_000  # Linux allows a process 65,530; past that, loading a compiled program crashes
+
+
+@pytest.fixture(autouse=True, scope="module")
+def few_compiled_programs() -> Iterator[None]:
+    """Drop compiled programs between modules once they hold many memory maps; the cache on disk has them still."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MANY_MAPS:
+        importlib.import_module("jax").clear_caches()
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from scipy import stats
 import bayesnn as bnn
 from bayesnn import chains
 from bayesnn.draws import function_value, over_draws
-from bayesnn.samplers import Gibbs
+from bayesnn.samplers import Gibbs, base
 
 matplotlib.use("Agg")
 
@@ -76,7 +76,7 @@ def handed_on(monkeypatch):
         kernel, _, key, data, plan = caught.value.args
         return SimpleNamespace(kernel=kernel, key=key, x=np.asarray(data[0]), y=np.asarray(data[1]), plan=plan)
 
-    monkeypatch.setattr(chains, "run_chains", stop)
+    monkeypatch.setattr(base, "run_chains", stop)
     return call
 
 
@@ -332,7 +332,7 @@ def refuse_to_run(monkeypatch):
     def run_chains(*args):
         raise AssertionError("the chains were started")
 
-    monkeypatch.setattr(chains, "run_chains", run_chains)
+    monkeypatch.setattr(base, "run_chains", run_chains)
 
 
 # What is handed on

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
-from bayesnn import chains
 from bayesnn.data import make_dataset
 from bayesnn.fit import assemble
 from bayesnn.relabel import as_sampled, order_units, permute
+from bayesnn.samplers import base
 
 CHAINS, DRAWS, UNITS = 2, 4, 3
 DIMS = {
@@ -63,14 +63,14 @@ def test_the_order_of_the_order_undoes_it(posterior):
 def test_a_fit_can_be_read_as_it_was_sampled(monkeypatch):
     """The chains' own record is kept on its way into the fit."""
     recorded = {}
-    run_chains = chains.run_chains
+    run_chains = base.run_chains
 
     def watched(*arguments):
         run = run_chains(*arguments)
         recorded.update({name: values.copy() for name, values in run.values.items()})
         return run
 
-    monkeypatch.setattr(chains, "run_chains", watched)
+    monkeypatch.setattr(base, "run_chains", watched)
     x = np.linspace(-2, 2, 10)[:, None]
     options = {"draws": 12, "warmup": 3, "chains": 2, "chain_method": "vectorized", "progress": False}
     fit = bnn.fit(bnn.shallow(UNITS), x, 3 * np.sin(2 * x[:, 0]), sampler="gibbs", **options)
