@@ -30,7 +30,8 @@ class Model:
     Parameters
     ----------
     layers : sequence of Layer
-        The body; its last layer's outputs are the units of the readout.
+        The body; its last layer's outputs are the units of the readout. Without layers, `linear=True` makes a linear
+        model.
     likelihood : Likelihood
         y given f. Default `Gaussian()`.
     prior : Prior
@@ -64,9 +65,11 @@ class Model:
 
     def __post_init__(self) -> None:
         """Keep the layers as a tuple, so that the spec hashes."""
-        layers = tuple(self.layers) if isinstance(self.layers, Sequence) else ()
-        if not layers or not all(isinstance(layer, Layer) for layer in layers):
-            raise ValueError(f"layers must be a non-empty sequence of layers such as [Dense(5)], got {self.layers!r}")
+        layers = tuple(self.layers) if isinstance(self.layers, Sequence) else (None,)
+        if not all(isinstance(layer, Layer) for layer in layers):
+            raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {self.layers!r}")
+        if not layers and not self.linear:
+            raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
         if not isinstance(self.likelihood, Likelihood):
             raise ValueError(f"likelihood must be a spec such as Gaussian(), got {self.likelihood!r}")
         if not isinstance(self.prior, Prior):
@@ -86,7 +89,7 @@ class Model:
 
     def terms(self, width: int) -> Terms:
         """Coefficients of the readout for `width` inputs."""
-        units = self.network.width((width,))
+        units = self.network.width((width,)) if self.layers else 0
         predictors = width if self.linear else 0
         return Terms(units, self.intercept, predictors, self.likelihood.outputs, self.likelihood.output_dims)
 
@@ -103,14 +106,14 @@ class Model:
         numbered = {dim: np.arange(size) for dim, size in sizes.items()}
         with_constant = ["const", *inputs]
         named: dict[str, Any] = {"input": with_constant, "input_": with_constant, "predictor": list(inputs)}
-        named[f"{self.network.names()[0]}_input"] = list(inputs)
+        named |= {f"{name}_input": list(inputs) for name in self.network.names()[:1]}
         if self.likelihood.outputs:
             named[self.likelihood.output_dim] = as_coordinate(self.likelihood.output_labels)
         return numbered | named | {"unit": np.arange(self.terms(len(inputs)).units)}
 
     def design(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Columns of the readout (n, k): the units, the constant and the inputs, as far as the model has them."""
-        columns = [self.network.apply(weights, x)]
+        columns = [self.network.apply(weights, x)] if self.layers else []
         if self.intercept:
             columns.append(jnp.ones((x.shape[0], 1)))
         if self.linear:
@@ -119,7 +122,7 @@ class Model:
 
     def split(self, terms: Terms, coefficients: jax.Array) -> Sites:
         """Readout coefficients (k,) or (k, K) by the names of their sites."""
-        sites = {"beta": coefficients[: terms.units]}
+        sites = {"beta": coefficients[: terms.units]} if terms.units else {}
         if terms.intercept:
             sites["intercept"] = coefficients[terms.units]
         if terms.predictors:

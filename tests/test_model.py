@@ -140,9 +140,9 @@ def test_numpyro_samples_the_model_outside_the_package():
     assert float(jnp.ptp(draws["f"][:, 0])) > 0
 
 
-@pytest.mark.parametrize("layers", [[], (), Dense(3), [Dense], ["tanh"], [5], "dense", None])
+@pytest.mark.parametrize("layers", [Dense(3), [Dense], ["tanh"], [5], "dense", None])
 def test_layers_are_a_sequence_of_layers(layers):
-    with pytest.raises(ValueError, match=r"layers must be a non-empty sequence of layers such as \[Dense\(5\)\], got"):
+    with pytest.raises(ValueError, match=r"layers must be a sequence of layers such as \[Dense\(5\)\], got"):
         Model(layers)
 
 
@@ -156,3 +156,21 @@ def test_likelihood_and_prior_are_specs():
 def test_the_prior_refuses_a_body_it_cannot_serve():
     with pytest.raises(ValueError, match="the MuellerRiosInsua prior is for one Dense hidden layer"):
         Model([Dense(3), Dense(2)], prior=MuellerRiosInsua()).table(2)
+
+
+def test_a_model_without_layers_is_linear():
+    """f = intercept + x' linear, with the prior's standard deviations and nothing else."""
+    model = Model([], prior=Normal(extra=3.0), intercept=True, linear=True)
+    x = np.array([[1.0, 2.0], [0.5, -1.0], [0.0, 4.0]])
+    assert model.dims(2) == {"intercept": (), "linear": ("predictor",), "sigma": ()}
+    sites = {"intercept": jnp.asarray(0.7), "linear": jnp.asarray([2.0, -1.0]), "sigma": jnp.asarray(0.5)}
+    np.testing.assert_allclose(model.function(sites, x), 0.7 + x @ [2.0, -1.0], rtol=1e-6)
+    with jax.enable_x64(True):
+        trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(jnp.asarray(x))
+        raw = trace["readout_raw"]["value"]
+        np.testing.assert_allclose(trace["f"]["value"], 3.0 * (raw[0] + x @ raw[1:]), rtol=1e-12)
+
+
+def test_no_layers_and_no_linear_term_is_refused():
+    with pytest.raises(ValueError, match="layers must have at least one layer, got none: for a linear model give lin"):
+        Model([])

@@ -1,5 +1,9 @@
 """Published results that a right sampler must reproduce, on real data outside the repository (skipped without them)."""
 
+import json
+import zipfile
+
+import arviz as az
 import numpy as np
 import pytest
 
@@ -52,3 +56,33 @@ def test_chains_that_disagree_on_a_bimodal_posterior_are_never_called_converged(
             disagreeing += 1
             assert not diagnosis.ok
     assert 0 < disagreeing < 3, "the runs were chosen so that some disagree and some do not"
+
+
+def first_in(archive):
+    """The one JSON document of a zip file."""
+    with zipfile.ZipFile(archive) as files:
+        return json.loads(files.read(files.namelist()[0]))
+
+
+def test_autoregression_of_five_lags_has_the_reference_posterior(shared_data):
+    """posteriordb's arK: y_t ~ N(alpha + sum_k beta_k y_{t-k}, sigma), alpha, beta ~ N(0, 10), sigma ~ HalfCauchy(2.5).
+
+    M. Magnusson et al. (2024), posteriordb: its 10,000 reference draws are from ten long chains.
+    """
+    folder = shared_data / "posteriordb"
+    y = np.array(first_in(folder / "arK_data.json.zip")["y"])
+    reference = first_in(folder / "arK_reference_draws.json.zip")
+    names = ["alpha", *(f"beta[{k}]" for k in range(1, 6)), "sigma"]
+    draws = {name: np.array([chain[name] for chain in reference]) for name in names}
+    lags = np.column_stack([y[5 - k : -k] for k in range(1, 6)])
+    model = bnn.Model([], bnn.Gaussian(noise_scale=2.5), bnn.Normal(extra=10.0), linear=True)
+    fit = bnn.fit(model, lags, y[5:], sampler="nuts", draws=2500, standardize=False, progress=False)
+    posterior = fit.idata["posterior"]
+    linear = posterior["linear"].to_numpy()
+    ours = [posterior["intercept"].to_numpy(), *np.moveaxis(linear, 2, 0), posterior["sigma"].to_numpy()]
+    for name, values in zip(names, ours, strict=True):
+        assert min(az.ess(values), az.ess(draws[name])) > 1000
+        error = np.hypot(az.mcse(values), az.mcse(draws[name]))
+        z = float((values.mean() - draws[name].mean()) / error)
+        print(f"{name}: {values.mean():.4f}, reference {draws[name].mean():.4f}, z {z:.2f}")
+        assert abs(z) < 4.0

@@ -20,12 +20,16 @@ from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 class Gaussian(Likelihood):
     """y ~ N(f, sigma^2) with 1/sigma^2 ~ Gamma(s/2, rate s S/2), on the scale the model sees.
 
-    With several outputs y (n, K), each has a function and a variance of its own and the errors are independent.
+    With several outputs y (n, K), each has a function and a variance of its own and the errors are independent. Given a
+    noise scale A, sigma ~ half-Cauchy(A) instead.
 
     Parameters
     ----------
     noise_guess, noise_size : float
         S and s: prior guess of sigma^2, and its worth in observations.
+    noise_scale : float, optional
+        A: scale of a half-Cauchy prior of sigma, which then replaces the guess (A. Gelman, 2006, Prior distributions
+        for variance parameters, Bayesian Analysis 1, 515-534).
     outputs_named : tuple of str, optional
         Names of several outputs; a fit takes them from y.
 
@@ -45,11 +49,14 @@ class Gaussian(Likelihood):
     noise_guess: float = 0.01
     noise_size: float = 1.0
     outputs_named: tuple[str, ...] = ()
+    noise_scale: float | None = None
 
     def __post_init__(self) -> None:
         """Refuse a guess or size that is not positive."""
         _checks.positive("noise_guess", self.noise_guess)
         _checks.positive("noise_size", self.noise_size)
+        if self.noise_scale is not None:
+            _checks.positive("noise_scale", self.noise_scale)
         names = () if isinstance(self.outputs_named, str) else tuple(self.outputs_named)
         if len(names) == 1 or len(set(names)) != len(names) or isinstance(self.outputs_named, str):
             raise ValueError(
@@ -83,14 +90,16 @@ class Gaussian(Likelihood):
         return {"sigma": self.output_dims}
 
     def priors(self) -> dict[str, dist.Distribution]:
-        """A gamma distribution of the precision, for each output."""
+        """A gamma distribution of the precision, or a half-Cauchy distribution of sigma, for each output."""
         half = self.noise_size / 2
-        prior = dist.Gamma(half, half * self.noise_guess)
-        return {"noise_precision": prior.expand(self.outputs).to_event(1) if self.outputs else prior}
+        name, prior = "noise_precision", dist.Gamma(half, half * self.noise_guess)
+        if self.noise_scale is not None:
+            name, prior = "sigma", dist.HalfCauchy(self.noise_scale)
+        return {name: prior.expand(self.outputs).to_event(1) if self.outputs else prior}
 
     def report(self, latents: Latents) -> Nuisance:
-        """Sigma from the precision."""
-        return {"sigma": latents["noise_precision"] ** -0.5}
+        """Sigma, from the precision where that is what was drawn."""
+        return dict(latents) if "sigma" in latents else {"sigma": latents["noise_precision"] ** -0.5}
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
         """N(f, sigma^2), independent over outputs."""
@@ -108,7 +117,26 @@ class Gaussian(Likelihood):
     def update(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> Latents:
-        """The precisions from their exact conditional."""
+        """The precisions from their exact conditional; under the half-Cauchy prior a slice move each."""
+        if self.noise_scale is not None:
+            return self._update_scales(key, latents, f, y, weights)
         rows = y.shape[0] if weights is None else weights.sum()
         squares = jnp.sum(weighted(((y - f) ** 2).T, weights), axis=-1)
         return {"noise_precision": self.draw_precision(key, squares, rows)}
+
+    def _update_scales(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> Latents:
+        rows = y.shape[0] if weights is None else weights.sum()
+        squares = jnp.sum(weighted(((y - f) ** 2).T, weights), axis=-1)
+
+        def one(key: jax.Array, sigma: jax.Array, squares: jax.Array) -> jax.Array:
+            def log_density(log_sigma: jax.Array) -> jax.Array:
+                variance = jnp.exp(2.0 * log_sigma)
+                prior = dist.HalfCauchy(self.noise_scale).log_prob(jnp.exp(log_sigma))
+                return prior + (1.0 - rows) * log_sigma - 0.5 * squares / variance
+
+            return jnp.exp(conditionals.slice_move(key, jnp.log(sigma), log_density))
+
+        keys = jax.random.split(key, self.outputs)
+        return {"sigma": jnp.vectorize(one, signature="(),(),()->()")(keys, latents["sigma"], squares)}

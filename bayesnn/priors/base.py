@@ -42,7 +42,9 @@ class Terms(NamedTuple):
 
     def weights(self) -> dict[str, Weight]:
         """The readout's sites as weight arrays of their own roles."""
-        table = {"beta": Weight((self.units, *self.outputs), ("unit", *self.output_dims), "readout", self.units)}
+        table = {}
+        if self.units:
+            table["beta"] = Weight((self.units, *self.outputs), ("unit", *self.output_dims), "readout", self.units)
         if self.intercept:
             table["intercept"] = Weight(self.outputs, self.output_dims, "intercept", 1)
         if self.predictors:

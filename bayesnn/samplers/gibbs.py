@@ -216,11 +216,12 @@ def draw_hyper(
 
 def collapses(model: Model) -> bool:
     """Whether units can be moved with the readout integrated out: one logistic layer, the Müller-Ríos Insua prior and
-    Gaussian errors of one output.
+    Gaussian errors of one output, their precision gamma distributed.
     """
     single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
     logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
-    gaussian = isinstance(model.likelihood, Gaussian) and not model.likelihood.outputs
+    y = model.likelihood
+    gaussian = isinstance(y, Gaussian) and not y.outputs and y.noise_scale is None
     return logistic and gaussian and isinstance(model.prior, MuellerRiosInsua)
 
 

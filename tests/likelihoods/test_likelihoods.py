@@ -78,6 +78,14 @@ LIKELIHOODS = {
         F,
         Y,
     ),
+    "gaussian, half-Cauchy scale": Case(
+        Gaussian(noise_scale=1.3),
+        {"sigma": 0.6},
+        lambda y, f, sigma: stats.norm.logpdf(y, f, sigma),
+        lambda sites: stats.halfcauchy.logpdf(sites["sigma"], scale=1.3),
+        F,
+        Y,
+    ),
     "two outputs": Case(
         Gaussian(0.3, 4.0, ("a", "b")),
         {"sigma": np.array([0.6, 1.7])},

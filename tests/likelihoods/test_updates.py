@@ -36,7 +36,7 @@ ROUNDS = 15  # of moves that forget their start by then
 GRID = np.linspace(-24.0, 8.0, 20_001)  # of a logarithm
 
 T, T_FREE, NEGATIVE = StudentT(4.0, 0.3, 4.0), StudentT(None, 0.3, 4.0), NegativeBinomial(0.6, 0.4)
-GAUSSIAN = Gaussian(0.3, 4.0)
+GAUSSIAN, HALF_CAUCHY = Gaussian(0.3, 4.0), Gaussian(noise_scale=0.4)
 
 
 def gamma_prior(log_precision):
@@ -49,6 +49,11 @@ def rows_of(weights):
 
 def gaussian(v, weights):
     return gamma_prior(v) + (rows_of(weights) * stats.norm.logpdf(Y, F, np.exp(-v / 2)[:, None])).sum(1)
+
+
+def half_cauchy(v, weights):
+    prior = stats.halfcauchy.logpdf(np.exp(v), scale=0.4) + v
+    return prior + (rows_of(weights) * stats.norm.logpdf(Y, F, np.exp(v)[:, None])).sum(1)
 
 
 def student(v, weights):
@@ -75,6 +80,7 @@ def updated(likelihood, site, y, weights):
 
 UPDATES = {
     "gaussian": (GAUSSIAN, "noise_precision", Y, gaussian),
+    "gaussian, half-Cauchy scale": (HALF_CAUCHY, "sigma", Y, half_cauchy),
     "student_t": (T, "noise_precision", Y, student),
     "negative_binomial": (NEGATIVE, "dispersion", COUNTS, negative_binomial),
 }
