@@ -14,7 +14,23 @@ from bayesnn.effects import (
 )
 from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.fit import Fit, fit
-from bayesnn.layers import Dense, Residual
+from bayesnn.layers import (
+    GRU,
+    LSTM,
+    AsSequence,
+    Bidirectional,
+    Conv1D,
+    Dense,
+    Elman,
+    Flatten,
+    Last,
+    LayerNorm,
+    MeanPool,
+    PositionalEncoding,
+    Residual,
+    SelfAttention,
+    TransformerBlock,
+)
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.loo import Loo, loo
 from bayesnn.model import Model
@@ -30,21 +46,28 @@ from bayesnn.stacking import ChainWeights, stack_chains, stacked
 from bayesnn.uncertainty import decompose
 
 __all__ = [
+    "GRU",
     "HMC",
+    "LSTM",
     "MAP",
     "MCLMC",
     "NUTS",
+    "AsSequence",
     "Bernoulli",
+    "Bidirectional",
     "Categorical",
     "ChainWeights",
     "Comparison",
+    "Conv1D",
     "CrossValidation",
     "Decision",
     "Dense",
     "Diagnosis",
+    "Elman",
     "Ensemble",
     "Evidence",
     "Fit",
+    "Flatten",
     "Gaussian",
     "Gibbs",
     "HeavyTailed",
@@ -52,15 +75,21 @@ __all__ = [
     "Hierarchical",
     "Horseshoe",
     "Laplace",
+    "Last",
+    "LayerNorm",
     "Loo",
+    "MeanPool",
     "Model",
     "MuellerRiosInsua",
     "NegativeBinomial",
     "Normal",
     "Poisson",
+    "PositionalEncoding",
     "Residual",
+    "SelfAttention",
     "ShallowHyperparameters",
     "StudentT",
+    "TransformerBlock",
     "Variational",
     "as_sampled",
     "average_marginal_effects",

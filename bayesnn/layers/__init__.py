@@ -1,7 +1,35 @@
 """Layers: frozen specs that see one example."""
 
+from bayesnn.layers.attention import SelfAttention
 from bayesnn.layers.base import Layer, Shape, Weight, Weights
+from bayesnn.layers.bidirectional import Bidirectional
+from bayesnn.layers.convolution import Conv1D
 from bayesnn.layers.dense import ACTIVATIONS, Dense
+from bayesnn.layers.pooling import AsSequence, Flatten, Last, MeanPool
+from bayesnn.layers.positions import LayerNorm, PositionalEncoding
+from bayesnn.layers.recurrent import GRU, LSTM, Elman
 from bayesnn.layers.residual import Residual
+from bayesnn.layers.transformer import TransformerBlock
 
-__all__ = ["ACTIVATIONS", "Dense", "Layer", "Residual", "Shape", "Weight", "Weights"]
+__all__ = [
+    "ACTIVATIONS",
+    "GRU",
+    "LSTM",
+    "AsSequence",
+    "Bidirectional",
+    "Conv1D",
+    "Dense",
+    "Elman",
+    "Flatten",
+    "Last",
+    "Layer",
+    "LayerNorm",
+    "MeanPool",
+    "PositionalEncoding",
+    "Residual",
+    "SelfAttention",
+    "Shape",
+    "TransformerBlock",
+    "Weight",
+    "Weights",
+]

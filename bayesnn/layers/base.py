@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 
@@ -25,7 +26,12 @@ class Weight:
 
 
 class Layer(abc.ABC):
-    """A frozen spec: pure functions of (weights, x), no sampling inside."""
+    """A frozen spec: pure functions of (weights, x), no sampling inside.
+
+    An example is a vector (d,) or a sequence (time, d). A sequence may end in padding: `mask` (time,) is True at its
+    real steps, None where all are. Padding changes no value at a real step, and what stands at padded steps is nobody's
+    business.
+    """
 
     @abc.abstractmethod
     def weights(self, shape: Shape) -> dict[str, Weight]:
@@ -36,5 +42,28 @@ class Layer(abc.ABC):
         """Shape of one example after the layer."""
 
     @abc.abstractmethod
-    def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """The layer's value for one example x."""
+
+
+def of_part(values: dict[str, Any], part: str) -> dict[str, Any]:
+    """What belongs to one part of a layer made of layers, by its own names: `part_kernel` -> `kernel`."""
+    return {name.removeprefix(f"{part}_"): v for name, v in values.items() if name.startswith(f"{part}_")}
+
+
+def table_of_part(table: dict[str, Weight], part: str) -> dict[str, Weight]:
+    """The weights of one part under the names of the whole, axes included: `kernel` -> `part_kernel`."""
+    return {
+        f"{part}_{name}": replace(weight, dims=tuple(f"{part}_{dim}" for dim in weight.dims))
+        for name, weight in table.items()
+    }
+
+
+def sequence_shape(layer: Layer, shape: Shape) -> tuple[int, int]:
+    """(time, d), refusing what is no sequence."""
+    if len(shape) != 2:
+        raise ValueError(
+            f"{type(layer).__name__} needs sequences (time, features), got examples of shape {shape}: "
+            "make lags a sequence with AsSequence(), and leave sequences whole before this layer"
+        )
+    return shape[0], shape[1]

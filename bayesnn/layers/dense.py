@@ -27,9 +27,9 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """Fully connected layer, psi(kernel x + bias).
+    """Fully connected layer, psi(kernel x + bias), at every step of a sequence.
 
-    x (d,) -> (units,), kernel (units, d), bias (units,).
+    x (d,) -> (units,) or (time, d) -> (time, units), kernel (units, d), bias (units,).
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Dense(Layer):
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """Kernel (units, d) and bias (units,)."""
-        (width,) = shape
+        width = shape[-1]
         return {
             "kernel": Weight((self.units, width), ("unit", "input"), "kernel", width),
             "bias": Weight((self.units,), ("unit",), "bias", width),
@@ -68,9 +68,10 @@ class Dense(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         """One value a unit."""
-        return (self.units,)
+        return (*shape[:-1], self.units)
 
-    def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
-        """psi(kernel x + bias), (d,) -> (units,)."""
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """psi(kernel x + bias), (..., d) -> (..., units)."""
         psi = self.activation if callable(self.activation) else ACTIVATIONS[self.activation]
-        return psi(weights["kernel"] @ x + weights["bias"])
+        e = weights["kernel"] @ x if x.ndim == 1 else x @ weights["kernel"].T
+        return psi(e + weights["bias"])

@@ -13,7 +13,7 @@ from bayesnn.layers.base import Layer, Shape, Weight, Weights
 class Residual(Layer):
     """x + layer(x): the layer learns what is to be added to its own input.
 
-    x (d,) -> (d,).
+    x (d,) -> (d,), or (time, d) -> (time, d).
 
     Parameters
     ----------
@@ -56,6 +56,6 @@ class Residual(Layer):
             )
         return shape
 
-    def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """x + layer(x)."""
-        return x + self.layer.apply(weights, x)
+        return x + self.layer.apply(weights, x, mask)

@@ -11,7 +11,10 @@ from bayesnn.priors.normal import fan_in_sd
 from bayesnn.priors.scale_mixture import ScaleMixture
 
 SOURCES = ("inputs", "all", "none")
-SOURCE_AXIS = {"kernel": -1, "readout": 0, "linear": 0}
+SOURCE_AXIS = {"kernel": -1, "input": -1, "recurrent": -1, "query": -1, "key": -1, "value": -1} | {
+    "readout": 0,
+    "linear": 0,
+}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bayesnn.priors.scale_mixture import ScaleMixture
 
 @dataclass(frozen=True)
 class Normal(ScaleMixture):
-    """Every kernel weight ~ N(0, scale^2/fan_in), every bias ~ N(0, scale^2), readout ~ N(0, readout_scale^2/units).
+    """Every weight ~ N(0, scale^2/fan_in), every bias ~ N(0, scale^2), readout ~ N(0, readout_scale^2/units).
 
     The scaling keeps the prior variance of the function from growing with the width (R. Neal, 1996, Bayesian Learning
     for Neural Networks, section 2.1). Intercept and linear coefficients, where the model has them, are N(0, extra^2).
@@ -47,9 +47,9 @@ class Normal(ScaleMixture):
 
 
 def fan_in_sd(weight: Weight, scale: float, readout_scale: float, extra: float) -> float:
-    """scale/sqrt(fan-in) for kernels and the readout, plain for biases; `extra` for intercept and linear term."""
+    """scale/sqrt(fan-in), with the readout's own scale, plain for biases; `extra` for intercept and linear term."""
     if weight.role in ("intercept", "linear"):
         return extra
     if weight.role == "readout":
         return readout_scale / weight.fan_in**0.5
-    return scale / weight.fan_in**0.5 if weight.role == "kernel" else scale
+    return scale if weight.role == "bias" else scale / weight.fan_in**0.5

@@ -80,7 +80,9 @@ class ScaleMixture(Prior):
 
     def input_scales(self, sites: dict[str, Any], table: Table) -> Any:
         """Scales by source unit of the first kernel, times that of the kernel and its fixed sd."""
-        name = next(name for name, weight in table.items() if weight.role == "kernel")
+        name = next(iter(table), "")
+        if not name.endswith("0_kernel"):  # the first layer turns inputs into something else
+            return None
         source = sites.get(f"{name}_source_scale")
         return None if source is None else self.sd(table[name]) * sites[f"{name}_scale"][..., None] * source
 
@@ -127,7 +129,8 @@ class ScaleMixture(Prior):
         return sites
 
     def _factors(self, name: str, table: Table) -> tuple[Factor, ...]:
-        kernels = [n for n, w in table.items() if w.role == "kernel"]
+        first_layer = next(iter(table)).split("_")[0]
+        kernels = [n for n, w in table.items() if w.role in ("kernel", "input") and n.split("_")[0] == first_layer]
         return self.factors(name, table[name], first=kernels[:1] == [name])
 
     def _reported(self, name: str, weight: Weight, table: Table) -> list[Factor]:

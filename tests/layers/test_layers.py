@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from sequence_loops import SEQUENCES
 
 from bayesnn._runtime import double
 from bayesnn.layers import ACTIVATIONS, Dense, Layer, Residual, Shape
@@ -78,6 +79,7 @@ LAYERS = {
     "identity": Case(Dense(1, "identity"), (1,), dense(lambda e: e)),
     "callable": Case(Dense(2, softplus), (3,), dense(lambda e: math.log(1 + math.exp(e)))),
 }
+LAYERS |= {name: Case(*row) for name, row in SEQUENCES.items()}
 cases = pytest.mark.parametrize("case", LAYERS.values(), ids=LAYERS)
 
 
@@ -105,7 +107,7 @@ def test_the_layer_equals_a_loop(case):
 def test_the_comparison_notices_every_weight(case):
     weights, x = ({n: np.abs(w) for n, w in values(case)[0].items()}, np.abs(values(case)[1]))  # rectifiers are open
     for name in weights:
-        nudged = weights | {name: weights[name] + 1e-6}
+        nudged = weights | {name: weights[name] * (1 + 1e-6)}  # a common shift of all may change nothing
         assert not np.allclose(apply(case.layer, nudged, x), case.loop(weights, x), rtol=RTOL, atol=0)
 
 
@@ -124,7 +126,7 @@ def test_specs_are_frozen_hashable_and_pickle(case):
     assert pickle.loads(pickle.dumps(layer)) == layer
     assert hash(dataclasses.replace(layer)) == hash(layer)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        setattr(layer, dataclasses.fields(layer)[0].name, 7)
+        layer.units = 7  # of those that have none, too
 
 
 def test_every_named_activation_has_a_row():
@@ -195,3 +197,10 @@ def test_impossible_units_are_refused(units):
 def test_an_unknown_activation_lists_the_known_ones(activation):
     with pytest.raises(ValueError, match=f"unknown activation .*: choose one of {', '.join(map(repr, ACTIVATIONS))}$"):
         Dense(3, activation)
+
+
+@cases
+def test_no_weight_is_called_like_an_axis(case):
+    """Inference data keeps weights and the labels of their axes side by side."""
+    table = case.layer.weights(case.shape)
+    assert not set(table) & {dim for weight in table.values() for dim in weight.dims}

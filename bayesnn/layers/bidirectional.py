@@ -1,0 +1,65 @@
+"""A recurrent layer that reads a sequence from both ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from bayesnn.layers.base import Layer, Shape, Weight, Weights, of_part, table_of_part
+from bayesnn.layers.recurrent import Recurrent
+
+
+@dataclass(frozen=True)
+class Bidirectional(Layer):
+    """Two copies of a recurrent layer, one for each direction, with weights of their own; their outputs side by side.
+
+    x (time, d) -> (2 units,) or (time, 2 units).
+
+    Parameters
+    ----------
+    layer : Elman, LSTM or GRU
+        The layer that reads forwards.
+
+    References
+    ----------
+    M. Schuster and K. Paliwal (1997), Bidirectional recurrent neural networks, IEEE Transactions on Signal Processing
+    45, 2673-2681.
+
+    Examples
+    --------
+    >>> from bayesnn.layers.recurrent import LSTM
+    >>> Bidirectional(LSTM(4)).output_shape((10, 2))
+    (8,)
+    """
+
+    layer: Recurrent
+
+    def __post_init__(self) -> None:
+        """Refuse what does not read forwards."""
+        if not isinstance(self.layer, Recurrent) or self.layer.reverse:
+            raise ValueError(
+                f"Bidirectional must wrap a recurrent layer that reads forwards, such as LSTM(8), got {self.layer!r}"
+            )
+
+    @property
+    def _parts(self) -> dict[str, Recurrent]:
+        return {"forward": self.layer, "backward": replace(self.layer, reverse=True)}  # type: ignore[type-var]
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """Those of both copies."""
+        table: dict[str, Weight] = {}
+        for part, layer in self._parts.items():
+            table |= table_of_part(layer.weights(shape), part)
+        return table
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """Twice the units."""
+        *steps, units = self.layer.output_shape(shape)
+        return (*steps, 2 * units)
+
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """Forward units first."""
+        both = [layer.apply(of_part(weights, part), x, mask) for part, layer in self._parts.items()]
+        return jnp.concatenate(both, axis=-1)

@@ -1,0 +1,72 @@
+"""Convolution over time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from bayesnn import _checks
+from bayesnn.layers.base import Layer, Shape, Weight, Weights, sequence_shape
+from bayesnn.layers.dense import ACTIVATIONS
+
+
+@dataclass(frozen=True)
+class Conv1D(Layer):
+    """Convolution over time: each step sees a window of steps, zeros beyond the ends of the sequence.
+
+    x (time, d) -> (time, units), kernel (units, window, d), bias (units,).
+
+    Parameters
+    ----------
+    units : int
+    window : int
+        Steps a unit sees: those around its own (an odd number), or its own and those before it where `causal`.
+    activation : str or callable
+        As in `Dense`.
+    causal : bool
+        Whether a step sees no later ones.
+
+    Examples
+    --------
+    >>> Conv1D(4, window=3).weights((10, 2))["kernel"].shape
+    (4, 3, 2)
+    """
+
+    units: int
+    window: int = 3
+    activation: str | Callable[[jax.Array], jax.Array] = "relu"
+    causal: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible layer at once."""
+        _checks.positive_integer("units", self.units)
+        _checks.positive_integer("window", self.window)
+        if not self.causal and self.window % 2 == 0:
+            raise ValueError(f"window must be odd unless causal=True, since it is centred, got {self.window}")
+        if not callable(self.activation):
+            _checks.known("activation", self.activation, ACTIVATIONS)
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """Kernel and bias."""
+        _, width = sequence_shape(self, shape)
+        sources = self.window * width
+        return {
+            "kernel": Weight((self.units, self.window, width), ("unit", "window", "input"), "kernel", sources),
+            "bias": Weight((self.units,), ("unit",), "bias", sources),
+        }
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One value a unit at every step."""
+        return sequence_shape(self, shape)[0], self.units
+
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """Padded steps count as zeros, as what lies beyond the ends does."""
+        values = x if mask is None else jnp.where(mask[:, None], x, 0.0)
+        before = self.window - 1 if self.causal else self.window // 2
+        around = jnp.pad(values, ((before, self.window - 1 - before), (0, 0)))
+        windows = jnp.stack([around[k : k + len(x)] for k in range(self.window)], axis=1)
+        psi = self.activation if callable(self.activation) else ACTIVATIONS[self.activation]
+        return psi(jnp.einsum("ukw,tkw->tu", weights["kernel"], windows) + weights["bias"])

@@ -1,0 +1,216 @@
+"""Recurrent layers: a state is carried from step to step by one cell, the same at every step."""
+
+from __future__ import annotations
+
+import abc
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from bayesnn import _checks
+from bayesnn.layers.base import Layer, Shape, Weight, Weights, sequence_shape
+
+State = Any  # of one cell: arrays (units,)
+
+
+class Recurrent(Layer):
+    """What recurrent layers share: the loop over time, its direction, the initial state and the padding.
+
+    x (time, d) -> (units,), the state after the last real step, or (time, units) with `return_sequences`. `reverse`
+    reads from the last real step to the first; outputs stay in the order of the steps. The initial state is zero, or a
+    weight (role "initial") with `learn_initial`.
+    """
+
+    gates: ClassVar[int]
+    units: int
+    return_sequences: bool
+    reverse: bool
+    learn_initial: bool
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible size."""
+        _checks.positive_integer("units", self.units)
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """input_kernel (gate, unit, input), recurrent_kernel (gate, unit, source), bias (gate, unit), and the initial state."""
+        _, width = sequence_shape(self, shape)
+        gates, units = self.gates, self.units
+        table = {
+            "input_kernel": Weight((gates, units, width), ("gate", "unit", "input"), "input", width),
+            "recurrent_kernel": Weight((gates, units, units), ("gate", "unit", "source"), "recurrent", units),
+            "bias": Weight((gates, units), ("gate", "unit"), "bias", units),
+        }
+        initial = {"initial": Weight((units,), ("unit",), "initial", 1)}
+        return table | initial if self.learn_initial else table
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One state a sequence, or one a step."""
+        time, _ = sequence_shape(self, shape)
+        return (time, self.units) if self.return_sequences else (self.units,)
+
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """The states of the cell along the sequence, or the last one."""
+        inputs = jnp.einsum("guw,tw->tgu", weights["input_kernel"], x) + weights["bias"]
+        real = jnp.ones(len(x), bool) if mask is None else mask
+
+        def step(state: State, now: tuple[jax.Array, jax.Array]) -> tuple[State, jax.Array]:
+            drive, is_real = now
+            new = self.cell(weights["recurrent_kernel"], drive, state)
+            state = jax.tree.map(lambda a, b: jnp.where(is_real, a, b), new, state)
+            return state, self.visible(state)
+
+        first = weights["initial"] if self.learn_initial else jnp.zeros(self.units, inputs.dtype)
+        last, states = lax.scan(step, self.initial(first), (inputs, real), reverse=self.reverse)
+        return states if self.return_sequences else self.visible(last)
+
+    @abc.abstractmethod
+    def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
+        """The next state, from the input's part of every gate (gate, unit) and the state."""
+
+    @abc.abstractmethod
+    def initial(self, first: jax.Array) -> State:
+        """The state to start from, whose visible part is `first` (units,)."""
+
+    @abc.abstractmethod
+    def visible(self, state: State) -> jax.Array:
+        """What the next layer sees of a state, (units,)."""
+
+
+@dataclass(frozen=True)
+class Elman(Recurrent):
+    """Simple recurrent layer, h_t = tanh(W_hh h_{t-1} + W_xh x_t + b).
+
+    x (time, d) -> (units,) or (time, units).
+
+    Parameters
+    ----------
+    units : int
+    return_sequences : bool
+        Whether to give the state of every step, rather than the last.
+    reverse : bool
+        Whether to read the sequence backwards.
+    learn_initial : bool
+        Whether the initial state is a weight, rather than zero.
+
+    References
+    ----------
+    J. Elman (1990), Finding structure in time, Cognitive Science 14, 179-211.
+
+    Examples
+    --------
+    >>> Elman(3).output_shape((10, 2))
+    (3,)
+    """
+
+    gates: ClassVar[int] = 1
+
+    units: int
+    return_sequences: bool = False
+    reverse: bool = False
+    learn_initial: bool = False
+
+    def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
+        """One tanh unit a state."""
+        return jnp.tanh(recurrent[0] @ state + drive[0])
+
+    def initial(self, first: jax.Array) -> State:
+        """The state is what is seen."""
+        return first
+
+    def visible(self, state: State) -> jax.Array:
+        """All of it."""
+        return state
+
+
+@dataclass(frozen=True)
+class LSTM(Recurrent):
+    """Long short-term memory: c_t = f c_{t-1} + i g, h_t = o tanh(c_t); gates f, i, o logistic, g tanh.
+
+    x (time, d) -> (units,) or (time, units). The gates' order in the weights is f, i, o, g; a learnt initial state is
+    that of h, with c starting at zero.
+
+    Parameters
+    ----------
+    units, return_sequences, reverse, learn_initial
+        As in `Elman`.
+
+    References
+    ----------
+    S. Hochreiter and J. Schmidhuber (1997), Long short-term memory, Neural Computation 9, 1735-1780; the forget gate is
+    that of F. Gers, J. Schmidhuber and F. Cummins (2000), Learning to forget, Neural Computation 12, 2451-2471.
+
+    Examples
+    --------
+    >>> LSTM(4, return_sequences=True).output_shape((10, 2))
+    (10, 4)
+    """
+
+    gates: ClassVar[int] = 4
+
+    units: int
+    return_sequences: bool = False
+    reverse: bool = False
+    learn_initial: bool = False
+
+    def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
+        """h and c of the next step."""
+        h, c = state
+        e = recurrent @ h + drive
+        forget, write, read = jax.nn.sigmoid(e[:3])
+        c = forget * c + write * jnp.tanh(e[3])
+        return read * jnp.tanh(c), c
+
+    def initial(self, first: jax.Array) -> State:
+        """An empty memory."""
+        return first, jnp.zeros_like(first)
+
+    def visible(self, state: State) -> jax.Array:
+        """The output h, not the memory."""
+        return state[0]
+
+
+@dataclass(frozen=True)
+class GRU(Recurrent):
+    """Gated recurrent unit: h_t = (1 - z) h_{t-1} + z g, g = tanh(W [r h_{t-1}, x_t] + b); gates z, r logistic.
+
+    x (time, d) -> (units,) or (time, units). The order in the weights is z, r, g.
+
+    Parameters
+    ----------
+    units, return_sequences, reverse, learn_initial
+        As in `Elman`.
+
+    References
+    ----------
+    K. Cho et al. (2014), Learning phrase representations using RNN encoder-decoder, EMNLP, section 2.3; there the
+    update gate weighs the old state.
+
+    Examples
+    --------
+    >>> GRU(4).weights((10, 2))["recurrent_kernel"].shape
+    (3, 4, 4)
+    """
+
+    gates: ClassVar[int] = 3
+
+    units: int
+    return_sequences: bool = False
+    reverse: bool = False
+    learn_initial: bool = False
+
+    def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
+        """The reset gate acts on the state before its weights do."""
+        update, reset = jax.nn.sigmoid(recurrent[:2] @ state + drive[:2])
+        proposal = jnp.tanh(recurrent[2] @ (reset * state) + drive[2])
+        return (1.0 - update) * state + update * proposal
+
+    def initial(self, first: jax.Array) -> State:
+        """The state is what is seen."""
+        return first
+
+    def visible(self, state: State) -> jax.Array:
+        """All of it."""
+        return state

@@ -1,0 +1,215 @@
+"""What every sequence layer guarantees: padding changes nothing, causal layers do not look ahead, nor do gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sequence_loops import SEQUENCES
+
+from bayesnn._runtime import double
+from bayesnn.layers import (
+    GRU,
+    LSTM,
+    AsSequence,
+    Bidirectional,
+    Conv1D,
+    Dense,
+    Elman,
+    Flatten,
+    Last,
+    Layer,
+    LayerNorm,
+    MeanPool,
+    PositionalEncoding,
+    SelfAttention,
+    TransformerBlock,
+)
+from bayesnn.network import Network
+
+SHAPE, REAL = (6, 4), 4  # steps and features, of which the first steps are real
+PADDED = {
+    "elman": Elman(3),
+    "elman, all states": Elman(3, return_sequences=True),
+    "elman, reversed": Elman(3, reverse=True),
+    "lstm": LSTM(3),
+    "lstm, reversed, all states": LSTM(3, return_sequences=True, reverse=True),
+    "lstm, initial state": LSTM(3, learn_initial=True, reverse=True),
+    "gru": GRU(3),
+    "bidirectional": Bidirectional(LSTM(2)),
+    "bidirectional, all states": Bidirectional(GRU(2, return_sequences=True)),
+    "attention": SelfAttention(2),
+    "attention, causal": SelfAttention(2, causal=True),
+    "transformer block": TransformerBlock(2),
+    "convolution": Conv1D(3),
+    "convolution, causal": Conv1D(3, causal=True),
+    "positions": PositionalEncoding(),
+    "positions, learnt": PositionalEncoding("learnt"),
+    "layer norm": LayerNorm(),
+    "dense": Dense(3, "tanh"),
+    "mean": MeanPool(),
+    "last": Last(),
+}
+CAUSAL = {
+    "elman": Elman(3, return_sequences=True),
+    "lstm": LSTM(3, return_sequences=True),
+    "gru": GRU(3, return_sequences=True),
+    "attention": SelfAttention(2, causal=True),
+    "transformer block": TransformerBlock(2, causal=True),
+    "convolution": Conv1D(3, causal=True),
+    "positions": PositionalEncoding(),
+    "layer norm": LayerNorm(),
+    "dense": Dense(3),
+}
+AHEAD = {
+    "reversed": LSTM(3, return_sequences=True, reverse=True),
+    "bidirectional": Bidirectional(GRU(2, return_sequences=True)),
+    "attention": SelfAttention(2),
+    "convolution": Conv1D(3),
+}
+
+
+def weights_of(layer: Layer, shape=SHAPE):
+    rng = np.random.default_rng(0)
+    return {name: rng.normal(size=w.shape) for name, w in layer.weights(shape).items()}
+
+
+def example():
+    return np.random.default_rng(1).normal(size=SHAPE)
+
+
+def at_real_steps(value):
+    return value[:REAL] if value.ndim > 1 else value
+
+
+def padded(rubbish):
+    """The example's real steps followed by rubbish, and its mask."""
+    x = example()
+    x[REAL:] = rubbish
+    return jnp.asarray(x), jnp.arange(SHAPE[0]) < REAL
+
+
+@pytest.mark.parametrize("rubbish", [0.0, 7.0, -1e3])
+@pytest.mark.parametrize("layer", PADDED.values(), ids=PADDED)
+def test_padding_changes_no_value(layer, rubbish):
+    with double():
+        weights = weights_of(layer)
+        x, mask = padded(rubbish)
+        position = {n: w[:REAL] for n, w in weights.items() if n == "positions"}
+        short = np.asarray(layer.apply(weights | position, x[:REAL]))
+        long = at_real_steps(np.asarray(layer.apply(weights, x, mask)))
+    np.testing.assert_allclose(long, short, rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("layer", PADDED.values(), ids=PADDED)
+def test_padding_changes_no_gradient_and_has_none(layer):
+    with double():
+        weights = weights_of(layer)
+        x, mask = padded(3.0)
+
+        def total(weights, x, mask=None):
+            value = layer.apply(weights, x, mask)
+            return jnp.sum(jnp.sin(value[:REAL] if value.ndim > 1 else value))
+
+        long, of_x = jax.grad(total, argnums=(0, 1))(weights, x, mask)
+        short, of_short = jax.grad(total, argnums=(0, 1))(weights, x[:REAL])
+    for name in weights:
+        np.testing.assert_allclose(long[name], short[name], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(of_x[:REAL], of_short, rtol=1e-10, atol=1e-12)
+    assert not np.any(of_x[REAL:])
+
+
+def test_pooling_that_counted_padding_would_be_noticed():
+    x, mask = padded(5.0)
+    assert not np.allclose(MeanPool().apply({}, x), MeanPool().apply({}, x, mask))
+    assert not np.allclose(Last().apply({}, x), Last().apply({}, x, mask))
+    assert not np.allclose(Flatten().apply({}, x), Flatten().apply({}, x, mask))
+
+
+def sensitivity(layer):
+    """|d output at step t / d input at step s|, (time, time)."""
+    with double():
+        weights = weights_of(layer)
+        derivative = jax.jacobian(lambda x: layer.apply(weights, x))(jnp.asarray(example()))
+        return np.abs(derivative).sum(axis=(1, 3))
+
+
+@pytest.mark.parametrize("layer", CAUSAL.values(), ids=CAUSAL)
+def test_a_causal_layer_ignores_later_steps(layer):
+    slopes = sensitivity(layer)
+    assert not np.triu(slopes, 1).any()
+    assert np.diag(slopes).all()
+
+
+@pytest.mark.parametrize("layer", AHEAD.values(), ids=AHEAD)
+def test_the_other_layers_do_look_ahead(layer):
+    assert np.triu(sensitivity(layer), 1).any()
+
+
+@pytest.mark.parametrize("layer", PADDED.values(), ids=PADDED)
+def test_the_order_of_the_batch_does_not_matter(layer):
+    layers = (layer,) if len(layer.output_shape(SHAPE)) == 1 else (layer, MeanPool())
+    network = Network(layers)
+    rng = np.random.default_rng(2)
+    with double():
+        weights = {n: jnp.asarray(rng.normal(size=w.shape)) for n, w in network.weights(SHAPE).items()}
+        x, order = jnp.asarray(rng.normal(size=(5, *SHAPE))), np.array([3, 0, 4, 1, 2])
+        np.testing.assert_allclose(network.apply(weights, x)[order], network.apply(weights, x[order]), rtol=1e-12)
+
+
+def test_attention_weights_are_those_of_the_layer():
+    """Mixed by the values and mapped, they give the layer's output; rows sum to one; padding and future get none."""
+    layer = SelfAttention(2, causal=True)
+    with double():
+        weights = weights_of(layer)
+        x, mask = padded(2.0)
+        share = np.asarray(layer.attention(weights, x, mask))
+        value = np.einsum("hfw,tw->thf", weights["value"], x)
+        mixed = np.einsum("hts,shf->thf", share, value)
+        output = np.einsum("uhf,thf->tu", weights["output"], mixed) + weights["bias"]
+        np.testing.assert_allclose(output, layer.apply(weights, x, mask), rtol=1e-10)
+    np.testing.assert_allclose(share.sum(axis=-1), 1.0, rtol=1e-12)
+    assert not share[..., REAL:].any()
+    assert not np.triu(share, 1).any()
+
+
+def test_every_sequence_layer_has_a_padding_row():
+    exempt = {"AsSequence", "Flatten", "Residual"}  # they make sequences, need fixed lengths, or wrap
+    assert {type(layer).__name__ for layer, _, _ in SEQUENCES.values()} - exempt == {
+        type(layer).__name__ for layer in PADDED.values()
+    }
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (LSTM(3), (4,), r"LSTM needs sequences \(time, features\), got examples of shape \(4,\): make lags a sequence"),
+        (MeanPool(), (4,), "MeanPool needs sequences"),
+        (SelfAttention(3), (5, 4), "needs a width that 3 heads divide, got 4: give size= or other heads"),
+        (PositionalEncoding("learnt", 3), (5, 4), "sequences must have at most 3 steps, as PositionalEncoding says, g"),
+        (AsSequence(), (5, 2), "AsSequence needs a vector of lags, got examples of shape"),
+        (AsSequence(3), (2,), r"AsSequence needs 3 lags, got 2 input\(s\)"),
+    ],
+)
+def test_shapes_that_do_not_fit_are_refused(layer, shape, message):
+    with pytest.raises(ValueError, match=message):
+        layer.weights(shape)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: LSTM(0), "units must be a whole number of at least 1, got 0"),
+        (lambda: Conv1D(3, 2), "window must be odd unless causal=True"),
+        (lambda: Conv1D(3, activation="sigmoid"), "unknown activation"),
+        (lambda: Bidirectional(Dense(3)), "Bidirectional must wrap a recurrent layer that reads forwards"),
+        (lambda: Bidirectional(LSTM(3, reverse=True)), "Bidirectional must wrap a recurrent layer that reads forwards"),
+        (lambda: PositionalEncoding("fourier"), "unknown kind 'fourier'"),
+        (lambda: SelfAttention(0), "heads must be a whole number"),
+        (lambda: TransformerBlock(activation=3), "unknown activation 3"),
+        (lambda: LayerNorm(0.0), "epsilon must be a finite number above zero"),
+        (lambda: AsSequence(0), "lags must be a whole number of at least 1, got 0"),
+    ],
+)
+def test_impossible_specs_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
