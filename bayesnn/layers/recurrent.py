@@ -35,7 +35,7 @@ class Recurrent(Layer):
         _checks.positive_integer("units", self.units)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """input_kernel (gate, unit, input), recurrent_kernel (gate, unit, source), bias (gate, unit), and the initial state."""
+        """input_kernel (gate, unit, input), recurrent_kernel (gate, unit, source), bias (gate, unit), initial."""
         _, width = sequence_shape(self, shape)
         gates, units = self.gates, self.units
         table = {
