@@ -24,7 +24,10 @@ from bayesnn.layers import (
     SelfAttention,
     TransformerBlock,
 )
+from bayesnn.model import Model
 from bayesnn.network import Network
+from bayesnn.predict import predict
+from bayesnn.priors import Hierarchical, Horseshoe, Normal
 
 SHAPE, REAL = (6, 4), 4  # steps and features, of which the first steps are real
 PADDED = {
@@ -213,3 +216,37 @@ def test_shapes_that_do_not_fit_are_refused(layer, shape, message):
 def test_impossible_specs_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+BODIES = {
+    "elman": (AsSequence(), Elman(2)),
+    "lstm, then gru": (AsSequence(), LSTM(3, return_sequences=True), GRU(2), Dense(2, "tanh")),
+    "bidirectional": (AsSequence(), Bidirectional(LSTM(2, return_sequences=True)), MeanPool()),
+    "convolution": (AsSequence(), Conv1D(2), Flatten()),
+    "attention": (
+        AsSequence(),
+        Dense(4, "identity"),
+        PositionalEncoding("learnt"),
+        SelfAttention(2, causal=True),
+        LayerNorm(),
+        Last(),
+    ),
+    "transformer": (AsSequence(3), Dense(4, "identity"), PositionalEncoding(), TransformerBlock(2, 3), MeanPool()),
+}
+
+
+FITS = [(body, Normal()) for body in BODIES.values()]
+FITS += [(BODIES["lstm, then gru"], prior) for prior in (Hierarchical(), Horseshoe())]
+
+
+@pytest.mark.parametrize(("body", "prior"), FITS, ids=[*BODIES, "hierarchical", "horseshoe"])
+def test_a_body_that_reads_lags_fits_and_predicts_like_any_other(fake_fit, body, prior):
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(8, 4)), rng.normal(size=8)
+    fit = fake_fit(Model(body, prior=prior, linear=True), x, y, chains=1, draws=3)
+    prediction = predict(fit, x[:5])
+    assert prediction.shape == (1, 3, 5)
+    assert np.isfinite(prediction).all()
+    assert np.ptp(prediction.to_numpy(), axis=2).min() > 0
+    for name, dims in fit.model.dims(4).items():
+        assert fit.idata["posterior"][name].dims == ("chain", "draw", *dims)
