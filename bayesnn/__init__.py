@@ -1,6 +1,7 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
 from bayesnn import datasets, plots
+from bayesnn.architecture import Geometric
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
 from bayesnn.decide import Decision, decide
@@ -46,6 +47,7 @@ __all__ = [
     "Evidence",
     "Fit",
     "Gaussian",
+    "Geometric",
     "Gibbs",
     "HeavyTailed",
     "Heteroskedastic",

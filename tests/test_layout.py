@@ -23,7 +23,7 @@ RANKS = (
     ("layers",),
     ("network",),
     ("conditionals",),
-    ("priors", "likelihoods"),
+    ("priors", "likelihoods", "architecture"),
     ("model",),
     ("shallow", "readout"),
     ("marginal",),
