@@ -2,6 +2,7 @@
 
 from bayesnn import datasets, plots
 from bayesnn.architecture import Geometric
+from bayesnn.architectures import architectures
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
 from bayesnn.decide import Decision, decide
@@ -64,6 +65,7 @@ __all__ = [
     "ShallowHyperparameters",
     "StudentT",
     "Variational",
+    "architectures",
     "as_sampled",
     "average_marginal_effects",
     "compare",

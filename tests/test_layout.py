@@ -31,7 +31,7 @@ RANKS = (
     ("samplers",),
     ("relabel", "draws", "inference_data", "folds", "tempering"),
     ("fit", "annealing"),
-    ("predict", "prior_predictive", "loo", "evidence", "select", "agreement", "baseline", "forecast"),
+    ("predict", "prior_predictive", "loo", "evidence", "select", "agreement", "baseline", "architectures", "forecast"),
     ("diagnose", "scores", "uncertainty", "decide"),
     ("cross_validation", "stacking", "effects"),
     ("compare",),
