@@ -1,6 +1,8 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
 from bayesnn import datasets, plots
+from bayesnn.architecture import Geometric
+from bayesnn.architectures import architectures
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
 from bayesnn.decide import Decision, decide
@@ -69,6 +71,7 @@ __all__ = [
     "Fit",
     "Flatten",
     "Gaussian",
+    "Geometric",
     "Gibbs",
     "HeavyTailed",
     "Heteroskedastic",
@@ -91,6 +94,7 @@ __all__ = [
     "StudentT",
     "TransformerBlock",
     "Variational",
+    "architectures",
     "as_sampled",
     "average_marginal_effects",
     "compare",
