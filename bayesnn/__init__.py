@@ -16,6 +16,8 @@ from bayesnn.effects import (
 )
 from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.fit import Fit, fit
+from bayesnn.forecast import forecast
+from bayesnn.lagged import Lagged, lagged
 from bayesnn.layers import (
     GRU,
     LSTM,
@@ -77,6 +79,7 @@ __all__ = [
     "Heteroskedastic",
     "Hierarchical",
     "Horseshoe",
+    "Lagged",
     "Laplace",
     "Last",
     "LayerNorm",
@@ -107,7 +110,9 @@ __all__ = [
     "drop_chains",
     "evaluate",
     "fit",
+    "forecast",
     "individual_curves",
+    "lagged",
     "log_marginal_likelihood",
     "loo",
     "partial_dependence",
