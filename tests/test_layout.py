@@ -19,7 +19,7 @@ PUBLIC_NAMES = ROOT / "tests" / "golden" / "public_names.txt"
 # ranks and from its own subpackage only. Modules that start with an underscore have the lowest rank.
 RANKS = (
     ("_checks", "_runtime"),
-    ("data",),
+    ("data", "conjugate"),
     ("layers",),
     ("network",),
     ("conditionals",),
@@ -34,7 +34,8 @@ RANKS = (
     ("predict", "prior_predictive", "loo", "evidence", "select", "agreement", "baseline", "forecast"),
     ("diagnose", "scores", "uncertainty", "decide"),
     ("cross_validation", "stacking", "effects"),
-    ("compare",),
+    ("compare", "baselines"),
+    ("backtest",),
     ("plots",),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
