@@ -14,6 +14,8 @@ from bayesnn.effects import (
 )
 from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.fit import Fit, fit
+from bayesnn.forecast import forecast
+from bayesnn.lagged import Lagged, lagged
 from bayesnn.layers import Dense, Residual
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.loo import Loo, loo
@@ -51,6 +53,7 @@ __all__ = [
     "Heteroskedastic",
     "Hierarchical",
     "Horseshoe",
+    "Lagged",
     "Laplace",
     "Loo",
     "Model",
@@ -74,7 +77,9 @@ __all__ = [
     "drop_chains",
     "evaluate",
     "fit",
+    "forecast",
     "individual_curves",
+    "lagged",
     "log_marginal_likelihood",
     "loo",
     "partial_dependence",

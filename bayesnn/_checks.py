@@ -110,3 +110,9 @@ def fraction(name: str, value: Any) -> None:
     """Refuse a value outside (0, 1)."""
     if not (isinstance(value, Real) and 0 < float(value) < 1):
         raise ValueError(f"{name} must be between 0 and 1, got {value!r}")
+
+
+def some(values: Sequence[Any], most: int = 3) -> str:
+    """The first few of some values in words, and how many more there are."""
+    more = f" and {len(values) - most} more" if len(values) > most else ""
+    return ", ".join(str(value) for value in values[:most]) + more

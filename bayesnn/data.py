@@ -67,7 +67,7 @@ class Dataset:
     """Training rows in units of the data, with what was learnt from them.
 
     x (n, p) coded inputs, y (n,) or (n, outputs), labels as codes; `obs` (n,) row labels; case weights (n,) and
-    offset (n,) where there are any.
+    offset (n,) where there are any; `series`, the `Lagged` that the rows were made from, if they were.
     """
 
     x: np.ndarray
@@ -77,6 +77,7 @@ class Dataset:
     obs: np.ndarray
     weights: np.ndarray | None = None
     offset: np.ndarray | None = None
+    series: Any = None
 
     def scaled(self) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and target on the scale the model sees."""

@@ -14,6 +14,7 @@ from bayesnn import draws as draws_module
 from bayesnn._runtime import as_key, computing
 from bayesnn.data import Dataset, make_dataset, new_offset, same_index
 from bayesnn.inference_data import Group, build
+from bayesnn.lagged import Lagged, as_rows
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.relabel import order_units, permute
@@ -70,7 +71,7 @@ class Fit:
 def fit(
     model: Model,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
     sampler: str | Sampler | None = None,
     draws: int = 1000,
@@ -85,13 +86,13 @@ def fit(
     chain_method: str = "auto",
     progress: bool = True,
 ) -> Fit:
-    """Draw from the posterior of a model given a table x (n, p) and a target y (n,).
+    """Draw from the posterior of a model given a table x (n, p) and a target y (n,), or given a series' own past.
 
     Parameters
     ----------
     model : Model
-    x : array or pandas.DataFrame, shape (n, p)
-        Inputs; categorical columns of a DataFrame become indicators.
+    x : array or pandas.DataFrame, shape (n, p), or Lagged
+        Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y.
     y : array or pandas.Series, shape (n,), or (n, outputs)
         Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`.
     sampler : str or Sampler, optional
@@ -161,9 +162,12 @@ def fit(
 
 
 def bind(
-    model: Model, x: Any, y: Any, *, standardize: bool = True, weights: Any = None, offset: Any = None
+    model: Model, x: Any, y: Any = None, *, standardize: bool = True, weights: Any = None, offset: Any = None
 ) -> tuple[Model, Dataset]:
     """The model that has seen the target (its classes, its outputs), and the rows as checked numbers."""
+    x, y, series = as_rows(x, y)
+    if series is not None:
+        _check_series(model, series, offset)
     same_index(x, y)
     shift = None if offset is None else new_offset(offset, len(x))
     likelihood = model.likelihood.bind(y, shift)
@@ -180,8 +184,28 @@ def bind(
         offset=shift,
     )
     bound = replace(model, likelihood=likelihood)
+    if series is not None:
+        data = replace(data, series=series, obs=series.obs)
+        # PLACE OF RANDOM LAG ORDERS: bound = bind_lags(bound, len(series.lags)), once models have them
     bound.table(data.x.shape[1])
     return bound, data
+
+
+def _check_series(model: Model, series: Lagged, offset: Any) -> None:
+    """Refuse what a series cannot be forecast with."""
+    likelihood = model.likelihood
+    if likelihood.kind == "class":
+        raise ValueError(
+            f"lagged data need a likelihood of numbers, got {type(likelihood).__name__}: give classes as y, with a "
+            "table of inputs"
+        )
+    if series.transform.names and not likelihood.standardizes:
+        raise ValueError(
+            f"a series with the transform {series.transform.names} needs a likelihood of continuous numbers, got "
+            f"{type(likelihood).__name__}: use lagged(..., transform=None)"
+        )
+    if offset is not None:
+        raise ValueError("offset must not be given with lagged data: give it as an exogenous column")
 
 
 def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:

@@ -19,7 +19,9 @@ PUBLIC_NAMES = ROOT / "tests" / "golden" / "public_names.txt"
 # ranks and from its own subpackage only. Modules that start with an underscore have the lowest rank.
 RANKS = (
     ("_checks", "_runtime"),
-    ("data", "conjugate"),
+    ("data", "conjugate", "dates", "transforms"),
+    ("exogenous", "histories"),
+    ("lagged",),
     ("layers",),
     ("network",),
     ("conditionals",),
@@ -31,10 +33,11 @@ RANKS = (
     ("samplers",),
     ("relabel", "draws", "inference_data", "folds", "tempering"),
     ("fit", "annealing"),
+    ("paths",),
     ("predict", "prior_predictive", "loo", "evidence", "select", "agreement", "baseline", "forecast"),
     ("diagnose", "scores", "uncertainty", "decide"),
     ("cross_validation", "stacking", "effects"),
-    ("compare", "baselines"),
+    ("compare", "baselines", "rolling"),
     ("backtest",),
     ("plots",),
 )
