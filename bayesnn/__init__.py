@@ -1,9 +1,11 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
 from bayesnn import datasets, plots
+from bayesnn.backtest import Backtest, backtest
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
 from bayesnn.decide import Decision, decide
+from bayesnn.defaults import Suggestion, suggest
 from bayesnn.diagnose import Diagnosis, diagnose
 from bayesnn.effects import (
     average_marginal_effects,
@@ -36,6 +38,7 @@ __all__ = [
     "MAP",
     "MCLMC",
     "NUTS",
+    "Backtest",
     "Bernoulli",
     "Categorical",
     "ChainWeights",
@@ -64,9 +67,11 @@ __all__ = [
     "Residual",
     "ShallowHyperparameters",
     "StudentT",
+    "Suggestion",
     "Variational",
     "as_sampled",
     "average_marginal_effects",
+    "backtest",
     "compare",
     "contrast",
     "cross_validate",
@@ -91,5 +96,6 @@ __all__ = [
     "shallow",
     "stack_chains",
     "stacked",
+    "suggest",
     "to_frame",
 ]

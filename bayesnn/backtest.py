@@ -13,8 +13,10 @@ from tqdm.auto import tqdm
 from bayesnn import _checks
 from bayesnn._runtime import as_key, computing, drop_compiled_programs
 from bayesnn.baselines import LinearAR, Task, make_baselines
+from bayesnn.defaults import is_auto, suggest
 from bayesnn.fit import Fit
 from bayesnn.fit import fit as fit_model
+from bayesnn.histories import read_series
 from bayesnn.lagged import Lagged, lagged
 from bayesnn.model import Model
 from bayesnn.rolling import Windows, exogenous_rows, make_windows, network_forecasts, observed
@@ -129,7 +131,8 @@ def backtest(
     ----------
     model : Model, or dict of Model by name
     series, lags, exogenous, exogenous_lags, seasonal, transform
-        As for `bnn.lagged`: one series or a panel. Exogenous inputs are taken as known over the horizon.
+        As for `bnn.lagged`: one series or a panel. Exogenous inputs are taken as known over the horizon. What is "auto"
+        is chosen by what precedes the first origin.
     horizon : int
         Steps ahead.
     windows, stride : int
@@ -172,10 +175,14 @@ def backtest(
     models = dict(model) if isinstance(model, Mapping) else {NETWORK: model}
     for name, value in (("horizon", horizon), ("windows", windows), ("stride", stride)):
         _checks.positive_integer(name, value)
+    plan = {n: make_windows(n, len(v), horizon, windows, stride, refit) for n, v in read_series(series)[0].items()}
+    if is_auto(lags) or is_auto(transform):
+        lags, transform = _suggested(series, plan, lags, transform, seasonal)
     rows = {"exogenous": exogenous, "exogenous_lags": exogenous_lags, "seasonal": seasonal, "transform": transform}
     full = lagged(series, lags, **rows)
-    plan = {n: make_windows(n, len(v), horizon, windows, stride, refit) for n, v in full.series.items()}
     learn_from(full, plan, 0, rows)  # refuses what is too short before anything is fitted
+    if full.period == 1 and "naive" in baselines:
+        baselines = [name for name in baselines if name != "seasonal_naive"]  # which would be the same
     make_baselines(baselines, LinearAR(full.lags))
     first = next(iter(plan.values()))
     groups = np.split(np.arange(windows), np.flatnonzero(np.diff(first.learn_to)) + 1)
@@ -205,6 +212,15 @@ def learn_from(full: Lagged, plan: Mapping[str, Windows], window: int, rows: Map
     """Rows of what the fit of a window may see."""
     seen = {name: values.iloc[: plan[name].learn_to[window]] for name, values in full.series.items()}
     return lagged(seen if full.panel else next(iter(seen.values())), full.lags, **rows)
+
+
+def _suggested(
+    series: Any, plan: Mapping[str, Windows], lags: Any, transform: Any, seasonal: int | None
+) -> tuple[Any, Any]:
+    """Lags and transform chosen by what precedes the first origin, and kept for all fits."""
+    seen = {name: values.iloc[: plan[name].learn_to[0]] for name, values in read_series(series)[0].items()}
+    chosen = suggest(seen, lags=lags, transform=transform, seasonal=seasonal)
+    return chosen.lags, chosen.transform
 
 
 def _baseline_frames(

@@ -94,17 +94,13 @@ def test_linear_ar_of_a_random_walk_with_known_parameters_spreads_as_its_formula
     sd = np.sqrt(np.cumsum(0.64 ** (h - 1)))
     np.testing.assert_allclose(predictive.mean[0], mean, atol=0.06)
     np.testing.assert_allclose(predictive.draws.std(axis=0)[0], sd, rtol=0.03)
-    np.testing.assert_allclose(
-        predictive.log_density(mean[None])[0], stats.norm.logpdf(0, scale=sd), atol=0.03
-    )
+    np.testing.assert_allclose(predictive.log_density(mean[None])[0], stats.norm.logpdf(0, scale=sd), atol=0.03)
 
 
 def test_linear_ar_of_differences_is_that_of_levels_with_the_same_roots():
     """A difference is undone exactly: simulated levels, differenced again, are the simulated differences."""
     levels = LinearAR((1, 2), make_transform("difference", 1), draws=50).forecast(task(horizon=4, origins=(60, 66)))
-    changes = LinearAR((1, 2), draws=50).forecast(
-        Task(np.diff(Y), learn_to=59, origins=np.array([59, 65]), horizon=4)
-    )
+    changes = LinearAR((1, 2), draws=50).forecast(Task(np.diff(Y), learn_to=59, origins=np.array([59, 65]), horizon=4))
     last = Y[[59, 65]]
     np.testing.assert_allclose(levels.draws, last[:, None] + np.cumsum(changes.draws, axis=2), rtol=1e-9)
 

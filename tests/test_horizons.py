@@ -18,9 +18,13 @@ MEAN, SD = np.array([[1.0, -2.0, 30.0]]), np.array([[0.5, 2.0, 7.0]])
 OBSERVED = np.array([[1.7, -2.0, 11.0]])
 
 
+def squared_distance(t, y, mean, sd):
+    return (stats.norm.cdf(t, mean, sd) - (t >= y)) ** 2
+
+
 def test_crps_of_a_normal_is_the_integral_of_the_squared_distance():
     for y, m, s, crps in zip(OBSERVED[0], MEAN[0], SD[0], NormalPredictive(MEAN, SD).crps(OBSERVED)[0], strict=True):
-        exact, _ = integrate.quad(lambda t: (stats.norm.cdf(t, m, s) - (t >= y)) ** 2, m - 12 * s, m + 12 * s, points=[y])
+        exact, _ = integrate.quad(squared_distance, m - 12 * s, m + 12 * s, points=[y], args=(y, m, s))
         assert crps == pytest.approx(exact, abs=1e-7)
 
 

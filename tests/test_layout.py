@@ -21,6 +21,7 @@ RANKS = (
     ("_checks", "_runtime"),
     ("data", "conjugate", "dates", "transforms"),
     ("exogenous", "histories"),
+    ("defaults",),
     ("lagged",),
     ("layers",),
     ("network",),

@@ -1,5 +1,6 @@
 """Scores of predictions against what was observed: rules on plain arrays, `evaluate`, their use on a fit, and
-scores of forecasts by horizon."""
+scores of forecasts by horizon.
+"""
 
 from bayesnn.scores.classes import Bins, brier, expected_calibration_error, reliability_bins
 from bayesnn.scores.evaluation import evaluate
