@@ -1,6 +1,7 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
 from bayesnn import datasets, plots
+from bayesnn.architecture import Geometric
 from bayesnn.backtest import Backtest, backtest
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
@@ -51,6 +52,7 @@ __all__ = [
     "Evidence",
     "Fit",
     "Gaussian",
+    "Geometric",
     "Gibbs",
     "HeavyTailed",
     "Heteroskedastic",

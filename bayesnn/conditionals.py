@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.linalg import solve_triangular
 
+Count = float | jax.Array  # of observations, a known number or one that varies
 STEPS_OUT = 50
 SMALLEST = 1e-14  # relative width of a bracket that cannot shrink further in double precision
 
@@ -30,13 +31,13 @@ class Covariance(NamedTuple):
     precision: jax.Array
 
 
-def draw_precision(key: jax.Array, squares: jax.Array, count: float, guess: float, size: float) -> jax.Array:
+def draw_precision(key: jax.Array, squares: jax.Array, count: Count, guess: float, size: float) -> jax.Array:
     """1/s2 ~ Gamma((size + count)/2, rate (size guess + squares)/2), for `count` residuals with that sum of squares."""
     return jax.random.gamma(key, 0.5 * (size + count), jnp.shape(squares)) / (0.5 * (size * guess + squares))
 
 
 def draw_mean(
-    key: jax.Array, total: jax.Array, count: float, precision: jax.Array, prior_mean: jax.Array, prior: jax.Array
+    key: jax.Array, total: jax.Array, count: Count, precision: jax.Array, prior_mean: jax.Array, prior: jax.Array
 ) -> jax.Array:
     """mu ~ N(V (A^-1 a + S^-1 total), V), V = (A^-1 + count S^-1)^-1, from the total (q,) of `count` vectors.
 
@@ -47,7 +48,7 @@ def draw_mean(
     return solve_triangular(cholesky.T, whitened + jax.random.normal(key, total.shape), lower=False)
 
 
-def draw_covariance(key: jax.Array, scatter: jax.Array, degrees: float) -> Covariance:
+def draw_covariance(key: jax.Array, scatter: jax.Array, degrees: Count) -> Covariance:
     """S^-1 ~ Wishart(degrees, scatter^-1), scatter (q, q), by Bartlett's decomposition.
 
     With scatter = U U' and Bartlett's B, lower, B_ii^2 ~ chi2(degrees - i): S^-1 = U^-T B B' U^-1, so

@@ -143,6 +143,8 @@ def fit(
     plain = data.weights is None and data.offset is None
     spec = make_sampler(sampler) if sampler is not None else _default_sampler(model, plain)
     spec.check(model)
+    if model.architecture is not None:
+        _check_random(spec, plain)
     spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
     target = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
     plan = chains_module.Plan(draws, warmup, chains, thinning, chain_method, progress)
@@ -188,6 +190,12 @@ def bind(
         data = replace(data, series=series, obs=series.obs)
         # PLACE OF RANDOM LAG ORDERS: bound = bind_lags(bound, len(series.lags)), once models have them
     bound.table(data.x.shape[1])
+    if model.architecture is not None:
+        model.architecture.check(data.x.shape[1])
+        if not collapses(bound):
+            raise ValueError(
+                "a random architecture needs a Gaussian likelihood of one output: fit one output at a time"
+            )
     return bound, data
 
 
@@ -208,6 +216,14 @@ def _check_series(model: Model, series: Lagged, offset: Any) -> None:
         raise ValueError("offset must not be given with lagged data: give it as an exogenous column")
 
 
+def _check_random(spec: Sampler, plain: bool) -> None:
+    """Only the collapsed Gibbs sweep moves between architectures."""
+    if not isinstance(spec, Gibbs):
+        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
+    if not plain:
+        raise ValueError("a random architecture takes neither case weights nor an offset: give hidden as a number")
+
+
 def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
     """Inference data from recorded draws on the scale the model sees; values named "stat ..." are sample statistics."""
     dims = model.dims(data.x.shape[1])
@@ -215,7 +231,7 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
     posterior = {name: values[name] for name in dims}
     if model.prior.sort_by is not None:
         site, column = model.prior.sort_by
-        stats["unit_order"] = order_units(posterior[site][..., column])
+        stats["unit_order"] = order_units(posterior[site][..., column], posterior.get("M"))
         posterior = permute(posterior, dims, stats["unit_order"])
     log_likelihood = _log_likelihood(model, data, posterior)
     nuisance = {name: posterior[name] for name in model.likelihood.dims}

@@ -124,8 +124,8 @@ def lagged(
         Steps of a season, for seasonal differences and scores. Default: 12 for months, 4 for quarters, else 1.
     transform : str or sequence of str, optional
         Undone exactly in forecasts: at most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by
-        its own mean and sd), then any of "difference" and "seasonal_difference". Or "auto", see `bnn.suggest`. A square root is squared, so both of
-        its signs belong to one value.
+        its own mean and sd), then any of "difference" and "seasonal_difference". A square root is squared, so both of
+        its signs belong to one value. Or "auto", which leaves the choice to `bnn.suggest`.
     missing : {"error"}
         What to do about missing observations (NaN): refuse them, naming the dates.
 

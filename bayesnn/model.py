@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
@@ -14,6 +14,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro import handlers
 
+from bayesnn.architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
 from bayesnn.layers import Layer, Weight, Weights
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
 from bayesnn.network import Network
@@ -37,6 +38,9 @@ class Model:
         Distribution of all weights. Default `Normal()`.
     intercept, linear : bool
         Whether the readout has a constant, and a linear term in the inputs.
+    architecture : Architecture, optional
+        What of the network is random, as `bnn.shallow(bnn.Geometric(...))` says it; layers and terms are then those of
+        the largest network.
 
     Raises
     ------
@@ -61,6 +65,7 @@ class Model:
     prior: Prior = field(default_factory=Normal)
     intercept: bool = True
     linear: bool = False
+    architecture: Architecture | None = None
 
     def __post_init__(self) -> None:
         """Keep the layers as a tuple, so that the spec hashes."""
@@ -71,6 +76,8 @@ class Model:
             raise ValueError(f"likelihood must be a spec such as Gaussian(), got {self.likelihood!r}")
         if not isinstance(self.prior, Prior):
             raise ValueError(f"prior must be a spec such as Normal(), got {self.prior!r}")
+        if not isinstance(self.architecture, Architecture | None):
+            raise ValueError(f"architecture must be an Architecture or None, got {self.architecture!r}")
         object.__setattr__(self, "layers", layers)
 
     @property
@@ -94,7 +101,8 @@ class Model:
         """Sites a fit reports, with the names of their axes."""
         terms = self.terms(width)
         readout = {name: weight.dims for name, weight in terms.weights().items()}
-        return readout | self.prior.dims(self.table(width), terms) | self.likelihood.dims
+        random = {} if self.architecture is None else self.architecture.sites()
+        return readout | self.prior.dims(self.table(width), terms) | self.likelihood.dims | random
 
     def coordinates(self, inputs: Sequence[str]) -> dict[str, Any]:
         """Coordinate values of those axes: units are numbered, inputs keep their names, the constant comes first."""
@@ -117,6 +125,14 @@ class Model:
             columns.append(x)
         return jnp.concatenate(columns, axis=1)
 
+    def masks(self, structure: Structure | None, width: int) -> Masks | None:
+        """What one architecture uses; None where the architecture is fixed."""
+        if self.architecture is None or structure is None:
+            return None
+        terms = self.terms(width)
+        found = masks(self.architecture, structure, terms.units, (int(terms.intercept), width))
+        return found._replace(coefficients=found.coefficients[: terms.size])
+
     def split(self, terms: Terms, coefficients: jax.Array) -> Sites:
         """Readout coefficients (k,) or (k, K) by the names of their sites."""
         sites = {"beta": coefficients[: terms.units]}
@@ -129,6 +145,8 @@ class Model:
     def function(self, sites: Sites, x: jax.Array) -> jax.Array:
         """f (n,) or (n, K) of one posterior draw at x (n, p), all on the scale the model sees."""
         weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
+        if self.architecture is not None and "lag_order" in sites:  # idle units and terms have coefficients of zero
+            x = x * used_inputs(self.architecture, sites["lag_order"], x.shape[1])
         outputs = self.likelihood.outputs
         names = [name for name in ("beta", "intercept", "linear") if name in sites]
         coefficients = jnp.concatenate([sites[name].reshape(-1, *outputs) for name in names])
@@ -141,10 +159,12 @@ class Model:
         """
         width = x.shape[1]
         terms = self.terms(width)
-        design = self.design(self.prior.body(self.table(width)), x)
+        used = self.masks(self._structure(width), width)
+        seen = x if used is None else x * used.inputs
+        design = self.design(self.prior.body(self.table(width)), seen)
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
-        coefficients = mean + sd * raw
+        coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
         for name, value in self.split(terms, coefficients).items():
             numpyro.deterministic(name, value)
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
@@ -152,10 +172,25 @@ class Model:
         distribution = self.likelihood.distribution(f, **nuisance)
         scale: AbstractContextManager[Any] = nullcontext()
         if weights is not None:
-            used = jnp.asarray(weights) > 0  # NumPyro refuses scales of zero: such rows are masked instead
-            distribution, scale = distribution.mask(used), handlers.scale(scale=jnp.where(used, weights, 1.0))
+            kept = jnp.asarray(weights) > 0  # NumPyro refuses scales of zero: such rows are masked instead
+            distribution, scale = distribution.mask(kept), handlers.scale(scale=jnp.where(kept, weights, 1.0))
         with numpyro.plate("obs", x.shape[0]), scale:
             return numpyro.sample("y", distribution, obs=y)
+
+    def _structure(self, width: int) -> Structure | None:
+        """Issue the sample statements of what is random in the architecture."""
+        if self.architecture is None:
+            return None
+        self.architecture.check(width)
+        sites = {n: numpyro.sample(n, prior) for n, prior in self.architecture.priors().items()}
+        return random_structure(sites, self.terms(width).units, self.linear)
+
+
+def bind_lags(model: Model, count: int) -> Model:
+    """The model that knows how many lag columns its data have, if its lag order is random."""
+    if model.architecture is None or model.architecture.lags is None:
+        return model
+    return replace(model, architecture=replace(model.architecture, lags=count))
 
 
 def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:

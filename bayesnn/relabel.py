@@ -11,8 +11,13 @@ from typing import Any
 import numpy as np
 
 
-def order_units(values: np.ndarray) -> np.ndarray:
-    """Order of the units of each draw, from what they are sorted by: (chain, draw, unit) -> ranks to take."""
+def order_units(values: np.ndarray, count: np.ndarray | None = None) -> np.ndarray:
+    """Order of the units of each draw, from what they are sorted by: (chain, draw, unit) -> ranks to take.
+
+    Where the number of units in use varies, the first `count` (chain, draw) are sorted and the idle ones stay last.
+    """
+    if count is not None:
+        values = np.where(np.arange(values.shape[-1]) < count[..., None], values, np.inf)
     return np.argsort(values, axis=-1, kind="stable")
 
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from bayesnn import _checks
+from bayesnn.architecture import RANDOM, UNBOUND, Architecture, Geometric
 from bayesnn.layers import Dense
 from bayesnn.likelihoods import Bernoulli, Gaussian, Likelihood
 from bayesnn.model import Model
@@ -62,12 +65,13 @@ def class_hyperparameters(likelihood: Likelihood) -> ShallowHyperparameters:
 
 
 def shallow(
-    hidden: int,
+    hidden: int | Geometric,
     *,
     likelihood: Likelihood | None = None,
     hyper: ShallowHyperparameters | None = None,
     intercept: bool | None = None,
-    linear: bool = False,
+    linear: bool | str = False,
+    lags: str | None = None,
 ) -> Model:
     """One hidden layer of logistic units with a linear readout, under the hierarchical prior of Müller and Ríos Insua.
 
@@ -76,8 +80,9 @@ def shallow(
 
     Parameters
     ----------
-    hidden : int
-        Number of hidden units m, at least 1.
+    hidden : int or Geometric
+        Number of hidden units m, at least 1; or the prior of a random number M, site `M` of the fit. Units that a draw
+        does not use have beta = 0 and come last.
     likelihood : Likelihood, optional
         y given f, such as `Categorical()`. Default: `Gaussian` with the hyperparameters' guess of the error variance.
     hyper : ShallowHyperparameters, optional
@@ -85,24 +90,29 @@ def shallow(
         readout_guess=4, or 8 for the single function of `Bernoulli`, which is the same for the log odds.
     intercept, linear : bool
         Whether to add a constant and a linear term to the readout. By default there is a constant where fits do not
-        centre the target, that is for classes and counts.
+        centre the target, that is for classes and counts. linear="random": in or out with even odds beforehand, site
+        `linear_in`.
+    lags : "random", optional
+        For data of `bnn.lagged`: how many of the lag columns, from the first on, the network sees is random, every
+        number alike beforehand; site `lag_order`.
 
     Raises
     ------
     ValueError
-        If `hidden` is below 1 or a hyperparameter is impossible.
+        If `hidden` is below 1 or a hyperparameter is impossible, or if the architecture is random and the likelihood
+        not Gaussian.
 
     References
     ----------
     P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
-    749-770, section 2.
+    749-770, sections 2 and 4.
 
     Examples
     --------
     >>> shallow(hidden=5).dims(width=2)["gamma"]
     ('unit', 'input')
     """
-    _checks.positive_integer("hidden", hidden)
+    units = hidden.maximum if isinstance(hidden, Geometric) else _checks.positive_integer("hidden", hidden)
     if hyper is not None and not isinstance(hyper, ShallowHyperparameters):
         raise ValueError(f"hyper must be a ShallowHyperparameters, got {type(hyper).__name__}")
     if hyper is None:
@@ -112,4 +122,25 @@ def shallow(
     y = likelihood if likelihood is not None else Gaussian(hyper.noise_guess, hyper.noise_size)
     if intercept is None:
         intercept = not (isinstance(y, Likelihood) and y.standardizes)
-    return Model([Dense(hidden, "logistic")], y, MuellerRiosInsua(**weights), intercept=intercept, linear=linear)
+    random = _random(hidden, linear, lags, y)
+    return Model(
+        [Dense(units, "logistic")], y, MuellerRiosInsua(**weights), intercept, linear=bool(linear), architecture=random
+    )
+
+
+def _random(hidden: int | Geometric, linear: bool | str, lags: str | None, likelihood: Any) -> Architecture | None:
+    """What is random in the architecture, None if nothing is."""
+    if not isinstance(linear, (bool, np.bool_)) and linear != RANDOM:
+        raise ValueError(f'linear must be True, False or "random", got {linear!r}')
+    if lags not in (None, RANDOM):
+        raise ValueError(f'lags must be None or "random", got {lags!r}: bnn.lagged(series, lags) says which there are')
+    prior = hidden if isinstance(hidden, Geometric) else None
+    random = Architecture(prior, linear == RANDOM, None if lags is None else UNBOUND)
+    if random == Architecture():
+        return None
+    if not isinstance(likelihood, Gaussian):
+        raise ValueError(
+            "a random architecture needs a Gaussian likelihood, which lets its readout be integrated out, got "
+            f'{type(likelihood).__name__}: give hidden as a number, and neither linear="random" nor lags="random"'
+        )
+    return random

@@ -26,7 +26,7 @@ RANKS = (
     ("layers",),
     ("network",),
     ("conditionals",),
-    ("priors", "likelihoods"),
+    ("priors", "likelihoods", "architecture"),
     ("model",),
     ("shallow", "readout"),
     ("marginal",),

@@ -14,6 +14,7 @@ from jax.scipy.linalg import solve_triangular
 
 from bayesnn import _checks, conditionals
 from bayesnn.layers import Weight, Weights
+from bayesnn.priors.arguments import covariance, frozen, masked
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
 
 
@@ -88,7 +89,7 @@ class MuellerRiosInsua(Prior):
             _checks.positive(name, getattr(self, name))
         _checks.number("readout_mean", self.readout_mean)
         for name in ("unit_guess", "unit_mean", "unit_mean_variance"):
-            object.__setattr__(self, name, _frozen(name, getattr(self, name)))
+            object.__setattr__(self, name, frozen(name, getattr(self, name)))
         if self.unit_size is not None:
             _checks.positive("unit_size", self.unit_size)
 
@@ -105,7 +106,7 @@ class MuellerRiosInsua(Prior):
         mean = np.asarray(self.unit_mean, dtype=float)
         if mean.shape not in ((), (q,)):
             raise ValueError(f"unit_mean must be a number or have shape ({q},) here, got shape {mean.shape}")
-        covariances = _covariance("unit_guess", guess, q), _covariance("unit_mean_variance", self.unit_mean_variance, q)
+        covariances = covariance("unit_guess", guess, q), covariance("unit_mean_variance", self.unit_mean_variance, q)
         return covariances[0], np.broadcast_to(mean, (q,)), covariances[1]
 
     def readout_moments(self, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
@@ -154,10 +155,18 @@ class MuellerRiosInsua(Prior):
         """mu_beta integrated out: beta ~ N(a_b 1, sigma_beta^2 I + A_b 11')."""
         return self.collapsed_given(terms, self._sigma_beta(()) ** 2)
 
-    def collapsed_given(self, terms: Terms, variance: jax.Array) -> GaussianPrior:
-        """The readout's normal with mu_beta integrated out, given sigma_beta^2."""
+    def collapsed_given(self, terms: Terms, variance: jax.Array, used: jax.Array | None = None) -> GaussianPrior:
+        """The readout's normal with mu_beta integrated out, given sigma_beta^2.
+
+        Coefficients that are not `used` (k,) are independent of all others and of any size: their columns are zero.
+        """
         mean, fixed = self.readout_moments(terms)
         of_unit = (np.arange(terms.size) < terms.units).astype(float)
+        if used is not None:
+            of_used = of_unit * used
+            diagonal = jnp.where(used > 0, fixed + of_used * variance, 1.0)
+            common = self.readout_mean_variance * of_used[:, None] * of_used
+            return GaussianPrior(jnp.asarray(mean) * used, jnp.diag(diagonal) + common)
         common = self.readout_mean_variance * np.outer(of_unit, of_unit)
         return GaussianPrior(jnp.asarray(mean), jnp.diag(jnp.asarray(fixed) + of_unit * variance) + common)
 
@@ -166,14 +175,20 @@ class MuellerRiosInsua(Prior):
         beta = coefficients[: terms.units]
         return {"mu_beta": self.draw_mu_beta(key, beta, sites["sigma_beta"] ** -2)}
 
-    def draw_mu_beta(self, key: jax.Array, beta: jax.Array, precision: jax.Array) -> jax.Array:
-        """mu_beta | beta (m,), 1/sigma_beta^2; with several outputs beta (m, K), each by itself."""
+    def draw_mu_beta(
+        self, key: jax.Array, beta: jax.Array, precision: jax.Array, count: conditionals.Count | None = None
+    ) -> jax.Array:
+        """mu_beta | beta (m,), 1/sigma_beta^2; with several outputs beta (m, K), each by itself.
+
+        `count` is the number of units in use, the others having beta = 0; all of them by default.
+        """
         if beta.ndim > 1:
             keys = jax.random.split(key, beta.shape[1])
             return jax.vmap(self.draw_mu_beta, in_axes=(0, 1, 0))(keys, beta, precision)
         prior = jnp.full((1, 1), 1.0 / self.readout_mean_variance)
         mean = jnp.full((1,), self.readout_mean)
-        return conditionals.draw_mean(key, beta.sum()[None], beta.shape[0], precision[None, None], mean, prior)[0]
+        units = beta.shape[0] if count is None else count
+        return conditionals.draw_mean(key, beta.sum()[None], units, precision[None, None], mean, prior)[0]
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Root mean square over the population of units: sqrt(mu_j^2 + S_jj), the constant left out."""
@@ -195,22 +210,25 @@ class MuellerRiosInsua(Prior):
         _, mean, covariance = self.unit_matrices(mu.shape[0])
         return -0.5 * (mu - mean) @ jnp.asarray(np.linalg.inv(covariance)) @ (mu - mean)
 
-    def draw_hyper(self, key: jax.Array, hyper: Hyper, gamma: jax.Array, beta: jax.Array) -> Hyper:
+    def draw_hyper(
+        self, key: jax.Array, hyper: Hyper, gamma: jax.Array, beta: jax.Array, used: jax.Array | None = None
+    ) -> Hyper:
         """Every hyperparameter from its exact conditional given gamma (m, q) and beta (m,) or (m, K).
 
+        Units that are not `used` (m,) say nothing: their mask takes them out of every sum and count.
         P. Müller and D. Ríos Insua (1998), section 3, step 3; S_gamma uses the mu_gamma just drawn, as sigma_beta does.
         """
         key_mu, key_precision, key_mean, key_covariance = jax.random.split(key, 4)
-        m, q = gamma.shape
+        m, q = gamma.shape if used is None else (used.sum(), gamma.shape[1])
         guess, mean, mean_covariance = self.unit_matrices(q)
         size = self.unit_size_for(q)
-        mu_beta = self.draw_mu_beta(key_mu, beta, hyper.beta_precision)
-        squares = jnp.sum((beta - mu_beta) ** 2, axis=0)
+        mu_beta = self.draw_mu_beta(key_mu, masked(beta, used), hyper.beta_precision, None if used is None else m)
+        squares = jnp.sum(masked(beta - mu_beta, used) ** 2, axis=0)
         precision = conditionals.draw_precision(key_precision, squares, m, self.readout_guess, self.readout_size)
         mean_precision = jnp.asarray(np.linalg.inv(mean_covariance))
-        total = gamma.sum(axis=0)
+        total = masked(gamma, used).sum(axis=0)
         mu = conditionals.draw_mean(key_mean, total, m, hyper.s_gamma.precision, jnp.asarray(mean), mean_precision)
-        centred = gamma - mu
+        centred = masked(gamma - mu, used)
         scatter = size * jnp.asarray(guess) + centred.T @ centred
         return Hyper(mu_beta, precision, mu, conditionals.draw_covariance(key_covariance, scatter, size + m))
 
@@ -274,27 +292,3 @@ class MuellerRiosInsua(Prior):
         prior = dist.Gamma(half, half * self.readout_guess)
         precision = numpyro.sample("beta_precision", prior.expand(outputs).to_event())
         return numpyro.deterministic("sigma_beta", precision**-0.5)
-
-
-def _frozen(name: str, value: Any) -> Any:
-    """Numbers as floats, arrays as tuples of floats."""
-    if value is None:
-        return None
-    try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
-        array = np.array(np.nan)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be a finite number or an array of them, got {value!r}")
-    plain = array.tolist()
-    return tuple(map(tuple, plain)) if array.ndim == 2 else tuple(plain) if array.ndim == 1 else plain
-
-
-def _covariance(name: str, value: Any, q: int) -> np.ndarray:
-    array = np.asarray(value, dtype=float)
-    if array.shape not in ((), (q,), (q, q)):
-        raise ValueError(f"{name} must be a number, or have shape ({q},) or ({q}, {q}) here, got shape {array.shape}")
-    matrix = array if array.ndim == 2 else np.diag(np.broadcast_to(array, (q,)))
-    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() <= 0:
-        raise ValueError(f"{name} must be symmetric and positive definite, got {value!r}")
-    return matrix

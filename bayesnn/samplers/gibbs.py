@@ -16,30 +16,38 @@ import jax.numpy as jnp
 from jax import lax
 
 from bayesnn import _checks, readout
+from bayesnn.architecture import Structure, used_units
 from bayesnn.layers import Dense
 from bayesnn.likelihoods import Gaussian
 from bayesnn.model import Model
-from bayesnn.priors import MuellerRiosInsua
+from bayesnn.priors import GaussianPrior, MuellerRiosInsua
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.base import Info, Stats, Steps
+from bayesnn.samplers.birth_death import birth_death
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 from bayesnn.samplers.proposals import PROPOSALS
 from bayesnn.samplers.reflections import as_products, reflect
+from bayesnn.samplers.structure import Body, Problem, draw_structure, readout_rows, start_structure, structure_sites
 from bayesnn.samplers.units import update_units
 from bayesnn.samplers.weights import MOVES, WeightGibbs, WeightState
 
 COLLAPSED = "collapsed"
+EXACT, BIRTH_DEATH = "exact", "birth_death"
 TARGET_MOVES = 0.5  # of the adaptive walk: among many candidates scored together, half the units moving
 
 
 class GibbsState(NamedTuple):
-    """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,)."""
+    """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
+
+    `structure` says which of them are in use; it is None where the architecture is fixed.
+    """
 
     gamma: jax.Array
     coefficients: jax.Array
     hyper: Hyper
     noise_precision: jax.Array
     log_scale: jax.Array
+    structure: Structure | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,9 @@ class Gibbs(Steps):
     sweeps : int
         Sweeps a step. A sweep costs far less than what is kept of it (log-likelihoods, predictions), so a step
         has many.
+    structure : {"exact", "birth_death"}
+        How the number of units moves where it is random: an exact draw with fresh units from the prior, or reversible
+        jumps that add a unit or take one out.
 
     Raises
     ------
@@ -85,6 +96,7 @@ class Gibbs(Steps):
     sweeps: int = 10
     weights: str | None = None
     steps: int = 20
+    structure: str = "exact"
 
     def __post_init__(self) -> None:
         """Refuse unknown proposals."""
@@ -92,11 +104,17 @@ class Gibbs(Steps):
         _checks.positive_integer("candidates", self.candidates)
         _checks.positive_integer("sweeps", self.sweeps)
         _checks.positive_integer("steps", self.steps)
+        _checks.known("structure", self.structure, (EXACT, BIRTH_DEATH))
         if self.weights is not None:
             _checks.known("weights", self.weights, (*MOVES, COLLAPSED))
 
     def check(self, model: Model) -> None:
         """Any model, but one that collapses if that was asked for."""
+        if self.weights not in (None, COLLAPSED) and model.architecture is not None:
+            raise ValueError(
+                f'weights="{self.weights}" does not move between architectures: leave weights to its default where the '
+                "architecture is random"
+            )
         if self.weights == COLLAPSED and not collapses(model):
             raise ValueError(
                 'weights="collapsed" is for bnn.shallow(...) with a Gaussian likelihood of one output: '
@@ -127,7 +145,8 @@ class Gibbs(Steps):
         hyper = prior.start(key_hyper, model.table(x.shape[1]), terms)
         noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
         gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
-        return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units))
+        structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1])
+        return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units), structure)
 
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
@@ -143,13 +162,16 @@ class Gibbs(Steps):
     def sweep(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
-        """Units, then readout, then hyperparameters."""
+        """Units, then the architecture where it is random, then readout, then hyperparameters."""
         key_units, key_readout, key_hyper = jax.random.split(key, 3)
+        active = active_units(state)
         state, data, moved = self.move_units(key_units, state, model, x, y)
+        if state.structure is not None:
+            state, data = self.move_structure(jax.random.fold_in(key, 1), state, model, x, y)
         coefficients = draw_readout(key_readout, state, model, x, data)
         hyper, noise_precision = draw_hyper(key_hyper, state, model, coefficients, data)
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
-        return new, Info(jnp.mean(moved), moved)
+        return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
     def move_units(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
@@ -162,16 +184,29 @@ class Gibbs(Steps):
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
         proposal = PROPOSALS[self.proposal]
         terms = model.terms(x.shape[1])
-        prior = _prior(model).collapsed_given(terms, 1.0 / hyper.beta_precision)
+        prior = collapsed_prior(model, state, x)
         candidates = proposal.propose(key_candidates, gamma, hyper, self.candidates, state.log_scale)
-        ones = jnp.ones((1, x.shape[0]))
-        extra = jnp.concatenate([ones[: int(terms.intercept)], x.T[: terms.predictors]])
-        inputs = jnp.concatenate([ones, x.T])
+        used = model.masks(state.structure, x.shape[1])
+        active = active_units(state)
+        inputs, extra = readout_rows(terms, x, used)
         gamma, gram, moved = update_units(
-            key_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision
+            key_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision, active
         )
-        gamma, gram, hyper = reflect(key_reflection, gamma, gram, hyper, _prior(model), prior, noise_precision)
+        gamma, gram, hyper = reflect(key_reflection, gamma, gram, hyper, _prior(model), prior, noise_precision, active)
         return state._replace(gamma=gamma, hyper=hyper), as_products(gram), moved.astype(y.dtype)
+
+    def move_structure(
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> tuple[GibbsState, readout.Products]:
+        """The architecture, readout and mu_beta integrated out; the state's readout is stale afterwards."""
+        assert state.structure is not None
+        body = Body(state.gamma, state.structure)
+        problem = Problem(model, x, y, state.hyper, state.noise_precision)
+        jumps = self.structure == BIRTH_DEATH and problem.random.hidden is not None
+        key_jump, key_draw = jax.random.split(key)
+        body = birth_death(key_jump, body, problem) if jumps else body
+        body, data = draw_structure(key_draw, body, problem, units=not jumps)
+        return state._replace(gamma=body.gamma, structure=body.structure), data
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
         """Robbins-Monro on each unit's log scale."""
@@ -183,20 +218,43 @@ class Gibbs(Steps):
     def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         """The model's sites, hyperparameters as standard deviations and covariances."""
         factor = state.hyper.s_gamma.factor
-        return model.split(model.terms(x.shape[1]), state.coefficients) | {
-            "gamma": state.gamma,
-            "mu_beta": state.hyper.mu_beta,
-            "sigma_beta": state.hyper.beta_precision**-0.5,
-            "mu_gamma": state.hyper.mu_gamma,
-            "S_gamma": factor @ factor.T,
-            "sigma": state.noise_precision**-0.5,
-        }
+        return (
+            model.split(model.terms(x.shape[1]), state.coefficients)
+            | {
+                "gamma": state.gamma,
+                "mu_beta": state.hyper.mu_beta,
+                "sigma_beta": state.hyper.beta_precision**-0.5,
+                "mu_gamma": state.hyper.mu_gamma,
+                "S_gamma": factor @ factor.T,
+                "sigma": state.noise_precision**-0.5,
+            }
+            | structure_sites(model, state.structure)
+        )
+
+
+def active_units(state: GibbsState) -> jax.Array | None:
+    """Ones for the units in use (m,); None where the architecture is fixed and all are."""
+    return None if state.structure is None else used_units(state.structure.units, state.gamma.shape[0])
+
+
+def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> GaussianPrior:
+    """The readout's normal given sigma_beta, mu_beta integrated out."""
+    used = model.masks(state.structure, x.shape[1])
+    terms, variance = model.terms(x.shape[1]), 1.0 / state.hyper.beta_precision
+    return _prior(model).collapsed_given(terms, variance, None if used is None else used.coefficients)
+
+
+def _info(moved: jax.Array, active: jax.Array) -> Info:
+    """Of the units in use, none being all of none; the walks of the others are left as they are."""
+    share = jnp.where(active.any(), (moved * active).sum() / jnp.maximum(active.sum(), 1.0), 1.0)
+    return Info(share, jnp.where(active > 0, moved, TARGET_MOVES))
 
 
 def draw_readout(key: jax.Array, state: GibbsState, model: Model, x: jax.Array, data: readout.Products) -> jax.Array:
     """Step 2: beta (and intercept, linear) given the units, mu_beta integrated out."""
-    prior = _prior(model).collapsed_given(model.terms(x.shape[1]), 1.0 / state.hyper.beta_precision)
-    return readout.draw(key, readout.solve(data, prior, state.noise_precision))
+    coefficients = readout.draw(key, readout.solve(data, collapsed_prior(model, state, x), state.noise_precision))
+    used = model.masks(state.structure, x.shape[1])
+    return coefficients if used is None else coefficients * used.coefficients
 
 
 def draw_hyper(
@@ -208,7 +266,8 @@ def draw_hyper(
 ) -> tuple[Hyper, jax.Array]:
     """Step 3: all of nu given the state's units and the readout (k,)."""
     key_hyper, key_noise = jax.random.split(key)
-    hyper = _prior(model).draw_hyper(key_hyper, state.hyper, state.gamma, coefficients[: state.gamma.shape[0]])
+    beta = coefficients[: state.gamma.shape[0]]
+    hyper = _prior(model).draw_hyper(key_hyper, state.hyper, state.gamma, beta, active_units(state))
     squares = data.square - 2.0 * coefficients @ data.cross + coefficients @ data.gram @ coefficients
     noise = model.likelihood.draw_precision(key_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
     return hyper, noise

@@ -23,9 +23,13 @@ def reflect(
     weights: MuellerRiosInsua,
     prior: GaussianPrior,
     noise_precision: jax.Array,
+    active: jax.Array | None = None,
 ) -> tuple[jax.Array, jax.Array, Hyper]:
-    """gamma (m, q), products (k + 2, k + 2) of [design, y, 1] and hyperparameters after a Metropolis step."""
-    turned = reflected_products(gram, gamma.shape[0])
+    """gamma (m, q), products (k + 2, k + 2) of [design, y, 1] and hyperparameters after a Metropolis step.
+
+    `active` (m,) says which units are in use, those first; the columns of the others stay zero.
+    """
+    turned = reflected_products(gram, gamma.shape[0] if active is None else active.sum())
     density = log_density(turned, prior, noise_precision) - log_density(gram, prior, noise_precision)
     ratio = density + weights.log_mean_prior(-hyper.mu_gamma) - weights.log_mean_prior(hyper.mu_gamma)
     accept = jnp.log(jax.random.uniform(key)) < ratio
@@ -33,7 +37,7 @@ def reflect(
     return sign * gamma, jnp.where(accept, turned, gram), hyper._replace(mu_gamma=sign * hyper.mu_gamma)
 
 
-def reflected_products(gram: jax.Array, m: int) -> jax.Array:
+def reflected_products(gram: jax.Array, m: int | jax.Array) -> jax.Array:
     """Products of [1 - z for the m units, other columns, y, 1] from those of [z, ...]."""
     of_unit = jnp.arange(gram.shape[0]) < m
     turn = jnp.diag(jnp.where(of_unit, -1.0, 1.0)).at[:, -1].add(jnp.where(of_unit, 1.0, 0.0))

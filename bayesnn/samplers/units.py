@@ -78,13 +78,17 @@ def update_units(
     y: jax.Array,
     prior: GaussianPrior,
     noise_precision: jax.Array,
+    active: jax.Array | None = None,
 ) -> Moved:
     """Each unit in turn moves to one of its candidates, and may then flip its sign.
 
-    gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n), y (n,).
+    gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n), y (n,). `active` (m,) says which
+    units are in use, those first: the others stay, and their columns are zero.
     """
     m = gamma.shape[0]
-    rows = jnp.concatenate([activations(gamma, inputs), extra, y[None], jnp.ones_like(y)[None]])
+    columns = activations(gamma, inputs)
+    columns, count = (columns, m) if active is None else (columns * active[:, None], active.sum().astype(int))
+    rows = jnp.concatenate([columns, extra, y[None], jnp.ones_like(y)[None]])
     gram = rows @ rows.T
     precision = precision_of(prior)
     level = jnp.log(jax.random.uniform(key, (m,)))
@@ -111,7 +115,7 @@ def update_units(
         return rows.at[j].set(column), gram, chosen.at[j].set(index), sign.at[j].set(jnp.where(flip, -1.0, 1.0))
 
     start = (rows, gram, jnp.zeros(m, int), jnp.ones(m))
-    _, gram, chosen, sign = lax.fori_loop(0, m, move, start)
+    _, gram, chosen, sign = lax.fori_loop(0, count, move, start)
     taken = jnp.take_along_axis(everyone, chosen[:, None, None], axis=1)[:, 0]
     return Moved(sign[:, None] * taken, gram, chosen > 0)
 

@@ -55,8 +55,8 @@ def score_rows(predictive: Predictive, observed: np.ndarray, levels: Sequence[fl
 def score_table(forecasts: Any, levels: Sequence[float] = LEVELS) -> Any:
     """Averages over series and origins by method and horizon, from a long frame of `score_rows` beside y and scale.
 
-    rmse of the mean; mae and mase of the median, the best point forecast under absolute error (T. Gneiting, 2011, Making
-    and evaluating point forecasts, JASA 106, 746-762); coverage as a share, width in units of y.
+    rmse of the mean; mae and mase of the median, the best point forecast under absolute error (T. Gneiting, 2011,
+    Making and evaluating point forecasts, JASA 106, 746-762); coverage as a share, width in units of y.
     """
     import pandas as pd
 

@@ -1,0 +1,38 @@
+"""Small tools of priors: arguments that are a number or an array, and rows that do not count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+
+def frozen(name: str, value: Any) -> Any:
+    """Numbers as floats, arrays as tuples of floats."""
+    if value is None:
+        return None
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        array = np.array(np.nan)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be a finite number or an array of them, got {value!r}")
+    plain = array.tolist()
+    return tuple(map(tuple, plain)) if array.ndim == 2 else tuple(plain) if array.ndim == 1 else plain
+
+
+def covariance(name: str, value: Any, q: int) -> np.ndarray:
+    """A covariance matrix (q, q) from a number, a diagonal (q,) or a matrix, checked."""
+    array = np.asarray(value, dtype=float)
+    if array.shape not in ((), (q,), (q, q)):
+        raise ValueError(f"{name} must be a number, or have shape ({q},) or ({q}, {q}) here, got shape {array.shape}")
+    matrix = array if array.ndim == 2 else np.diag(np.broadcast_to(array, (q,)))
+    if not np.allclose(matrix, matrix.T) or np.linalg.eigvalsh(matrix).min() <= 0:
+        raise ValueError(f"{name} must be symmetric and positive definite, got {value!r}")
+    return matrix
+
+
+def masked(values: jax.Array, used: jax.Array | None) -> jax.Array:
+    """Values (m, ...) with zeros where `used` (m,) is zero; as they are without a mask."""
+    return values if used is None else values * used.reshape(-1, *(1,) * (values.ndim - 1))
