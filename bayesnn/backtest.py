@@ -51,7 +51,7 @@ class Backtest:
 
     @property
     def pit(self) -> Any:
-        """Probability integral transforms, a column a method, by unique_id, ds, window and horizon: uniform if calibrated."""
+        """Probability integral transforms, uniform if calibrated: a column a method, by series, window and horizon."""
         rows = ["unique_id", "window", "ds", "horizon"]
         wide = self.forecasts.pivot(index=rows, columns="method", values="pit")
         return wide[list(self.methods)]

@@ -52,14 +52,14 @@ class LinearRegression:
         return np.concatenate([np.ones((*x.shape[:-1], 1)), (x - self.x_center) / self.x_scale], axis=-1)
 
     def predictive(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Degrees of freedom, locations and scales (...) of the Student t distribution of new targets at rows (..., p)."""
+        """Degrees of freedom, locations and scales (...) of the Student t of new targets at rows (..., p)."""
         design, post = self.design(x), self.posterior
         spread = np.einsum("...i,...i->...", design, np.linalg.solve(post.precision, design[..., None])[..., 0])
         location = self.y_center + self.y_scale * (design @ post.mean)
         return 2 * post.shape, location, self.y_scale * np.sqrt(post.rate / post.shape * (1 + spread))
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Independent posterior draws: coefficients (count, 1 + p), standardised, and error sd (count,) of the target."""
+        """Independent posterior draws: coefficients (count, 1 + p), standardised, and error sd (count,)."""
         post = self.posterior
         variance = post.rate / rng.gamma(post.shape, size=count)
         noise = rng.standard_normal((count, len(post.mean)))

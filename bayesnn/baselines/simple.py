@@ -1,7 +1,7 @@
 """Forecasts by the last value, the last season, or the line from the first value to the last.
 
-Normal errors throughout, with the standard deviations of R. Hyndman and G. Athanasopoulos (2021), Forecasting: Principles
-and Practice, 3rd edition, OTexts, section 5.5: their table 5.2 gives the multiple of the residual standard deviation.
+Normal errors throughout, with the standard deviations of R. Hyndman and G. Athanasopoulos (2021), Forecasting:
+Principles and Practice, 3rd edition, OTexts, section 5.5: table 5.2 gives the multiple of the residual one.
 """
 
 from __future__ import annotations
