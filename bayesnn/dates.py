@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def step_of(name: str, index: Any) -> Any:
     if isinstance(index, pd.PeriodIndex):
         step = index.freq
     elif isinstance(index, pd.DatetimeIndex):
-        found = index.freq or (pd.infer_freq(index) if len(index) > 2 else None)
+        found = index.freq or _inferred(index)
         if found is None:
             _refuse_gaps(name, index)
         step = pd.tseries.frequencies.to_offset(found)
@@ -78,7 +79,7 @@ def following(index: Any, step: Any, count: int) -> Any:
 
 def seasonal_period(step: Any) -> int:
     """Steps to a year for months and quarters, else 1."""
-    letter = str(getattr(step, "name", "")).removeprefix("B")[:1]  # business months and quarters too
+    letter = word(step).lstrip("0123456789").removeprefix("B")[:1]  # business months and quarters too
     year, every = SEASONS.get(letter, 1), int(getattr(step, "n", 1))
     return year // every if year % every == 0 else 1
 
@@ -97,6 +98,16 @@ def _check_order(name: str, index: Any) -> None:
         raise ValueError(f"the dates of {name} must differ, got more than one value for {twice}: drop or average them")
     if not index.is_monotonic_increasing:
         raise ValueError(f"the dates of {name} must increase, got them out of order: use series.sort_index()")
+
+
+def _inferred(index: Any) -> Any:
+    import pandas as pd
+
+    if len(index) < 3:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas is about to return an offset in place of its name: both serve
+        return pd.infer_freq(index)
 
 
 def _refuse_gaps(name: str, index: Any) -> None:

@@ -105,7 +105,7 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     Parameters
     ----------
     prediction : xarray.DataArray, (chain, draw, obs) or (chain, draw, ...)
-        From `predict`, `average_marginal_effects` and the like.
+        From `predict`, `forecast`, `average_marginal_effects` and the like.
     levels : sequence of float
         Central intervals in per cent.
 
@@ -113,7 +113,8 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     -------
     pandas.DataFrame
         Columns mean, sd, median, then lo-80, hi-80, ... for each level; indexed by `obs`, or by all
-        axes that are not draws.
+        axes that are not draws. Forecasts: a long table with the columns unique_id and ds before these, as the Nixtla
+        libraries have them; one row a series and date.
 
     Examples
     --------
@@ -131,7 +132,19 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     probabilities = [0.5] + [p for level in wanted for p in (0.5 - level / 200, 0.5 + level / 200)]
     names = ["median"] + [f"{side}-{level:g}" for level in wanted for side in ("lo", "hi")]
     quantiles = dict(zip(names, np.quantile(values, probabilities, axis=0), strict=True))
-    return pd.DataFrame({"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)} | quantiles, index=index)
+    frame = pd.DataFrame({"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)} | quantiles, index=index)
+    return _long(frame, prediction) if "time" in prediction.dims and "unique_id" in prediction.coords else frame
+
+
+def _long(frame: Any, draws: Any) -> Any:
+    """Rows of a forecast with series and dates as columns."""
+    frame = frame.reset_index(drop=True)
+    names = [str(name) for name in np.atleast_1d(draws["unique_id"].to_numpy())]
+    times = list(draws["time"].to_index())
+    ends_differ = "ds" in draws.coords
+    frame.insert(0, "unique_id", np.repeat(names, len(times)))
+    frame.insert(1, "ds", list(draws["ds"].to_numpy().ravel()) if ends_differ else times * len(names))
+    return frame
 
 
 def _row_index(draws: Any) -> Any:
