@@ -35,7 +35,7 @@ RANKS = (
     ("relabel", "draws", "inference_data", "folds", "tempering"),
     ("fit", "annealing"),
     ("paths",),
-    ("predict", "prior_predictive", "loo", "evidence", "select", "agreement", "baseline", "forecast"),
+    ("predict", "prior_predictive", "loo", "evidence", "select", "agreement", "baseline", "forecast", "skeleton"),
     ("diagnose", "scores", "uncertainty", "decide"),
     ("cross_validation", "stacking", "effects"),
     ("compare", "baselines", "rolling"),

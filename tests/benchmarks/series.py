@@ -28,7 +28,7 @@ def summary(result, horizons=None):
     """The main columns of a backtest's table, by method and horizon, and who is best."""
     columns = ["rmse", "mase", "crps", "log_score", "coverage_50", "coverage_80", "coverage_95"]
     table = result.table[columns].round(4)
-    rows = {f"{m}, h={h}": list(row) for (m, h), row in zip(table.index, table.to_numpy(), strict=True)}
+    rows = {f"{m}, h={h}": list(map(float, row)) for (m, h), row in zip(table.index, table.to_numpy(), strict=True)}
     return {"columns": columns} | rows | {score: result.best(score) for score in ("crps", "log_score")}
 
 
