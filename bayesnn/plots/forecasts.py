@@ -103,7 +103,7 @@ def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins
 def coverage(
     backtest: Backtest, *, methods: Sequence[str] | None = None, levels: Sequence[float] = (50, 80, 95), ax: Any = None
 ) -> Any:
-    """Share of observations inside central intervals, by horizon; grey bands hold 95% of the shares by chance.
+    """Share of observations inside central intervals, by horizon; grey bars hold 95% of the shares by chance.
 
     Parameters
     ----------
@@ -123,10 +123,11 @@ def coverage(
     horizons = np.sort(rows["horizon"].unique())
     count = int((rows["method"].eq(names[0]) & rows["horizon"].eq(horizons[0])).sum())
     axes = new_axes(ax)
-    edges = np.array([horizons[0] - 0.4, horizons[-1] + 0.4])
+    edges = np.array([horizons[0] - 0.6, horizons[-1] + 0.4])
     for i, level in enumerate(levels):
         band = binom.ppf([0.025, 0.975], count, level / 100) / count
-        axes.fill_between(edges, *band, color="0.88", lw=0, label="95% of chance" if i == 0 else None)
+        label = "95% of chance" if i == 0 else None
+        axes.plot([edges[0] + 0.1 + 0.08 * i] * 2, band, color="0.6", lw=4, solid_capstyle="butt", label=label)
         axes.axhline(level / 100, color="0.5", lw=0.8, ls="--")
     for number, name in enumerate(names):
         for i, level in enumerate(levels):

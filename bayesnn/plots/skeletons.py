@@ -88,8 +88,8 @@ def _rest_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:
 def _title(result: Skeleton) -> str:
     words = {"rest": "come to rest", "cycle": "cycle", "away": "run away"}
     parts = [f"{result.share(fate):.0%} {word}" for fate, word in words.items() if result.share(fate) > 0]
-    text = "draws: " + ", ".join(parts)
     if result.share("cycle") > 0:
         low, middle, high = np.nanquantile(result.period, [0.1, 0.5, 0.9])
-        text += f"; cycle of {middle:.1f} steps, 80% {low:.1f} to {high:.1f}"
-    return text
+        place = list(words).index("cycle") if result.share("rest") > 0 else 0
+        parts[place] += f" of {middle:.1f} steps ({low:.1f} to {high:.1f})"
+    return ", ".join(parts)
