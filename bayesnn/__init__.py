@@ -31,6 +31,7 @@ from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Va
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
 from bayesnn.shallow import ShallowHyperparameters, shallow
+from bayesnn.skeleton import Skeleton, skeleton
 from bayesnn.stacking import ChainWeights, stack_chains, stacked
 from bayesnn.uncertainty import decompose
 
@@ -68,6 +69,7 @@ __all__ = [
     "Poisson",
     "Residual",
     "ShallowHyperparameters",
+    "Skeleton",
     "StudentT",
     "Suggestion",
     "Variational",
@@ -96,6 +98,7 @@ __all__ = [
     "relevance",
     "select_chains",
     "shallow",
+    "skeleton",
     "stack_chains",
     "stacked",
     "suggest",
