@@ -3,9 +3,11 @@
 from bayesnn import datasets, plots
 from bayesnn.architecture import Geometric
 from bayesnn.architectures import architectures
+from bayesnn.backtest import Backtest, backtest
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
 from bayesnn.decide import Decision, decide
+from bayesnn.defaults import Suggestion, suggest
 from bayesnn.diagnose import Diagnosis, diagnose
 from bayesnn.effects import (
     average_marginal_effects,
@@ -46,6 +48,7 @@ from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Va
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
 from bayesnn.shallow import ShallowHyperparameters, shallow
+from bayesnn.skeleton import Skeleton, skeleton
 from bayesnn.stacking import ChainWeights, stack_chains, stacked
 from bayesnn.uncertainty import decompose
 
@@ -57,6 +60,7 @@ __all__ = [
     "MCLMC",
     "NUTS",
     "AsSequence",
+    "Backtest",
     "Bernoulli",
     "Bidirectional",
     "Categorical",
@@ -94,12 +98,15 @@ __all__ = [
     "Residual",
     "SelfAttention",
     "ShallowHyperparameters",
+    "Skeleton",
     "StudentT",
+    "Suggestion",
     "TransformerBlock",
     "Variational",
     "architectures",
     "as_sampled",
     "average_marginal_effects",
+    "backtest",
     "compare",
     "contrast",
     "cross_validate",
@@ -122,7 +129,9 @@ __all__ = [
     "relevance",
     "select_chains",
     "shallow",
+    "skeleton",
     "stack_chains",
     "stacked",
+    "suggest",
     "to_frame",
 ]

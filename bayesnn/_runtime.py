@@ -107,3 +107,18 @@ def _usable(folder: Path) -> bool:
     except OSError:
         return False
     return os.access(folder, os.W_OK)
+
+
+MANY_MAPS = 20_000  # Linux allows a process 65,530 memory maps; past that, loading a compiled program crashes
+
+
+def drop_compiled_programs(limit: int = MANY_MAPS) -> bool:
+    """Forget compiled programs once they hold many memory maps; True if so. The cache on disk has them still.
+
+    For loops over fits of different sizes, each of which compiles programs of its own.
+    """
+    maps = Path("/proc/self/maps")
+    if not maps.exists() or maps.read_bytes().count(b"\n") <= limit:
+        return False
+    jax.clear_caches()
+    return True

@@ -17,7 +17,7 @@ from bayesnn.gaps import DIM, SITE, GappyModel, check_series, gap_labels, gaps_o
 from bayesnn.inference_data import Group, build
 from bayesnn.lagged import as_rows
 from bayesnn.marginal import MarginalModel
-from bayesnn.model import Model
+from bayesnn.model import Model, bind_lags
 from bayesnn.relabel import order_units, permute
 from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler, with_gaps
 
@@ -196,7 +196,7 @@ def bind(
     bound = replace(model, likelihood=likelihood)
     if series is not None:
         data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
-        # PLACE OF RANDOM LAG ORDERS: bound = bind_lags(bound, len(series.lags)), once models have them
+        bound = bind_lags(bound, len(series.lags))
     bound.table(data.x.shape[1])
     if model.architecture is not None:
         model.architecture.check(data.x.shape[1])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn import _checks, dates
+from bayesnn.defaults import is_auto, suggest
 from bayesnn.exogenous import Columns, column_lags, input_rows, read_tables
 from bayesnn.histories import common_step, read_series
 from bayesnn.transforms import Transform, make_transform
@@ -96,7 +97,7 @@ class Lagged:
 
 def lagged(
     series: Any,
-    lags: int | Sequence[int],
+    lags: int | Sequence[int] | str,
     *,
     exogenous: Any = None,
     exogenous_lags: Mapping[str, Sequence[int]] | None = None,
@@ -112,8 +113,8 @@ def lagged(
         One series (T,) with any regular index: dates, periods, or whole numbers such as years. Or a panel, which shares
         one network: a dictionary, a table with a column a series (values missing before the first and after the last
         observation are cut off), or a long table with the columns unique_id, ds and y.
-    lags : int or sequence of int
-        3 means lags 1, 2, 3; [1, 2, 12] means these.
+    lags : int, sequence of int, or "auto"
+        3 means lags 1, 2, 3; [1, 2, 12] means these; "auto" leaves the choice to `bnn.suggest`.
     exogenous : pandas.DataFrame, optional
         Other inputs, numbers by date; for a panel also indexed by (unique_id, ds), with columns unique_id and ds, or a
         dictionary. See the table below.
@@ -124,7 +125,7 @@ def lagged(
     transform : str or sequence of str, optional
         Undone exactly in forecasts: at most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by
         its own mean and sd), then any of "difference" and "seasonal_difference". A square root is squared, so both of
-        its signs belong to one value.
+        its signs belong to one value. Or "auto", which leaves the choice to `bnn.suggest`.
     missing : {"error", "latent"}
         What to do about missing observations (NaN): "error" refuses them, naming the dates; "latent" makes them further
         unknowns of the fit (site `missing`, in units of the series), which its forecasts and log likelihoods use draw
@@ -160,6 +161,9 @@ def lagged(
     ([[2.0, 1.0], [4.0, 2.0]], [4.0, 7.0])
     """
     _checks.known("missing", missing, MISSING)
+    if is_auto(lags) or is_auto(transform):
+        suggestion = suggest(series, lags=lags, transform=transform, seasonal=seasonal)
+        lags, transform = suggestion.lags, suggestion.transform
     chosen = _lags(lags)
     values, panel = read_series(series)
     step = common_step(values)

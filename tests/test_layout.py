@@ -19,8 +19,9 @@ PUBLIC_NAMES = ROOT / "tests" / "golden" / "public_names.txt"
 # ranks and from its own subpackage only. Modules that start with an underscore have the lowest rank.
 RANKS = (
     ("_checks", "_runtime"),
-    ("data", "dates", "transforms"),
+    ("data", "conjugate", "dates", "transforms"),
     ("exogenous", "histories"),
+    ("defaults",),
     ("lagged",),
     ("layers",),
     ("network",),
@@ -35,10 +36,22 @@ RANKS = (
     ("relabel", "draws", "inference_data", "folds", "tempering"),
     ("fit", "annealing"),
     ("paths",),
-    ("predict", "prior_predictive", "loo", "evidence", "select", "agreement", "baseline", "architectures", "forecast"),
+    (
+        "predict",
+        "prior_predictive",
+        "loo",
+        "evidence",
+        "select",
+        "agreement",
+        "baseline",
+        "architectures",
+        "forecast",
+        "skeleton",
+    ),
     ("diagnose", "scores", "uncertainty", "decide"),
     ("cross_validation", "stacking", "effects"),
-    ("compare",),
+    ("compare", "baselines", "rolling"),
+    ("backtest",),
     ("plots",),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

