@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 
-def known(kind: str, name: Any, registry: Mapping[str, Any] | Sequence[str]) -> None:
+def known(kind: str, name: Any, registry: Mapping[str, Any] | Sequence[Any]) -> None:
     """Refuse a name that is not in the registry, listing the names that are."""
     if name not in tuple(registry):  # a tuple compares, so that a name that does not hash is refused too
         raise ValueError(f"unknown {kind} {name!r}: choose one of {', '.join(map(repr, registry))}")

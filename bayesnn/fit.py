@@ -198,8 +198,8 @@ def bind(
         data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
         bound = bind_lags(bound, len(series.lags))
     bound.table(data.x.shape[1])
-    if model.architecture is not None:
-        model.architecture.check(data.x.shape[1])
+    if bound.architecture is not None:
+        bound.architecture.check(data.x.shape[1])
         if not collapses(bound):
             raise ValueError(
                 "a random architecture needs a Gaussian likelihood of one output: fit one output at a time"
