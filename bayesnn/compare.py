@@ -13,6 +13,7 @@ from bayesnn import _checks
 from bayesnn._runtime import computing
 from bayesnn.cross_validation import CrossValidation, coded_rows, cross_validate
 from bayesnn.fit import Fit
+from bayesnn.gaps import gaps_of
 from bayesnn.loo import K_LIMIT, Loo, loo, total_error
 from bayesnn.stacking import mixture_weights
 
@@ -129,6 +130,12 @@ def _refit(
 ) -> dict[str, CrossValidation]:
     """Cross-validation of every model, with the folds of the first."""
     results: dict[str, CrossValidation] = {}
+    gappy = [name for name, fit in fits.items() if len(gaps_of(fit.data.series))]
+    if gappy:
+        raise ValueError(
+            f"K-fold cross-validation does not know the missing values of the series of {gappy}: "
+            'use method="loo", or fit a series without'
+        )
     for name, fit in fits.items():
         own = {"groups": groups, "stratify": stratify} if not results else {}
         options = _settings(fit) | settings | own

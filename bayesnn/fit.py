@@ -13,12 +13,13 @@ from bayesnn import chains as chains_module
 from bayesnn import draws as draws_module
 from bayesnn._runtime import as_key, computing
 from bayesnn.data import Dataset, make_dataset, new_offset, same_index
+from bayesnn.gaps import DIM, SITE, GappyModel, check_series, gap_labels, gaps_of, observed_rows, patched, patches
 from bayesnn.inference_data import Group, build
-from bayesnn.lagged import Lagged, as_rows
+from bayesnn.lagged import as_rows
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.relabel import order_units, permute
-from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler
+from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler, with_gaps
 
 PER_DRAW = ("chain", "draw")
 
@@ -146,19 +147,25 @@ def fit(
     if model.architecture is not None:
         _check_random(spec, plain)
     spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
-    target = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
+    target: Any = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
     plan = chains_module.Plan(draws, warmup, chains, thinning, chain_method, progress)
     random_key = as_key(key)
     dims = model.dims(data.x.shape[1])
     arrays: tuple[Any, ...] = tuple(jnp.asarray(a) for a in data.scaled())
     arrays = arrays if plain else (*arrays, data.offset, data.weights)
+    runner, gaps = spec, gaps_of(data.series)
+    if len(gaps):
+        target, arrays, runner = with_gaps(target, data, spec)
+        dims = dims | {SITE: (DIM,)}
 
-    def report(key: jax.Array, sites: dict[str, jax.Array], arrays: tuple[jax.Array, ...]) -> dict[str, jax.Array]:
-        if isinstance(target, MarginalModel):
+    def report(key: jax.Array, sites: dict[str, jax.Array], arrays: Any) -> dict[str, jax.Array]:
+        if isinstance(target, (MarginalModel, GappyModel)):
             sites = target.complete(key, sites, *arrays)
         return {name: sites[name] for name in dims}
 
-    run = spec.draw(target, report, random_key, arrays, plan)
+    run = runner.draw(target, report, random_key, arrays, plan)
+    if len(gaps):
+        run.values[SITE] = data.series.transform.inverse(run.values[SITE])
     attrs = _attributes(spec, plan, run, key, marginalize)
     return Fit(model, data, spec, assemble(model, data, run.values, attrs))
 
@@ -169,7 +176,8 @@ def bind(
     """The model that has seen the target (its classes, its outputs), and the rows as checked numbers."""
     x, y, series = as_rows(x, y)
     if series is not None:
-        _check_series(model, series, offset)
+        check_series(model, series, offset, weights)
+        x, y = observed_rows(series)
     same_index(x, y)
     shift = None if offset is None else new_offset(offset, len(x))
     likelihood = model.likelihood.bind(y, shift)
@@ -187,7 +195,7 @@ def bind(
     )
     bound = replace(model, likelihood=likelihood)
     if series is not None:
-        data = replace(data, series=series, obs=series.obs)
+        data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
         # PLACE OF RANDOM LAG ORDERS: bound = bind_lags(bound, len(series.lags)), once models have them
     bound.table(data.x.shape[1])
     if model.architecture is not None:
@@ -197,23 +205,6 @@ def bind(
                 "a random architecture needs a Gaussian likelihood of one output: fit one output at a time"
             )
     return bound, data
-
-
-def _check_series(model: Model, series: Lagged, offset: Any) -> None:
-    """Refuse what a series cannot be forecast with."""
-    likelihood = model.likelihood
-    if likelihood.kind == "class":
-        raise ValueError(
-            f"lagged data need a likelihood of numbers, got {type(likelihood).__name__}: give classes as y, with a "
-            "table of inputs"
-        )
-    if series.transform.names and not likelihood.standardizes:
-        raise ValueError(
-            f"a series with the transform {series.transform.names} needs a likelihood of continuous numbers, got "
-            f"{type(likelihood).__name__}: use lagged(..., transform=None)"
-        )
-    if offset is not None:
-        raise ValueError("offset must not be given with lagged data: give it as an exogenous column")
 
 
 def _check_random(spec: Sampler, plain: bool) -> None:
@@ -226,7 +217,7 @@ def _check_random(spec: Sampler, plain: bool) -> None:
 
 def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
     """Inference data from recorded draws on the scale the model sees; values named "stat ..." are sample statistics."""
-    dims = model.dims(data.x.shape[1])
+    dims = model.dims(data.x.shape[1]) | ({SITE: (DIM,)} if SITE in values else {})
     stats = {name.removeprefix("stat "): v for name, v in values.items() if name.startswith("stat ")}
     posterior = {name: values[name] for name in dims}
     if model.prior.sort_by is not None:
@@ -252,14 +243,24 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
             | {name: ("obs",) for name in rows},
         ),
     }
-    return build(groups, model.coordinates(data.columns.inputs) | {"obs": data.obs})
+    coords = model.coordinates(data.columns.inputs) | {"obs": data.obs}
+    return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
 
 
 def _log_likelihood(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
     x, y = data.scaled()
     shape = next(iter(posterior.values())).shape[:2]
     flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in posterior.items()}
-    values = draws_module.over_draws(draws_module.log_density, model, flat, x, y, data.offset, data.weights)
+    if SITE in flat:
+        flat[SITE] = data.series.transform.pointwise(flat[SITE])
+        where = patches(data.series)
+
+        def density(model: Model, sites: Any, x: jax.Array, *rest: Any) -> jax.Array:
+            return draws_module.log_density(model, sites, patched(x, sites[SITE], where, data.scaling), *rest)
+
+    else:
+        density = draws_module.log_density
+    values = draws_module.over_draws(density, model, flat, x, y, data.offset, data.weights)
     volume = data.scaling.log_volume * (1.0 if data.weights is None else data.weights)
     return values.reshape(*shape, len(y)) - volume
 

@@ -10,9 +10,10 @@ from bayesnn import _checks, dates
 from bayesnn._runtime import computing
 from bayesnn.exogenous import input_rows, with_future
 from bayesnn.fit import Fit
+from bayesnn.gaps import SITE, gaps_of
 from bayesnn.histories import read_series
 from bayesnn.lagged import Lagged
-from bayesnn.paths import lagged_data, make_origins, simulate
+from bayesnn.paths import Origins, lagged_data, make_origins, simulate
 
 
 @computing
@@ -73,6 +74,8 @@ def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None,
     data = data if history is None else data.with_series(series)
     known = np.stack([_future_rows(data, name, future, steps) for name in series])
     origins = make_origins(data, [(name, values.to_numpy()) for name, values in series.items()])
+    if history is None and len(gaps_of(data)):
+        origins = _with_draws(fit, data, origins)
     paths = simulate(fit, origins, steps, key, known)
     return _as_array(fit, data, paths.values)
 
@@ -83,6 +86,17 @@ def _future_rows(data: Lagged, name: str, future: Any, steps: int) -> np.ndarray
     table = with_future(name, data.columns, data.exogenous.get(name), future, index)
     whole = index.append(dates.following(index, data.step, steps))
     return input_rows(name, data.columns, table, whole, np.arange(len(index), len(whole)))
+
+
+def _with_draws(fit: Fit, data: Lagged, origins: Origins) -> Origins:
+    """Windows (s, 1, L) of a series with missing values, each draw with its own."""
+    drawn = data.transform.pointwise(fit.draws()[SITE])
+    count = len(next(iter(data.series.values())))
+    windows = np.repeat(origins.windows[None], len(drawn), axis=0)
+    for which, place in enumerate(gaps_of(data)):
+        if place >= count - data.window:
+            windows[:, 0, place - count] = drawn[:, which]
+    return origins._replace(windows=windows)
 
 
 def _histories(data: Lagged, history: Any) -> dict[str, Any]:

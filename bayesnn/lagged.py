@@ -14,7 +14,7 @@ from bayesnn.exogenous import Columns, column_lags, input_rows, read_tables
 from bayesnn.histories import common_step, read_series
 from bayesnn.transforms import Transform, make_transform
 
-MISSING = ("error",)
+MISSING = ("error", "latent")
 FEWEST_ROWS = 2
 
 
@@ -126,8 +126,11 @@ def lagged(
         Undone exactly in forecasts: at most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by
         its own mean and sd), then any of "difference" and "seasonal_difference". A square root is squared, so both of
         its signs belong to one value. Or "auto", which leaves the choice to `bnn.suggest`.
-    missing : {"error"}
-        What to do about missing observations (NaN): refuse them, naming the dates.
+    missing : {"error", "latent"}
+        What to do about missing observations (NaN): "error" refuses them, naming the dates; "latent" makes them further
+        unknowns of the fit (site `missing`, in units of the series), which its forecasts and log likelihoods use draw
+        by draw. For one series, without differences or square roots; rows that need them are NaN in `x` and `y`. Those
+        before the first target, which nothing predicts, have the prior N(0, 1) on the scale the model sees.
 
     Returns
     -------
@@ -166,7 +169,12 @@ def lagged(
     step = common_step(values)
     period = dates.seasonal_period(step) if seasonal is None else _checks.positive_integer("seasonal", seasonal)
     spec = make_transform(transform, period)
-    transforms = {name: _learn(spec, name, one) for name, one in values.items()}
+    if missing == "latent" and (panel or spec.differences or spec.folds):
+        raise ValueError(
+            'missing="latent" is for one series without differences or square roots, got '
+            f"{'a panel' if panel else spec.names}: interpolate the missing values, or use another transform"
+        )
+    transforms = {name: _learn(spec, name, one, missing == "latent") for name, one in values.items()}
     columns = column_lags(exogenous, exogenous_lags)
     tables = read_tables(exogenous, values) if columns else {}
     parts = [_rows(name, one, transforms[name], chosen, columns, tables.get(name)) for name, one in values.items()]
@@ -203,11 +211,13 @@ def _lags(lags: Any) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
-def _learn(spec: Transform, name: str, series: Any) -> Transform:
+def _learn(spec: Transform, name: str, series: Any, gaps: bool) -> Transform:
     """The transform of one series, after a look at its values."""
-    _check_values(spec, f"series {name!r}", series)
+    _check_values(spec, f"series {name!r}", series.dropna() if gaps else series)
     values = series.to_numpy()
-    if np.ptp(values) == 0:
+    if not np.isfinite(values).any():
+        raise ValueError(f"series {name!r} must have some observations, got missing values alone")
+    if np.nanmax(values) == np.nanmin(values):
         raise ValueError(f"series {name!r} must vary, got {values[0]} in every one of {len(values)} place(s)")
     return spec.learn(values)
 
@@ -219,7 +229,8 @@ def _check_values(spec: Transform, called: str, series: Any) -> None:
     if len(absent):
         raise ValueError(
             f"{called} must have no missing values, got {len(absent)}, at "
-            f"{_checks.some([series.index[i] for i in absent])}: interpolate them, or use the part without"
+            f"{_checks.some([series.index[i] for i in absent])}: interpolate them, use the part without, or make them "
+            'unknowns of the fit with missing="latent"'
         )
     spec.check(called, values, series.index)
 
@@ -240,6 +251,10 @@ def _rows(
             f"{max(count, 0)} of its {len(series)} value(s) as targets, and {FEWEST_ROWS} are needed; use fewer lags"
         )
     w = transform.forward(series.to_numpy())
+    if np.isfinite(w[-count:]).sum() < FEWEST_ROWS:
+        raise ValueError(
+            f"series {name!r} must have at least {FEWEST_ROWS} observed targets, got fewer: use fewer lags"
+        )
     index = series.index[used:]
     names = [f"lag {lag}" for lag in lags]
     x = pd.DataFrame(lag_matrix(w, lags)[used - window :], index=index, columns=names)

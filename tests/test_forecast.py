@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made import made_fit
 
 import bayesnn as bnn
 from bayesnn.lagged import lagged
@@ -30,20 +31,20 @@ def line(data, slopes, sigma=1e-6):
 
 
 @pytest.fixture(scope="module")
-def plain(fake_fit):
-    return fake_fit(bnn.shallow(2), lagged(SERIES, 2), None, chains=2, draws=5)
+def plain():
+    return made_fit(bnn.shallow(2), lagged(SERIES, 2), chains=2, draws=5)
 
 
 @pytest.fixture(scope="module")
-def driven(fake_fit):
+def driven():
     data = lagged(SERIES, 1, exogenous=TABLE[:24], exogenous_lags={"price": [0], "rain": [1, 2]})
-    return fake_fit(MODEL, data, None, chains=1, draws=2, change=line(data, [0.0, 1.0, 10.0, 100.0]))
+    return made_fit(MODEL, data, chains=1, draws=2, change=line(data, [0.0, 1.0, 10.0, 100.0]))
 
 
 @pytest.fixture(scope="module")
-def panel(fake_fit):
+def panel():
     data = lagged({"a": SERIES, "b": 3 * SERIES[4:] ** 2}, 2, transform=("log", "standardize"))
-    return fake_fit(bnn.shallow(2), data, None, chains=2, draws=5)
+    return made_fit(bnn.shallow(2), data, chains=2, draws=5)
 
 
 # Dates and tables
@@ -69,8 +70,8 @@ def test_a_table_of_a_forecast_is_long(plain):
     np.testing.assert_allclose(table["mean"], draws.mean(axis=0), rtol=1e-10)
 
 
-def test_an_array_is_called_y_and_goes_on_counting(fake_fit):
-    fit = fake_fit(bnn.shallow(2), lagged(VALUES, 2), None, chains=1, draws=3)
+def test_an_array_is_called_y_and_goes_on_counting():
+    fit = made_fit(bnn.shallow(2), lagged(VALUES, 2), chains=1, draws=3)
     table = bnn.to_frame(bnn.forecast(fit, 2))
     assert table["unique_id"].tolist() == ["y", "y"] and table["ds"].tolist() == [24, 25]
 
@@ -96,9 +97,9 @@ def test_a_panel_rolls_every_series_by_itself(panel):
     np.testing.assert_allclose(table["mean"].to_numpy(), together.mean(axis=0).ravel(), rtol=1e-10)
 
 
-def test_a_panel_that_ends_at_different_dates_counts_steps(fake_fit):
+def test_a_panel_that_ends_at_different_dates_counts_steps():
     data = lagged({"a": SERIES, "b": SERIES[:-3]}, 2)
-    paths = bnn.forecast(fake_fit(bnn.shallow(2), data, None, chains=1, draws=3), 2)
+    paths = bnn.forecast(made_fit(bnn.shallow(2), data, chains=1, draws=3), 2)
     assert paths["time"].to_numpy().tolist() == [1, 2]
     table = bnn.to_frame(paths)
     assert table["ds"].tolist() == [AHEAD[24], AHEAD[25], AHEAD[21], AHEAD[22]]
@@ -127,19 +128,19 @@ def test_exogenous_inputs_are_those_of_their_own_date(driven):
         assert np.abs(got - expected(shift)).max() > 1
 
 
-def test_lagged_inputs_need_no_future_up_to_their_lag(fake_fit):
+def test_lagged_inputs_need_no_future_up_to_their_lag():
     data = lagged(SERIES, 1, exogenous=TABLE[["rain"]][:24], exogenous_lags={"rain": [2, 3]})
-    fit = fake_fit(MODEL, data, None, chains=1, draws=2)
+    fit = made_fit(MODEL, data, chains=1, draws=2)
     assert bnn.forecast(fit, 2).shape == (1, 2, 2)
     with pytest.raises(ValueError, match="column 'rain' must have a finite value .* none at 2020-04-03"):
         bnn.forecast(fit, 3)
     assert bnn.forecast(fit, 3, future=FUTURE[["rain"]][:1]).shape == (1, 2, 3)
 
 
-def test_inputs_of_a_panel_come_by_series(fake_fit):
+def test_inputs_of_a_panel_come_by_series():
     both = pd.concat({"a": TABLE[["price"]], "b": -TABLE[["price"]]}, names=["unique_id", "ds"])
     data = lagged({"a": SERIES, "b": 2 * SERIES}, 1, exogenous=both)
-    fit = fake_fit(MODEL, data, None, chains=1, draws=2, change=line(data, [0.0, 1.0]))
+    fit = made_fit(MODEL, data, chains=1, draws=2, change=line(data, [0.0, 1.0]))
     got = bnn.forecast(fit, 3, future=both.reset_index()).to_numpy()[0]
     price = TABLE["price"].to_numpy()[24:27] - 0.0
     expected = data.y.mean() - data.x["price"].mean() + np.stack([price, -price])
@@ -227,8 +228,8 @@ def test_bad_horizons_are_refused(plain, horizon):
         bnn.forecast(plain, horizon)
 
 
-def test_a_fit_of_a_table_has_no_forecast(fake_fit):
-    fit = fake_fit(bnn.shallow(2), VALUES[:-1, None], VALUES[1:], chains=1, draws=2)
+def test_a_fit_of_a_table_has_no_forecast():
+    fit = made_fit(bnn.shallow(2), VALUES[:-1, None], VALUES[1:], chains=1, draws=2)
     with pytest.raises(
         ValueError, match="forecasts need a fit of a series, got one of a table: fit with bnn.fit.model"
     ):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made import made_fit
 
 import bayesnn as bnn
 from bayesnn import dates
@@ -85,9 +86,9 @@ def test_panel_inputs_by_series_or_for_all():
     assert shared.loc[("b", MONTHS[9]), "price"] == shared.loc[("a", MONTHS[9]), "price"] == TABLE["price"].iloc[9]
 
 
-def test_a_fit_knows_its_series(fake_fit):
+def test_a_fit_knows_its_series():
     data = lagged(SERIES, 2)
-    fit = fake_fit(bnn.shallow(2), data, None, draws=3)
+    fit = made_fit(bnn.shallow(2), data, draws=3)
     assert fit.data.series is data
     assert fit.data.columns.inputs == ("lag 1", "lag 2")
     assert fit.idata["observed_data"]["obs"].to_numpy()[0] == "2020-03"

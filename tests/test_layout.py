@@ -30,6 +30,7 @@ RANKS = (
     ("model",),
     ("shallow", "readout"),
     ("marginal",),
+    ("gaps",),
     ("chains",),
     ("samplers",),
     ("relabel", "draws", "inference_data", "folds", "tempering"),

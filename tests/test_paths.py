@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made import made_fit
 from scipy import stats
 
 import bayesnn as bnn
@@ -19,7 +20,7 @@ HORIZON = 4
 
 
 def linear(phi=PHI, sigma=SIGMA, units=1):
-    """A change of recorded values after which w_t = const + phi' lags + N(0, sigma^2), for `fake_fit`."""
+    """A change of recorded values after which w_t = const + phi' lags + N(0, sigma^2), for `made_fit`."""
 
     def change(data):
         x, y = data.x.to_numpy(), data.y.to_numpy()
@@ -63,9 +64,9 @@ TRANSFORMS = [None, "log", "difference", ("log", "difference"), ("log10", "stand
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS)
-def test_linear_autoregression_has_the_known_mean_and_variance(fake_fit, transform):
+def test_linear_autoregression_has_the_known_mean_and_variance(transform):
     data = lagged(SERIES, 2, transform=transform)
-    fit = fake_fit(bnn.shallow(1, linear=True), data, None, draws=5000, change=linear()(data))
+    fit = made_fit(bnn.shallow(1, linear=True), data, chains=4, draws=5000, change=linear()(data))
     values = bnn.forecast(fit, HORIZON, key=1).to_numpy().reshape(-1, HORIZON)
     mean, variance = closed_form(data)
     assert np.abs(surprises(data.transform.pointwise(values), mean, variance)).max() < 4.5
@@ -102,13 +103,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("network", "lags", "transform"), CASES)
-def test_every_step_sees_the_path_before_it(fake_fit, network, lags, transform):
+def test_every_step_sees_the_path_before_it(network, lags, transform):
     """Function values of a path are those of the rows that `lagged` makes of the history with the path appended."""
     settings = {"lags": lags, "transform": transform, "seasonal": 4}
     inputs = pd.DataFrame({"known": RNG.normal(size=44), "late": RNG.normal(size=44)}, index=np.arange(1900, 1944))
     settings |= {"exogenous": inputs, "exogenous_lags": {"known": [0, 2], "late": [3]}}
     data = lagged(SERIES, **settings)
-    fit = fake_fit(NETWORKS[network], data, None, chains=1, draws=6)
+    fit = made_fit(NETWORKS[network], data, chains=1, draws=6)
     known = lagged(pd.Series(np.arange(44.0) + 1, index=inputs.index), **settings).x.to_numpy()[-4:, len(data.lags) :]
     paths = simulate(fit, make_origins(data, [("level", SERIES.to_numpy())]), HORIZON, 5, known[None])
     for d in range(6):
@@ -122,9 +123,9 @@ def test_every_step_sees_the_path_before_it(fake_fit, network, lags, transform):
         np.testing.assert_allclose(u[-HORIZON:] - w[-HORIZON:], paths.shift[d, 0], rtol=1e-7, atol=1e-9)
 
 
-def test_noise_is_drawn_anew_for_every_draw_origin_and_step(fake_fit):
+def test_noise_is_drawn_anew_for_every_draw_origin_and_step():
     data = lagged(SERIES, 2)
-    fit = fake_fit(bnn.shallow(2), data, None, chains=2, draws=500)
+    fit = made_fit(bnn.shallow(2), data, chains=2, draws=500)
     origins = make_origins(data, [("level", SERIES.to_numpy()[:20]), ("level", SERIES.to_numpy())])
     paths = simulate(fit, origins, 3, 1)
     noise = (paths.values - fit.data.scaling.undo(paths.f)) / fit.data.scaling.y_scale
@@ -134,8 +135,8 @@ def test_noise_is_drawn_anew_for_every_draw_origin_and_step(fake_fit):
     assert np.abs(np.corrcoef(z.T) - np.eye(6)).max() < 4.5 / np.sqrt(1000)
 
 
-def test_blocks_of_draws_change_nothing(fake_fit, monkeypatch):
-    fit = fake_fit(bnn.shallow(2), lagged(SERIES, 2), None, chains=1, draws=10)
+def test_blocks_of_draws_change_nothing(monkeypatch):
+    fit = made_fit(bnn.shallow(2), lagged(SERIES, 2), chains=1, draws=10)
     origins = make_origins(fit.data.series, [("level", SERIES.to_numpy())])
     whole = simulate(fit, origins, 3, 1)
     density = log_density(fit, whole, np.ones((1, 3)))
@@ -146,10 +147,10 @@ def test_blocks_of_draws_change_nothing(fake_fit, monkeypatch):
 
 
 @pytest.mark.parametrize("transform", [None, "log", ("log10", "standardize", "difference"), "sqrt"])
-def test_log_density_is_that_of_the_closed_form(fake_fit, transform):
+def test_log_density_is_that_of_the_closed_form(transform):
     """h = 1: exact, the draws being all the same; h = 2: an average over paths, in units of its standard error."""
     data = lagged(SERIES, 2, transform=transform)
-    fit = fake_fit(bnn.shallow(1, linear=True), data, None, draws=5000, change=linear()(data))
+    fit = made_fit(bnn.shallow(1, linear=True), data, chains=4, draws=5000, change=linear()(data))
     origins = make_origins(data, [("level", SERIES.to_numpy())])
     observed = np.array([[2.2, 3.1]])
     got = log_density(fit, simulate(fit, origins, 2, 2), observed)[0]
@@ -176,9 +177,9 @@ def relative_variance(u, mean, variance):
     return squares / stats.norm.pdf(u, mean, np.sqrt(variance)) ** 2 - 1
 
 
-def test_a_mixture_over_draws_is_averaged_in_density(fake_fit):
+def test_a_mixture_over_draws_is_averaged_in_density():
     data = lagged(SERIES, 1)
-    fit = fake_fit(bnn.shallow(2), data, None, chains=1, draws=7)
+    fit = made_fit(bnn.shallow(2), data, chains=1, draws=7)
     row = pd.DataFrame([[SERIES.iloc[-1]]], columns=["lag 1"])
     centre = bnn.predict(fit, row).to_numpy().ravel()
     sigma = fit.idata["posterior"]["sigma"].to_numpy().ravel()
@@ -188,14 +189,14 @@ def test_a_mixture_over_draws_is_averaged_in_density(fake_fit):
 
 
 @pytest.mark.parametrize("likelihood", [bnn.Poisson(), bnn.NegativeBinomial()])
-def test_counts_stay_counts(fake_fit, likelihood):
+def test_counts_stay_counts(likelihood):
     counts = RNG.poisson(4.0, 30)
 
     def level(values):
         values["beta"][...] = 0.0
         values["intercept"][...] = 0.0
 
-    fit = fake_fit(bnn.shallow(2, likelihood=likelihood), lagged(counts, 2), None, draws=1000, change=level)
+    fit = made_fit(bnn.shallow(2, likelihood=likelihood), lagged(counts, 2), chains=4, draws=1000, change=level)
     paths = bnn.forecast(fit, 3, key=1).to_numpy()
     np.testing.assert_array_equal(paths, np.round(paths))
     mean = counts[2:].mean()

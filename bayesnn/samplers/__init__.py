@@ -2,6 +2,7 @@
 
 from bayesnn import _checks
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
+from bayesnn.samplers.gaps import GapGibbs, with_gaps
 from bayesnn.samplers.gibbs import Gibbs, collapses
 from bayesnn.samplers.kernel import StepsKernel
 from bayesnn.samplers.laplace import Laplace
@@ -42,6 +43,7 @@ __all__ = [
     "SAMPLERS",
     "Chains",
     "Ensemble",
+    "GapGibbs",
     "Gibbs",
     "Info",
     "Laplace",
@@ -52,4 +54,5 @@ __all__ = [
     "Variational",
     "collapses",
     "make_sampler",
+    "with_gaps",
 ]
