@@ -2,6 +2,7 @@
 
 from bayesnn import datasets, plots
 from bayesnn.architecture import Geometric
+from bayesnn.architectures import architectures
 from bayesnn.backtest import Backtest, backtest
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
@@ -73,6 +74,7 @@ __all__ = [
     "StudentT",
     "Suggestion",
     "Variational",
+    "architectures",
     "as_sampled",
     "average_marginal_effects",
     "backtest",

@@ -94,6 +94,17 @@ class Architecture:
             found["lag_order"] = dist.DiscreteUniform(1, self.lags)
         return found
 
+    def probabilities(self) -> dict[str, dict[int, float]]:
+        """Prior probability of each value of those sites."""
+        found: dict[str, dict[int, float]] = {}
+        if self.hidden is not None:
+            found["M"] = dict(enumerate(self.hidden.probabilities().tolist()))
+        if self.linear:
+            found["linear_in"] = {0: 0.5, 1: 0.5}
+        if self.lags is not None:
+            found["lag_order"] = {order: 1.0 / self.lags for order in range(1, self.lags + 1)}
+        return found
+
     def check(self, width: int) -> None:
         """Refuse a lag order that no data have bounded, or with more lags than inputs."""
         if self.lags == UNBOUND:

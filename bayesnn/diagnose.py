@@ -28,8 +28,8 @@ class Diagnosis:
     verdict : str
         One line: what was found and what to do.
     table : pandas.DataFrame
-        Rows: worst and median function value, nuisance parameters, log likelihood; columns r_hat, ess_bulk, ess_tail,
-        mcse (in units of y, for the log likelihood in nats).
+        Rows: worst and median function value, nuisance parameters, what is random in the architecture, log likelihood;
+        columns r_hat, ess_bulk, ess_tail, mcse (in units of y, for the log likelihood in nats).
     modes : tuple of tuples of int
         Chains that agree on the function, largest group first.
     mode_table : pandas.DataFrame
@@ -92,7 +92,8 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     """
     f = function_values(fit)
     posterior = fit.idata["posterior"]
-    nuisance = {name: posterior[name].to_numpy() for name in fit.model.likelihood.dims}
+    random = fit.model.architecture.sites() if fit.model.architecture is not None else {}
+    nuisance = {name: posterior[name].to_numpy() for name in (*fit.model.likelihood.dims, *random)}
     log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy().sum(axis=-1)
     beside = short_run(fit) if check and reference is None else reference
     apart = None if beside is None else agreement(fit, beside)

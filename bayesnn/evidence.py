@@ -153,6 +153,11 @@ def log_marginal_likelihood(
         _checks.positive_integer(name, value, minimum=4 if name == "particles" else 1)
     count = _checks.positive_integer("moves", default_moves if moves is None else moves)
     bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
+    if bound.architecture is not None:
+        raise ValueError(
+            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random one, which "
+            "bnn.architectures(fit) reads"
+        )
     rows = (*data.scaled(), data.offset, data.weights)
     arrays = tuple(None if a is None else jnp.asarray(a) for a in rows)
     target = MarginalModel(bound) if marginalize else bound

@@ -209,10 +209,10 @@ def bind(
 
 def _check_random(spec: Sampler, plain: bool) -> None:
     """Only the collapsed Gibbs sweep moves between architectures."""
-    if not isinstance(spec, Gibbs):
-        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
     if not plain:
         raise ValueError("a random architecture takes neither case weights nor an offset: give hidden as a number")
+    if not isinstance(spec, Gibbs):
+        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
 
 
 def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:

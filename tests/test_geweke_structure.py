@@ -191,11 +191,6 @@ def hyperparameters_of_all_slots(monkeypatch):
     )
 
 
-def stale_slots(monkeypatch):
-    """Idle units kept from sweep to sweep, though the hyperparameters they came from are gone."""
-    monkeypatch.setattr(structure, "refreshed", lambda key, gamma, problem, state: gamma)
-
-
 def dropped(monkeypatch, term: Callable[..., Any]):
     right = structure.nested_log_marginals
 
@@ -234,7 +229,6 @@ WRONG = [
     pytest.param(ends_forgotten, "birth_death", id="ends-forgotten", marks=slow),
     pytest.param(no_prior_of_the_number, "birth_death", id="no-prior-birth-death", marks=slow),
     pytest.param(hyperparameters_of_all_slots, "exact", id="hyperparameters-of-all-slots"),
-    pytest.param(stale_slots, "exact", id="stale-slots", marks=slow),
     pytest.param(constant_of_two_pi, "exact", id="two-pi", marks=slow),
     pytest.param(log_readout_variance, "exact", id="log-readout-variance", marks=slow),
     pytest.param(mean_integrated_by_halves, "exact", id="mean-by-halves", marks=slow),

@@ -64,11 +64,15 @@ def from_scratch(problem, gamma, units, linear, order):
 
 
 def table(problem, gamma, current, units=True):
-    gamma = jnp.asarray(gamma)
     orders = jnp.arange(1, 3) if problem.random.lags is not None else jnp.array([0])
     everything = Structure(jnp.asarray(len(gamma)), jnp.asarray(1), jnp.asarray(0))
-    grams = jax.vmap(lambda p: structure.gram_matrix(problem, gamma, everything._replace(lags=p)))(orders)
-    return structure.table_of(problem, grams, orders, current, units=units)
+
+    @jax.jit
+    def compiled(gamma):
+        grams = jax.vmap(lambda p: structure.gram_matrix(problem, gamma, everything._replace(lags=p)))(orders)
+        return structure.table_of(problem, grams, orders, current, units=units)
+
+    return compiled(jnp.asarray(gamma))
 
 
 STATE = Structure(jnp.asarray(2), jnp.asarray(1), jnp.asarray(1))
@@ -100,21 +104,24 @@ def test_the_nested_densities_are_exact_to_rounding(monkeypatch):
     found = table(case, some_units(), STATE, units=False)
     assert np.isneginf(np.delete(found.values, 2, axis=-1)).all()
     found = table(case, some_units(), STATE)
-    prior = np.asarray(case.random.hidden.log_probabilities())
+    prior, general = case.random.hidden.log_probabilities(), masked_log_marginal(case)
     for i, j, m in itertools.product(range(2), range(2), range(M + 1)):
         exact = from_scratch(case, some_units(), m, j, i + 1)
         np.testing.assert_allclose(found.values[i, j, m] - prior[m], exact, rtol=1e-10)
-        data, density = masked_products(case, Structure(jnp.asarray(m), jnp.asarray(j), jnp.asarray(i + 1)))
-        np.testing.assert_allclose(density, exact, rtol=1e-10)
+        np.testing.assert_allclose(general(Structure(m, j, i + 1)), exact, rtol=1e-10)
 
 
-def masked_products(case, state):
-    gram = structure.gram_matrix(case, jnp.asarray(some_units()), state)
-    used = case.model.masks(state, P)
+def masked_log_marginal(case):
+    """By the general formula, as a function of the structure."""
     terms = case.model.terms(P)
-    data = structure.products_of(gram, N)
-    prior = case.prior.collapsed_given(terms, VARIANCE, used.coefficients)
-    return data, float(readout.log_marginal(data, prior, NOISE_PRECISION))
+
+    @jax.jit
+    def density(state):
+        gram = structure.gram_matrix(case, jnp.asarray(some_units()), state)
+        prior = case.prior.collapsed_given(terms, VARIANCE, case.model.masks(state, P).coefficients)
+        return readout.log_marginal(structure.products_of(gram, N), prior, NOISE_PRECISION)
+
+    return density
 
 
 # What is redrawn
@@ -143,7 +150,7 @@ def test_idle_units_and_unused_weights_are_drawn_from_their_conditional_prior():
 
 
 def test_units_in_use_are_shuffled_among_themselves():
-    gamma = np.arange(6.0)[:, None]
+    gamma = jnp.arange(6.0)[:, None]
     shuffle = jax.jit(jax.vmap(lambda key: structure.shuffled(key, gamma, 3)))
     drawn = np.asarray(shuffle(jax.random.split(jax.random.key(1), 6000)))[..., 0].astype(int)
     np.testing.assert_array_equal(drawn[:, 3:], np.broadcast_to([3, 4, 5], (6000, 3)))
@@ -157,7 +164,7 @@ def test_units_in_use_are_shuffled_among_themselves():
 
 def birth_ratio(case, gamma, smaller):
     body = Body(jnp.asarray(gamma), STATE)
-    return float(birth_death.log_ratio(body.gamma, body, case, jnp.asarray(smaller)))
+    return float(jax.jit(lambda m: birth_death.log_ratio(body.gamma, body, case, m))(smaller))
 
 
 @pytest.mark.parametrize("smaller", range(M))

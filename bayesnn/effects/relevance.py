@@ -152,6 +152,8 @@ def _sensitivity(fit: Fit, rows: Rows) -> Any:
 def _ard(fit: Fit) -> Any:
     """Scales of the weights that leave each coded input (chain, draw, input)."""
     width = fit.data.x.shape[1]
+    if fit.model.architecture is not None and fit.model.architecture.lags is not None:
+        raise ValueError('method="ard" does not see which lags a draw leaves out: use method="permutation"')
     scales = fit.model.prior.input_scales(fit.draws(), fit.model.table(width))
     if scales is None:
         prior = type(fit.model.prior).__name__

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from bayesnn import _checks
+from bayesnn.architecture import used_inputs
 from bayesnn.data import Dataset
 from bayesnn.diagnose import diagnose
 from bayesnn.fit import Fit
@@ -61,7 +62,8 @@ def fit_band(
 def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     """Posterior mean contribution beta_j psi(x' gamma_j) of each hidden unit against one input, with 80% bands.
 
-    Units are labelled in the order of the fit; on the scale of y, before its centre is added.
+    Units are labelled in the order of the fit; on the scale of y, before its centre is added. A unit that a draw does
+    not use contributes nothing.
     """
     if fit.model.prior.sort_by is None:
         raise ValueError("units are drawn for shallow networks, whose posterior has the sites beta and gamma")
@@ -70,7 +72,10 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     rows, grid = _sweep_input(fit.data, position)
     design = np.column_stack([np.ones(len(rows)), fit.data.scaling.inputs(rows)])
     posterior = fit.idata["posterior"]
-    gamma = posterior["gamma"].to_numpy().reshape(-1, *posterior["gamma"].shape[2:])
+    gamma = posterior["gamma"].to_numpy().copy().reshape(-1, *posterior["gamma"].shape[2:])
+    if fit.model.architecture is not None and "lag_order" in posterior:
+        order = posterior["lag_order"].to_numpy().reshape(-1, 1)
+        gamma[..., 1:] *= np.asarray(used_inputs(fit.model.architecture, order, rows.shape[1]))[:, None]
     beta = posterior["beta"].to_numpy().reshape(len(gamma), -1) * fit.data.scaling.y_scale
     for j in range(beta.shape[1]):
         curves = beta[:, j, None] * expit(gamma[:, j] @ design.T)
