@@ -87,7 +87,7 @@ def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins
     name = backtest.methods[0] if method is None else method
     _checks.known("method", name, backtest.methods)
     rows = backtest.forecasts
-    _checks.known("horizon", horizon, sorted(int(h) for h in rows["horizon"].unique()))
+    _checks.known("horizon", horizon, [int(h) for h in np.sort(rows["horizon"].unique())])  # type: ignore[misc]
     values = rows.loc[(rows["method"] == name) & (rows["horizon"] == horizon), "pit"].to_numpy()
     axes = new_axes(ax)
     low, high = binom.ppf([0.025, 0.975], len(values), 1.0 / bins)
@@ -118,7 +118,7 @@ def coverage(
     for name in names:
         _checks.known("method", name, backtest.methods)
     for level in levels:
-        _checks.known("level", level, (50, 80, 95))
+        _checks.known("level", level, (50, 80, 95))  # type: ignore[arg-type]
     rows = backtest.forecasts
     horizons = np.sort(rows["horizon"].unique())
     count = int((rows["method"].eq(names[0]) & rows["horizon"].eq(horizons[0])).sum())
