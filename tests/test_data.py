@@ -256,7 +256,7 @@ def test_missing_numbers_of_pandas():
             np.stack([Y, Y, Y], axis=1)[None],
             "y must have shape (n,), or (n, outputs) for several outputs, got (1, 4, 3)",
         ),
-        (X, None, "y must have shape (n,), or (n, outputs) for several outputs, got ()"),
+        (X, None, "y must be given with a table x"),
         (X, np.stack([Y, np.full(4, 3.0)], axis=1), "column 1 of y must vary, got 3.0 in every one of 4 row(s)"),
         (X, ["a", "b", "a", "b"], "y must hold numbers, got <U1: could not convert string to float"),
         ([["a", "b"]] * 4, Y, "x must hold numbers, got <U1: could not convert string to float"),
