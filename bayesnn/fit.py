@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
-from bayesnn import chains as chains_module
 from bayesnn import draws as draws_module
 from bayesnn._runtime import as_key, computing
+from bayesnn.chains import Plan
 from bayesnn.data import Dataset, make_dataset, new_offset, same_index
 from bayesnn.inference_data import Group, build
-from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.relabel import order_units, permute
 from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler
+from bayesnn.store import State, Task, attributes_of, draw, keeping, state_of, write_netcdf
 
 PER_DRAW = ("chain", "draw")
 
@@ -35,12 +33,15 @@ class Fit:
     idata : arviz.InferenceData or xarray.DataTree
         Groups posterior, sample_stats, log_likelihood, observed_data, constant_data. `sigma` and log-likelihood are in
         units of y; all other sites are on the scale the model sees.
+    state : State, optional
+        Where the chains stand, for `extend`; None for approximations.
     """
 
     model: Model
     data: Dataset
     sampler: Sampler
     idata: Any
+    state: State | None = field(default=None, repr=False)
 
     def sites(self) -> dict[str, np.ndarray]:
         """Posterior draws (chain, draw, ...) on the scale the model sees."""
@@ -84,6 +85,7 @@ def fit(
     marginalize: bool = False,
     chain_method: str = "auto",
     progress: bool = True,
+    path: Any = None,
 ) -> Fit:
     """Draw from the posterior of a model given a table x (n, p) and a target y (n,).
 
@@ -114,6 +116,10 @@ def fit(
         "auto" is "parallel": one batch of chains a device, or a core where there is a single CPU device.
     progress : bool
         Whether to show progress bars.
+    path : str or Path, optional
+        A folder, new or empty, in which the run is kept while it is made. Called again with the same arguments after
+        it was killed, `fit` goes on where it was, and the draws are bit by bit those of a run that was never stopped;
+        once it is done, it reads them. With more `draws`, a run of chains is continued. See `open_run`.
 
     Returns
     -------
@@ -124,7 +130,10 @@ def fit(
     Raises
     ------
     ValueError
-        Before anything is compiled, if data, settings or model do not fit together.
+        Before anything is compiled, if data, settings or model do not fit together, or `path` holds anything but this
+        run, or a run that is damaged, of other software or being written.
+    OSError
+        If `path` cannot be written, say because the disk is full; what was written before is intact.
 
     Examples
     --------
@@ -143,21 +152,21 @@ def fit(
     spec = make_sampler(sampler) if sampler is not None else _default_sampler(model, plain)
     spec.check(model)
     spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
-    target = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
-    plan = chains_module.Plan(draws, warmup, chains, thinning, chain_method, progress)
-    random_key = as_key(key)
-    dims = model.dims(data.x.shape[1])
-    arrays: tuple[Any, ...] = tuple(jnp.asarray(a) for a in data.scaled())
-    arrays = arrays if plain else (*arrays, data.offset, data.weights)
+    plan = Plan(draws, warmup, chains, thinning, chain_method, progress)
+    return run(Task(model, data, spec, as_key(key), str(key), marginalize), plan, path)
 
-    def report(key: jax.Array, sites: dict[str, jax.Array], arrays: tuple[jax.Array, ...]) -> dict[str, jax.Array]:
-        if isinstance(target, MarginalModel):
-            sites = target.complete(key, sites, *arrays)
-        return {name: sites[name] for name in dims}
 
-    run = spec.draw(target, report, random_key, arrays, plan)
-    attrs = _attributes(spec, plan, run, key, marginalize)
-    return Fit(model, data, spec, assemble(model, data, run.values, attrs))
+def run(task: Task, plan: Plan, path: Any = None) -> Fit:
+    """Draw, in memory or in the folder `path`, and put the inference data together."""
+    task.report  # noqa: B018  # refuses what cannot be marginalised before a folder is made
+    with keeping(path, task, plan) as plan:
+        done = draw(task, plan)
+        attrs = task.attributes(plan) | attributes_of(done)
+        idata = assemble(task.model, task.data, done.values, attrs)
+        result = Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path))
+        if path is not None and done.complete:
+            write_netcdf(path, idata)
+    return result
 
 
 def bind(
@@ -226,28 +235,3 @@ def _log_likelihood(model: Model, data: Dataset, posterior: dict[str, np.ndarray
 
 def _default_sampler(model: Model, plain: bool) -> Sampler:
     return Gibbs() if plain and collapses(model) else make_sampler("nuts")
-
-
-def _attributes(
-    spec: Sampler, plan: chains_module.Plan, run: chains_module.Run, key: Any, marginalize: bool
-) -> dict[str, Any]:
-    import arviz as az
-    import numpyro
-
-    return {
-        "inference_library": "bayesnn",
-        "sampler": repr(spec),
-        "marginalize": int(marginalize),
-        "warmup": plan.warmup,
-        "thinning": plan.thinning,
-        "key": str(key),
-        "chain_method": plan.description,
-        "approximate": int(spec.approximate),
-        "complete": int(run.complete),
-        "compile_seconds": run.seconds["compile"],
-        "warmup_seconds": run.seconds["warmup"],
-        "sampling_seconds": run.seconds["sampling"],
-        "jax_version": jax.__version__,
-        "numpyro_version": numpyro.__version__,
-        "arviz_version": az.__version__,
-    } | run.attrs
