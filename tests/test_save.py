@@ -206,6 +206,7 @@ spec = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(spec=spec)
 def test_specs_come_back(spec):
     arrays = {}
@@ -215,12 +216,14 @@ def test_specs_come_back(spec):
     assert repr(again) == repr(spec)  # NaN differs from itself, and 1 from 1.0
 
 
+@settings(deadline=None)
 @given(value=st.recursive(scalar, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner) | st.tuples(inner)))
 def test_values_come_back(value):
     arrays = {}
     assert repr(codec.decode(json.loads(json.dumps(codec.encode(value, arrays, "v"))), arrays)) == repr(value)
 
 
+@settings(deadline=None)
 @given(junk=st.recursive(scalar, lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(
     ["spec", "fields", "tuple", "dict", "array", "objects", "float", "Dense", "units"]), inner)))  # fmt: skip
 def test_junk_makes_nothing_but_plain_values(junk):

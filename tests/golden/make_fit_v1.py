@@ -1,4 +1,4 @@
-"""Makes fit_v1.npz and fit_v1.json, a fit in format version 1 and its predictions: `python tests/golden/make_fit_v1.py`.
+"""Makes fit_v1.npz and fit_v1.json, a fit in format version 1 and predictions: `python tests/golden/make_fit_v1.py`.
 
 Run it once a format version, never again: later versions of the package must read what this one wrote.
 """
