@@ -235,3 +235,36 @@ def test_junk_makes_nothing_but_plain_values(junk):
         isinstance(made, (bool, int, float, str, tuple, list, dict, np.ndarray, type(None)))
         or type(made) in codec.NAMES
     )
+
+
+DATES = pd.date_range("2020-01-31", periods=4, freq="ME", name="month")
+TABLES = {
+    "series": pd.Series([1.0, 2.0, np.nan, 4.0], index=DATES, name="y"),
+    "whole": pd.Series([1, 2, 3], name=None),
+    "periods": pd.Series([1.0, 2.0], index=pd.period_range("2020Q1", periods=2, freq="Q-DEC")),
+    "zone": pd.Series([1.0, 2.0], index=pd.date_range("2020-01-01", periods=2, freq="D", tz="Europe/Berlin")),
+    "table": pd.DataFrame({"a": [1.0, 2.0], "b": [3, 4]}, index=["u", "v"]),
+    "panel": pd.Series(
+        [1.0, 2.0], index=pd.MultiIndex.from_tuples([("u", DATES[0]), ("v", DATES[1])], names=["id", "ds"])
+    ),
+    "index": DATES,
+    "frequency": DATES.freq,
+}
+
+
+@pytest.mark.parametrize("case", TABLES)
+def test_tables_come_back(case):
+    arrays, value = {}, TABLES[case]
+    again = codec.decode(json.loads(json.dumps(codec.encode(value, arrays, "t"))), arrays)
+    assert type(again) is type(value)
+    if case == "frequency":
+        assert again == value
+        return
+    check = (
+        pd.testing.assert_index_equal
+        if case == "index"
+        else getattr(pd.testing, f"assert_{type(value).__name__.lower().replace('data', '')}_equal")
+    )
+    check(again, value)
+    if case in ("series", "index"):
+        assert getattr(again, "index", again).freq == DATES.freq

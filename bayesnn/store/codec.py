@@ -19,6 +19,7 @@ from bayesnn.checkpoint import Checkpoint
 from bayesnn.data import Columns, Dataset, Scaling
 from bayesnn.model import Model
 from bayesnn.store.state import State
+from bayesnn.store.tables import from_parts, parts_of
 
 Arrays = dict[str, np.ndarray]
 SPECS: dict[str, type] = {
@@ -80,6 +81,9 @@ def encode(value: Any, arrays: Arrays, where: str) -> Any:
     if type(value) in NAMES:
         inner = {f.name: encode(getattr(value, f.name), arrays, f"{where}.{f.name}") for f in fields(value)}
         return {"spec": NAMES[type(value)], "fields": inner}
+    table = parts_of(value)
+    if table is not None:
+        return {"table": encode(table, arrays, where)}
     raise ValueError(_refusal(value, where))
 
 
@@ -107,6 +111,8 @@ def _encode_array(value: np.ndarray, arrays: Arrays, where: str) -> Any:
     if value.dtype.kind not in ARRAY_KINDS:  # labels of mixed types
         items = [encode(item, arrays, f"{where}[{i}]") for i, item in enumerate(value.ravel().tolist())]
         return {"objects": {"shape": list(value.shape), "items": items}}
+    while where in arrays:  # text of the user's own is in the names
+        where += "'"
     arrays[where] = value
     return {"array": where}
 
@@ -138,6 +144,7 @@ DECODERS: dict[str, Callable[[Any, Arrays], Any]] = {
     "float": _decode_float,
     "list": lambda content, arrays: [decode(item, arrays) for item in content],
     "objects": _decode_objects,
+    "table": lambda content, arrays: from_parts(decode(content, arrays)),
     "tuple": lambda content, arrays: tuple(decode(item, arrays) for item in content),
 }
 
