@@ -237,6 +237,19 @@ def test_junk_makes_nothing_but_plain_values(junk):
     )
 
 
+def test_every_public_spec_can_be_saved():
+    """A new layer, likelihood, prior or sampler needs a line in `SPECS` of bayesnn/store/codec.py."""
+    from bayesnn.layers import Layer
+    from bayesnn.likelihoods import Likelihood
+    from bayesnn.priors import Prior
+    from bayesnn.samplers import Sampler
+
+    kinds = (Layer, Likelihood, Prior, Sampler)
+    public = [v for v in (getattr(bnn, n) for n in bnn.__all__) if isinstance(v, type) and issubclass(v, kinds)]
+    assert len(public) > 15
+    assert [spec.__name__ for spec in public if spec not in codec.NAMES] == []
+
+
 DATES = pd.date_range("2020-01-31", periods=4, freq="ME", name="month")
 TABLES = {
     "series": pd.Series([1.0, 2.0, np.nan, 4.0], index=DATES, name="y"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import platform
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
@@ -25,7 +26,7 @@ SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")
 def software() -> dict[str, str]:
     """Versions of what draws depend on, and the kind of device."""
     versions = {name: version_of(name) for name in ("bayesnn", "jax", "jaxlib", "numpyro")}
-    return versions | {"platform": jax.local_devices()[0].device_kind}
+    return versions | {"platform": f"{jax.local_devices()[0].device_kind} {platform.machine()}"}
 
 
 def version_of(package: str) -> str:
