@@ -17,6 +17,7 @@ from bayesnn.effects import (
     relevance,
 )
 from bayesnn.evidence import Evidence, log_marginal_likelihood
+from bayesnn.extend import extend
 from bayesnn.fit import Fit, fit
 from bayesnn.forecast import forecast
 from bayesnn.lagged import Lagged, lagged
@@ -40,11 +41,13 @@ from bayesnn.layers import (
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.loo import Loo, loo
 from bayesnn.model import Model
+from bayesnn.open_run import open_run
 from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
 from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 from bayesnn.relabel import as_sampled
 from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Variational
+from bayesnn.save import load, save
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
 from bayesnn.shallow import ShallowHyperparameters, shallow
@@ -116,17 +119,21 @@ __all__ = [
     "diagnose",
     "drop_chains",
     "evaluate",
+    "extend",
     "fit",
     "forecast",
     "individual_curves",
     "lagged",
+    "load",
     "log_marginal_likelihood",
     "loo",
+    "open_run",
     "partial_dependence",
     "plots",
     "predict",
     "prior_predictive",
     "relevance",
+    "save",
     "select_chains",
     "shallow",
     "skeleton",

@@ -12,28 +12,31 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from numpyro.infer.mcmc import MCMCKernel
 from tqdm.auto import tqdm
 
 from bayesnn import _checks
 from bayesnn._runtime import precision as precision_of
+from bayesnn.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
+from bayesnn.programs import Record, program_for
 
 CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential")
 CHUNK = 100  # most draws one compiled call collects
 CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is heard this often
 
-Record = Callable[[jax.Array, Any, tuple[jax.Array, ...]], dict[str, jax.Array]]
-
 
 @dataclass(frozen=True)
 class Plan:
-    """How many draws to take and how to spread the chains."""
+    """How many draws to take, how to spread the chains, and who keeps the draws.
+
+    `batches` is the most batches that run side by side, None for what this machine is good for; `keeper` takes draws
+    and places of the chains as they come, None for memory.
+    """
 
     draws: int
     warmup: int
@@ -41,6 +44,8 @@ class Plan:
     thinning: int = 1
     method: str = "auto"
     progress: bool = True
+    batches: int | None = field(default=None, compare=False)
+    keeper: Keeper | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse impossible counts and unknown methods."""
@@ -51,8 +56,14 @@ class Plan:
 
     def groups(self) -> list[np.ndarray]:
         """Which chains run as one vectorised batch; the groups run side by side unless the method is sequential."""
-        workers = {"sequential": self.chains, "vectorized": 1}.get(self.method, parallel_workers())
-        return np.array_split(np.arange(self.chains), min(self.chains, workers))
+        return np.array_split(np.arange(self.chains), min(self.chains, self.most_batches))
+
+    @property
+    def most_batches(self) -> int:
+        """How many batches there are, if there are as many chains."""
+        if self.batches is not None:
+            return self.batches
+        return {"sequential": self.chains, "vectorized": 1}.get(self.method, parallel_workers())
 
     @property
     def description(self) -> str:
@@ -70,13 +81,15 @@ class Plan:
 class Run:
     """What a sampler gave: recorded values (chain, draw, ...), seconds by phase, whether it ran to its end, and notes.
 
-    `attrs` become attributes of the posterior: what the sampler found out that is not a draw.
+    `attrs` become attributes of the posterior: what the sampler found out that is not a draw. `checkpoint` is where the
+    chains stand at the end, None where there are no chains to go on from.
     """
 
     values: dict[str, np.ndarray]
     seconds: dict[str, float]
     complete: bool
     attrs: dict[str, Any] = field(default_factory=dict)
+    checkpoint: Checkpoint | None = None
 
 
 def parallel_workers() -> int:
@@ -104,27 +117,34 @@ def run_chains(
 
     Chain i has the same key under every method and chunking, so the draws do not depend on either (but for the rounding
     of differently batched arithmetic). `start` (chain, ...) is handed to the kernel as initial parameters; whatever the
-    precision of the arithmetic, values are recorded in double.
+    precision of the arithmetic, values are recorded in double. A plan whose keeper has a checkpoint goes on from there.
     """
+    keeper = Memory() if plan.keeper is None else plan.keeper
+    before = keeper.checkpoint
+    if before is not None and before.warmup >= plan.warmup and before.draws >= plan.draws:
+        return Run(keeper.values(), dict(before.seconds), True, checkpoint=before)
+    seconds = dict.fromkeys(("compile", "warmup", "sampling"), 0.0) | ({} if before is None else before.seconds)
     started = time.perf_counter()
     with precision_of(precision):
-        workers = _start(kernel, record, key, as_precision(data), plan, as_precision(start), precision)
-    compiled = time.perf_counter() - started
-    draws: list[dict[str, np.ndarray]] = []
-    seconds = {"compile": compiled, "warmup": 0.0, "sampling": 0.0}
+        workers = _start(kernel, record, key, as_precision(data), plan, as_precision(start), precision, before)
+    seconds["compile"] += time.perf_counter() - started
+    done = (0, 0) if before is None else (before.warmup, before.draws)
+    place = Place(*done, tuple(worker.carry for worker in workers), seconds)
     complete = True
-    with tqdm(total=plan.warmup + plan.draws * plan.thinning, disable=not plan.progress, unit="step") as bar:
+    total = plan.warmup + plan.draws * plan.thinning
+    with tqdm(total=total, initial=done[0] + done[1] * plan.thinning, disable=not plan.progress, unit="step") as bar:
         try:
-            seconds["warmup"] = _phase(workers, plan, "warmup", plan.warmup, 1, bar, None)
-            started = time.perf_counter()
-            _phase(workers, plan, "sampling", plan.draws, plan.thinning, bar, draws)
+            for phase in ("warmup", "sampling"):
+                place = _phase(phase, workers, place, plan, keeper, bar)
         except KeyboardInterrupt:
-            if not draws:
+            keeper.flush()
+            if keeper.checkpoint is None or not keeper.checkpoint.draws:
                 raise
             complete = False
-        finally:
-            seconds["sampling"] = time.perf_counter() - started if draws else 0.0
-    return Run(_joined(draws), seconds, complete)
+    keeper.flush()
+    checkpoint = keeper.checkpoint
+    assert checkpoint is not None
+    return Run(keeper.values(), dict(checkpoint.seconds), complete, checkpoint=checkpoint)
 
 
 def as_precision(tree: Any) -> Any:
@@ -132,37 +152,34 @@ def as_precision(tree: Any) -> Any:
     return jax.tree.map(lambda a: jnp.asarray(np.asarray(a)), tree)
 
 
-def _joined(draws: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    values = {name: np.concatenate([d[name] for d in draws], axis=1) for name in draws[0]}
-    return {name: v.astype(np.float64) if v.dtype == np.float32 else v for name, v in values.items()}
-
-
-def _phase(
-    workers: list[_Worker], plan: Plan, label: str, total: int, thinning: int, bar: Any, draws: list[Any] | None
-) -> float:
-    started = time.perf_counter()
-    bar.set_description(f"{label}, {plan.chains} chain{'s' if plan.chains > 1 else ''}")
-    done, count = 0, 1
-    while done < total:
+def _phase(phase: str, workers: list[_Worker], place: Place, plan: Plan, keeper: Keeper, bar: Any) -> Place:
+    """The rest of warm-up or sampling, chunk by chunk; each goes to the keeper with the place it leads to."""
+    warming = phase == "warmup"
+    total, thinning = (plan.warmup, 1) if warming else (plan.draws, plan.thinning)
+    bar.set_description(f"{phase}, {plan.chains} chain{'s' if plan.chains > 1 else ''}")
+    count, mark = 1, time.perf_counter()
+    while (done := place.warmup if warming else place.draws) < total:
         count = min(count, CHUNK, total - done)
         begun = time.perf_counter()
-        values = _advance_all(workers, count, thinning, plan.side_by_side)
-        pace = (time.perf_counter() - begun) / count
-        done += count
-        if draws is not None:
-            draws.append(values)
+        here = [worker._replace(carry=carry) for worker, carry in zip(workers, place.carries, strict=True)]
+        carries, values = _advance_all(here, count, thinning, plan.side_by_side)
+        now = time.perf_counter()
+        spent = place.seconds | {phase: place.seconds[phase] + now - mark}
+        mark = now
+        position = (place.warmup + count, place.draws) if warming else (place.warmup, place.draws + count)
+        place = Place(*position, tuple(carries), spent)
+        keeper.add(None if warming else values, place)
         bar.set_postfix_str(_postfix(values), refresh=False)
         bar.update(count * thinning)
-        count = max(1, int(CHUNK_SECONDS / pace))
-    return time.perf_counter() - started
+        count = max(1, int(CHUNK_SECONDS * count / (now - begun)))
+    return place
 
 
-def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> dict[str, np.ndarray]:
-    """One chunk of every group; a chunk that is interrupted is dropped for all of them."""
+def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> tuple[list[Any], Values]:
+    """One chunk of every group: their carries, and the values of all chains."""
     results = call_all(lambda worker: worker.advance(count, thinning), workers, side_by_side)
-    for worker, (carry, _) in zip(workers, results, strict=True):
-        worker.carry = carry
-    return {name: np.concatenate([values[name] for _, values in results]) for name in results[0][1]}
+    joined = {name: np.concatenate([values[name] for _, values in results]) for name in results[0][1]}
+    return [carry for carry, _ in results], joined
 
 
 def call_all(function: Callable[[Any], Any], items: Sequence[Any], side_by_side: bool) -> list[Any]:
@@ -173,14 +190,16 @@ def call_all(function: Callable[[Any], Any], items: Sequence[Any], side_by_side:
         return list(pool.map(function, items))
 
 
-class _Worker:
-    """A batch of chains on one device: the compiled loop, its data, and where the chains are."""
+class _Worker(NamedTuple):
+    """A batch of chains on one device: the compiled loop, where the chains are, and their data."""
 
-    def __init__(self, loop: Any, carry: Any, data: tuple[jax.Array, ...], precision: str) -> None:
-        self.loop, self.carry, self.data, self.precision = loop, carry, data, precision
+    loop: Any
+    carry: Any
+    data: tuple[jax.Array, ...]
+    precision: str
 
-    def advance(self, count: int, thinning: int) -> tuple[Any, dict[str, np.ndarray]]:
-        """The batch after `count` draws, and what was recorded, (chain, draw, ...)."""
+    def advance(self, count: int, thinning: int) -> tuple[Any, Values]:
+        """The carry after `count` draws, and what was recorded, (chain, draw, ...)."""
         with precision_of(self.precision):  # the context is thread-local
             carry, values = self.loop(self.carry, count, thinning, self.data)
             return carry, {name: np.moveaxis(np.asarray(v)[:count], 0, 1) for name, v in values.items()}
@@ -194,48 +213,24 @@ def _start(
     plan: Plan,
     start: Any,
     precision: str,
+    before: Checkpoint | None,
 ) -> list[_Worker]:
+    """Every batch of chains at its start, or at the checkpoint."""
     key_chains, key_record = jax.random.split(key)
     chain_keys = jax.random.split(key_chains, plan.chains)
     record_keys = jax.random.split(key_record, plan.chains)
     devices = jax.local_devices()
-    state = jax.jit(jax.vmap(lambda k, z: kernel.init(k, plan.warmup, z, data, {})))(chain_keys, start)
-    loop = jax.jit(lambda carry, count, thinning, data: _loop(kernel, record, carry, count, thinning, data))
-    compiled: dict[int, Any] = {}
+    shapes = (chain_keys, start, data)
+    program = program_for(kernel, record, plan.warmup, CHUNK, shapes, (precision, tuple(map(str, devices))))
+    state = program.init(chain_keys, start, data)
     workers = []
     for i, group in enumerate(plan.groups()):
         place = devices[i % len(devices)] if plan.side_by_side else devices[0]
         carry = jax.device_put(jax.tree.map(lambda a, g=group: a[g], (state, record_keys)), place)
         local = jax.device_put(data, place)
-        if len(devices) > 1 or len(group) not in compiled:
-            compiled[len(group)] = loop.lower(carry, 1, 1, local).compile()
-        workers.append(_Worker(compiled[len(group)], carry, local, precision))
+        loop = program.loop(carry, local, len(group), place)
+        workers.append(_Worker(loop, carry if before is None else unpack(before, carry, group), local, precision))
     return workers
-
-
-def _loop(
-    kernel: MCMCKernel, record: Record, carry: Any, count: jax.Array, thinning: jax.Array, data: tuple[jax.Array, ...]
-) -> tuple[Any, dict[str, jax.Array]]:
-    """`count` recorded draws of a batch of chains, `thinning` steps apart; (draw, chain, ...) in buffers of CHUNK."""
-
-    def step(state: Any) -> Any:
-        return jax.vmap(lambda one: kernel.sample(one, data, {}))(state)
-
-    def observe(keys: jax.Array, state: Any) -> dict[str, jax.Array]:
-        return jax.vmap(lambda key, one: record(key, one, data))(keys, state)
-
-    def body(i: jax.Array, carry: Any) -> Any:
-        state, keys, buffers = carry
-        state = lax.fori_loop(0, thinning, lambda _, s: step(s), state)
-        pairs = jax.vmap(jax.random.split)(keys)
-        values = observe(pairs[:, 0], state)
-        return state, pairs[:, 1], {name: b.at[i].set(values[name]) for name, b in buffers.items()}
-
-    state, keys = carry
-    shapes = jax.eval_shape(observe, keys, state)
-    buffers = {name: jnp.zeros((CHUNK, *s.shape), s.dtype) for name, s in shapes.items()}
-    state, keys, buffers = lax.fori_loop(0, count, body, (state, keys, buffers))
-    return (state, keys), buffers
 
 
 def _postfix(values: dict[str, np.ndarray]) -> str:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from bayesnn import chains as chains_module
 from bayesnn import draws as draws_module
 from bayesnn._runtime import as_key, computing
+from bayesnn.chains import Plan
 from bayesnn.data import Dataset, make_dataset, new_offset, same_index
-from bayesnn.gaps import DIM, SITE, GappyModel, check_series, gap_labels, gaps_of, observed_rows, patched, patches
+from bayesnn.gaps import DIM, SITE, check_series, gap_labels, observed_rows, patched, patches
 from bayesnn.inference_data import Group, build
 from bayesnn.lagged import as_rows
-from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model, bind_lags
 from bayesnn.relabel import order_units, permute
-from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler, with_gaps
+from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler
+from bayesnn.store import State, Task, attributes_of, draw, keeping, state_of, write_netcdf
 
 PER_DRAW = ("chain", "draw")
 
@@ -37,12 +36,15 @@ class Fit:
     idata : arviz.InferenceData or xarray.DataTree
         Groups posterior, sample_stats, log_likelihood, observed_data, constant_data. `sigma` and log-likelihood are in
         units of y; all other sites are on the scale the model sees.
+    state : State, optional
+        Where the chains stand, for `extend`; None for approximations.
     """
 
     model: Model
     data: Dataset
     sampler: Sampler
     idata: Any
+    state: State | None = field(default=None, repr=False)
 
     def sites(self) -> dict[str, np.ndarray]:
         """Posterior draws (chain, draw, ...) on the scale the model sees."""
@@ -86,6 +88,7 @@ def fit(
     marginalize: bool = False,
     chain_method: str = "auto",
     progress: bool = True,
+    path: Any = None,
 ) -> Fit:
     """Draw from the posterior of a model given a table x (n, p) and a target y (n,), or given a series' own past.
 
@@ -116,6 +119,10 @@ def fit(
         "auto" is "parallel": one batch of chains a device, or a core where there is a single CPU device.
     progress : bool
         Whether to show progress bars.
+    path : str or Path, optional
+        A folder, new or empty, in which the run is kept while it is made. Called again with the same arguments after
+        it was killed, `fit` goes on where it was, and the draws are bit by bit those of a run that was never stopped;
+        once it is done, it reads them. With more `draws`, a run of chains is continued. See `open_run`.
 
     Returns
     -------
@@ -126,7 +133,10 @@ def fit(
     Raises
     ------
     ValueError
-        Before anything is compiled, if data, settings or model do not fit together.
+        Before anything is compiled, if data, settings or model do not fit together, or `path` holds anything but this
+        run, or a run that is damaged, of other software or being written.
+    OSError
+        If `path` cannot be written, say because the disk is full; what was written before is intact.
 
     Examples
     --------
@@ -147,27 +157,26 @@ def fit(
     if model.architecture is not None:
         _check_random(spec, plain)
     spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
-    target: Any = MarginalModel(model) if marginalize and not isinstance(spec, Gibbs) else model
-    plan = chains_module.Plan(draws, warmup, chains, thinning, chain_method, progress)
-    random_key = as_key(key)
-    dims = model.dims(data.x.shape[1])
-    arrays: tuple[Any, ...] = tuple(jnp.asarray(a) for a in data.scaled())
-    arrays = arrays if plain else (*arrays, data.offset, data.weights)
-    runner, gaps = spec, gaps_of(data.series)
-    if len(gaps):
-        target, arrays, runner = with_gaps(target, data, spec)
-        dims = dims | {SITE: (DIM,)}
+    plan = Plan(draws, warmup, chains, thinning, chain_method, progress)
+    return run(Task(model, data, spec, as_key(key), str(key), marginalize), plan, path)
 
-    def report(key: jax.Array, sites: dict[str, jax.Array], arrays: Any) -> dict[str, jax.Array]:
-        if isinstance(target, (MarginalModel, GappyModel)):
-            sites = target.complete(key, sites, *arrays)
-        return {name: sites[name] for name in dims}
 
-    run = runner.draw(target, report, random_key, arrays, plan)
-    if len(gaps):
-        run.values[SITE] = data.series.transform.inverse(run.values[SITE])
-    attrs = _attributes(spec, plan, run, key, marginalize)
-    return Fit(model, data, spec, assemble(model, data, run.values, attrs))
+def run(task: Task, plan: Plan, path: Any = None) -> Fit:
+    """Draw, in memory or in the folder `path`, and put the inference data together."""
+    task.report  # noqa: B018  # refuses what cannot be sampled so before a folder is made
+    with keeping(path, task, plan) as plan:
+        done = draw(task, plan)
+        attrs = task.attributes(plan) | attributes_of(done)
+        idata = assemble(task.model, task.data, in_units(task.data, done.values), attrs)
+        result = Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path))
+        if path is not None and done.complete:
+            write_netcdf(path, idata)
+    return result
+
+
+def in_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Recorded values with the missing observations of a series, if it has any, in its own units."""
+    return values | ({SITE: data.series.transform.inverse(values[SITE])} if SITE in values else {})
 
 
 def bind(
@@ -267,28 +276,3 @@ def _log_likelihood(model: Model, data: Dataset, posterior: dict[str, np.ndarray
 
 def _default_sampler(model: Model, plain: bool) -> Sampler:
     return Gibbs() if plain and collapses(model) else make_sampler("nuts")
-
-
-def _attributes(
-    spec: Sampler, plan: chains_module.Plan, run: chains_module.Run, key: Any, marginalize: bool
-) -> dict[str, Any]:
-    import arviz as az
-    import numpyro
-
-    return {
-        "inference_library": "bayesnn",
-        "sampler": repr(spec),
-        "marginalize": int(marginalize),
-        "warmup": plan.warmup,
-        "thinning": plan.thinning,
-        "key": str(key),
-        "chain_method": plan.description,
-        "approximate": int(spec.approximate),
-        "complete": int(run.complete),
-        "compile_seconds": run.seconds["compile"],
-        "warmup_seconds": run.seconds["warmup"],
-        "sampling_seconds": run.seconds["sampling"],
-        "jax_version": jax.__version__,
-        "numpyro_version": numpyro.__version__,
-        "arviz_version": az.__version__,
-    } | run.attrs

@@ -24,23 +24,41 @@ def build(groups: Mapping[str, Group], coords: Mapping[str, Any]) -> Any:
     """Inference data with these groups; coordinates go where their dimension is."""
     import xarray as xr
 
-    return _together({name: _dataset(group, coords, xr) for name, group in groups.items()})
+    return together({name: _dataset(group, coords, xr) for name, group in groups.items()})
 
 
 def take_chains(idata: Any, chains: list[int]) -> Any:
     """These chains of every group, numbered anew; the attribute `chains_kept` says which they were."""
-    datasets = {}
-    for name in idata.children if hasattr(idata, "children") else idata.groups():
-        data = idata[name].to_dataset() if hasattr(idata, "children") else idata[name]
+    datasets = groups_of(idata)
+    for name, data in datasets.items():
         if "chain" in data.dims:
             data = data.isel(chain=chains).assign_coords(chain=np.arange(len(chains)))
             before = np.atleast_1d(data.attrs.get("chains_kept", np.arange(max(chains) + 1)))
-            data = data.assign_attrs(chains_kept=before[chains])
-        datasets[name] = data
-    return _together(datasets)
+            datasets[name] = data.assign_attrs(chains_kept=before[chains])
+    return together(datasets)
 
 
-def _together(datasets: dict[str, Any]) -> Any:
+def append_draws(idata: Any, more: Any) -> Any:
+    """The draws of `more` after those of `idata`, numbered on, with the attributes of `more`; all else from `idata`."""
+    import xarray as xr
+
+    datasets, new = groups_of(idata), groups_of(more)
+    for name, data in datasets.items():
+        if "draw" in data.dims:
+            joined = xr.concat([data, new[name]], dim="draw", data_vars="minimal", coords="minimal", join="override")
+            joined = joined.assign_coords(draw=np.arange(joined.sizes["draw"]))
+            datasets[name] = joined.assign_attrs(new[name].attrs)
+    return together(datasets)
+
+
+def groups_of(idata: Any) -> dict[str, Any]:
+    """The groups as xarray datasets."""
+    if hasattr(idata, "children"):
+        return {name: idata[name].to_dataset() for name in idata.children}
+    return {name: idata[name] for name in idata.groups()}
+
+
+def together(datasets: dict[str, Any]) -> Any:
     """Groups as this ArviZ keeps them."""
     import arviz as az
     import xarray as xr

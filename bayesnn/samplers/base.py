@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -50,12 +51,7 @@ class Chains(Sampler):
 
     def record(self, kernel: MCMCKernel, report: Report) -> Callable[[jax.Array, Any, Data], dict[str, jax.Array]]:
         """What is recorded of a state: the reported sites, and the sampler's own statistics."""
-
-        def observe(key: jax.Array, state: Any, data: Data) -> dict[str, jax.Array]:
-            sites = kernel.postprocess_fn(data, {})(getattr(state, kernel.sample_field))
-            return report(key, sites, data) | {f"stat {n}": v for n, v in self.stats(state).items()}
-
-        return observe
+        return Observe(self, report, kernel)
 
     @abc.abstractmethod
     def kernel(self, model: Any) -> MCMCKernel:
@@ -64,6 +60,20 @@ class Chains(Sampler):
     @abc.abstractmethod
     def stats(self, state: Any) -> Stats:
         """Sample statistics of one step, under ArviZ's names."""
+
+
+@dataclass(frozen=True)
+class Observe:
+    """What is recorded of a chain's state; sampler and report, which knows the model, decide what is compiled."""
+
+    sampler: Chains
+    report: Report
+    kernel: MCMCKernel = field(compare=False, repr=False)
+
+    def __call__(self, key: jax.Array, state: Any, data: Data) -> dict[str, jax.Array]:
+        """Reported sites and statistics of one state."""
+        sites = self.kernel.postprocess_fn(data, {})(getattr(state, self.kernel.sample_field))
+        return self.report(key, sites, data) | {f"stat {n}": v for n, v in self.sampler.stats(state).items()}
 
 
 class Info(NamedTuple):

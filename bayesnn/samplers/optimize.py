@@ -52,6 +52,18 @@ class Optimum:
     complete: bool
 
 
+def as_kept(found: Optimum) -> tuple[dict[str, np.ndarray], Any]:
+    """An optimum as arrays and a document, for a keeper."""
+    arrays = {name: np.asarray(getattr(found, name)) for name in ("theta", "score", "step", "held_out")}
+    return arrays, {"seconds": found.seconds, "complete": found.complete}
+
+
+def from_kept(kept: tuple[dict[str, np.ndarray], Any]) -> Optimum:
+    """The inverse of `as_kept`."""
+    arrays, document = kept
+    return Optimum(**arrays, seconds=document["seconds"], complete=document["complete"])
+
+
 class Progress(NamedTuple):
     """Members under way: optimiser states, best points and scores, steps of the best, checks since then."""
 

@@ -1,0 +1,128 @@
+"""The compiled loop of chains, kept between runs of one process that differ in their numbers alone.
+
+What is traced depends on the kernel, on what is recorded, on shapes and on a few settings. Where all of that is
+described by frozen dataclasses of plain values, equal descriptions give equal programs, and a second fit neither traces
+nor compiles. A function of the user's own, which may read what it likes, is never taken for equal.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from numpyro.infer.mcmc import MCMCKernel
+
+Data = tuple[Any, ...]
+Record = Callable[[jax.Array, Any, Data], dict[str, jax.Array]]
+KEPT = 16  # descriptions whose programs are kept
+MANY_MAPS = 45_000  # Linux allows a process 65,530 memory maps, and compiled programs take dozens each
+PLAIN = (str, bytes, bool, int, type(None))
+TRACED_OPTIONS = ("jax_default_matmul_precision", "jax_debug_nans", "jax_threefry_partitionable", "jax_disable_jit")
+
+
+class Program:
+    """Start and loop of a kernel, compiled when first needed for a batch of some size on some device."""
+
+    def __init__(self, kernel: MCMCKernel, record: Record, warmup: int, buffer: int) -> None:
+        self.init = jax.jit(
+            lambda keys, start, data: jax.vmap(lambda k, z: kernel.init(k, warmup, z, data, {}))(keys, start)
+        )
+        self.traced = jax.jit(
+            lambda carry, count, thinning, data: _loop(kernel, record, buffer, carry, count, thinning, data)
+        )
+        self.compiled: dict[Any, Any] = {}
+
+    def loop(self, carry: Any, data: Data, size: int, device: Any) -> Any:
+        """(carry, count, thinning, data) -> carry, recorded values (count of `buffer`, chain, ...)."""
+        if (size, device) not in self.compiled:
+            self.compiled[size, device] = self.traced.lower(carry, 1, 1, data).compile()
+        return self.compiled[size, device]
+
+
+_kept: OrderedDict[Any, Program] = OrderedDict()
+_lock = threading.Lock()
+
+
+def program_for(
+    kernel: MCMCKernel, record: Record, warmup: int, buffer: int, shapes: Any, settings: tuple[Any, ...]
+) -> Program:
+    """A program, kept from an earlier run where that is provably the same.
+
+    `record` decides, since it knows sampler and model; `shapes` is a tree of arrays, `settings` what else is traced.
+    """
+    described = describe(record)
+    if described is None:
+        return Program(kernel, record, warmup, buffer)
+    sizes = tuple((a.shape, str(a.dtype)) for a in jax.tree.leaves(shapes)), str(jax.tree.structure(shapes))
+    options = tuple(str(getattr(jax.config, name)) for name in TRACED_OPTIONS)
+    key = described, type(kernel), warmup, buffer, sizes, settings, options
+    with _lock:
+        if key not in _kept:
+            _spare_memory_maps()
+            _kept[key] = Program(kernel, record, warmup, buffer)
+        _kept.move_to_end(key)
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+        return _kept[key]
+
+
+def describe(spec: Any) -> Any:
+    """A hashable value that is equal for two specs only if they are the same down to the type of every number.
+
+    None where that cannot be known: for anything but frozen dataclasses of plain values.
+    """
+    if type(spec) in PLAIN:
+        return type(spec), spec
+    if type(spec) is float:
+        return float, spec.hex()
+    if type(spec) is tuple:
+        return _all(tuple, [describe(item) for item in spec])
+    if is_dataclass(spec) and not isinstance(spec, type) and type(spec).__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        names = [f.name for f in fields(spec)]
+        if set(getattr(spec, "__dict__", ())) <= set(names):
+            return _all(type(spec), [describe(getattr(spec, f.name)) for f in fields(spec) if f.compare])
+    return None
+
+
+def _all(kind: type, parts: list[Any]) -> Any:
+    return None if None in parts else (kind, *parts)
+
+
+def _spare_memory_maps() -> None:
+    """Drop compiled programs, JAX's own too, before there are so many that loading one more would crash."""
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MANY_MAPS:
+        _kept.clear()
+        jax.clear_caches()
+
+
+def _loop(
+    kernel: MCMCKernel, record: Record, buffer: int, carry: Any, count: jax.Array, thinning: jax.Array, data: Data
+) -> tuple[Any, dict[str, jax.Array]]:
+    """`count` recorded draws of a batch of chains, `thinning` steps apart; (draw, chain, ...) in arrays of `buffer`."""
+
+    def step(state: Any) -> Any:
+        return jax.vmap(lambda one: kernel.sample(one, data, {}))(state)
+
+    def observe(keys: jax.Array, state: Any) -> dict[str, jax.Array]:
+        return jax.vmap(lambda key, one: record(key, one, data))(keys, state)
+
+    def body(i: jax.Array, carry: Any) -> Any:
+        state, keys, buffers = carry
+        state = lax.fori_loop(0, thinning, lambda _, s: step(s), state)
+        pairs = jax.vmap(jax.random.split)(keys)
+        values = observe(pairs[:, 0], state)
+        return state, pairs[:, 1], {name: b.at[i].set(values[name]) for name, b in buffers.items()}
+
+    state, keys = carry
+    shapes = jax.eval_shape(observe, keys, state)
+    buffers = {name: jnp.zeros((buffer, *s.shape), s.dtype) for name, s in shapes.items()}
+    state, keys, buffers = lax.fori_loop(0, count, body, (state, keys, buffers))
+    return (state, keys), buffers

@@ -1,0 +1,97 @@
+"""Files of named arrays and one JSON document: written whole or not at all, and read without running anything.
+
+The container is NumPy's own npz (a zip of npy members), so `numpy.load(path)` opens it anywhere; the document is its
+member `document.json`. Every member carries a checksum, which is verified on reading; nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+DOCUMENT = "document.json"
+TEMPORARY = ".tmp"
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when it is complete and on the disk; an error leaves `path` as it was."""
+    temporary = path.with_name(path.name + TEMPORARY)
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def write_json(path: Path, document: Any) -> None:
+    """A JSON document."""
+    with replacing(path) as file:
+        file.write(json.dumps(document, indent=1, allow_nan=False).encode())
+
+
+def read_json(path: Path) -> Any:
+    """A JSON document; ValueError where it is none."""
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged or no JSON document: {error}") from None
+
+
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], document: Any = None) -> None:
+    """Arrays by name, none of objects, and a JSON document; equal contents give equal bytes."""
+    with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(DOCUMENT), json.dumps(document, allow_nan=False))
+        for name, array in arrays.items():
+            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asarray(array), allow_pickle=False)
+
+
+def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
+    """What `write_arrays` wrote; ValueError where the file is damaged or of another kind."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            document = json.loads(_member(archive, DOCUMENT))
+            names = [name for name in archive.namelist() if name != DOCUMENT]
+            if not all(name.endswith(".npy") for name in names):
+                raise ValueError("a member is not an array")
+            return {name.removesuffix(".npy"): _array(_member(archive, name)) for name in names}, document
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # a damaged zip raises whatever its broken field leads to
+        raise ValueError(f"{path} is damaged, or not a file of this package: {error}") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED:
+        raise ValueError("a member is compressed")
+    return archive.read(info)  # to its end, which verifies the checksum
+
+
+def _array(content: bytes) -> np.ndarray:
+    return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+
+
+def _sync_folder(folder: Path) -> None:
+    """The new name reaches the disk too, where folders can be opened."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,77 @@
+"""Tables and series of pandas as JSON and arrays: values, index and names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def parts_of(value: Any) -> dict[str, Any] | None:
+    """What a table, series, index or frequency of pandas consists of; None for anything else."""
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame):
+        columns = {"columns": list(value.columns), "values": [value[c].to_numpy() for c in value.columns]}
+        return {"kind": "table", "index": _index(value.index)} | columns
+    if isinstance(value, pd.Series):
+        return {"kind": "series", "index": _index(value.index), "values": value.to_numpy(), "name": value.name}
+    if isinstance(value, pd.Index):
+        return {"kind": "index"} | _index(value)
+    if isinstance(value, pd.offsets.BaseOffset):
+        return {"kind": "frequency", "text": value.freqstr}
+    return None
+
+
+def from_parts(parts: dict[str, Any]) -> Any:
+    """The inverse of `parts_of`."""
+    import pandas as pd
+
+    kind = parts["kind"]
+    if kind == "table":
+        index = _from_index(parts["index"])
+        columns = dict(enumerate(parts["values"]))
+        return pd.DataFrame(columns, index=index).set_axis(parts["columns"], axis=1)
+    if kind == "series":
+        return pd.Series(parts["values"], index=_from_index(parts["index"]), name=parts["name"])
+    if kind == "index":
+        return _from_index(parts)
+    if kind == "frequency":
+        return pd.tseries.frequencies.to_offset(parts["text"])
+    raise ValueError(f"unknown kind of table {kind!r}")
+
+
+def _index(index: Any) -> dict[str, Any]:
+    """Values of an index as an array, or one array a level."""
+    import pandas as pd
+
+    if isinstance(index, pd.MultiIndex):
+        levels = [_index(index.get_level_values(i)) for i in range(index.nlevels)]
+        return {"levels": levels, "names": list(index.names)}
+    result: dict[str, Any] = {"name": index.name}
+    if isinstance(index, pd.RangeIndex):
+        return result | {"range": [index.start, index.stop, index.step]}
+    if isinstance(index, pd.PeriodIndex):
+        return result | {"period": index.freqstr, "values": index.asi8}
+    if isinstance(index, pd.DatetimeIndex):
+        zone = None if index.tz is None else str(index.tz)
+        values = index.tz_convert("UTC").tz_localize(None).to_numpy() if zone else index.to_numpy()
+        return result | {"values": values, "freq": index.freqstr, "zone": zone}
+    return result | {"values": index.to_numpy()}
+
+
+def _from_index(parts: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    if "levels" in parts:
+        return pd.MultiIndex.from_arrays([_from_index(level) for level in parts["levels"]], names=parts["names"])
+    if "range" in parts:
+        return pd.RangeIndex(*parts["range"], name=parts["name"])
+    if "period" in parts:
+        return pd.PeriodIndex.from_ordinals(parts["values"], freq=parts["period"], name=parts["name"])
+    if "zone" in parts:
+        index = pd.DatetimeIndex(parts["values"], name=parts["name"])
+        index = index.tz_localize("UTC").tz_convert(parts["zone"]) if parts["zone"] else index
+        index.freq = parts["freq"]  # checked against the dates
+        return index
+    return pd.Index(np.asarray(parts["values"]), name=parts["name"])

@@ -1,0 +1,107 @@
+"""Compiled loops are kept where, and only where, they are provably the same."""
+
+from dataclasses import dataclass, replace
+
+import jax
+import numpy as np
+import pytest
+from test_chains import SAMPLER, X, Y
+
+import bayesnn as bnn
+from bayesnn import programs
+from bayesnn.samplers.base import Observe
+from bayesnn.store import Report
+
+ARGUMENTS = {"sampler": SAMPLER, "draws": 6, "warmup": 3, "chains": 2, "progress": False}
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Programs made anew, one entry each."""
+    monkeypatch.setattr(programs, "_kept", programs.OrderedDict())
+    found, make = [], programs.Program
+    monkeypatch.setattr(programs, "Program", lambda *arguments: found.append(1) or make(*arguments))
+    return found
+
+
+def test_other_numbers_of_the_same_shape_use_the_same_program(made):
+    first = bnn.fit(bnn.shallow(2), X, Y, key=1, **ARGUMENTS)
+    other = bnn.fit(bnn.shallow(2), 2 * X, Y**2, key=2, **ARGUMENTS)
+    again = bnn.fit(bnn.shallow(2), X, Y, key=1, **ARGUMENTS)
+    assert len(made) == 1
+    for name, values in first.sites().items():
+        np.testing.assert_array_equal(again.sites()[name], values)
+        assert not np.array_equal(other.sites()[name], values)
+
+
+def observe(model=bnn.shallow(2), sampler=SAMPLER):
+    return Observe(sampler, Report(model, ("beta",)), sampler.kernel(model))
+
+
+def program(record, warmup=3, rows=14, settings=()):
+    return programs.program_for(record.kernel, record, warmup, 100, (np.zeros((rows, 1)), None), settings)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"record": observe(bnn.shallow(3))},
+        {"record": observe(sampler=replace(SAMPLER, sweeps=2))},
+        {"record": observe(bnn.shallow(2, hyper=bnn.ShallowHyperparameters(readout_mean=0)))},  # a whole number
+        {"record": observe(bnn.shallow(2, hyper=bnn.ShallowHyperparameters(readout_mean=-0.0)))},
+        {"warmup": 4},
+        {"rows": 15},
+        {"settings": ("single",)},
+    ],
+    ids=["model", "sampler", "type of a number", "sign of zero", "warm-up", "rows", "settings"],
+)
+def test_what_makes_another_program(made, change):
+    first = program(observe())
+    assert program(observe()) is first
+    assert program(**{"record": observe()} | change) is not first
+    assert len(made) == 2
+
+
+def test_functions_of_ones_own_are_never_taken_for_equal(made):
+    record = observe(bnn.Model([bnn.Dense(2, lambda e: e)]), bnn.NUTS())
+    assert program(record) is not program(record)
+
+
+def test_programs_are_few(made, monkeypatch):
+    monkeypatch.setattr(programs, "KEPT", 3)
+    for units in range(1, 7):
+        program(observe(bnn.shallow(units)))
+    assert len(programs._kept) == 3
+
+
+def test_programs_are_dropped_before_memory_maps_run_out(made, monkeypatch):
+    if not programs.Path("/proc/self/maps").exists():
+        pytest.skip("counts memory maps as Linux shows them")
+    cleared = []
+    monkeypatch.setattr(programs, "MANY_MAPS", 0)
+    monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(1))
+    program(observe(bnn.shallow(1)))
+    program(observe(bnn.shallow(2)))
+    assert len(cleared) == 2
+    assert len(programs._kept) == 1
+
+
+@dataclass(frozen=True)
+class Frozen:
+    a: object = 1
+
+
+@dataclass
+class Melted:
+    a: object = 1
+
+
+def test_descriptions():
+    assert programs.describe(Frozen(1)) == programs.describe(Frozen(1))
+    different = [Frozen(v) for v in (1, 1.0, True, "1", None, (1,), (1, 2), 0.0, -0.0, Frozen(1))]
+    assert len({programs.describe(one) for one in different}) == len(different)
+    for unknown in (Melted(), [1], np.zeros(2), len, Frozen([1]), Frozen(len), (1, Melted())):
+        assert programs.describe(unknown) is None
+    hidden = Frozen()
+    object.__setattr__(hidden, "b", 2)
+    assert programs.describe(hidden) is None
