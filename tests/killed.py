@@ -22,13 +22,13 @@ def cases():
     }
 
 
-def run(folder, case, draws=300):
-    """The fit, writing every chunk of some few draws."""
+def run(folder, case, draws=150):
+    """The fit, writing every chunk of some few draws; in memory without a folder."""
     import bayesnn as bnn
     from bayesnn import chains
     from bayesnn.store import keeper
 
-    chains.CHUNK_SECONDS, chains.CHUNK, keeper.WRITE_SECONDS = 0.002, 7, 0.0
+    chains.CHUNK_SECONDS, chains.CHUNK, keeper.WRITE_SECONDS = 1e9, 7, 0.0
     model, sampler = cases()[case]
     return bnn.fit(
         model, X, Y, sampler=sampler, draws=draws, warmup=60, chains=2, key=4, thinning=2, progress=False, path=folder
