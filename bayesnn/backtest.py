@@ -21,8 +21,10 @@ from bayesnn.lagged import Lagged, lagged
 from bayesnn.model import Model
 from bayesnn.rolling import Windows, exogenous_rows, make_windows, network_forecasts, observed
 from bayesnn.scores import Difference, mase_scale, paired_difference, score_rows, score_table
+from bayesnn.store import can_start
 
 NETWORK = "network"
+WARM = 4  # a warm-up from the chains of the fit before is shorter by this factor
 SCORES = {"crps": False, "log_score": True}  # whether larger is better
 
 
@@ -138,8 +140,8 @@ def backtest(
     windows, stride : int
         Origins of each series, and steps from one to the next.
     refit : bool or int
-        False: one fit for all windows. True: a fit for each; a number k: every k windows. Every fit starts anew, with
-        the warm-up given, and with other data to compile for.
+        False: one fit for all windows. True: a fit for each; a number k: every k windows. Chains of the collapsed Gibbs
+        sampler start where those of the fit before ended, with a quarter of the warm-up; other fits start anew.
     sampler, draws, warmup, chains, key
         As for `bnn.fit`, which also takes `settings`.
     baselines : sequence of str
@@ -196,7 +198,8 @@ def backtest(
             now = {name: one.part(group) for name, one in plan.items()}
             for name, one in models.items():
                 shown = progress and len(groups) == 1
-                fits[name] = fit_model(one, part, key=random_key, progress=shown, **settings)
+                again = settings | _warm(fits.get(name), settings["warmup"])
+                fits[name] = fit_model(one, part, key=random_key, progress=shown, **again)
                 predictive = network_forecasts(
                     fits[name], full, {n: w.origins for n, w in now.items()}, horizon, jax.random.fold_in(random_key, 1)
                 )
@@ -206,6 +209,13 @@ def backtest(
             frames += _baseline_frames(full, part, now, group, horizon, baselines, random_key)
     forecasts = _in_order(frames)
     return Backtest(score_table(forecasts), forecasts, fits, -(-horizon // stride))
+
+
+def _warm(before: Fit | None, warmup: int) -> dict[str, Any]:
+    """What changes in a refit whose chains can start where those of the fit before ended."""
+    if before is None or not can_start(before):
+        return {}
+    return {"start": before, "warmup": warmup // WARM}
 
 
 def learn_from(full: Lagged, plan: Mapping[str, Windows], window: int, rows: Mapping[str, Any]) -> Lagged:

@@ -18,7 +18,7 @@ from bayesnn.lagged import as_rows
 from bayesnn.model import Model, bind_lags
 from bayesnn.relabel import order_units, permute
 from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler
-from bayesnn.store import State, Task, attributes_of, draw, keeping, state_of, write_netcdf
+from bayesnn.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf
 
 PER_DRAW = ("chain", "draw")
 
@@ -89,6 +89,7 @@ def fit(
     chain_method: str = "auto",
     progress: bool = True,
     path: Any = None,
+    start: Fit | None = None,
 ) -> Fit:
     """Draw from the posterior of a model given a table x (n, p) and a target y (n,), or given a series' own past.
 
@@ -124,6 +125,10 @@ def fit(
         it was killed, `fit` goes on where it was, and the draws are bit by bit those of a run that was never stopped;
         once it is done, it reads them. With more `draws`, a run of chains is continued. See `open_run`.
 
+    start : Fit, optional
+        For the collapsed Gibbs sampler: a fit of the same model to other rows, from whose last states the chains start.
+        A short warm-up then does. A series refitted as it grows is such a case.
+
     Returns
     -------
     Fit
@@ -158,7 +163,10 @@ def fit(
         _check_random(spec, plain)
     spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
     plan = Plan(draws, warmup, chains, thinning, chain_method, progress)
-    return run(Task(model, data, spec, as_key(key), str(key), marginalize), plan, path)
+    task = Task(model, data, spec, as_key(key), str(key), marginalize)
+    if start is not None:
+        plan = replace(plan, keeper=start_of(start, task, plan, path))
+    return run(task, plan, path)
 
 
 def run(task: Task, plan: Plan, path: Any = None) -> Fit:

@@ -61,8 +61,8 @@ def no_chains(monkeypatch):
         (bnn.Gaussian(), Y, {"weights": np.ones(11)}, r"weights must have shape \(12,\)"),
         (bnn.Gaussian(), Y, {"offset": OFFSET}, "offset must not be given for a target that is standardised: subtract"),
         (bnn.Poisson(), COUNTS, {"offset": np.ones(3)}, "offset must be a number or have shape"),
-        (bnn.Categorical(), None, {}, "y must hold one label a row, got None"),
-        (bnn.Poisson(), None, {"offset": 1.0}, "y must have shape"),
+        (bnn.Categorical(), None, {}, "y must be given with a table x"),
+        (bnn.Poisson(), None, {"offset": 1.0}, "y must be given with a table x"),
         (bnn.Categorical(), LABELS[:5], {}, "the same number of rows, got 12 and 5"),
     ],
 )

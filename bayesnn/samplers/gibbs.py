@@ -123,8 +123,13 @@ class Gibbs(Steps):
 
     def kernel(self, model: Model) -> StepsKernel:
         """The adapter to NumPyro's kernels, with the sweep that serves the model."""
-        way = self.weights or (COLLAPSED if collapses(model) else "hmc")
-        return StepsKernel(self if way == COLLAPSED else WeightGibbs(way, self.steps, self.sweeps), model)
+        if self.collapsed(model):
+            return StepsKernel(self, model)
+        return StepsKernel(WeightGibbs(self.weights or "hmc", self.steps, self.sweeps), model)
+
+    def collapsed(self, model: Model) -> bool:
+        """Whether this model is sampled with the readout integrated out."""
+        return self.weights == COLLAPSED or (self.weights is None and collapses(model))
 
     def for_rows(self) -> Gibbs:
         """The same where rows have case weights or an offset, which the collapsed sweep does not know."""

@@ -31,7 +31,7 @@ def keeping(path: Any, task: Task, plan: Plan) -> Iterator[Plan]:
         If the folder holds another run, something else, or a damaged run, or another process is writing it.
     """
     if path is None:
-        yield replace(plan, keeper=Memory())
+        yield plan if plan.keeper is not None else replace(plan, keeper=Memory())
         return
     folder = Path(path)
     _begin(folder)

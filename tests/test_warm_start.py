@@ -1,0 +1,80 @@
+"""Chains that start where those of another fit ended."""
+
+import numpy as np
+import pytest
+
+import bayesnn as bnn
+
+FEW = {"draws": 5, "warmup": 5, "chains": 2, "progress": False, "chain_method": "vectorized"}
+
+
+def series(count):
+    rng = np.random.default_rng(0)
+    y = np.zeros(count)
+    for t in range(2, count):
+        y[t] = 1.1 * y[t - 1] - 0.6 * y[t - 2] + rng.normal()
+    return y
+
+
+def total(fit):
+    """Log likelihood (chain, draw)."""
+    return fit.idata["log_likelihood"]["y"].sum("obs").to_numpy()
+
+
+@pytest.fixture(scope="module")
+def model():
+    return bnn.shallow(2, linear=True)
+
+
+@pytest.fixture(scope="module")
+def first(model):
+    """A fit that has travelled."""
+    return bnn.fit(model, bnn.lagged(series(60), 2), **FEW | {"draws": 100, "warmup": 300})
+
+
+def test_chains_start_where_the_others_ended(model):
+    """Without a single sweep in between the first draw is a sweep away: as near as two draws of one chain."""
+    more = bnn.lagged(series(64), 2)
+    sampler = bnn.Gibbs(sweeps=1)
+    travelled = bnn.fit(model, bnn.lagged(series(60), 2), sampler=sampler, **FEW | {"draws": 100, "warmup": 1000})
+    warm = bnn.fit(model, more, sampler=sampler, start=travelled, **FEW | {"warmup": 0, "draws": 1})
+    cold = bnn.fit(model, more, sampler=sampler, **FEW | {"warmup": 0, "draws": 1})
+    typical = total(travelled) * 62 / 58  # as many rows
+    assert np.all(np.abs(total(warm) - typical.mean()) < 6 * typical.std())
+    assert np.all(total(cold) < typical.mean() - 6 * typical.std())
+
+
+def test_the_rows_are_those_of_the_new_data(model, first):
+    warm = bnn.fit(model, bnn.lagged(series(70), 2), start=first, **FEW)
+    assert warm.idata["posterior"].sizes["draw"] == 5
+    assert len(warm.data.y) == 68
+    assert warm.complete
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sampler": "nuts"}, "start is for the collapsed Gibbs sampler, got NUTS"),
+        ({"sampler": bnn.Gibbs(sweeps=3)}, "start must be a fit of the same model by the same sampler"),
+        ({"chains": 3}, "start has 2 chains, but 3 are asked for"),
+        ({"path": "somewhere"}, "start and path must not be given together"),
+    ],
+)
+def test_starts_that_do_not_fit_are_refused(model, first, change, message):
+    with pytest.raises(ValueError, match=message):
+        bnn.fit(model, bnn.lagged(series(64), 2), start=first, **FEW | change)
+
+
+def test_another_model_is_refused(first):
+    with pytest.raises(ValueError, match="start must be a fit of the same model"):
+        bnn.fit(bnn.shallow(3, linear=True), bnn.lagged(series(64), 2), start=first, **FEW)
+
+
+def test_backtests_refit_from_the_fit_before(model):
+    """Two windows, two fits: the second has a quarter of the warm-up."""
+    result = bnn.backtest(model, series(60), lags=2, windows=2, refit=True, baselines=[], **FEW | {"warmup": 40})
+    assert result.fits["network"].idata["posterior"].attrs["warmup"] == 10
+    cold = bnn.backtest(
+        bnn.Model([bnn.Dense(1)]), series(60), lags=2, windows=2, refit=True, baselines=[], **FEW | {"warmup": 40}
+    )
+    assert cold.fits["network"].idata["posterior"].attrs["warmup"] == 40
