@@ -14,32 +14,48 @@ from typing import Any
 import numpy as np
 
 from bayesnn import layers, likelihoods, priors, samplers
+from bayesnn.architecture import Architecture, Geometric
 from bayesnn.chains import Plan
 from bayesnn.checkpoint import Checkpoint
 from bayesnn.data import Columns, Dataset, Scaling
+from bayesnn.lagged import Lagged
 from bayesnn.model import Model
 from bayesnn.store.state import State
 from bayesnn.store.tables import from_parts, parts_of
+from bayesnn.transforms import Transform
 
 Arrays = dict[str, np.ndarray]
 SPECS: dict[str, type] = {
+    "Architecture": Architecture,
+    "AsSequence": layers.AsSequence,
     "Bernoulli": likelihoods.Bernoulli,
+    "Bidirectional": layers.Bidirectional,
     "Categorical": likelihoods.Categorical,
     "Checkpoint": Checkpoint,
     "Columns": Columns,
+    "Conv1D": layers.Conv1D,
     "Dataset": Dataset,
     "Dense": layers.Dense,
+    "Elman": layers.Elman,
     "Ensemble": samplers.Ensemble,
+    "Flatten": layers.Flatten,
+    "GRU": layers.GRU,
     "Gaussian": likelihoods.Gaussian,
+    "Geometric": Geometric,
     "Gibbs": samplers.Gibbs,
     "HMC": samplers.HMC,
     "HeavyTailed": priors.HeavyTailed,
     "Heteroskedastic": likelihoods.Heteroskedastic,
     "Hierarchical": priors.Hierarchical,
     "Horseshoe": priors.Horseshoe,
+    "LSTM": layers.LSTM,
+    "Lagged": Lagged,
     "Laplace": samplers.Laplace,
+    "Last": layers.Last,
+    "LayerNorm": layers.LayerNorm,
     "MAP": samplers.MAP,
     "MCLMC": samplers.MCLMC,
+    "MeanPool": layers.MeanPool,
     "Model": Model,
     "MuellerRiosInsua": priors.MuellerRiosInsua,
     "NUTS": samplers.NUTS,
@@ -47,10 +63,14 @@ SPECS: dict[str, type] = {
     "Normal": priors.Normal,
     "Plan": Plan,
     "Poisson": likelihoods.Poisson,
+    "PositionalEncoding": layers.PositionalEncoding,
     "Residual": layers.Residual,
     "Scaling": Scaling,
+    "SelfAttention": layers.SelfAttention,
     "State": State,
     "StudentT": likelihoods.StudentT,
+    "Transform": Transform,
+    "TransformerBlock": layers.TransformerBlock,
     "Variational": samplers.Variational,
 }
 NAMES = {kind: name for name, kind in SPECS.items()}

@@ -18,6 +18,7 @@ import numpy as np
 
 from bayesnn.chains import Plan
 from bayesnn.data import Dataset
+from bayesnn.lagged import Lagged
 
 SHOWN = 200  # letters of a description that an error shows
 SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")
@@ -38,13 +39,23 @@ def version_of(package: str) -> str:
 
 
 def data_digest(data: Dataset) -> str:
-    """Hash of the training rows, their coding and their labels."""
+    """Hash of the training rows, their coding and their labels; and of the series they come from."""
     digest = hashlib.sha256(repr((data.columns, data.scaling)).encode())
     for array in (data.x, data.y, data.weights, data.offset):
         digest.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
         digest.update(b"" if array is None else np.ascontiguousarray(array).tobytes())
     digest.update(repr(data.obs.tolist()).encode())
+    if data.series is not None:
+        digest.update(_series_text(data.series).encode())
     return digest.hexdigest()
+
+
+def _series_text(series: Lagged) -> str:
+    """Everything that rows of lags and forecasts of a series depend on."""
+    tables = {name: (list(map(str, one.index)), one.to_numpy().tolist()) for name, one in series.series.items()}
+    exogenous = {name: (list(one.columns), one.to_numpy().tolist()) for name, one in series.exogenous.items()}
+    settings = series.lags, series.period, dict(series.transforms), series.columns, str(series.step), series.panel
+    return repr((tables, exogenous, settings))
 
 
 def key_text(key: jax.Array) -> str:
