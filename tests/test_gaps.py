@@ -136,9 +136,8 @@ def test_folds_do_not_know_missing_values(made):
 
 
 def test_draws_can_be_stacked_and_relabelled(made):
-    for other in (bnn.stacked(made, [1.0]), bnn.as_sampled(made)):
-        values = (other.idata if hasattr(other, "idata") else other)["posterior"]["missing"]
-        assert values.shape == (1, 5, 4)
+    assert bnn.stacked(made, [1.0]).idata["posterior"]["missing"].shape == (1, 5, 4)
+    assert bnn.as_sampled(made.idata)["missing"].shape == (1, 5, 4)
 
 
 @pytest.mark.parametrize(
