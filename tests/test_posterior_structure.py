@@ -118,11 +118,12 @@ def test_both_samplers_find_the_two_units_of_the_truth():
             bnn.shallow(bnn.Geometric(0.5, 6)), x, y, sampler=bnn.Gibbs(structure=method), draws=2000, progress=False
         )
         tables.append(bnn.architectures(fit, by="M"))
-        assert tables[-1]["ess"].min() > ESS
+        assert tables[-1]["ess"][tables[-1]["probability"] > 0.01].min() > ESS
         assert tables[-1]["probability"].idxmax() == 2
         assert tables[-1]["probability"][[0, 1]].sum() < 1e-3
     exact, jumps = tables
-    z = (exact["probability"] - jumps["probability"]) / np.hypot(exact["se"], jumps["se"])
+    often = exact["probability"] > 0.01  # standard errors of what is rare are themselves unsure
+    z = ((exact["probability"] - jumps["probability"]) / np.hypot(exact["se"], jumps["se"]))[often]
     assert z.abs().max() < 4
 
 
@@ -135,6 +136,7 @@ def autoregression(n=200):
     return np.column_stack([values[49 - k : -1 - k] for k in range(3)]), values[50:]
 
 
+@pytest.mark.slow
 def test_a_linear_autoregression_is_found_to_be_one():
     x, y = autoregression()
     model = bind_lags(bnn.shallow(bnn.Geometric(0.5, 4), linear="random", lags="random"), 3)
