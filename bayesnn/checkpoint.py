@@ -1,7 +1,7 @@
 """Where chains stand, as plain arrays: enough to go on from there as if nothing had happened.
 
 A keeper takes what a run produces: its draws, and the place of its chains after each chunk. `Memory` is the one for
-runs without a folder; the one on disk is `run_store.RunStore`.
+runs without a folder; the one on disk is `store.keeper.RunStore`.
 """
 
 from __future__ import annotations
