@@ -178,7 +178,7 @@ def test_several_outputs_and_evidence_are_refused():
 # What reads a fit
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fit(fake_fit):
     return fake_fit(EVERYTHING, pd.DataFrame(X, columns=["lag 1", "lag 2", "other"]), Y)
 

@@ -15,7 +15,7 @@ Y = np.sin(X[:, 0])
 MODEL = bind_lags(bnn.shallow(bnn.Geometric(0.6, 4), linear="random", lags="random"), 2)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fit(fake_fit):
     return fake_fit(MODEL, X, Y, chains=4, draws=500)
 
