@@ -214,8 +214,8 @@ def covariance_of_the_old_mean(monkeypatch):
     """S_gamma from the scatter about the mean of the units rather than about mu_gamma."""
     right = MuellerRiosInsua.draw_hyper
 
-    def update(self, key, hyper, gamma, beta):
-        new = right(self, key, hyper, gamma, beta)
+    def update(self, key, hyper, gamma, beta, used=None):
+        new = right(self, key, hyper, gamma, beta, used)
         guess, _, _ = self.unit_matrices(gamma.shape[1])
         centred = gamma - gamma.mean(axis=0)
         scatter = self.unit_size * guess + centred.T @ centred
