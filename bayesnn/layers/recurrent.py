@@ -70,13 +70,13 @@ class Recurrent(Layer):
     def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
         """The next state, from the input's part of every gate (gate, unit) and the state."""
 
-    @abc.abstractmethod
     def initial(self, first: jax.Array) -> State:
-        """The state to start from, whose visible part is `first` (units,)."""
+        """The state to start from, whose visible part is `first` (units,): all of it, unless a cell has a memory."""
+        return first
 
-    @abc.abstractmethod
     def visible(self, state: State) -> jax.Array:
         """What the next layer sees of a state, (units,)."""
+        return state
 
 
 @dataclass(frozen=True)
@@ -115,14 +115,6 @@ class Elman(Recurrent):
     def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
         """One tanh unit a state."""
         return jnp.tanh(recurrent[0] @ state + drive[0])
-
-    def initial(self, first: jax.Array) -> State:
-        """The state is what is seen."""
-        return first
-
-    def visible(self, state: State) -> jax.Array:
-        """All of it."""
-        return state
 
 
 @dataclass(frozen=True)
@@ -206,11 +198,3 @@ class GRU(Recurrent):
         update, reset = jax.nn.sigmoid(recurrent[:2] @ state + drive[:2])
         proposal = jnp.tanh(recurrent[2] @ (reset * state) + drive[2])
         return (1.0 - update) * state + update * proposal
-
-    def initial(self, first: jax.Array) -> State:
-        """The state is what is seen."""
-        return first
-
-    def visible(self, state: State) -> jax.Array:
-        """All of it."""
-        return state
