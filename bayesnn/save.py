@@ -45,8 +45,8 @@ def save(fit: Fit, path: Any) -> None:
     >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=20, warmup=20, chains=2, progress=False)
     >>> file = tempfile.mkdtemp() + "/fit.npz"
     >>> save(result, file)
-    >>> load(file)
-    <Fit: 20 rows, Gibbs(proposal='slice', candidates=8, sweeps=10, weights=None, steps=20), 2 chains of 20 draws>
+    >>> repr(load(file)) == repr(result)
+    True
     """
     if not isinstance(fit, Fit):
         raise ValueError(f"fit must be a fit, as bnn.fit returns it, got {type(fit).__name__}")
