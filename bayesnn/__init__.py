@@ -20,6 +20,7 @@ from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.extend import extend
 from bayesnn.fit import Fit, fit
 from bayesnn.forecast import forecast
+from bayesnn.hosts import join_hosts
 from bayesnn.lagged import Lagged, lagged
 from bayesnn.layers import (
     GRU,
@@ -123,6 +124,7 @@ __all__ = [
     "fit",
     "forecast",
     "individual_curves",
+    "join_hosts",
     "lagged",
     "load",
     "log_marginal_likelihood",
