@@ -2,7 +2,7 @@
 
 Run: python tests/benchmarks/series.py [JOB ...] [--quick] [--json series.json]
 
-Jobs: lynx, sunspots, lstar, speed, m1 (all by default). The M1 competition comes from BAYESNN_SHARED_DATA, or
+Jobs: lynx, sunspots, coverage, lstar, speed, m1 (all by default). The M1 competition comes from BAYESNN_SHARED_DATA, or
 `shared/data` beside the repository, and its comparison needs the package statsforecast; everything else is embedded.
 """
 
@@ -72,6 +72,28 @@ def sunspots(quick):
         | summary(result)
         | {"verdict": verdict(result.fits["network"])}
     )
+
+
+def coverage(quick):
+    """What limits the coverage of the few windows above: longer stretches, and errors whose size may vary."""
+    few = 100 if quick else 500
+    lynx_, spots = np.log10(bnn.datasets.lynx()), bnn.datasets.sunspots() + 1.0
+    varying = bnn.Model([bnn.Dense(5, "tanh")], likelihood=bnn.Heteroskedastic(), linear=True)
+    cases = {
+        "lynx, second half": (RANDOM, lynx_, {"lags": 2, "windows": 57}),
+        "lynx, last 14, errors that vary": (varying, lynx_, {"lags": 2, "windows": 14}),
+        "sunspots, from 1850": (RANDOM, spots, {"lags": 3, "windows": 159, "transform": "sqrt"}),
+        "sunspots, from 1980, lags 3": (RANDOM, spots, {"lags": 3, "windows": 29, "transform": "sqrt"}),
+        "sunspots, from 1980, errors that vary": (varying, spots, {"lags": 3, "windows": 29, "transform": "sqrt"}),
+    }
+    found = {}
+    for name, (model, series, settings) in cases.items():
+        result = bnn.backtest(model, series, draws=few, warmup=few, progress=False, **settings)
+        columns = ["coverage_50", "coverage_80", "coverage_95", "crps", "log_score"]
+        for (method, _), row in result.table[columns].round(3).iterrows():
+            found[f"{name}, {method}"] = dict(row)
+        found[f"{name}, verdict"] = verdict(result.fits["network"])[:120]
+    return found
 
 
 def lstar_centre(last, before):
@@ -205,7 +227,7 @@ def m1_series(name, period, train, test):
     return frame.assign(unique_id=name, period=period, transform=" ".join(chosen.transform))
 
 
-JOBS = {job.__name__: job for job in (lynx, sunspots, lstar, speed, m1)}
+JOBS = {job.__name__: job for job in (lynx, sunspots, coverage, lstar, speed, m1)}
 
 
 def main():
