@@ -62,7 +62,7 @@ def over_draws(
     -> (s, n) or (s, n, K).
     """
     count = len(next(iter(sites.values())))
-    terms = model.terms(x.shape[1])
+    terms = model.terms(x.shape[1:])
     width = terms.size + x.shape[1] + math.prod(terms.outputs)
     block = int(np.clip(BLOCK_NUMBERS // (len(x) * width), 1, count))
     parts = []

@@ -214,7 +214,7 @@ def bind(
     if series is not None:
         data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
         bound = bind_lags(bound, len(series.lags))
-    bound.table(data.x.shape[1])
+    bound.table(data.x.shape[1:])
     if bound.architecture is not None:
         bound.architecture.check(data.x.shape[1])
         if not collapses(bound):
@@ -234,7 +234,7 @@ def _check_random(spec: Sampler, plain: bool) -> None:
 
 def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
     """Inference data from recorded draws on the scale the model sees; values named "stat ..." are sample statistics."""
-    dims = model.dims(data.x.shape[1]) | ({SITE: (DIM,)} if SITE in values else {})
+    dims = model.dims(data.x.shape[1:]) | ({SITE: (DIM,)} if SITE in values else {})
     stats = {name.removeprefix("stat "): v for name, v in values.items() if name.startswith("stat ")}
     posterior = {name: values[name] for name in dims}
     if model.prior.sort_by is not None:
@@ -260,7 +260,7 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
             | {name: ("obs",) for name in rows},
         ),
     }
-    coords = model.coordinates(data.columns.inputs) | {"obs": data.obs}
+    coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {"obs": data.obs}
     return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
 
 

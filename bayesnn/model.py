@@ -15,7 +15,7 @@ import numpyro.distributions as dist
 from numpyro import handlers
 
 from bayesnn.architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
-from bayesnn.layers import Layer, Weight, Weights
+from bayesnn.layers import Layer, Shape, Weight, Weights
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
 from bayesnn.network import Network
 from bayesnn.priors import Normal, Prior, Sites, Terms
@@ -88,28 +88,32 @@ class Model:
         """The body as a chain of layers."""
         return Network(tuple(self.layers))
 
-    def table(self, width: int) -> dict[str, Weight]:
-        """Weights of the body for `width` inputs, checked against the prior."""
-        table = self.network.weights((width,))
+    def table(self, shape: Shape) -> dict[str, Weight]:
+        """Weights of the body for examples of this shape, (p,) for rows of a table, checked against the prior."""
+        table = self.network.weights(shape)
         self.prior.check(table)
         return table
 
-    def terms(self, width: int) -> Terms:
-        """Coefficients of the readout for `width` inputs."""
-        units = self.network.width((width,)) if self.layers else 0
-        predictors = width if self.linear else 0
+    def terms(self, shape: Shape) -> Terms:
+        """Coefficients of the readout for examples of this shape."""
+        units = self.network.width(shape) if self.layers else 0
+        predictors = shape[0] if self.linear else 0
         return Terms(units, self.intercept, predictors, self.likelihood.outputs, self.likelihood.output_dims)
 
-    def dims(self, width: int) -> dict[str, tuple[str, ...]]:
+    def dims(self, shape: Shape) -> dict[str, tuple[str, ...]]:
         """Sites a fit reports, with the names of their axes."""
-        terms = self.terms(width)
+        terms = self.terms(shape)
         readout = {name: weight.dims for name, weight in terms.weights().items()}
         random = {} if self.architecture is None else self.architecture.sites()
-        return readout | self.prior.dims(self.table(width), terms) | self.likelihood.dims | random
+        return readout | self.prior.dims(self.table(shape), terms) | self.likelihood.dims | random
 
-    def coordinates(self, inputs: Sequence[str]) -> dict[str, Any]:
-        """Coordinate values of those axes: units are numbered, inputs keep their names, the constant comes first."""
-        table = self.table(len(inputs))
+    def coordinates(self, inputs: Sequence[str], shape: Shape | None = None) -> dict[str, Any]:
+        """Coordinate values of those axes: units are numbered, inputs keep their names, the constant comes first.
+
+        Without a shape, examples are rows of a table with these inputs.
+        """
+        shape = (len(inputs),) if shape is None else shape
+        table = self.table(shape)
         sizes = {dim: size for w in table.values() for dim, size in zip(w.dims, w.shape, strict=True)}
         numbered = {dim: np.arange(size) for dim, size in sizes.items()}
         with_constant = ["const", *inputs]
@@ -117,7 +121,7 @@ class Model:
         named |= {f"{name}_input": list(inputs) for name in self.network.names()[:1]}
         if self.likelihood.outputs:
             named[self.likelihood.output_dim] = as_coordinate(self.likelihood.output_labels)
-        return numbered | named | {"unit": np.arange(self.terms(len(inputs)).units)}
+        return numbered | named | {"unit": np.arange(self.terms(shape).units)}
 
     def design(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Columns of the readout (n, k): the units, the constant and the inputs, as far as the model has them."""
@@ -128,12 +132,12 @@ class Model:
             columns.append(x)
         return jnp.concatenate(columns, axis=1)
 
-    def masks(self, structure: Structure | None, width: int) -> Masks | None:
+    def masks(self, structure: Structure | None, shape: Shape) -> Masks | None:
         """What one architecture uses; None where the architecture is fixed."""
         if self.architecture is None or structure is None:
             return None
-        terms = self.terms(width)
-        found = masks(self.architecture, structure, terms.units, (int(terms.intercept), width))
+        terms = self.terms(shape)
+        found = masks(self.architecture, structure, terms.units, (int(terms.intercept), shape[0]))
         return found._replace(coefficients=found.coefficients[: terms.size])
 
     def split(self, terms: Terms, coefficients: jax.Array) -> Sites:
@@ -160,11 +164,11 @@ class Model:
 
         offset (n,) is added to f, case weights (n,) multiply log densities.
         """
-        width = x.shape[1]
-        terms = self.terms(width)
-        used = self.masks(self._structure(width), width)
+        shape = x.shape[1:]
+        terms = self.terms(shape)
+        used = self.masks(self._structure(shape), shape)
         seen = x if used is None else x * used.inputs
-        design = self.design(self.prior.body(self.table(width)), seen)
+        design = self.design(self.prior.body(self.table(shape)), seen)
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
         coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
@@ -180,13 +184,13 @@ class Model:
         with numpyro.plate("obs", x.shape[0]), scale:
             return numpyro.sample("y", distribution, obs=y)
 
-    def _structure(self, width: int) -> Structure | None:
+    def _structure(self, shape: Shape) -> Structure | None:
         """Issue the sample statements of what is random in the architecture."""
         if self.architecture is None:
             return None
-        self.architecture.check(width)
+        self.architecture.check(shape[0])
         sites = {n: numpyro.sample(n, prior) for n, prior in self.architecture.priors().items()}
-        return random_structure(sites, self.terms(width).units, self.linear)
+        return random_structure(sites, self.terms(shape).units, self.linear)
 
 
 def bind_lags(model: Model, count: int) -> Model:

@@ -51,7 +51,7 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     inputs = (coded - coded.mean(axis=0)) / np.where(spread > 0, spread, 1.0) if standardize else coded
     seed = as_key(key)
     outputs = model.likelihood.output_dims
-    dims = model.dims(coded.shape[1]) | {"f": ("obs", *outputs)}
+    dims = model.dims(coded.shape[1:]) | {"f": ("obs", *outputs)}
     sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
     values = {name: np.asarray(v)[None] for name, v in sites.items()}
     groups = {
@@ -59,4 +59,4 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
         "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs", *outputs)[: values["y"].ndim]}),
         "constant_data": Group({"x": coded}, {"x": ("obs", "predictor")}),
     }
-    return build(groups, model.coordinates(columns.inputs) | {"obs": row_labels(x, len(coded))})
+    return build(groups, model.coordinates(columns.inputs, coded.shape[1:]) | {"obs": row_labels(x, len(coded))})

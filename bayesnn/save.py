@@ -127,6 +127,6 @@ def _check(fit: Fit) -> None:
     data, posterior = fit.data, fit.idata["posterior"]
     if data.x.shape != (len(data.y), len(data.columns.inputs)) or len(data.scaling.x_center) != data.x.shape[1]:
         raise ValueError("rows and columns of the data do not belong together")
-    dims = fit.model.dims(data.x.shape[1])
+    dims = fit.model.dims(data.x.shape[1:])
     if set(dims) != set(posterior.data_vars):
         raise ValueError(f"the model has the sites {sorted(dims)}, the draws {sorted(posterior.data_vars)}")
