@@ -29,6 +29,7 @@ from bayesnn.layers import (
     Conv1D,
     Dense,
     Elman,
+    Embedding,
     Flatten,
     Last,
     LayerNorm,
@@ -50,6 +51,7 @@ from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Va
 from bayesnn.save import load, save
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
+from bayesnn.sequences import pad
 from bayesnn.shallow import ShallowHyperparameters, shallow
 from bayesnn.skeleton import Skeleton, skeleton
 from bayesnn.stacking import ChainWeights, stack_chains, stacked
@@ -75,6 +77,7 @@ __all__ = [
     "Dense",
     "Diagnosis",
     "Elman",
+    "Embedding",
     "Ensemble",
     "Evidence",
     "Fit",
@@ -128,6 +131,7 @@ __all__ = [
     "log_marginal_likelihood",
     "loo",
     "open_run",
+    "pad",
     "partial_dependence",
     "plots",
     "predict",

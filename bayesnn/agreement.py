@@ -40,7 +40,7 @@ def agreement(fit: Fit, reference: Fit) -> Any:
     """
     import pandas as pd
 
-    same = fit.data.x.shape == reference.data.x.shape and np.allclose(fit.data.x, reference.data.x)
+    same = fit.data.x.shape == reference.data.x.shape and np.allclose(fit.data.x, reference.data.x, equal_nan=True)
     if not same or fit.data.y.shape != reference.data.y.shape or not np.allclose(fit.data.y, reference.data.y):
         raise ValueError("reference must be a fit of the same rows x and y, in the same order: fit it to them")
     shift, ratio = _apart(function_values(fit), function_values(reference))

@@ -64,12 +64,31 @@ def over_draws(
     count = len(next(iter(sites.values())))
     terms = model.terms(x.shape[1:])
     width = terms.size + x.shape[1] + math.prod(terms.outputs)
+    if x.ndim > 2 or model.network.tokens is not None:
+        width += model.network.numbers(x.shape[1:])
+        if len(x) > (most := max(1, BLOCK_NUMBERS // width)):
+            return _over_rows(quantity, model, sites, x, most, *arrays)
     block = int(np.clip(BLOCK_NUMBERS // (len(x) * width), 1, count))
     parts = []
     for start in range(0, count, block):
         piece = {name: values[start : start + block] for name, values in sites.items()}
         parts.append(np.asarray(_block(quantity, model, _padded(piece, block), x, *arrays))[: count - start])
     return np.concatenate(parts)
+
+
+def _over_rows(
+    quantity: Quantity, model: Model, sites: dict[str, np.ndarray], x: np.ndarray, most: int, *arrays: Any
+) -> np.ndarray:
+    """The same for at most so many sequences at a time: one draw of all would take too much already."""
+    count = -(-len(x) // most)
+    size = -(-len(x) // count)  # pieces of one size, the last filled up from the one before, so that it compiles once
+    starts = [min(start, len(x) - size) for start in range(0, len(x), size)]
+    parts = []
+    for place, start in enumerate(starts):
+        rows = [None if a is None else a[start : start + size] for a in arrays]
+        values = over_draws(quantity, model, sites, x[start : start + size], *rows)
+        parts.append(values[:, place * size - start :])
+    return np.concatenate(parts, axis=1)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -11,7 +11,7 @@ import numpy as np
 from bayesnn import draws as draws_module
 from bayesnn._runtime import as_key, computing
 from bayesnn.chains import Plan
-from bayesnn.data import Dataset, make_dataset, new_offset, same_index
+from bayesnn.data import Dataset, make_dataset, new_inputs, new_offset, same_index
 from bayesnn.gaps import DIM, SITE, check_series, gap_labels, observed_rows, patched, patches
 from bayesnn.inference_data import Group, build
 from bayesnn.lagged import as_rows
@@ -56,6 +56,12 @@ class Fit:
         """The same with the chains one after the other (chain x draw, ...)."""
         return {name: values.reshape(-1, *values.shape[2:]) for name, values in self.sites().items()}
 
+    def inputs(self, x: Any) -> np.ndarray:
+        """New rows (n, ...), checked, coded and scaled as the model sees them."""
+        rows = new_inputs(self.data.columns, self.data.scaling, x)
+        self.model.check_steps(self.data.x.shape[1:], rows.shape[1:])
+        return rows
+
     @property
     def complete(self) -> bool:
         """Whether the run reached its end, rather than being interrupted."""
@@ -91,13 +97,15 @@ def fit(
     path: Any = None,
     start: Fit | None = None,
 ) -> Fit:
-    """Draw from the posterior of a model given a table x (n, p) and a target y (n,), or given a series' own past.
+    """Draw from the posterior of a model given inputs x, a table or sequences, and a target y; or a series' own past.
 
     Parameters
     ----------
     model : Model
     x : array or pandas.DataFrame, shape (n, p), or Lagged
-        Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y.
+        Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y. Or
+        sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`. Those of different
+        lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does.
     y : array or pandas.Series, shape (n,), or (n, outputs)
         Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`.
     sampler : str or Sampler, optional
@@ -209,12 +217,14 @@ def bind(
         scale_target=likelihood.standardizes,
         weights=weights,
         offset=shift,
+        vocabulary=model.network.tokens,
     )
     bound = replace(model, likelihood=likelihood)
     if series is not None:
         data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
         bound = bind_lags(bound, len(series.lags))
     bound.table(data.x.shape[1:])
+    bound.terms(data.x.shape[1:])
     if bound.architecture is not None:
         bound.architecture.check(data.x.shape[1])
         if not collapses(bound):
@@ -255,12 +265,15 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         "observed_data": Group({"y": data.y}, {"y": ("obs", *outputs)}),
         "constant_data": Group(
             scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)} | rows,
-            {"x": ("obs", "predictor"), "x_center": ("predictor",), "x_scale": ("predictor",)}
+            {"x": data.dims, "x_center": ("predictor",), "x_scale": ("predictor",)}
             | {"y_center": np.ndim(data.scaling.y_center) * outputs, "y_scale": np.ndim(data.scaling.y_scale) * outputs}
             | {name: ("obs",) for name in rows},
         ),
     }
-    coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {"obs": data.obs}
+    coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {
+        "obs": data.obs,
+        "time": np.arange(data.columns.steps),
+    }
     return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
 
 

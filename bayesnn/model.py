@@ -26,7 +26,8 @@ class Model:
     """A body of layers, a linear readout, a likelihood and a prior; calling it with (x, y) is a NumPyro model.
 
     x (n, p) -> body (n, units) -> f (n,) = [body, 1?, x?] @ [beta, intercept?, linear?] -> y (n,); a likelihood of K
-    outputs has f (n, K), each output with readout coefficients of its own.
+    outputs has f (n, K), each output with readout coefficients of its own. x may also be sequences (n, time, d) or, for
+    a body that starts with `Embedding`, token ids (n, time).
 
     Parameters
     ----------
@@ -75,6 +76,9 @@ class Model:
             raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {self.layers!r}")
         if not layers and not self.linear:
             raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
+        late = [layer for layer in layers[1:] if layer.tokens is not None]
+        if late:
+            raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
         if not isinstance(self.likelihood, Likelihood):
             raise ValueError(f"likelihood must be a spec such as Gaussian(), got {self.likelihood!r}")
         if not isinstance(self.prior, Prior):
@@ -96,6 +100,8 @@ class Model:
 
     def terms(self, shape: Shape) -> Terms:
         """Coefficients of the readout for examples of this shape."""
+        if self.linear and (len(shape) != 1 or self.network.tokens is not None):
+            raise ValueError("linear=True is for tables (n, p), got sequences: leave it out")
         units = self.network.width(shape) if self.layers else 0
         predictors = shape[0] if self.linear else 0
         return Terms(units, self.intercept, predictors, self.likelihood.outputs, self.likelihood.output_dims)
@@ -122,6 +128,14 @@ class Model:
         if self.likelihood.outputs:
             named[self.likelihood.output_dim] = as_coordinate(self.likelihood.output_labels)
         return numbered | named | {"unit": np.arange(self.terms(shape).units)}
+
+    def check_steps(self, fitted: Shape, new: Shape) -> None:
+        """Refuse sequences longer than those of a fit where layers have weights for each step."""
+        if {n: w.shape for n, w in self.table(fitted).items()} != {n: w.shape for n, w in self.table(new).items()}:
+            raise ValueError(
+                f"sequences must have at most the {fitted[0]} steps of the fit, since layers here have weights for "
+                f"each step (learnt positions without maximum=, Flatten), got {new[0]}: cut them, or fit longer ones"
+            )
 
     def design(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Columns of the readout (n, k): the units, the constant and the inputs, as far as the model has them."""

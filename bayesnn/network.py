@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import jax
+import jax.numpy as jnp
 
 from bayesnn.layers import Layer, Shape, Weight, Weights
+from bayesnn.sequences import PADDING
 
 
 @dataclass(frozen=True)
 class Network:
     """Layers applied one after the other to every example.
 
-    x (n, *shape) -> (n, width).
+    x (n, *shape) -> (n, width). Padding is found here, once: zeros among token ids, all-NaN steps of sequences.
     """
 
     layers: tuple[Layer, ...]
@@ -40,13 +43,37 @@ class Network:
             raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
         return shape[0]
 
+    def numbers(self, shape: Shape) -> int:
+        """About how many numbers one example takes on its way: what all layers give, and their gates or scores."""
+        total = 0
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+            total += math.prod(shape)
+        return 4 * total
+
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Outputs (n, width) of the last layer for examples x (n, *shape)."""
 
         def one(example: jax.Array) -> jax.Array:
+            example, mask = self.real(example)
             for name, layer in zip(self.names(), self.layers, strict=True):
                 own = {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
-                example = layer.apply(own, example)
+                example = layer.apply(own, example, mask)
+                mask = mask if example.ndim == 2 else None
             return example
 
         return jax.vmap(one)(x)
+
+    def real(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """An example without NaN, and the mask (time,) of its real steps; None where an example is a row of a table."""
+        if self.tokens is not None:
+            return example, example != PADDING
+        if example.ndim < 2:
+            return example, None
+        mask = ~jnp.isnan(example).all(axis=-1)
+        return jnp.where(mask[:, None], example, 0.0), mask  # before any layer, so that gradients stay finite
+
+    @property
+    def tokens(self) -> int | None:
+        """How many token ids the examples are made of; None where they are numbers."""
+        return self.layers[0].tokens if self.layers else None

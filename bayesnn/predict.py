@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesnn import _checks
 from bayesnn._runtime import as_key, computing
-from bayesnn.data import new_inputs, new_offset, row_labels
+from bayesnn.data import new_offset, row_labels
 from bayesnn.draws import expectation, function_value, over_draws, probabilities
 from bayesnn.fit import Fit
 from bayesnn.likelihoods import Likelihood, as_coordinate
@@ -26,7 +26,8 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     ----------
     fit : Fit
     x : array or pandas.DataFrame, shape (n, p)
-        The columns of the fit, in its order.
+        The columns of the fit, in its order. Or sequences (n, time, d) or token ids (n, time), of any length unless
+        layers have weights for each step.
     kind : {"mean", "response", "probability"}
         "mean": E[y | x, theta] of each posterior draw. "response": one simulated y a draw, errors included; classes as
         codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;
@@ -63,7 +64,7 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     likelihood = fit.model.likelihood
     _check_kind(likelihood, kind)
     sites = fit.draws()
-    inputs = new_inputs(fit.data.columns, fit.data.scaling, x)
+    inputs = fit.inputs(x)
     shift = offset_for(fit, offset, len(inputs))
     if kind == "response":
         values = _simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesnn import _checks
 from bayesnn._runtime import computing
-from bayesnn.data import new_inputs, row_labels
+from bayesnn.data import row_labels
 from bayesnn.draws import function_value, over_draws, probabilities
 from bayesnn.fit import Fit
 from bayesnn.model import Model
@@ -73,7 +73,7 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     _checks.known("measure", chosen, MEASURES)
     if chosen == "entropy" and not classes:
         raise ValueError('measure="entropy" is for classes, and this fit has numbers: use measure="variance"')
-    inputs = new_inputs(fit.data.columns, fit.data.scaling, x)
+    inputs = fit.inputs(x)
     shift = offset_for(fit, offset, len(inputs))
     quantity = probabilities if classes else _two_moments
     values = over_draws(quantity, fit.model, fit.draws(), inputs, shift)

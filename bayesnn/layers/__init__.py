@@ -5,6 +5,7 @@ from bayesnn.layers.base import Layer, Shape, Weight, Weights
 from bayesnn.layers.bidirectional import Bidirectional
 from bayesnn.layers.convolution import Conv1D
 from bayesnn.layers.dense import ACTIVATIONS, Dense
+from bayesnn.layers.embedding import Embedding, Vectors
 from bayesnn.layers.pooling import AsSequence, Flatten, Last, MeanPool
 from bayesnn.layers.positions import LayerNorm, PositionalEncoding
 from bayesnn.layers.recurrent import GRU, LSTM, Elman
@@ -20,6 +21,7 @@ __all__ = [
     "Conv1D",
     "Dense",
     "Elman",
+    "Embedding",
     "Flatten",
     "Last",
     "Layer",
@@ -30,6 +32,7 @@ __all__ = [
     "SelfAttention",
     "Shape",
     "TransformerBlock",
+    "Vectors",
     "Weight",
     "Weights",
 ]

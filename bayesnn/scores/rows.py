@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesnn import _checks
-from bayesnn.data import case_weights, code, same_index
+from bayesnn.data import case_weights, check_finite, code, same_index
 from bayesnn.draws import over_draws, probabilities
 from bayesnn.fit import Fit
 from bayesnn.predict import offset_for
@@ -41,9 +41,10 @@ def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = Non
     """Inputs, target as numbers (codes for labels), offset and weights of rows to score."""
     same_index(x, y)
     coded = code(fit.data.columns, x)
+    fit.model.check_steps(fit.data.x.shape[1:], coded.shape[1:])
     target = fit.model.likelihood.encode(y)
     _checks.rows(len(coded), len(target))
-    _checks.finite("x", coded, fit.data.columns.inputs)
+    check_finite("x", fit.data.columns, coded)
     _checks.finite("y", target)
     cases = None if weights is None else case_weights(weights, len(target))
     if fit.model.likelihood.standardizes:

@@ -37,6 +37,7 @@ SPECS: dict[str, type] = {
     "Dataset": Dataset,
     "Dense": layers.Dense,
     "Elman": layers.Elman,
+    "Embedding": layers.Embedding,
     "Ensemble": samplers.Ensemble,
     "Flatten": layers.Flatten,
     "GRU": layers.GRU,
@@ -72,6 +73,7 @@ SPECS: dict[str, type] = {
     "Transform": Transform,
     "TransformerBlock": layers.TransformerBlock,
     "Variational": samplers.Variational,
+    "Vectors": layers.Vectors,
 }
 NAMES = {kind: name for name, kind in SPECS.items()}
 ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles
