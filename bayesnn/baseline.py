@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -42,7 +43,12 @@ def against_linear(fit: Fit) -> Bar:
 
 
 def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
-    """Log density (n,) of the training rows under the linear model, in units of y."""
+    """Log density (n,) of the training rows under the linear model, in units of y; summed over steps with targets."""
+    if data.steps is not None:
+        rows, _ = np.nonzero(data.steps)
+        offset = None if data.offset is None else data.offset[rows]
+        each = replace(data, x=data.x[rows], y=data.y[data.steps], offset=offset, steps=None)
+        return np.bincount(rows, linear_log_density(each, likelihood), minlength=len(data.y))
     if likelihood.kind == "class":
         counts = np.bincount(data.y.astype(int), minlength=int(data.y.max()) + 1)
         return np.log(counts / counts.sum())[data.y.astype(int)]

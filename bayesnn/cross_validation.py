@@ -203,7 +203,8 @@ def coded_rows(model: Model, data: Dataset) -> CodedRows:
     if model.likelihood.kind != "class":
         return CodedRows(model, data, table, data.y, None, ())
     classes, codes = model.likelihood.classes, data.y.astype(int)  # type: ignore[attr-defined]
-    return CodedRows(model, data, table, as_coordinate(classes)[codes], codes, classes)
+    by_row = codes if data.steps is None else None  # folds do not balance the classes of steps
+    return CodedRows(model, data, table, as_coordinate(classes)[codes], by_row, classes)
 
 
 def _run(
@@ -243,7 +244,8 @@ def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> tuple[np.ndarray, 
     inputs, target = scaled_rows(fitted, x, rows.data.y[held])
     arrays = inputs, target, extra.get("offset"), extra.get("weights")
     densities = over_draws(log_density, fitted.model, fitted.draws(), *arrays)
-    volume = fitted.data.scaling.log_volume * extra.get("weights", 1.0)
+    targets = rows.data.targets if rows.data.steps is None else rows.data.targets[held]
+    volume = fitted.data.scaling.log_volume * targets * extra.get("weights", 1.0)
     pointwise = logsumexp(densities, axis=0) - np.log(len(densities)) - volume
     r_hat = np.nan if fitted.sampler.approximate else diagnose(fitted).table.loc["f, worst", "r_hat"]
     head = {"rows": len(held), "elpd": float(pointwise.sum()), "r_hat": r_hat}

@@ -7,12 +7,12 @@ so that new rows are coded the same way and predictions return in units of y.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from bayesnn import _checks, sequences
+from bayesnn.categories import categories_of, indicated, indicators
 from bayesnn.sequences import DIMS, NUMBERS, TABLE, TOKENS
 
 
@@ -37,7 +37,7 @@ class Columns:
         return tuple(
             label
             for name, cats in zip(self.names, self.categories, strict=True)
-            for label in ([name] if cats is None else [f"{name}[{c}]" for c in _indicated(cats)])
+            for label in ([name] if cats is None else [f"{name}[{c}]" for c in indicated(cats)])
         )
 
 
@@ -78,7 +78,8 @@ class Dataset:
 
     x (n, p) coded inputs, or sequences (n, time, d) or token ids (n, time), with their padding; y (n,) or (n, outputs),
     labels as codes; `obs` (n,) row labels; case weights (n,) and offset (n,) where there are any; `series`, the
-    `Lagged` that the rows were made from, if they were.
+    `Lagged` that the rows were made from, if they were; `steps` (n, time), which steps are real, where each has a
+    target, y (n, time).
     """
 
     x: np.ndarray
@@ -89,6 +90,12 @@ class Dataset:
     weights: np.ndarray | None = None
     offset: np.ndarray | None = None
     series: Any = None
+    steps: np.ndarray | None = None
+
+    @property
+    def targets(self) -> Any:
+        """Number of targets of each row: one, or one a real step."""
+        return 1 if self.steps is None else self.steps.sum(axis=1)
 
     @property
     def dims(self) -> tuple[str, ...]:
@@ -109,23 +116,27 @@ def make_dataset(
     weights: Any = None,
     offset: Any = None,
     vocabulary: int | None = None,
+    steps: np.ndarray | None = None,
 ) -> Dataset:
     """Check, code and (optionally) learn the scaling of inputs x and a target as numbers, (n,) or (n, K).
 
-    x is a table (n, p), sequences (n, time, d) or, given the number of token ids, these (n, time).
+    x is a table (n, p), sequences (n, time, d) or, given the number of token ids, these (n, time). `steps` (n, time)
+    says which steps are real, where each has a target, y (n, time).
     """
     columns = learn_columns(x, vocabulary)
     coded = code(columns, x)
     _checks.rows(len(coded), len(y))
     check_finite("x", columns, coded)
-    _checks.finite("y", y)
+    values = y if steps is None else y[steps]
+    _checks.finite("y", values)
     if scale_target:
-        _checks.varying("y", y)
+        _checks.varying("y", values)
     scaling = input_scaling(columns, coded, standardize)
     if standardize and scale_target:
-        scaling = replace(scaling, y_center=_numbers(y.mean(axis=0)), y_scale=_numbers(y.std(axis=0)))
+        scaling = replace(scaling, y_center=_numbers(values.mean(axis=0)), y_scale=_numbers(values.std(axis=0)))
     cases = None if weights is None else case_weights(weights, len(y))
-    return Dataset(coded, y, columns, scaling, row_labels(x, len(coded)), cases, new_offset(offset, len(y)))
+    obs, shift = row_labels(x, len(coded)), new_offset(offset, len(y))
+    return Dataset(coded, y, columns, scaling, obs, cases, shift, steps=steps)
 
 
 def case_weights(weights: Any, count: int) -> np.ndarray:
@@ -168,15 +179,16 @@ def check_finite(name: str, columns: Columns, coded: np.ndarray) -> None:
 
 def learn_columns(x: Any, vocabulary: int | None = None) -> Columns:
     """Names and categories of a table: a DataFrame's own, or x0, x1, ... for an array; what sequences consist of."""
+    kind = sequences.kind_of(x, vocabulary)
     if vocabulary is not None:
-        return Columns((), (), False, TOKENS, sequences.token_ids(x, vocabulary).shape[1], vocabulary)
-    if not _is_frame(x) and len(sequences.shape_of(x)) == 3:
+        return Columns((), (), False, kind, sequences.token_ids(x, vocabulary).shape[1], vocabulary)
+    if kind == NUMBERS:
         _, steps, features = np.shape(x)
         return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, NUMBERS, steps)
     if _is_frame(x):
         names = tuple(str(c) for c in x.columns)
         _checks.column_names(names)
-        return Columns(names, tuple(_categories(x[c]) for c in x.columns), named=True)
+        return Columns(names, tuple(categories_of(x[c]) for c in x.columns), named=True)
     _checks.two_dimensional("x", np.shape(x))
     names = tuple(f"x{i}" for i in range(np.shape(x)[1]))
     _checks.column_names(names)
@@ -202,7 +214,7 @@ def code(columns: Columns, x: Any) -> np.ndarray:
         if cats is None:
             blocks.append(_numeric(f"column {columns.names[i]!r}", series.to_numpy())[:, None])
         else:
-            blocks.append(_indicators(columns.names[i], cats, series))
+            blocks.append(indicators(columns.names[i], cats, series))
     return np.concatenate(blocks, axis=1) if blocks else np.empty((len(x), 0))
 
 
@@ -241,35 +253,6 @@ def _numeric(name: str, values: Any) -> np.ndarray:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold numbers, got {np.asarray(values).dtype}: {error}") from None
-
-
-def _categories(series: Any) -> tuple[Any, ...] | None:
-    kind = series.dtype.kind
-    if kind in "iufbc" or (series.dtype == object and all(isinstance(v, Real) for v in series)):
-        return None
-    if kind in "mM":
-        raise ValueError(
-            f"column {series.name!r} must hold numbers or categories, got {series.dtype}: turn times into numbers"
-        )
-    if series.isna().any():
-        raise ValueError(f"column {series.name!r} must have no missing categories, got {int(series.isna().sum())}")
-    ordered = series.cat.categories if str(series.dtype) == "category" else sorted(series.unique(), key=_by_kind)
-    return tuple(c for c in ordered if (series == c).any())
-
-
-def _by_kind(category: Any) -> tuple[str, Any]:
-    return type(category).__name__, category  # text and numbers do not compare
-
-
-def _indicated(categories: tuple[Any, ...]) -> tuple[Any, ...]:
-    return categories[1:] if len(categories) == 2 else categories
-
-
-def _indicators(name: str, categories: tuple[Any, ...], series: Any) -> np.ndarray:
-    unseen = sorted({str(v) for v in series.unique() if v not in categories})
-    if unseen:
-        raise ValueError(f"column {name!r} must hold the categories of the fit, {list(categories)}, got also {unseen}")
-    return np.stack([(series == c).to_numpy(dtype=np.float64) for c in _indicated(categories)], axis=1)
 
 
 def same_index(x: Any, y: Any) -> None:

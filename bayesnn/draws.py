@@ -39,7 +39,15 @@ def log_density(
     """log p(y_i | one draw) (n,) times the case weights, on the scale the model sees."""
     nuisance = {name: sites[name] for name in model.likelihood.dims}
     f = function_value(model, sites, x, offset)
-    return weighted(model.likelihood.distribution(f, **nuisance).log_prob(y), weights)
+    return weighted(model.distribution(f, x, nuisance).log_prob(y), weights)
+
+
+def target_log_density(
+    model: Model, sites: Sites, x: jax.Array, y: jax.Array, offset: jax.Array | None = None
+) -> jax.Array:
+    """log p(each target | one draw), (n,), or (n, time) where every step has one; nonsense at padded steps."""
+    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    return model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance).log_prob(y)
 
 
 def expectation(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:

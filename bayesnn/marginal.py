@@ -46,7 +46,8 @@ class MarginalModel:
         design = self.model.design(self.model.prior.body(self.model.table(shape)), x)
         prior = self.model.prior.collapsed_readout(self.model.terms(shape))
         precision = self.model.likelihood.nuisance()["sigma"] ** -2
-        data = readout.products(design, y if offset is None else y - offset, weights)
+        y = y if offset is None else y - offset.reshape(-1, *(1,) * (y.ndim - 1))
+        data = readout.products(*self.model.one_a_row(x, design, y, weights))
         numpyro.factor("log_marginal", readout.log_marginal(data, prior, precision))
         return readout.solve(data, prior, precision)
 

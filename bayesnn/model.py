@@ -102,7 +102,7 @@ class Model:
         """Coefficients of the readout for examples of this shape."""
         if self.linear and (len(shape) != 1 or self.network.tokens is not None):
             raise ValueError("linear=True is for tables (n, p), got sequences: leave it out")
-        units = self.network.width(shape) if self.layers else 0
+        units = self.network.output_shape(shape)[-1] if self.layers else 0
         predictors = shape[0] if self.linear else 0
         return Terms(units, self.intercept, predictors, self.likelihood.outputs, self.likelihood.output_dims)
 
@@ -137,14 +137,37 @@ class Model:
                 f"each step (learnt positions without maximum=, Flatten), got {new[0]}: cut them, or fit longer ones"
             )
 
+    def per_step(self, shape: Shape) -> bool:
+        """Whether an example of this shape has one output at every step."""
+        return bool(self.layers) and len(self.network.output_shape(shape)) == 2
+
     def design(self, weights: Weights, x: jax.Array) -> jax.Array:
-        """Columns of the readout (n, k): the units, the constant and the inputs, as far as the model has them."""
+        """Columns of the readout (n, k) or (n, time, k): units, constant and inputs, as far as the model has them."""
         columns = [self.network.apply(weights, x)] if self.layers else []
         if self.intercept:
-            columns.append(jnp.ones((x.shape[0], 1)))
+            columns.append(jnp.ones((*(columns[0].shape[:-1] if columns else x.shape[:1]), 1)))
         if self.linear:
             columns.append(x)
-        return jnp.concatenate(columns, axis=1)
+        return jnp.concatenate(columns, axis=-1)
+
+    def distribution(self, f: jax.Array, x: jax.Array, nuisance: Sites) -> dist.Distribution:
+        """Distribution of the target of each row given f; where it has one at every step, of those at real steps."""
+        each, steps = self.likelihood.distribution(f, **nuisance), self.network.steps(x)
+        return each if steps is None else each.mask(steps).to_event(1)
+
+    def one_a_row(
+        self, x: jax.Array, values: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+        """Values (n, ...), targets and case weights, with a row for every step where these have targets of their own;
+        padded ones weigh nothing.
+        """
+        steps = self.network.steps(x)
+        if steps is None:
+            return values, y, weights
+        shares = steps * (1.0 if weights is None else weights[:, None])
+        y = jnp.where(steps.reshape(*steps.shape, *(1,) * (y.ndim - 2)), y, 0)
+        flat_values, flat_y, flat_shares = (v.reshape(-1, *v.shape[2:]) for v in (values, y, shares))
+        return flat_values, flat_y, flat_shares
 
     def masks(self, structure: Structure | None, shape: Shape) -> Masks | None:
         """What one architecture uses; None where the architecture is fixed."""
@@ -164,7 +187,7 @@ class Model:
         return sites
 
     def function(self, sites: Sites, x: jax.Array) -> jax.Array:
-        """f (n,) or (n, K) of one posterior draw at x (n, p), all on the scale the model sees."""
+        """f (n,) or (n, K) of one posterior draw at x (n, p), or (n, time, ...), all on the scale the model sees."""
         weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
         if self.architecture is not None and "lag_order" in sites:  # idle units and terms have coefficients of zero
             x = x * used_inputs(self.architecture, sites["lag_order"], x.shape[1])
@@ -190,7 +213,7 @@ class Model:
             numpyro.deterministic(name, value)
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
-        distribution = self.likelihood.distribution(f, **nuisance)
+        distribution = self.distribution(f, x, nuisance)
         scale: AbstractContextManager[Any] = nullcontext()
         if weights is not None:
             kept = jnp.asarray(weights) > 0  # NumPyro refuses scales of zero: such rows are masked instead

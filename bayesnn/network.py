@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,8 @@ from bayesnn.sequences import PADDING
 class Network:
     """Layers applied one after the other to every example.
 
-    x (n, *shape) -> (n, width). Padding is found here, once: zeros among token ids, all-NaN steps of sequences.
+    x (n, *shape) -> (n, width), or (n, time, width) where the last layer gives a sequence. Padding is found here, once:
+    zeros among token ids, all-NaN steps of sequences.
     """
 
     layers: tuple[Layer, ...]
@@ -35,13 +37,14 @@ class Network:
             shape = layer.output_shape(shape)
         return table
 
-    def width(self, shape: Shape) -> int:
-        """Number of outputs of the last layer, which must be a vector."""
+    def output_shape(self, shape: Shape) -> Shape:
+        """What the last layer gives of an example: a vector (width,), of a sequence also one a step (time, width)."""
+        given = shape
         for layer in self.layers:
             shape = layer.output_shape(shape)
-        if len(shape) != 1:
-            raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
-        return shape[0]
+        if len(shape) == 1 or (len(shape) == 2 and (len(given) == 2 or self.tokens is not None)):
+            return shape
+        raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
 
     def numbers(self, shape: Shape) -> int:
         """About how many numbers one example takes on its way: what all layers give, and their gates or scores."""
@@ -52,7 +55,7 @@ class Network:
         return 4 * total
 
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
-        """Outputs (n, width) of the last layer for examples x (n, *shape)."""
+        """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""
 
         def one(example: jax.Array) -> jax.Array:
             example, mask = self.real(example)
@@ -72,6 +75,12 @@ class Network:
             return example, None
         mask = ~jnp.isnan(example).all(axis=-1)
         return jnp.where(mask[:, None], example, 0.0), mask  # before any layer, so that gradients stay finite
+
+    def steps(self, x: Any) -> jax.Array | None:
+        """Mask (n, time) of the steps that have an output each; None where an example has one output."""
+        if not self.layers or len(self.output_shape(x.shape[1:])) == 1:
+            return None
+        return jax.vmap(lambda example: self.real(example)[1])(jnp.asarray(x))
 
     @property
     def tokens(self) -> int | None:

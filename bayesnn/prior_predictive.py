@@ -51,12 +51,13 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     inputs = input_scaling(columns, coded, standardize).inputs(coded)
     seed = as_key(key)
     outputs = model.likelihood.output_dims
-    dims = model.dims(coded.shape[1:]) | {"f": ("obs", *outputs)}
+    time = ("time",) if model.per_step(coded.shape[1:]) else ()
+    dims = model.dims(coded.shape[1:]) | {"f": ("obs", *time, *outputs)}
     sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
     values = {name: np.asarray(v)[None] for name, v in sites.items()}
     groups = {
         "prior": Group({n: values[n] for n in dims}, {n: PER_DRAW + d for n, d in dims.items()}),
-        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs", *outputs)[: values["y"].ndim]}),
+        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs", *time, *outputs)[: values["y"].ndim]}),
         "constant_data": Group({"x": coded}, {"x": DIMS[columns.kind]}),
     }
     return build(groups, model.coordinates(columns.inputs, coded.shape[1:]) | {"obs": row_labels(x, len(coded))})

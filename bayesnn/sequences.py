@@ -130,11 +130,16 @@ def numbers(x: Any, features: int) -> np.ndarray:
 
 def to_steps(x: np.ndarray, steps: int) -> np.ndarray:
     """The same sequences with at least `steps` steps, and no more padding than that takes: what new rows look like."""
-    longest = max(int(np.flatnonzero(real_steps(x).any(axis=0))[-1]) + 1, steps)
-    if x.shape[1] >= longest:
-        return x[:, :longest]
-    missing = ((0, 0), (0, longest - x.shape[1]), (0, 0))[: x.ndim]
-    return np.pad(x, missing, constant_values=PADDING if x.ndim == 2 else np.nan)
+    longest = int(np.flatnonzero(real_steps(x).any(axis=0))[-1]) + 1
+    return to_width(x, max(longest, steps), PADDING if x.ndim == 2 else np.nan)
+
+
+def to_width(x: np.ndarray, width: int, fill: Any) -> np.ndarray:
+    """An array (n, time, ...) cut or filled up to (n, width, ...)."""
+    if x.shape[1] >= width:
+        return x[:, :width]
+    missing = [(0, 0), (0, width - x.shape[1])] + [(0, 0)] * (x.ndim - 2)
+    return np.pad(x, missing, constant_values=fill)
 
 
 def _check_rows(real: np.ndarray) -> tuple[int, ...] | None:
@@ -156,6 +161,13 @@ def _first(bad: np.ndarray) -> tuple[int, ...]:
 def _not_empty(values: np.ndarray) -> None:
     if not values.size:
         raise ValueError(f"x is empty: at least one row, step and feature are needed, got shape {values.shape}")
+
+
+def kind_of(x: Any, vocabulary: int | None) -> str:
+    """What inputs are: token ids for a model that reads these, sequences where there are three axes, else a table."""
+    if vocabulary is not None:
+        return TOKENS
+    return NUMBERS if not hasattr(x, "iloc") and len(shape_of(x)) == 3 else TABLE
 
 
 def shape_of(x: Any) -> tuple[int, ...]:

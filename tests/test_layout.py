@@ -19,7 +19,7 @@ PUBLIC_NAMES = ROOT / "tests" / "golden" / "public_names.txt"
 # ranks and from its own subpackage only. Modules that start with an underscore have the lowest rank.
 RANKS = (
     ("_checks", "_runtime"),
-    ("sequences",),
+    ("sequences", "categories"),
     ("data", "conjugate", "dates", "transforms"),
     ("exogenous", "histories"),
     ("defaults",),
@@ -29,7 +29,7 @@ RANKS = (
     ("conditionals",),
     ("priors", "likelihoods", "architecture"),
     ("model",),
-    ("shallow", "readout"),
+    ("shallow", "readout", "targets"),
     ("marginal",),
     ("gaps",),
     ("checkpoint", "programs"),
@@ -37,6 +37,7 @@ RANKS = (
     ("samplers",),
     ("relabel", "draws", "inference_data", "folds", "tempering"),
     ("store",),
+    ("binding",),
     ("fit", "annealing"),
     ("paths",),
     ("save",),

@@ -198,13 +198,13 @@ class WeightGibbs(Steps):
             return sites, shifted(model.function(sites, x), offset)
 
         def log_likelihood(u: jax.Array) -> jax.Array:
-            distribution = model.likelihood.distribution(function(u)[1], **nuisance)
+            distribution = model.distribution(function(u)[1], x, nuisance)
             return weighted(distribution.log_prob(y), weights).sum()
 
         move = MOVES[self.weights].move(key_move, noise, state.log_step, log_likelihood, self.steps)
         sites, f = function(move.noise)
         hyper = model.prior.update(key_hyper, state.hyper, sites, table, terms)
-        latents = model.likelihood.update(key_latents, state.latents, f, y, weights)
+        latents = model.likelihood.update(key_latents, state.latents, *model.one_a_row(x, f, y, weights))
         return WeightState(sites, hyper, latents, state.log_step), Info(move.acceptance, move.acceptance)
 
     def adapt(self, state: WeightState, info: Info, iteration: jax.Array) -> WeightState:
