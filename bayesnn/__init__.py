@@ -20,6 +20,7 @@ from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.extend import extend
 from bayesnn.fit import Fit, fit
 from bayesnn.forecast import forecast
+from bayesnn.generate import generate, next_tokens
 from bayesnn.lagged import Lagged, lagged
 from bayesnn.layers import (
     GRU,
@@ -27,6 +28,7 @@ from bayesnn.layers import (
     AsSequence,
     Bidirectional,
     Conv1D,
+    DecoderBlock,
     Dense,
     Elman,
     Embedding,
@@ -37,6 +39,7 @@ from bayesnn.layers import (
     PositionalEncoding,
     Residual,
     SelfAttention,
+    Seq2Seq,
     TransformerBlock,
 )
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
@@ -74,6 +77,7 @@ __all__ = [
     "Conv1D",
     "CrossValidation",
     "Decision",
+    "DecoderBlock",
     "Dense",
     "Diagnosis",
     "Elman",
@@ -103,6 +107,7 @@ __all__ = [
     "PositionalEncoding",
     "Residual",
     "SelfAttention",
+    "Seq2Seq",
     "ShallowHyperparameters",
     "Skeleton",
     "StudentT",
@@ -125,11 +130,13 @@ __all__ = [
     "extend",
     "fit",
     "forecast",
+    "generate",
     "individual_curves",
     "lagged",
     "load",
     "log_marginal_likelihood",
     "loo",
+    "next_tokens",
     "open_run",
     "pad",
     "partial_dependence",

@@ -25,9 +25,9 @@ def bind(
         x, y = observed_rows(series)
     same_index(x, y)
     shift = None if offset is None else new_offset(offset, len(x))
-    vocabulary = model.network.tokens
-    is_table = series is not None or kind_of(x, vocabulary) == TABLE
-    steps = None if is_table else output_steps(model, learn_columns(x, vocabulary), x)
+    reads = model.network.reads
+    is_table = series is not None or kind_of(x, reads.vocabulary) == TABLE
+    steps = None if is_table else output_steps(model, learn_columns(x, reads), x)
     likelihood = model.likelihood.bind(real_values(y, steps), shift)
     if shift is not None and likelihood.standardizes and standardize:
         raise ValueError("offset must not be given for a target that is standardised: subtract it from y instead")
@@ -40,7 +40,7 @@ def bind(
         scale_target=likelihood.standardizes,
         weights=weights,
         offset=shift,
-        vocabulary=vocabulary,
+        reads=reads,
         steps=steps,
     )
     bound = replace(model, likelihood=likelihood)

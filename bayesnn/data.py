@@ -13,7 +13,7 @@ import numpy as np
 
 from bayesnn import _checks, sequences
 from bayesnn.categories import categories_of, indicated, indicators
-from bayesnn.sequences import DIMS, NUMBERS, TABLE, TOKENS
+from bayesnn.sequences import DIMS, NUMBERS, TABLE, TOKENS, Reads
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Columns:
     """The columns of a table: their names and, for categorical ones, the categories met at fit time.
 
     Of sequences, `kind` "sequence" or "tokens", the features at each step; `steps` is their length at fit time and
-    `vocabulary` the number of token ids.
+    `vocabulary` the number of token ids, and `source` how many leading steps are a sequence of their own.
     """
 
     names: tuple[str, ...]
@@ -30,6 +30,7 @@ class Columns:
     kind: str = TABLE
     steps: int = 0
     vocabulary: int = 0
+    source: int = 0
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -115,15 +116,15 @@ def make_dataset(
     scale_target: bool = True,
     weights: Any = None,
     offset: Any = None,
-    vocabulary: int | None = None,
+    reads: Reads = Reads(),
     steps: np.ndarray | None = None,
 ) -> Dataset:
     """Check, code and (optionally) learn the scaling of inputs x and a target as numbers, (n,) or (n, K).
 
-    x is a table (n, p), sequences (n, time, d) or, given the number of token ids, these (n, time). `steps` (n, time)
+    x is a table (n, p), sequences (n, time, d) or, as `reads` says, token ids (n, time). `steps` (n, time)
     says which steps are real, where each has a target, y (n, time).
     """
-    columns = learn_columns(x, vocabulary)
+    columns = learn_columns(x, reads)
     coded = code(columns, x)
     _checks.rows(len(coded), len(y))
     check_finite("x", columns, coded)
@@ -177,14 +178,15 @@ def check_finite(name: str, columns: Columns, coded: np.ndarray) -> None:
         _checks.finite(name, coded, columns.inputs)
 
 
-def learn_columns(x: Any, vocabulary: int | None = None) -> Columns:
+def learn_columns(x: Any, reads: Reads = Reads()) -> Columns:
     """Names and categories of a table: a DataFrame's own, or x0, x1, ... for an array; what sequences consist of."""
-    kind = sequences.kind_of(x, vocabulary)
+    kind, (vocabulary, source) = sequences.kind_of(x, reads.vocabulary), reads
     if vocabulary is not None:
-        return Columns((), (), False, kind, sequences.token_ids(x, vocabulary).shape[1], vocabulary)
+        steps = sequences.token_ids(x, vocabulary, source).shape[1]
+        return Columns((), (), False, kind, steps, vocabulary, source)
     if kind == NUMBERS:
         _, steps, features = np.shape(x)
-        return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, NUMBERS, steps)
+        return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, kind, steps, source=source)
     if _is_frame(x):
         names = tuple(str(c) for c in x.columns)
         _checks.column_names(names)
@@ -198,9 +200,9 @@ def learn_columns(x: Any, vocabulary: int | None = None) -> Columns:
 def code(columns: Columns, x: Any) -> np.ndarray:
     """A table as float64 (n, p): numbers as they are, categories as indicators; sequences as long as at fit time."""
     if columns.kind == TOKENS:
-        return sequences.to_steps(sequences.token_ids(x, columns.vocabulary), columns.steps)
+        return sequences.to_steps(sequences.token_ids(x, columns.vocabulary, columns.source), columns.steps)
     if columns.kind == NUMBERS:
-        return sequences.to_steps(sequences.numbers(x, len(columns.names)), columns.steps)
+        return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
     if not _is_frame(x):
         _checks.two_dimensional("x", np.shape(x))
         _checks.columns(columns.names, [""] * np.shape(x)[1], named=False)

@@ -235,7 +235,8 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
     }
     coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {
         "obs": data.obs,
-        "time": np.arange(data.y.shape[1] if time else data.columns.steps),
+        "step": np.arange(data.columns.steps),
+        "time": np.arange(data.y.shape[1] if time else 0),
     }
     return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
 

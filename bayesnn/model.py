@@ -15,7 +15,7 @@ import numpyro.distributions as dist
 from numpyro import handlers
 
 from bayesnn.architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
-from bayesnn.layers import Layer, Shape, Weight, Weights
+from bayesnn.layers import DecoderBlock, Layer, Shape, Weight, Weights
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
 from bayesnn.network import Network
 from bayesnn.priors import Normal, Prior, Sites, Terms
@@ -76,6 +76,8 @@ class Model:
             raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {self.layers!r}")
         if not layers and not self.linear:
             raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
+        if any(isinstance(layer, DecoderBlock) for layer in layers):
+            raise ValueError("DecoderBlock must stand in the decoder of Seq2Seq, which has what it looks at")
         late = [layer for layer in layers[1:] if layer.tokens is not None]
         if late:
             raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
@@ -129,9 +131,14 @@ class Model:
             named[self.likelihood.output_dim] = as_coordinate(self.likelihood.output_labels)
         return numbered | named | {"unit": np.arange(self.terms(shape).units)}
 
+    def same_weights(self, first: Shape, second: Shape) -> bool:
+        """Whether examples of both shapes are read by weights of the same shapes."""
+        tables = (self.table(shape) for shape in (first, second))
+        return len({tuple((n, w.shape) for n, w in table.items()) for table in tables}) == 1
+
     def check_steps(self, fitted: Shape, new: Shape) -> None:
         """Refuse sequences longer than those of a fit where layers have weights for each step."""
-        if {n: w.shape for n, w in self.table(fitted).items()} != {n: w.shape for n, w in self.table(new).items()}:
+        if not self.same_weights(fitted, new):
             raise ValueError(
                 f"sequences must have at most the {fitted[0]} steps of the fit, since layers here have weights for "
                 f"each step (learnt positions without maximum=, Flatten), got {new[0]}: cut them, or fit longer ones"

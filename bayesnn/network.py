@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from bayesnn.layers import Layer, Shape, Weight, Weights
-from bayesnn.sequences import PADDING
+from bayesnn.sequences import PADDING, Reads
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Network:
             for name, layer in zip(self.names(), self.layers, strict=True):
                 own = {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
                 example = layer.apply(own, example, mask)
-                mask = mask if example.ndim == 2 else None
+                mask = layer.mask_after(mask) if mask is not None and example.ndim == 2 else None
             return example
 
         return jax.vmap(one)(x)
@@ -80,7 +80,20 @@ class Network:
         """Mask (n, time) of the steps that have an output each; None where an example has one output."""
         if not self.layers or len(self.output_shape(x.shape[1:])) == 1:
             return None
-        return jax.vmap(lambda example: self.real(example)[1])(jnp.asarray(x))
+
+        def one(example: jax.Array) -> jax.Array:
+            mask = self.real(example)[1]
+            assert mask is not None  # only sequences have outputs at every step
+            for layer in self.layers:
+                mask = layer.mask_after(mask)
+            return mask
+
+        return jax.vmap(one)(jnp.asarray(x))
+
+    @property
+    def reads(self) -> Reads:
+        """What the examples are made of, for the checks of data."""
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0))
 
     @property
     def tokens(self) -> int | None:

@@ -45,7 +45,7 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     (1, 5, 7)
     """
     _checks.positive_integer("draws", draws)
-    columns = learn_columns(x, model.network.tokens)
+    columns = learn_columns(x, model.network.reads)
     coded = code(columns, x)
     check_finite("x", columns, coded)
     inputs = input_scaling(columns, coded, standardize).inputs(coded)

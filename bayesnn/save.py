@@ -125,7 +125,7 @@ def _datasets(groups: dict[str, Any]) -> dict[str, Any]:
 def _check(fit: Fit) -> None:
     """Draws, model and data must belong together."""
     data, posterior = fit.data, fit.idata["posterior"]
-    sizes = {"obs": len(data.y), "predictor": len(data.columns.inputs), "time": data.columns.steps}
+    sizes = {"obs": len(data.y), "predictor": len(data.columns.inputs), "step": data.columns.steps}
     if data.x.shape != tuple(sizes[dim] for dim in data.dims) or len(data.scaling.x_center) != sizes["predictor"]:
         raise ValueError("rows and columns of the data do not belong together")
     dims = fit.model.dims(data.x.shape[1:])

@@ -7,15 +7,25 @@ follows from them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bayesnn import _checks
 
+
+class Reads(NamedTuple):
+    """What a network reads: token ids below `vocabulary`, or numbers where that is None; `source` leading steps are a
+    sequence of their own, with padding of its own.
+    """
+
+    vocabulary: int | None = None
+    source: int = 0
+
+
 PADDING = 0  # the token id of steps that are not there
 TABLE, NUMBERS, TOKENS = "table", "sequence", "tokens"  # kinds of inputs
-DIMS = {TABLE: ("obs", "predictor"), NUMBERS: ("obs", "time", "predictor"), TOKENS: ("obs", "time")}
+DIMS = {TABLE: ("obs", "predictor"), NUMBERS: ("obs", "step", "predictor"), TOKENS: ("obs", "step")}
 KEEP = ("first", "last")
 
 
@@ -77,7 +87,7 @@ def real_steps(x: np.ndarray) -> np.ndarray:
     return x != PADDING if x.ndim == 2 else ~np.isnan(x).all(axis=-1)
 
 
-def token_ids(x: Any, vocabulary: int) -> np.ndarray:
+def token_ids(x: Any, vocabulary: int, source: int = 0) -> np.ndarray:
     """Token ids (n, time) below `vocabulary`, checked."""
     values = _array(x)
     if values.ndim != 2 or values.dtype.kind not in "iu":
@@ -93,7 +103,7 @@ def token_ids(x: Any, vocabulary: int) -> np.ndarray:
             f"token ids must be from 0 to {vocabulary - 1}, as the vocabulary of {vocabulary} says, got "
             f"{int(bad.sum())} other(s), the first ({values[row, step]}) at row {row}, step {step}"
         )
-    inside = _check_rows(values != PADDING)
+    inside = _check_rows(values != PADDING, source)
     if inside is not None:
         raise ValueError(
             f"padding (0) must come after a sequence, got it inside, at row {inside[0]}, step {inside[1]}: "
@@ -102,7 +112,7 @@ def token_ids(x: Any, vocabulary: int) -> np.ndarray:
     return values.astype(np.int32)
 
 
-def numbers(x: Any, features: int) -> np.ndarray:
+def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
     """Sequences of numbers (n, time, d), checked."""
     values = _array(x)
     if values.ndim != 3 or values.dtype.kind not in "fiub":
@@ -117,7 +127,7 @@ def numbers(x: Any, features: int) -> np.ndarray:
     if np.isinf(values).any():
         row, step, feature = _first(np.isinf(values))
         raise ValueError(f"x must be finite, got an infinite value at row {row}, step {step}, feature {feature}")
-    inside = _check_rows(real_steps(values))
+    inside = _check_rows(real_steps(values), source)
     bad = np.isnan(values) & real_steps(values)[..., None]
     if inside is not None or bad.any():
         row, step = inside if inside is not None else _first(bad)[:2]
@@ -142,8 +152,19 @@ def to_width(x: np.ndarray, width: int, fill: Any) -> np.ndarray:
     return np.pad(x, missing, constant_values=fill)
 
 
-def _check_rows(real: np.ndarray) -> tuple[int, ...] | None:
-    """Refuse rows without a real step; the place of the first step that is missing inside a row, if there is one."""
+def _check_rows(real: np.ndarray, source: int) -> tuple[int, ...] | None:
+    """Refuse rows without a real step; the place of the first step that is missing inside a row, if there is one.
+
+    Where there is a source, both it and what follows are rows of their own.
+    """
+    if source:
+        if real.shape[1] <= source:
+            raise ValueError(
+                f"x must have more than the {source} steps of the source: put the target's input after it, got "
+                f"{real.shape[1]} steps"
+            )
+        first, second = _check_rows(real[:, :source], 0), _check_rows(real[:, source:], 0)
+        return first or (None if second is None else (second[0], second[1] + source))
     empty = np.flatnonzero(~real.any(axis=1))
     if len(empty):
         raise ValueError(

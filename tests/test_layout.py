@@ -53,7 +53,7 @@ RANKS = (
         "baseline",
         "architectures",
     ),
-    ("forecast", "skeleton"),
+    ("forecast", "generate", "skeleton"),
     ("diagnose", "scores", "uncertainty", "decide"),
     ("cross_validation", "stacking", "effects"),
     ("compare", "baselines", "rolling"),

@@ -7,7 +7,7 @@ import bayesnn as bnn
 from bayesnn._runtime import double
 from bayesnn.data import code, learn_columns, make_dataset
 from bayesnn.draws import BLOCK_NUMBERS, function_value, over_draws
-from bayesnn.sequences import numbers, real_steps, to_steps, token_ids
+from bayesnn.sequences import Reads, numbers, real_steps, to_steps, token_ids
 
 V, WIDTH = 7, 3
 RNG = np.random.default_rng(0)
@@ -123,9 +123,9 @@ def test_numbers_are_standardised_over_real_steps_and_tokens_never():
     np.testing.assert_allclose(data.scaling.x_scale, real.std(axis=0), rtol=1e-12)
     x, _ = data.scaled()
     np.testing.assert_array_equal(np.isnan(x), np.isnan(NUMBERS))
-    tokens = make_dataset(TOKENS, Y, vocabulary=V)
+    tokens = make_dataset(TOKENS, Y, reads=Reads(V))
     np.testing.assert_array_equal(tokens.scaled()[0], TOKENS)
-    assert tokens.dims == ("obs", "time")
+    assert tokens.dims == ("obs", "step")
 
 
 def test_new_rows_get_the_steps_of_the_fit_and_no_more_padding_than_that():
@@ -194,7 +194,7 @@ def classifier():
 def test_a_classifier_of_tokens_goes_through_everything(classifier, tmp_path):
     posterior = classifier.idata["posterior"]
     assert posterior["embedding0_vectors"].dims == ("chain", "draw", "embedding0_token", "embedding0_feature")
-    assert classifier.idata["constant_data"]["x"].dims == ("obs", "time")
+    assert classifier.idata["constant_data"]["x"].dims == ("obs", "step")
     probability = bnn.predict(classifier, TOKENS, kind="probability")
     np.testing.assert_allclose(probability.sum("class"), 1.0, rtol=1e-12)
     assert bnn.diagnose(classifier).table.loc["f, worst", "r_hat"] > 0
@@ -218,7 +218,7 @@ def test_folds_of_sequences():
 def test_prior_predictive_of_sequences():
     prior = bnn.prior_predictive(bnn.Model([bnn.LSTM(2)]), NUMBERS, draws=3)
     assert prior["prior"]["f"].shape == (1, 3, 8)
-    assert prior["constant_data"]["x"].dims == ("obs", "time", "predictor")
+    assert prior["constant_data"]["x"].dims == ("obs", "step", "predictor")
     tokens = bnn.prior_predictive(bnn.Model([bnn.Embedding(V, 2), bnn.MeanPool()]), TOKENS, draws=3)
     assert np.isfinite(tokens["prior_predictive"]["y"]).all()
 

@@ -4,6 +4,7 @@ from bayesnn.layers.attention import SelfAttention
 from bayesnn.layers.base import Layer, Shape, Weight, Weights
 from bayesnn.layers.bidirectional import Bidirectional
 from bayesnn.layers.convolution import Conv1D
+from bayesnn.layers.decoder import DecoderBlock, Seq2Seq
 from bayesnn.layers.dense import ACTIVATIONS, Dense
 from bayesnn.layers.embedding import Embedding, Vectors
 from bayesnn.layers.pooling import AsSequence, Flatten, Last, MeanPool
@@ -19,6 +20,7 @@ __all__ = [
     "AsSequence",
     "Bidirectional",
     "Conv1D",
+    "DecoderBlock",
     "Dense",
     "Elman",
     "Embedding",
@@ -30,6 +32,7 @@ __all__ = [
     "PositionalEncoding",
     "Residual",
     "SelfAttention",
+    "Seq2Seq",
     "Shape",
     "TransformerBlock",
     "Vectors",

@@ -38,6 +38,15 @@ class Layer(abc.ABC):
         """How many token ids the layer reads; None where it reads numbers."""
         return None
 
+    @property
+    def source(self) -> int:
+        """How many leading steps are a sequence of their own, with padding of its own; none unless a layer says so."""
+        return 0
+
+    def mask_after(self, mask: jax.Array) -> jax.Array:
+        """The mask of the output's steps, from that of the input's."""
+        return mask
+
     @abc.abstractmethod
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """The weights needed for one example of this shape."""
