@@ -118,7 +118,7 @@ class MCLMC(Chains):
         kept = None if plan.keeper is None else plan.keeper.find(CLIMB)
         if kept is not None:
             return from_kept(kept)
-        found = spec.climb(target, key, data, plan, plan.chains)
+        found = spec.climb(target, key, data, plan)
         if not found.complete:
             raise KeyboardInterrupt
         if plan.keeper is not None:

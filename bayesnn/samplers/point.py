@@ -91,8 +91,10 @@ class MAP(Sampler):
         found = replace(found, **{f: getattr(found, f)[best : best + 1] for f in ("theta", "score", "step")})
         return points(target, found, report, key_report, data, self)
 
-    def climb(self, target: Any, key: jax.Array, data: Data, plan: Plan, members: int) -> Optimum:
-        """Climbs from as many draws of the prior as there are members."""
+    def climb(self, target: Any, key: jax.Array, data: Data, plan: Plan, members: int | None = None) -> Optimum:
+        """Climbs from as many draws of the prior as there are members; None for a member a chain of the plan."""
+        if members is not None:
+            plan = replace(plan, chains=members, first=0, of=None, superchains=None)
         if isinstance(target, MarginalModel) and (self.batch_size, self.validation) != (None, None):
             raise ValueError(
                 "marginalize=True leaves a likelihood that does not split into rows: "
@@ -103,8 +105,9 @@ class MAP(Sampler):
         with precision_of(self.precision):
             data = as_precision(data)
             density = make_density(target, data)
-            starts = jax.jit(jax.vmap(lambda k: density.start(k, data)))(jax.random.split(key_start, members))
-        return optimize(density, starts, key_climb, data, settings, replace(plan, chains=members))
+            keys = plan.keys(key_start, plan.superchains)
+            starts = jax.jit(jax.vmap(lambda k: density.start(k, data)))(keys)
+        return optimize(density, starts, key_climb, data, settings, plan)
 
 
 @dataclass(frozen=True)
