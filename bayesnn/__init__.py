@@ -1,8 +1,9 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
-from bayesnn import datasets, plots
+from bayesnn import datasets, plots, text
 from bayesnn.architecture import Geometric
 from bayesnn.architectures import architectures
+from bayesnn.attention_maps import attention_maps
 from bayesnn.backtest import Backtest, backtest
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
@@ -20,6 +21,7 @@ from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.extend import extend
 from bayesnn.fit import Fit, fit
 from bayesnn.forecast import forecast
+from bayesnn.generate import generate, next_tokens
 from bayesnn.hosts import join_hosts
 from bayesnn.lagged import Lagged, lagged
 from bayesnn.layers import (
@@ -28,8 +30,10 @@ from bayesnn.layers import (
     AsSequence,
     Bidirectional,
     Conv1D,
+    DecoderBlock,
     Dense,
     Elman,
+    Embedding,
     Flatten,
     Last,
     LayerNorm,
@@ -37,6 +41,7 @@ from bayesnn.layers import (
     PositionalEncoding,
     Residual,
     SelfAttention,
+    Seq2Seq,
     TransformerBlock,
 )
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
@@ -51,6 +56,7 @@ from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Va
 from bayesnn.save import load, save
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
+from bayesnn.sequences import pad
 from bayesnn.shallow import ShallowHyperparameters, shallow
 from bayesnn.skeleton import Skeleton, skeleton
 from bayesnn.stacking import ChainWeights, stack_chains, stacked
@@ -73,9 +79,11 @@ __all__ = [
     "Conv1D",
     "CrossValidation",
     "Decision",
+    "DecoderBlock",
     "Dense",
     "Diagnosis",
     "Elman",
+    "Embedding",
     "Ensemble",
     "Evidence",
     "Fit",
@@ -101,6 +109,7 @@ __all__ = [
     "PositionalEncoding",
     "Residual",
     "SelfAttention",
+    "Seq2Seq",
     "ShallowHyperparameters",
     "Skeleton",
     "StudentT",
@@ -109,6 +118,7 @@ __all__ = [
     "Variational",
     "architectures",
     "as_sampled",
+    "attention_maps",
     "average_marginal_effects",
     "backtest",
     "compare",
@@ -123,13 +133,16 @@ __all__ = [
     "extend",
     "fit",
     "forecast",
+    "generate",
     "individual_curves",
     "join_hosts",
     "lagged",
     "load",
     "log_marginal_likelihood",
     "loo",
+    "next_tokens",
     "open_run",
+    "pad",
     "partial_dependence",
     "plots",
     "predict",
@@ -142,5 +155,6 @@ __all__ = [
     "stack_chains",
     "stacked",
     "suggest",
+    "text",
     "to_frame",
 ]

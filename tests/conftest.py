@@ -79,7 +79,7 @@ def fake_fit() -> Callable:
             keys = jax.random.split(jax.random.key(key, impl="unsafe_rbg"), chains * draws)  # quick to compile too
             rows = (*map(jax.numpy.asarray, data.scaled()), data.offset)
             prior = jax.jit(jax.vmap(lambda k: values_of(handlers.seed(bound, k), *rows)))(keys)
-        names = bound.dims(data.x.shape[1])
+        names = bound.dims(data.x.shape[1:])
         values = {n: np.array(prior[n]).reshape(chains, draws, *prior[n].shape[1:]) for n in names}
         values["stat acceptance_rate"] = np.full((chains, draws), 0.9)
         if change is not None:

@@ -22,6 +22,7 @@ from bayesnn.lagged import Lagged
 from bayesnn.model import Model
 from bayesnn.store.state import State
 from bayesnn.store.tables import from_parts, parts_of
+from bayesnn.text import Vocabulary
 from bayesnn.transforms import Transform
 
 Arrays = dict[str, np.ndarray]
@@ -35,8 +36,10 @@ SPECS: dict[str, type] = {
     "Columns": Columns,
     "Conv1D": layers.Conv1D,
     "Dataset": Dataset,
+    "DecoderBlock": layers.DecoderBlock,
     "Dense": layers.Dense,
     "Elman": layers.Elman,
+    "Embedding": layers.Embedding,
     "Ensemble": samplers.Ensemble,
     "Flatten": layers.Flatten,
     "GRU": layers.GRU,
@@ -67,11 +70,14 @@ SPECS: dict[str, type] = {
     "Residual": layers.Residual,
     "Scaling": Scaling,
     "SelfAttention": layers.SelfAttention,
+    "Seq2Seq": layers.Seq2Seq,
     "State": State,
     "StudentT": likelihoods.StudentT,
     "Transform": Transform,
     "TransformerBlock": layers.TransformerBlock,
     "Variational": samplers.Variational,
+    "Vectors": layers.Vectors,
+    "Vocabulary": Vocabulary,
 }
 NAMES = {kind: name for name, kind in SPECS.items()}
 ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles

@@ -64,7 +64,7 @@ class Task:
     def report(self) -> Report:
         """What is recorded."""
         missing = (SITE,) if len(gaps_of(self.data.series)) else ()
-        return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1]), *missing))
+        return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1:]), *missing))
 
     def identity(self, plan: Plan) -> str:
         """A hash of everything that the draws depend on."""
