@@ -46,7 +46,20 @@ from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
 from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 from bayesnn.relabel import as_sampled
-from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Variational
+from bayesnn.samplers import (
+    HMC,
+    MAP,
+    MCLMC,
+    NUTS,
+    SGHMC,
+    SGLD,
+    Cyclical,
+    Ensemble,
+    Gibbs,
+    Laplace,
+    Polynomial,
+    Variational,
+)
 from bayesnn.save import load, save
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
@@ -62,6 +75,8 @@ __all__ = [
     "MAP",
     "MCLMC",
     "NUTS",
+    "SGHMC",
+    "SGLD",
     "AsSequence",
     "Backtest",
     "Bernoulli",
@@ -71,6 +86,7 @@ __all__ = [
     "Comparison",
     "Conv1D",
     "CrossValidation",
+    "Cyclical",
     "Decision",
     "Dense",
     "Diagnosis",
@@ -97,6 +113,7 @@ __all__ = [
     "NegativeBinomial",
     "Normal",
     "Poisson",
+    "Polynomial",
     "PositionalEncoding",
     "Residual",
     "SelfAttention",

@@ -10,6 +10,8 @@ from bayesnn.samplers.mclmc import MCLMC
 from bayesnn.samplers.nuts import HMC, NUTS
 from bayesnn.samplers.point import MAP, Ensemble
 from bayesnn.samplers.proposals import PROPOSALS
+from bayesnn.samplers.schedules import Cyclical, Polynomial, Schedule
+from bayesnn.samplers.stochastic_gradient import SGHMC, SGLD
 from bayesnn.samplers.variational import Variational
 
 SAMPLERS: dict[str, type[Sampler]] = {
@@ -17,6 +19,8 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "nuts": NUTS,
     "hmc": HMC,
     "mclmc": MCLMC,
+    "sgld": SGLD,
+    "sghmc": SGHMC,
     "map": MAP,
     "ensemble": Ensemble,
     "laplace": Laplace,
@@ -41,13 +45,18 @@ __all__ = [
     "NUTS",
     "PROPOSALS",
     "SAMPLERS",
+    "SGHMC",
+    "SGLD",
     "Chains",
+    "Cyclical",
     "Ensemble",
     "GapGibbs",
     "Gibbs",
     "Info",
     "Laplace",
+    "Polynomial",
     "Sampler",
+    "Schedule",
     "Stats",
     "Steps",
     "StepsKernel",
