@@ -16,12 +16,13 @@ from jax import lax
 from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn.samplers.density import Data, Density, make_density, take_rows
-from bayesnn.samplers.noise import standard_noise
+from bayesnn.samplers.noise import Words, random_rows, standard_noise, words_of, words_of_steps
 from bayesnn.samplers.schedules import Schedule
 
 DECAY = 0.99  # of the running mean of squared gradients; Li et al. (2016), section 5
 BIAS = 0.05  # relative excess of the variance in the stiffest direction that the default step grants
 POWER_STEPS = 15
+ALIGNED = 64  # XLA makes a slow loop of vectors of odd length
 FEW_ROWS = 1000  # enough to judge a start and a curvature by
 
 
@@ -59,7 +60,7 @@ class Centre(NamedTuple):
 class StochasticState(NamedTuple):
     """A chain: iteration, warm-up length, z (d,), momentum, mean squared gradient (d,), centre, first step, key.
 
-    `loss` is U/n averaged over the minibatches of the last iteration, `step` its last step size. What a spec does
+    `loss` is U/n at z, estimated from a minibatch, `step` the last step size. What a spec does
     without is None.
     """
 
@@ -105,13 +106,14 @@ class StochasticKernel(MCMCKernel):
         spec: Spec = self.spec
         key_start, key_rows, key_momentum, key_chain = jax.random.split(rng_key, 4)
         rows = self.rows(model_args)
-        few = rows.some(key_rows, min(FEW_ROWS, rows.number))
+        few = rows.some(words_of(key_rows), min(FEW_ROWS, rows.number))
         density = make_density(self.model, few)
         z = density.start(key_start, few) if init_params is None else init_params
-        value, gradient = self.estimate(density, few, rows.number)(z)
+        potential = self.potential(density, few, rows.number)
+        value, gradient = jax.value_and_grad(potential)(z)
         base = jnp.zeros_like(value)
         if spec.step_size is None:
-            langevin = default_langevin_step(self.estimate(density, few, rows.number), z, rows.number, spec.batch_size)
+            langevin = default_langevin_step(jax.grad(potential), z, rows.number / spec.batch_size)
             base = spec.default_step(langevin).astype(z.dtype)
         i = jnp.zeros((), int)
         step = self.step_size(base, i - num_warmup * spec.steps)
@@ -121,7 +123,7 @@ class StochasticKernel(MCMCKernel):
             z,
             spec.momentum(key_momentum, z, step),
             None if spec.preconditioner is None else (gradient / rows.number) ** 2,
-            self.centre(density, z, rows) if spec.control_variates else None,
+            Centre(z, self.full_gradient(density, rows, z)) if spec.control_variates else None,
             base,
             value / rows.number,
             step,
@@ -136,20 +138,23 @@ class StochasticKernel(MCMCKernel):
         rows = self.rows(model_args)
         density = make_density(self.model, model_args[: self.arguments])
         first = (state.i - state.num_warmup) * spec.steps
+        key, key_steps = jax.random.split(state.rng_key)
+        for_rows, for_noise = words_of_steps(words_of(key_steps), spec.steps + 1)
 
         def step(j: jax.Array, carry: StochasticState) -> StochasticState:
-            key, key_rows, key_noise = jax.random.split(carry.rng_key, 3)
             size = self.step_size(state.base, first + j)
-            loss, gradient = self.gradient(density, carry, rows, key_rows)
+            gradient = self.gradient(density, carry, rows.some(_at(for_rows, j), spec.batch_size), rows.number)
             squares = self.squares(carry, gradient, rows.number, first + j < 0)
-            noise = self.heat(first + j) * standard_noise(key_noise, carry.z)
-            z, momentum = spec.move(carry.z, carry.momentum, gradient, noise, size, self.scale(squares))
-            return carry._replace(
-                z=z, momentum=momentum, squares=squares, loss=carry.loss + loss, step=size, rng_key=key
-            )
+            noise = self.heat(first + j) * standard_noise(_at(for_noise, j), carry.z)
+            scale = self.scale(squares, density.size)
+            z, momentum = spec.move(carry.z, carry.momentum, gradient, noise, size, scale)
+            return carry._replace(z=z, momentum=momentum, squares=squares, step=size)
 
-        state = lax.fori_loop(0, spec.steps, step, state._replace(loss=jnp.zeros_like(state.loss)))
-        return state._replace(i=state.i + 1, loss=state.loss / spec.steps)
+        begin = resized(state, -(-density.size // ALIGNED) * ALIGNED)
+        end = resized(lax.fori_loop(0, spec.steps, step, begin), density.size)
+        batch = rows.some(_at(for_rows, -1), spec.batch_size)
+        loss = self.potential(density, batch, rows.number)(end.z) / rows.number
+        return end._replace(i=state.i + 1, loss=loss, rng_key=key)
 
     def rows(self, model_args: Data) -> Rows:
         """The rows to learn from."""
@@ -169,27 +174,24 @@ class StochasticKernel(MCMCKernel):
         chosen = self.spec.step_size
         return jnp.where(chosen.heated(t), root, 0.0) if isinstance(chosen, Schedule) else root
 
-    def estimate(self, density: Density, batch: Data, count: int) -> Callable[[jax.Array], Any]:
-        """U and its gradient, from some of `count` rows."""
-        factor = count / len(batch[0])
-        return jax.value_and_grad(lambda z: density.potential(z, batch, factor))
+    def potential(self, density: Density, batch: Data, count: int) -> Callable[[jax.Array], jax.Array]:
+        """U estimated from some of `count` rows; what z has beyond its size counts for nothing."""
+        return lambda z: density.potential(z[: density.size], batch, count / len(batch[0]))
 
-    def centre(self, density: Density, z: jax.Array, rows: Rows) -> Centre:
-        """The gradient of all rows at the start."""
-        return Centre(z, self.estimate(density, rows.all(), rows.number)(z)[1])
+    def full_gradient(self, density: Density, rows: Rows, z: jax.Array) -> jax.Array:
+        """g from all rows."""
+        return jax.grad(self.potential(density, rows.all(), rows.number))(z)
 
-    def gradient(
-        self, density: Density, state: StochasticState, rows: Rows, key: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        """U/n and g from a minibatch, with the error of the same minibatch at the centre taken off, and clipped."""
-        estimate = self.estimate(density, rows.some(key, self.spec.batch_size), rows.number)
-        value, gradient = estimate(state.z)
+    def gradient(self, density: Density, state: StochasticState, batch: Data, count: int) -> jax.Array:
+        """g from a minibatch, with the error of the same minibatch at the centre taken off, and clipped."""
+        estimate = jax.grad(self.potential(density, batch, count))
+        gradient = estimate(state.z)
         if state.centre is not None:
-            gradient = gradient - estimate(state.centre.position)[1] + state.centre.gradient
+            gradient = gradient - estimate(state.centre.position) + state.centre.gradient
         if self.spec.clip is not None:
-            norm = jnp.sqrt(jnp.sum(gradient**2)) / rows.number
+            norm = jnp.sqrt(jnp.sum(gradient**2)) / count
             gradient = gradient * jnp.minimum(1.0, self.spec.clip / jnp.maximum(norm, 1e-30))
-        return value / rows.number, gradient
+        return gradient
 
     def squares(self, state: StochasticState, gradient: jax.Array, count: int, warming: jax.Array) -> Any:
         """The running mean of squared gradients a row, learnt while in warm-up."""
@@ -198,12 +200,26 @@ class StochasticKernel(MCMCKernel):
         new = DECAY * state.squares + (1.0 - DECAY) * (gradient / count) ** 2
         return jnp.where(warming, new, state.squares)
 
-    def scale(self, squares: Any) -> Any:
-        """Preconditioner (d,), at most 1; None for none."""
+    def scale(self, squares: Any, count: int) -> Any:
+        """Preconditioner, at most 1 for the `count` numbers of a point; None for none."""
         if squares is None:
             return None
         size = self.spec.damping + jnp.sqrt(squares)
-        return size.min() / size
+        return size[:count].min() / size
+
+
+def _at(words: Words, step: Any) -> Words:
+    return words[0][step], words[1][step]
+
+
+def resized(state: StochasticState, size: int) -> StochasticState:
+    """The state with all vectors cut or padded with zeros to this size."""
+
+    def one(a: jax.Array) -> jax.Array:
+        return a[:size] if size <= len(a) else jnp.pad(a, (0, size - len(a)))
+
+    vectors = ("z", "momentum", "squares", "centre")
+    return state._replace(**{name: jax.tree.map(one, getattr(state, name)) for name in vectors})
 
 
 class Rows(NamedTuple):
@@ -213,9 +229,9 @@ class Rows(NamedTuple):
     chosen: Any
     number: int
 
-    def some(self, key: jax.Array, size: int) -> Data:
+    def some(self, words: Words, size: int) -> Data:
         """A minibatch, drawn with replacement."""
-        places = jax.random.randint(key, (size,), 0, self.number)
+        places = random_rows(words, size, self.number)
         return take_rows(self.data, places if self.chosen is None else self.chosen[places])
 
     def all(self) -> Data:
@@ -223,8 +239,8 @@ class Rows(NamedTuple):
         return self.data if self.chosen is None else take_rows(self.data, self.chosen)
 
 
-def default_langevin_step(estimate: Callable[[jax.Array], Any], z: jax.Array, count: int, batch: int) -> jax.Array:
-    """The step of SGLD that makes the variance in the stiffest direction too large by 5%.
+def default_langevin_step(gradient: Callable[[jax.Array], jax.Array], z: jax.Array, ratio: float) -> jax.Array:
+    """The step of SGLD that makes the variance in the stiffest direction too large by 5%; `ratio` is n/B.
 
     With curvature L in that direction and gradients of variance about L n/B (L being the Fisher information of n rows),
     the stationary variance of z' = z - e/2 g + N(0, e) is (1 + e L n/(4 B)) / (L (1 - e L/4)): e L (1 + n/B)/4 = 0.05.
@@ -232,7 +248,7 @@ def default_langevin_step(estimate: Callable[[jax.Array], Any], z: jax.Array, co
     """
 
     def product(v: jax.Array) -> jax.Array:
-        return jax.jvp(lambda x: estimate(x)[1], (z,), (v,))[1]
+        return jax.jvp(gradient, (z,), (v,))[1]
 
     def better(_: int, v: jax.Array) -> jax.Array:
         turned = product(v)
@@ -241,4 +257,4 @@ def default_langevin_step(estimate: Callable[[jax.Array], Any], z: jax.Array, co
     v = jax.random.normal(jax.random.key(0), z.shape, z.dtype)
     v = lax.fori_loop(0, POWER_STEPS, better, v / jnp.linalg.norm(v))
     largest = jnp.linalg.norm(product(v))
-    return 4.0 * BIAS / (jnp.maximum(largest, 1e-30) * (1.0 + count / batch))
+    return 4.0 * BIAS / (jnp.maximum(largest, 1e-30) * (1.0 + ratio))

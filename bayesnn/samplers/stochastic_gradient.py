@@ -110,7 +110,7 @@ class Minibatch(Chains):
         }
 
     def stats(self, state: StochasticState) -> Stats:
-        """Last step size, and -log posterior a row averaged over the minibatches of the draw."""
+        """Last step size, and -log posterior a row, estimated from a minibatch."""
         return {"step_size": state.step, "loss": state.loss}
 
     def _check(self, target: Any, plan: Plan) -> None:

@@ -63,13 +63,13 @@ def sample(spec, draws=1000, chains=8):
     return spec.draw(gaussian, lambda key, sites, data: {"theta": sites["theta"]}, jax.random.key(1), data, plan)
 
 
-def scores(spec, expected=None):
+def scores(spec, expected=None, enough=150):
     """Means and second moments about the posterior mean, in standard errors from what they should be."""
     off = sample(spec).values["theta"] - MEAN
     expected = covariance(spec) if expected is None else expected
     products = {(i, j): (off[..., i] * off[..., j], expected[i, j]) for i in range(2) for j in range(i + 1)}
     found = {i: (off[..., i], 0.0) for i in range(2)} | products
-    assert min(float(az.ess(v, method="mean")) for v, _ in found.values()) > 150
+    assert min(float(az.ess(v, method="mean")) for v, _ in found.values()) > enough
     return np.array([(v.mean() - wanted) / float(az.mcse(v, method="mean")) for v, wanted in found.values()])
 
 
@@ -116,11 +116,11 @@ def test_noise_too_large_by_the_root_of_two_is_seen(case, monkeypatch):
 
 
 def test_a_gradient_that_is_not_rescaled_is_seen(monkeypatch):
-    estimate = StochasticKernel.estimate
+    potential = StochasticKernel.potential
     monkeypatch.setattr(
-        StochasticKernel, "estimate", lambda self, density, batch, count: estimate(self, density, batch, len(batch[0]))
+        StochasticKernel, "potential", lambda self, d, batch, _: potential(self, d, batch, len(batch[0]))
     )
-    assert np.abs(scores(GAUSSIAN_CASES["sgld"])).max() > 8
+    assert np.abs(scores(GAUSSIAN_CASES["sgld"], enough=50)).max() > 8
 
 
 def test_control_variates_take_the_noise_of_a_gaussian_away():
