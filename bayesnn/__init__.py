@@ -20,6 +20,7 @@ from bayesnn.evidence import Evidence, log_marginal_likelihood
 from bayesnn.extend import extend
 from bayesnn.fit import Fit, fit
 from bayesnn.forecast import forecast
+from bayesnn.generate import generate, next_tokens
 from bayesnn.lagged import Lagged, lagged
 from bayesnn.layers import (
     GRU,
@@ -27,8 +28,10 @@ from bayesnn.layers import (
     AsSequence,
     Bidirectional,
     Conv1D,
+    DecoderBlock,
     Dense,
     Elman,
+    Embedding,
     Flatten,
     Last,
     LayerNorm,
@@ -36,6 +39,7 @@ from bayesnn.layers import (
     PositionalEncoding,
     Residual,
     SelfAttention,
+    Seq2Seq,
     TransformerBlock,
 )
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
@@ -63,6 +67,7 @@ from bayesnn.samplers import (
 from bayesnn.save import load, save
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
+from bayesnn.sequences import pad
 from bayesnn.shallow import ShallowHyperparameters, shallow
 from bayesnn.skeleton import Skeleton, skeleton
 from bayesnn.stacking import ChainWeights, stack_chains, stacked
@@ -88,9 +93,11 @@ __all__ = [
     "CrossValidation",
     "Cyclical",
     "Decision",
+    "DecoderBlock",
     "Dense",
     "Diagnosis",
     "Elman",
+    "Embedding",
     "Ensemble",
     "Evidence",
     "Fit",
@@ -117,6 +124,7 @@ __all__ = [
     "PositionalEncoding",
     "Residual",
     "SelfAttention",
+    "Seq2Seq",
     "ShallowHyperparameters",
     "Skeleton",
     "StudentT",
@@ -139,12 +147,15 @@ __all__ = [
     "extend",
     "fit",
     "forecast",
+    "generate",
     "individual_curves",
     "lagged",
     "load",
     "log_marginal_likelihood",
     "loo",
+    "next_tokens",
     "open_run",
+    "pad",
     "partial_dependence",
     "plots",
     "predict",

@@ -9,7 +9,7 @@ import numpy as np
 from bayesnn.draws import function_value, over_draws
 from bayesnn.fit import Fit
 from bayesnn.fit import fit as fit_model
-from bayesnn.likelihoods import Bernoulli, Categorical
+from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate
 
 POINTS = 100  # rows of the training data at which the function is judged
 SHIFT_LIMIT = 0.5  # posterior standard deviations between means: below it intervals still cover much the same
@@ -22,6 +22,10 @@ def function_values(fit: Fit) -> np.ndarray:
     rows = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int))
     posterior = fit.idata["posterior"].sizes
     f = over_draws(function_value, fit.model, fit.draws(), x[rows])
+    if fit.data.steps is not None:  # as many real steps, spread over these rows
+        places = np.argwhere(fit.data.steps[rows])
+        places = places[np.unique(np.linspace(0, len(places) - 1, min(POINTS, len(places))).astype(int))]
+        f = f[:, places[:, 0], places[:, 1]]
     scaling = fit.data.scaling
     values = fit.model.likelihood.in_units(f, np.asarray(scaling.y_center), np.asarray(scaling.y_scale))
     return np.asarray(values).reshape(posterior["chain"], posterior["draw"], -1)
@@ -40,8 +44,12 @@ def agreement(fit: Fit, reference: Fit) -> Any:
     """
     import pandas as pd
 
-    same = fit.data.x.shape == reference.data.x.shape and np.allclose(fit.data.x, reference.data.x)
-    if not same or fit.data.y.shape != reference.data.y.shape or not np.allclose(fit.data.y, reference.data.y):
+    same = fit.data.x.shape == reference.data.x.shape and np.allclose(fit.data.x, reference.data.x, equal_nan=True)
+    if (
+        not same
+        or fit.data.y.shape != reference.data.y.shape
+        or not np.allclose(fit.data.y, reference.data.y, equal_nan=True)
+    ):
         raise ValueError("reference must be a fit of the same rows x and y, in the same order: fit it to them")
     shift, ratio = _apart(function_values(fit), function_values(reference))
     worst = float(ratio[np.argmax(np.abs(np.log(np.maximum(ratio, 1e-12))))])
@@ -65,8 +73,7 @@ def short_run(fit: Fit, draws: int = 500, warmup: int = 500, chains: int = 4, ke
     data, likelihood = fit.data, fit.model.likelihood
     y = data.y
     if isinstance(likelihood, Bernoulli | Categorical):  # codes back to labels, which may be tuples
-        y = np.empty(len(data.y), dtype=object)
-        y[:] = [likelihood.classes[code] for code in data.y]
+        y = as_coordinate(likelihood.classes)[data.y]
     return fit_model(
         fit.model,
         data.x,

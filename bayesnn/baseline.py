@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.special import logsumexp
 from bayesnn.data import Dataset
 from bayesnn.fit import Fit
 from bayesnn.likelihoods import Likelihood
+from bayesnn.sequences import TABLE
 
 RIDGE = 1.0  # penalty on coefficients of standardised columns
 
@@ -30,7 +32,8 @@ class Bar(NamedTuple):
 def against_linear(fit: Fit) -> Bar:
     """Each chain's log predictive density of the training rows beside that of a linear model.
 
-    A continuous target has a ridge regression with normal errors, classes their frequencies, counts a constant rate.
+    A continuous target has a ridge regression with normal errors (of sequences: a constant), classes their frequencies,
+    counts a constant rate.
     """
     log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy()
     predictive = logsumexp(log_likelihood, axis=1) - np.log(log_likelihood.shape[1])
@@ -40,7 +43,12 @@ def against_linear(fit: Fit) -> Bar:
 
 
 def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
-    """Log density (n,) of the training rows under the linear model, in units of y."""
+    """Log density (n,) of the training rows under the linear model, in units of y; summed over steps with targets."""
+    if data.steps is not None:
+        rows, _ = np.nonzero(data.steps)
+        offset = None if data.offset is None else data.offset[rows]
+        each = replace(data, x=data.x[rows], y=data.y[data.steps], offset=offset, steps=None)
+        return np.bincount(rows, linear_log_density(each, likelihood), minlength=len(data.y))
     if likelihood.kind == "class":
         counts = np.bincount(data.y.astype(int), minlength=int(data.y.max()) + 1)
         return np.log(counts / counts.sum())[data.y.astype(int)]
@@ -48,6 +56,7 @@ def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
         exposure = np.exp(np.zeros(len(data.y)) if data.offset is None else data.offset)
         return stats.poisson.logpmf(data.y, exposure * data.y.sum() / exposure.sum())
     x, y = data.scaled()
+    x = x if data.columns.kind == TABLE else np.empty((len(x), 0))  # a constant is the bar where x is no table
     y = y.reshape(len(y), -1)
     columns = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
     penalty = RIDGE * np.diag(np.append(np.ones(x.shape[1]), 0.0))

@@ -21,6 +21,7 @@ from bayesnn.likelihoods import as_coordinate
 from bayesnn.loo import total_error
 from bayesnn.model import Model
 from bayesnn.scores import evaluate
+from bayesnn.sequences import TABLE
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +70,8 @@ class CrossValidation:
         total = self.folds.max() + 1
         state = "" if self.complete else f"Interrupted after {len(self.scores)} of {total} folds. "
         apart = self.scores.index[~(self.scores["r_hat"] <= R_HAT_LIMIT)]
+        if self.scores["r_hat"].isna().all():  # approximations, which have nothing that converges
+            apart = apart[:0]
         if not len(apart):
             return f"{state}The chains agree in every fold."
         return (
@@ -171,7 +174,7 @@ def cross_validate(
 
 @dataclass(frozen=True, eq=False)
 class CodedRows:
-    """All rows, coded once, so that every fold knows the categories and classes of all."""
+    """All rows, coded once, so that every fold knows the categories and classes of all; sequences as they are."""
 
     model: Model
     data: Dataset
@@ -182,7 +185,7 @@ class CodedRows:
 
     def take(self, rows: np.ndarray) -> tuple[Any, Any]:
         """Inputs and target of some rows, as `fit` takes them."""
-        return self.table.iloc[rows], self.target[rows]
+        return self.table.iloc[rows] if self.data.columns.kind == TABLE else self.table[rows], self.target[rows]
 
     def extra(self, rows: np.ndarray) -> dict[str, Any]:
         """Case weights and offset of some rows, where there are any."""
@@ -194,11 +197,14 @@ def coded_rows(model: Model, data: Dataset) -> CodedRows:
     """The rows of a fit, or of one to be."""
     import pandas as pd
 
-    table = pd.DataFrame(data.x, index=data.obs, columns=list(data.columns.inputs))
+    table: Any = data.x
+    if data.columns.kind == TABLE:
+        table = pd.DataFrame(data.x, index=data.obs, columns=list(data.columns.inputs))
     if model.likelihood.kind != "class":
         return CodedRows(model, data, table, data.y, None, ())
     classes, codes = model.likelihood.classes, data.y.astype(int)  # type: ignore[attr-defined]
-    return CodedRows(model, data, table, as_coordinate(classes)[codes], codes, classes)
+    by_row = codes if data.steps is None else None  # folds do not balance the classes of steps
+    return CodedRows(model, data, table, as_coordinate(classes)[codes], by_row, classes)
 
 
 def _run(
@@ -238,9 +244,11 @@ def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> tuple[np.ndarray, 
     inputs, target = scaled_rows(fitted, x, rows.data.y[held])
     arrays = inputs, target, extra.get("offset"), extra.get("weights")
     densities = over_draws(log_density, fitted.model, fitted.draws(), *arrays)
-    volume = fitted.data.scaling.log_volume * extra.get("weights", 1.0)
+    targets = rows.data.targets if rows.data.steps is None else rows.data.targets[held]
+    volume = fitted.data.scaling.log_volume * targets * extra.get("weights", 1.0)
     pointwise = logsumexp(densities, axis=0) - np.log(len(densities)) - volume
-    head = {"rows": len(held), "elpd": float(pointwise.sum()), "r_hat": diagnose(fitted).table.loc["f, worst", "r_hat"]}
+    r_hat = np.nan if fitted.sampler.approximate else diagnose(fitted).table.loc["f, worst", "r_hat"]
+    head = {"rows": len(held), "elpd": float(pointwise.sum()), "r_hat": r_hat}
     return pointwise, head | evaluate(fitted, x, y, **extra).to_dict()
 
 

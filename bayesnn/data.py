@@ -1,4 +1,4 @@
-"""Tables in, arrays out: how the rows a user has become the numbers a model sees, and back.
+"""Tables and sequences in, arrays out: how the rows a user has become the numbers a model sees, and back.
 
 A `Dataset` remembers everything that was learnt from the training rows (column names, categories, centres and scales),
 so that new rows are coded the same way and predictions return in units of y.
@@ -6,22 +6,31 @@ so that new rows are coded the same way and predictions return in units of y.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from numbers import Real
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from bayesnn import _checks
+from bayesnn import _checks, sequences
+from bayesnn.categories import categories_of, indicated, indicators
+from bayesnn.sequences import DIMS, NUMBERS, TABLE, TOKENS, Reads
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a table: their names and, for categorical ones, the categories met at fit time."""
+    """The columns of a table: their names and, for categorical ones, the categories met at fit time.
+
+    Of sequences, `kind` "sequence" or "tokens", the features at each step; `steps` is their length at fit time and
+    `vocabulary` the number of token ids, and `source` how many leading steps are a sequence of their own.
+    """
 
     names: tuple[str, ...]
     categories: tuple[tuple[Any, ...] | None, ...]
     named: bool
+    kind: str = TABLE
+    steps: int = 0
+    vocabulary: int = 0
+    source: int = 0
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -29,7 +38,7 @@ class Columns:
         return tuple(
             label
             for name, cats in zip(self.names, self.categories, strict=True)
-            for label in ([name] if cats is None else [f"{name}[{c}]" for c in _indicated(cats)])
+            for label in ([name] if cats is None else [f"{name}[{c}]" for c in indicated(cats)])
         )
 
 
@@ -43,7 +52,9 @@ class Scaling:
     y_scale: float | tuple[float, ...] = 1.0
 
     def inputs(self, x: np.ndarray) -> np.ndarray:
-        """Inputs (n, p) in units of the data -> on the scale the model sees."""
+        """Inputs (n, p) or (n, time, d) in units of the data -> on the scale the model sees; token ids stay."""
+        if np.issubdtype(x.dtype, np.integer):
+            return x
         return (x - np.asarray(self.x_center)) / np.asarray(self.x_scale)
 
     def target(self, y: np.ndarray) -> np.ndarray:
@@ -66,8 +77,10 @@ class Scaling:
 class Dataset:
     """Training rows in units of the data, with what was learnt from them.
 
-    x (n, p) coded inputs, y (n,) or (n, outputs), labels as codes; `obs` (n,) row labels; case weights (n,) and
-    offset (n,) where there are any; `series`, the `Lagged` that the rows were made from, if they were.
+    x (n, p) coded inputs, or sequences (n, time, d) or token ids (n, time), with their padding; y (n,) or (n, outputs),
+    labels as codes; `obs` (n,) row labels; case weights (n,) and offset (n,) where there are any; `series`, the
+    `Lagged` that the rows were made from, if they were; `steps` (n, time), which steps are real, where each has a
+    target, y (n, time).
     """
 
     x: np.ndarray
@@ -78,6 +91,17 @@ class Dataset:
     weights: np.ndarray | None = None
     offset: np.ndarray | None = None
     series: Any = None
+    steps: np.ndarray | None = None
+
+    @property
+    def targets(self) -> Any:
+        """Number of targets of each row: one, or one a real step."""
+        return 1 if self.steps is None else self.steps.sum(axis=1)
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of the axes of x."""
+        return DIMS[self.columns.kind]
 
     def scaled(self) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and target on the scale the model sees."""
@@ -92,18 +116,28 @@ def make_dataset(
     scale_target: bool = True,
     weights: Any = None,
     offset: Any = None,
+    reads: Reads = Reads(),
+    steps: np.ndarray | None = None,
 ) -> Dataset:
-    """Check, code and (optionally) learn the scaling of a table x (n, p) and a target as numbers, (n,) or (n, K)."""
-    columns = learn_columns(x)
+    """Check, code and (optionally) learn the scaling of inputs x and a target as numbers, (n,) or (n, K).
+
+    x is a table (n, p), sequences (n, time, d) or, as `reads` says, token ids (n, time). `steps` (n, time)
+    says which steps are real, where each has a target, y (n, time).
+    """
+    columns = learn_columns(x, reads)
     coded = code(columns, x)
     _checks.rows(len(coded), len(y))
-    _checks.finite("x", coded, columns.inputs)
-    _checks.finite("y", y)
+    check_finite("x", columns, coded)
+    values = y if steps is None else y[steps]
+    _checks.finite("y", values)
     if scale_target:
-        _checks.varying("y", y)
-    scaling = _learn_scaling(coded, y, scale_target) if standardize else _no_scaling(coded.shape[1])
+        _checks.varying("y", values)
+    scaling = input_scaling(columns, coded, standardize)
+    if standardize and scale_target:
+        scaling = replace(scaling, y_center=_numbers(values.mean(axis=0)), y_scale=_numbers(values.std(axis=0)))
     cases = None if weights is None else case_weights(weights, len(y))
-    return Dataset(coded, y, columns, scaling, row_labels(x, len(coded)), cases, new_offset(offset, len(y)))
+    obs, shift = row_labels(x, len(coded)), new_offset(offset, len(y))
+    return Dataset(coded, y, columns, scaling, obs, cases, shift, steps=steps)
 
 
 def case_weights(weights: Any, count: int) -> np.ndarray:
@@ -130,20 +164,33 @@ def new_offset(offset: Any, count: int) -> np.ndarray | None:
 
 
 def new_inputs(columns: Columns, scaling: Scaling, x: Any) -> np.ndarray:
-    """Rows to predict at (n, p), coded and scaled as at fit time."""
+    """Rows to predict at, coded and scaled as at fit time; sequences of at least as many steps as there were then."""
     coded = code(columns, x)
     if not len(coded):
         raise ValueError("x is empty: at least one row is needed")
-    _checks.finite("x", coded, columns.inputs)
+    check_finite("x", columns, coded)
     return scaling.inputs(coded)
 
 
-def learn_columns(x: Any) -> Columns:
-    """Names and categories of a table: a DataFrame's own, or x0, x1, ... for an array."""
+def check_finite(name: str, columns: Columns, coded: np.ndarray) -> None:
+    """Refuse NaN and infinities in a table; sequences were checked when they were coded."""
+    if columns.kind == TABLE:
+        _checks.finite(name, coded, columns.inputs)
+
+
+def learn_columns(x: Any, reads: Reads = Reads()) -> Columns:
+    """Names and categories of a table: a DataFrame's own, or x0, x1, ... for an array; what sequences consist of."""
+    kind, (vocabulary, source) = sequences.kind_of(x, reads.vocabulary), reads
+    if vocabulary is not None:
+        steps = sequences.token_ids(x, vocabulary, source).shape[1]
+        return Columns((), (), False, kind, steps, vocabulary, source)
+    if kind == NUMBERS:
+        _, steps, features = np.shape(x)
+        return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, kind, steps, source=source)
     if _is_frame(x):
         names = tuple(str(c) for c in x.columns)
         _checks.column_names(names)
-        return Columns(names, tuple(_categories(x[c]) for c in x.columns), named=True)
+        return Columns(names, tuple(categories_of(x[c]) for c in x.columns), named=True)
     _checks.two_dimensional("x", np.shape(x))
     names = tuple(f"x{i}" for i in range(np.shape(x)[1]))
     _checks.column_names(names)
@@ -151,7 +198,11 @@ def learn_columns(x: Any) -> Columns:
 
 
 def code(columns: Columns, x: Any) -> np.ndarray:
-    """A table as float64 (n, p): numbers as they are, categories as indicators."""
+    """A table as float64 (n, p): numbers as they are, categories as indicators; sequences as long as at fit time."""
+    if columns.kind == TOKENS:
+        return sequences.to_steps(sequences.token_ids(x, columns.vocabulary, columns.source), columns.steps)
+    if columns.kind == NUMBERS:
+        return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
     if not _is_frame(x):
         _checks.two_dimensional("x", np.shape(x))
         _checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
@@ -165,7 +216,7 @@ def code(columns: Columns, x: Any) -> np.ndarray:
         if cats is None:
             blocks.append(_numeric(f"column {columns.names[i]!r}", series.to_numpy())[:, None])
         else:
-            blocks.append(_indicators(columns.names[i], cats, series))
+            blocks.append(indicators(columns.names[i], cats, series))
     return np.concatenate(blocks, axis=1) if blocks else np.empty((len(x), 0))
 
 
@@ -206,54 +257,25 @@ def _numeric(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name} must hold numbers, got {np.asarray(values).dtype}: {error}") from None
 
 
-def _categories(series: Any) -> tuple[Any, ...] | None:
-    kind = series.dtype.kind
-    if kind in "iufbc" or (series.dtype == object and all(isinstance(v, Real) for v in series)):
-        return None
-    if kind in "mM":
-        raise ValueError(
-            f"column {series.name!r} must hold numbers or categories, got {series.dtype}: turn times into numbers"
-        )
-    if series.isna().any():
-        raise ValueError(f"column {series.name!r} must have no missing categories, got {int(series.isna().sum())}")
-    ordered = series.cat.categories if str(series.dtype) == "category" else sorted(series.unique(), key=_by_kind)
-    return tuple(c for c in ordered if (series == c).any())
-
-
-def _by_kind(category: Any) -> tuple[str, Any]:
-    return type(category).__name__, category  # text and numbers do not compare
-
-
-def _indicated(categories: tuple[Any, ...]) -> tuple[Any, ...]:
-    return categories[1:] if len(categories) == 2 else categories
-
-
-def _indicators(name: str, categories: tuple[Any, ...], series: Any) -> np.ndarray:
-    unseen = sorted({str(v) for v in series.unique() if v not in categories})
-    if unseen:
-        raise ValueError(f"column {name!r} must hold the categories of the fit, {list(categories)}, got also {unseen}")
-    return np.stack([(series == c).to_numpy(dtype=np.float64) for c in _indicated(categories)], axis=1)
-
-
 def same_index(x: Any, y: Any) -> None:
     """Refuse a table and a target of pandas whose rows are labelled differently."""
     if _is_frame(x) and hasattr(y, "index") and hasattr(y, "to_numpy") and not x.index.equals(y.index):
         raise ValueError("x and y must have the same index, got different ones: align them, or pass y.to_numpy()")
 
 
-def _learn_scaling(x: np.ndarray, y: np.ndarray, scale_target: bool) -> Scaling:
+def input_scaling(columns: Columns, coded: np.ndarray, standardize: bool) -> Scaling:
+    """Centre and scale of each input, over the real steps of sequences; zero and one where nothing is standardised."""
+    if columns.kind == TOKENS or not standardize:
+        width = len(columns.inputs)
+        return Scaling((0.0,) * width, (1.0,) * width)
+    x = coded if columns.kind == TABLE else coded[sequences.real_steps(coded)]
     scale = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)  # the sd of a constant is rounding, not zero
-    inputs = _numbers(x.mean(axis=0)), _numbers(scale)
-    return Scaling(*inputs, _numbers(y.mean(axis=0)), _numbers(y.std(axis=0))) if scale_target else Scaling(*inputs)
+    return Scaling(_numbers(x.mean(axis=0)), _numbers(scale))
 
 
 def _numbers(values: np.ndarray) -> Any:
     """A float, or a tuple of them."""
     return tuple(map(float, values)) if np.ndim(values) else float(values)
-
-
-def _no_scaling(width: int) -> Scaling:
-    return Scaling((0.0,) * width, (1.0,) * width)
 
 
 def _is_frame(x: Any) -> bool:

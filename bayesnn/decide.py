@@ -106,6 +106,8 @@ def _averaged(draws: Any) -> Any:
 
     if not {"obs", "class"} <= set(draws.dims):
         raise ValueError(f"probabilities must have the dimensions obs and class, got {draws.dims}")
+    if "time" in draws.dims:
+        raise ValueError("decide takes one target a row, and these probabilities are of steps: select a step first")
     averaged = draws.mean([dim for dim in draws.dims if dim not in ("obs", "class")]).transpose("obs", "class")
     index, classes = (pd.Index(averaged[dim].to_numpy(), name=dim, tupleize_cols=False) for dim in ("obs", "class"))
     return pd.DataFrame(averaged.to_numpy(), index=index, columns=classes)

@@ -39,7 +39,15 @@ def log_density(
     """log p(y_i | one draw) (n,) times the case weights, on the scale the model sees."""
     nuisance = {name: sites[name] for name in model.likelihood.dims}
     f = function_value(model, sites, x, offset)
-    return weighted(model.likelihood.distribution(f, **nuisance).log_prob(y), weights)
+    return weighted(model.distribution(f, x, nuisance).log_prob(y), weights)
+
+
+def target_log_density(
+    model: Model, sites: Sites, x: jax.Array, y: jax.Array, offset: jax.Array | None = None
+) -> jax.Array:
+    """log p(each target | one draw), (n,), or (n, time) where every step has one; nonsense at padded steps."""
+    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    return model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance).log_prob(y)
 
 
 def expectation(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
@@ -62,14 +70,33 @@ def over_draws(
     -> (s, n) or (s, n, K).
     """
     count = len(next(iter(sites.values())))
-    terms = model.terms(x.shape[1])
+    terms = model.terms(x.shape[1:])
     width = terms.size + x.shape[1] + math.prod(terms.outputs)
+    if x.ndim > 2 or model.network.tokens is not None:
+        width += model.network.numbers(x.shape[1:])
+        if len(x) > (most := max(1, BLOCK_NUMBERS // width)):
+            return _over_rows(quantity, model, sites, x, most, *arrays)
     block = int(np.clip(BLOCK_NUMBERS // (len(x) * width), 1, count))
     parts = []
     for start in range(0, count, block):
         piece = {name: values[start : start + block] for name, values in sites.items()}
         parts.append(np.asarray(_block(quantity, model, _padded(piece, block), x, *arrays))[: count - start])
     return np.concatenate(parts)
+
+
+def _over_rows(
+    quantity: Quantity, model: Model, sites: dict[str, np.ndarray], x: np.ndarray, most: int, *arrays: Any
+) -> np.ndarray:
+    """The same for at most so many sequences at a time: one draw of all would take too much already."""
+    count = -(-len(x) // most)
+    size = -(-len(x) // count)  # pieces of one size, the last filled up from the one before, so that it compiles once
+    starts = [min(start, len(x) - size) for start in range(0, len(x), size)]
+    parts = []
+    for place, start in enumerate(starts):
+        rows = [None if a is None else a[start : start + size] for a in arrays]
+        values = over_draws(quantity, model, sites, x[start : start + size], *rows)
+        parts.append(values[:, place * size - start :])
+    return np.concatenate(parts, axis=1)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

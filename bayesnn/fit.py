@@ -10,12 +10,12 @@ import numpy as np
 
 from bayesnn import draws as draws_module
 from bayesnn._runtime import as_key, computing
+from bayesnn.binding import bind
 from bayesnn.chains import Plan
-from bayesnn.data import Dataset, make_dataset, new_offset, same_index
-from bayesnn.gaps import DIM, SITE, check_series, gap_labels, observed_rows, patched, patches
+from bayesnn.data import Dataset, new_inputs
+from bayesnn.gaps import DIM, SITE, gap_labels, patched, patches
 from bayesnn.inference_data import Group, build
-from bayesnn.lagged import as_rows
-from bayesnn.model import Model, bind_lags
+from bayesnn.model import Model
 from bayesnn.relabel import order_units, permute
 from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler
 from bayesnn.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf
@@ -56,6 +56,12 @@ class Fit:
         """The same with the chains one after the other (chain x draw, ...)."""
         return {name: values.reshape(-1, *values.shape[2:]) for name, values in self.sites().items()}
 
+    def inputs(self, x: Any) -> np.ndarray:
+        """New rows (n, ...), checked, coded and scaled as the model sees them."""
+        rows = new_inputs(self.data.columns, self.data.scaling, x)
+        self.model.check_steps(self.data.x.shape[1:], rows.shape[1:])
+        return rows
+
     @property
     def complete(self) -> bool:
         """Whether the run reached its end, rather than being interrupted."""
@@ -91,15 +97,18 @@ def fit(
     path: Any = None,
     start: Fit | None = None,
 ) -> Fit:
-    """Draw from the posterior of a model given a table x (n, p) and a target y (n,), or given a series' own past.
+    """Draw from the posterior of a model given inputs x, a table or sequences, and a target y; or a series' own past.
 
     Parameters
     ----------
     model : Model
     x : array or pandas.DataFrame, shape (n, p), or Lagged
-        Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y.
+        Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y. Or
+        sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`. Those of different
+        lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does.
     y : array or pandas.Series, shape (n,), or (n, outputs)
-        Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`.
+        Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`. Where the layers end in a
+        sequence, one target a step, (n, time) or n lists; what stands at padded steps of x is ignored.
     sampler : str or Sampler, optional
         "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", or a spec such
         as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network with Gaussian errors, else "nuts".
@@ -187,43 +196,6 @@ def in_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarr
     return values | ({SITE: data.series.transform.inverse(values[SITE])} if SITE in values else {})
 
 
-def bind(
-    model: Model, x: Any, y: Any = None, *, standardize: bool = True, weights: Any = None, offset: Any = None
-) -> tuple[Model, Dataset]:
-    """The model that has seen the target (its classes, its outputs), and the rows as checked numbers."""
-    x, y, series = as_rows(x, y)
-    if series is not None:
-        check_series(model, series, offset, weights)
-        x, y = observed_rows(series)
-    same_index(x, y)
-    shift = None if offset is None else new_offset(offset, len(x))
-    likelihood = model.likelihood.bind(y, shift)
-    if shift is not None and likelihood.standardizes and standardize:
-        raise ValueError("offset must not be given for a target that is standardised: subtract it from y instead")
-    if shift is not None and likelihood.kind == "class" and likelihood.outputs:
-        raise ValueError("offset must not be given for Categorical: the same shift of every class changes nothing")
-    data = make_dataset(
-        x,
-        likelihood.encode(y),
-        standardize=standardize,
-        scale_target=likelihood.standardizes,
-        weights=weights,
-        offset=shift,
-    )
-    bound = replace(model, likelihood=likelihood)
-    if series is not None:
-        data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
-        bound = bind_lags(bound, len(series.lags))
-    bound.table(data.x.shape[1])
-    if bound.architecture is not None:
-        bound.architecture.check(data.x.shape[1])
-        if not collapses(bound):
-            raise ValueError(
-                "a random architecture needs a Gaussian likelihood of one output: fit one output at a time"
-            )
-    return bound, data
-
-
 def _check_random(spec: Sampler, plain: bool) -> None:
     """Only the collapsed Gibbs sweep moves between architectures."""
     if not plain:
@@ -234,7 +206,7 @@ def _check_random(spec: Sampler, plain: bool) -> None:
 
 def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
     """Inference data from recorded draws on the scale the model sees; values named "stat ..." are sample statistics."""
-    dims = model.dims(data.x.shape[1]) | ({SITE: (DIM,)} if SITE in values else {})
+    dims = model.dims(data.x.shape[1:]) | ({SITE: (DIM,)} if SITE in values else {})
     stats = {name.removeprefix("stat "): v for name, v in values.items() if name.startswith("stat ")}
     posterior = {name: values[name] for name in dims}
     if model.prior.sort_by is not None:
@@ -245,22 +217,27 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
     nuisance = {name: posterior[name] for name in model.likelihood.dims}
     posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
     stat_dims = {name: PER_DRAW + (("unit",) if name == "unit_order" else ()) for name in stats}
-    outputs = model.likelihood.output_dims if data.y.ndim > 1 else ()
+    time = ("time",) if model.per_step(data.x.shape[1:]) else ()
+    outputs = model.likelihood.output_dims if data.y.ndim > 1 + len(time) else ()
     scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}
     rows = {n: v for n, v in (("weights", data.weights), ("offset", data.offset)) if v is not None}
     groups = {
         "posterior": Group(posterior, {name: PER_DRAW + d for name, d in dims.items()}, attrs),
         "sample_stats": Group(stats, stat_dims, attrs),
         "log_likelihood": Group({"y": log_likelihood}, {"y": (*PER_DRAW, "obs")}),
-        "observed_data": Group({"y": data.y}, {"y": ("obs", *outputs)}),
+        "observed_data": Group({"y": data.y}, {"y": ("obs", *time, *outputs)}),
         "constant_data": Group(
             scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)} | rows,
-            {"x": ("obs", "predictor"), "x_center": ("predictor",), "x_scale": ("predictor",)}
+            {"x": data.dims, "x_center": ("predictor",), "x_scale": ("predictor",)}
             | {"y_center": np.ndim(data.scaling.y_center) * outputs, "y_scale": np.ndim(data.scaling.y_scale) * outputs}
             | {name: ("obs",) for name in rows},
         ),
     }
-    coords = model.coordinates(data.columns.inputs) | {"obs": data.obs}
+    coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {
+        "obs": data.obs,
+        "step": np.arange(data.columns.steps),
+        "time": np.arange(data.y.shape[1] if time else 0),
+    }
     return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
 
 
@@ -278,7 +255,7 @@ def _log_likelihood(model: Model, data: Dataset, posterior: dict[str, np.ndarray
     else:
         density = draws_module.log_density
     values = draws_module.over_draws(density, model, flat, x, y, data.offset, data.weights)
-    volume = data.scaling.log_volume * (1.0 if data.weights is None else data.weights)
+    volume = data.scaling.log_volume * data.targets * (1.0 if data.weights is None else data.weights)
     return values.reshape(*shape, len(y)) - volume
 
 

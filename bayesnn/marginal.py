@@ -42,11 +42,12 @@ class MarginalModel:
 
     def __call__(self, x: Any, y: Any, offset: Any = None, weights: Any = None) -> readout.Readout:
         """Issue the statements of all but the readout, and the marginal density of y as a factor."""
-        width = x.shape[1]
-        design = self.model.design(self.model.prior.body(self.model.table(width)), x)
-        prior = self.model.prior.collapsed_readout(self.model.terms(width))
+        shape = x.shape[1:]
+        design = self.model.design(self.model.prior.body(self.model.table(shape)), x)
+        prior = self.model.prior.collapsed_readout(self.model.terms(shape))
         precision = self.model.likelihood.nuisance()["sigma"] ** -2
-        data = readout.products(design, y if offset is None else y - offset, weights)
+        y = y if offset is None else y - offset.reshape(-1, *(1,) * (y.ndim - 1))
+        data = readout.products(*self.model.one_a_row(x, design, y, weights))
         numpyro.factor("log_marginal", readout.log_marginal(data, prior, precision))
         return readout.solve(data, prior, precision)
 
@@ -55,6 +56,6 @@ class MarginalModel:
         key_readout, key_prior = jax.random.split(key)
         latent = handlers.seed(handlers.substitute(self, data=sites), key_prior)  # the seed is never used: all is given
         coefficients = readout.draw(key_readout, latent(x, y, *rows))
-        terms = self.model.terms(x.shape[1])
+        terms = self.model.terms(x.shape[1:])
         missing = self.model.prior.complete(key_prior, terms, coefficients, sites)
         return sites | self.model.split(terms, coefficients) | missing

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from bayesnn.layers import Layer, Shape, Weight, Weights
+from bayesnn.sequences import PADDING, Reads
 
 
 @dataclass(frozen=True)
 class Network:
     """Layers applied one after the other to every example.
 
-    x (n, *shape) -> (n, width).
+    x (n, *shape) -> (n, width), or (n, time, width) where the last layer gives a sequence. Padding is found here, once:
+    zeros among token ids, all-NaN steps of sequences.
     """
 
     layers: tuple[Layer, ...]
@@ -32,21 +37,65 @@ class Network:
             shape = layer.output_shape(shape)
         return table
 
-    def width(self, shape: Shape) -> int:
-        """Number of outputs of the last layer, which must be a vector."""
+    def output_shape(self, shape: Shape) -> Shape:
+        """What the last layer gives of an example: a vector (width,), of a sequence also one a step (time, width)."""
+        given = shape
         for layer in self.layers:
             shape = layer.output_shape(shape)
-        if len(shape) != 1:
-            raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
-        return shape[0]
+        if len(shape) == 1 or (len(shape) == 2 and (len(given) == 2 or self.tokens is not None)):
+            return shape
+        raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
+
+    def numbers(self, shape: Shape) -> int:
+        """About how many numbers one example takes on its way: what all layers give, and their gates or scores."""
+        total = 0
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+            total += math.prod(shape)
+        return 4 * total
 
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
-        """Outputs (n, width) of the last layer for examples x (n, *shape)."""
+        """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""
 
         def one(example: jax.Array) -> jax.Array:
+            example, mask = self.real(example)
             for name, layer in zip(self.names(), self.layers, strict=True):
                 own = {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
-                example = layer.apply(own, example)
+                example = layer.apply(own, example, mask)
+                mask = layer.mask_after(mask) if mask is not None and example.ndim == 2 else None
             return example
 
         return jax.vmap(one)(x)
+
+    def real(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """An example without NaN, and the mask (time,) of its real steps; None where an example is a row of a table."""
+        if self.tokens is not None:
+            return example, example != PADDING
+        if example.ndim < 2:
+            return example, None
+        mask = ~jnp.isnan(example).all(axis=-1)
+        return jnp.where(mask[:, None], example, 0.0), mask  # before any layer, so that gradients stay finite
+
+    def steps(self, x: Any) -> jax.Array | None:
+        """Mask (n, time) of the steps that have an output each; None where an example has one output."""
+        if not self.layers or len(self.output_shape(x.shape[1:])) == 1:
+            return None
+
+        def one(example: jax.Array) -> jax.Array:
+            mask = self.real(example)[1]
+            assert mask is not None  # only sequences have outputs at every step
+            for layer in self.layers:
+                mask = layer.mask_after(mask)
+            return mask
+
+        return jax.vmap(one)(jnp.asarray(x))
+
+    @property
+    def reads(self) -> Reads:
+        """What the examples are made of, for the checks of data."""
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0))
+
+    @property
+    def tokens(self) -> int | None:
+        """How many token ids the examples are made of; None where they are numbers."""
+        return self.layers[0].tokens if self.layers else None

@@ -82,7 +82,7 @@ def simulate(fit: Fit, origins: Origins, horizon: int, key: Any, future: np.ndar
     sites = fit.draws()
     count = len(next(iter(sites.values())))
     keys = jax.random.split(as_key(key), count)  # one a draw, so that paths do not depend on the blocks
-    width = fit.data.x.shape[1] + fit.model.terms(fit.data.x.shape[1]).size + 4 * horizon
+    width = fit.data.x.shape[1] + fit.model.terms(fit.data.x.shape[1:]).size + 4 * horizon
     block = int(np.clip(BLOCK_NUMBERS // (len(known) * width), 1, count))
     windows = np.broadcast_to(origins.windows, (count, *origins.windows.shape[-2:]))
     parts = []

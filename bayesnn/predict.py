@@ -9,10 +9,11 @@ import numpy as np
 
 from bayesnn import _checks
 from bayesnn._runtime import as_key, computing
-from bayesnn.data import new_inputs, new_offset, row_labels
+from bayesnn.data import new_offset, row_labels
 from bayesnn.draws import expectation, function_value, over_draws, probabilities
 from bayesnn.fit import Fit
 from bayesnn.likelihoods import Likelihood, as_coordinate
+from bayesnn.targets import output_steps, without_padding
 
 SAMPLE_DIMS = ("chain", "draw", "permutation")
 KINDS = ("mean", "response", "probability")
@@ -26,7 +27,8 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     ----------
     fit : Fit
     x : array or pandas.DataFrame, shape (n, p)
-        The columns of the fit, in its order.
+        The columns of the fit, in its order. Or sequences (n, time, d) or token ids (n, time), of any length unless
+        layers have weights for each step.
     kind : {"mean", "response", "probability"}
         "mean": E[y | x, theta] of each posterior draw. "response": one simulated y a draw, errors included; classes as
         codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;
@@ -40,7 +42,8 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     -------
     xarray.DataArray
         (chain, draw, obs), with another axis `output` for several outputs and `class` for probabilities; `obs` has the
-        labels of a DataFrame's rows.
+        labels of a DataFrame's rows. (chain, draw, obs, time, ...) where every step has an output: padded steps are
+        NaN, or -1 among codes of classes.
 
     Raises
     ------
@@ -63,7 +66,8 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     likelihood = fit.model.likelihood
     _check_kind(likelihood, kind)
     sites = fit.draws()
-    inputs = new_inputs(fit.data.columns, fit.data.scaling, x)
+    inputs = fit.inputs(x)
+    steps = output_steps(fit.model, fit.data.columns, x)
     shift = offset_for(fit, offset, len(inputs))
     if kind == "response":
         values = _simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
@@ -71,12 +75,16 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
         values = over_draws(probabilities if kind == "probability" else expectation, fit.model, sites, inputs, shift)
     if likelihood.standardizes:
         values = fit.data.scaling.undo(values)
+    if steps is not None:
+        values = without_padding(values, steps)
     posterior = fit.idata["posterior"].sizes
     chains, draws = posterior["chain"], posterior["draw"]
     coords = {"chain": np.arange(chains), "draw": np.arange(draws), "obs": row_labels(x, values.shape[1])}
+    if steps is not None:
+        coords["time"] = np.arange(steps.shape[1])
     if kind == "probability":
         coords["class"] = as_coordinate(likelihood.classes)  # type: ignore[attr-defined]
-    elif values.ndim > 2:
+    elif values.ndim > len(coords) - 1:
         coords[likelihood.output_dim] = as_coordinate(likelihood.output_labels)
     values = values.reshape(chains, draws, *values.shape[1:])
     return xr.DataArray(values, coords=coords, dims=tuple(coords), name="y", attrs={"kind": kind})
@@ -160,7 +168,13 @@ def _row_index(draws: Any) -> Any:
     return pd.Index(labels[0], name=names[0], tupleize_cols=False)
 
 
+def per_draw(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray) -> dict[str, np.ndarray]:
+    """Nuisance parameters (s, 1, ...) that go with function values (s, n, ...) or (s, n, time, ...)."""
+    rows = f.ndim - 1 - len(fit.model.likelihood.outputs)
+    return {n: sites[n].reshape(len(f), *(1,) * rows, *sites[n].shape[1:]) for n in fit.model.likelihood.dims}
+
+
 def _simulate(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
-    nuisance = {name: sites[name][:, None] for name in fit.model.likelihood.dims}
+    nuisance = per_draw(fit, sites, f)
     seed = as_key(key)
     return np.asarray(fit.model.likelihood.distribution(f, **nuisance).sample(seed))

@@ -10,9 +10,10 @@ from numpyro.infer import Predictive
 
 from bayesnn import _checks
 from bayesnn._runtime import as_key, computing
-from bayesnn.data import code, learn_columns, row_labels
+from bayesnn.data import check_finite, code, input_scaling, learn_columns, row_labels
 from bayesnn.inference_data import Group, build
 from bayesnn.model import Model
+from bayesnn.sequences import DIMS
 
 PER_DRAW = ("chain", "draw")
 
@@ -24,7 +25,7 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     Parameters
     ----------
     model : Model
-    x : array or pandas.DataFrame, shape (n, p)
+    x : array or pandas.DataFrame, shape (n, p), sequences (n, time, d) or token ids (n, time)
     draws : int
     key : int or jax.Array
     standardize : bool
@@ -44,19 +45,19 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     (1, 5, 7)
     """
     _checks.positive_integer("draws", draws)
-    columns = learn_columns(x)
+    columns = learn_columns(x, model.network.reads)
     coded = code(columns, x)
-    _checks.finite("x", coded, columns.inputs)
-    spread = coded.std(axis=0)
-    inputs = (coded - coded.mean(axis=0)) / np.where(spread > 0, spread, 1.0) if standardize else coded
+    check_finite("x", columns, coded)
+    inputs = input_scaling(columns, coded, standardize).inputs(coded)
     seed = as_key(key)
     outputs = model.likelihood.output_dims
-    dims = model.dims(coded.shape[1]) | {"f": ("obs", *outputs)}
+    time = ("time",) if model.per_step(coded.shape[1:]) else ()
+    dims = model.dims(coded.shape[1:]) | {"f": ("obs", *time, *outputs)}
     sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
     values = {name: np.asarray(v)[None] for name, v in sites.items()}
     groups = {
         "prior": Group({n: values[n] for n in dims}, {n: PER_DRAW + d for n, d in dims.items()}),
-        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs", *outputs)[: values["y"].ndim]}),
-        "constant_data": Group({"x": coded}, {"x": ("obs", "predictor")}),
+        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs", *time, *outputs)[: values["y"].ndim]}),
+        "constant_data": Group({"x": coded}, {"x": DIMS[columns.kind]}),
     }
-    return build(groups, model.coordinates(columns.inputs) | {"obs": row_labels(x, len(coded))})
+    return build(groups, model.coordinates(columns.inputs, coded.shape[1:]) | {"obs": row_labels(x, len(coded))})

@@ -125,8 +125,9 @@ def _datasets(groups: dict[str, Any]) -> dict[str, Any]:
 def _check(fit: Fit) -> None:
     """Draws, model and data must belong together."""
     data, posterior = fit.data, fit.idata["posterior"]
-    if data.x.shape != (len(data.y), len(data.columns.inputs)) or len(data.scaling.x_center) != data.x.shape[1]:
+    sizes = {"obs": len(data.y), "predictor": len(data.columns.inputs), "step": data.columns.steps}
+    if data.x.shape != tuple(sizes[dim] for dim in data.dims) or len(data.scaling.x_center) != sizes["predictor"]:
         raise ValueError("rows and columns of the data do not belong together")
-    dims = fit.model.dims(data.x.shape[1])
+    dims = fit.model.dims(data.x.shape[1:])
     if set(dims) != set(posterior.data_vars):
         raise ValueError(f"the model has the sites {sorted(dims)}, the draws {sorted(posterior.data_vars)}")

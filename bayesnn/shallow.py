@@ -109,7 +109,7 @@ def shallow(
 
     Examples
     --------
-    >>> shallow(hidden=5).dims(width=2)["gamma"]
+    >>> shallow(hidden=5).dims((2,))["gamma"]
     ('unit', 'input')
     """
     units = hidden.maximum if isinstance(hidden, Geometric) else _checks.positive_integer("hidden", hidden)

@@ -10,12 +10,13 @@ import numpy as np
 
 from bayesnn import _checks
 from bayesnn._runtime import computing
-from bayesnn.data import new_inputs, row_labels
+from bayesnn.data import row_labels
 from bayesnn.draws import function_value, over_draws, probabilities
 from bayesnn.fit import Fit
 from bayesnn.model import Model
 from bayesnn.predict import offset_for
 from bayesnn.priors import Sites
+from bayesnn.targets import output_steps, without_padding
 
 MEASURES = ("variance", "entropy")
 
@@ -73,10 +74,13 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     _checks.known("measure", chosen, MEASURES)
     if chosen == "entropy" and not classes:
         raise ValueError('measure="entropy" is for classes, and this fit has numbers: use measure="variance"')
-    inputs = new_inputs(fit.data.columns, fit.data.scaling, x)
+    inputs = fit.inputs(x)
     shift = offset_for(fit, offset, len(inputs))
     quantity = probabilities if classes else _two_moments
     values = over_draws(quantity, fit.model, fit.draws(), inputs, shift)
+    steps = output_steps(fit.model, fit.data.columns, x)
+    if steps is not None:
+        values = without_padding(values, steps)[:, steps]
     if chosen == "entropy":
         parts, units = entropy_parts(values), "nats"
     elif classes:
@@ -85,7 +89,8 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
         square = np.asarray(fit.data.scaling.y_scale) ** 2
         parts = {name: part * square for name, part in variance_parts(values[..., 0], values[..., 1]).items()}
         units = "squared units of y"
-    index = _index(fit, row_labels(x, len(inputs)), parts["total"].ndim > 1)
+    labels = row_labels(x, len(inputs)) if steps is None else _steps(row_labels(x, len(inputs)), steps)
+    index = _index(fit, labels, parts["total"].ndim > 1)
     frame = pd.DataFrame({name: part.ravel() for name, part in parts.items()}, index=index)
     frame.attrs["units"] = units
     return frame
@@ -128,13 +133,24 @@ def _two_moments(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | N
     return jnp.stack([mean, jnp.broadcast_to(distribution.variance, mean.shape)], axis=-1)
 
 
-def _index(fit: Fit, rows: np.ndarray, several: bool) -> Any:
+def _index(fit: Fit, rows: Any, several: bool) -> Any:
     """Row labels, with those of the outputs or classes where there are several."""
     import pandas as pd
 
     likelihood = fit.model.likelihood
     if not several:
-        return pd.Index(rows, name="obs")
+        return rows if isinstance(rows, pd.MultiIndex) else pd.Index(rows, name="obs")
     classes = likelihood.kind == "class"
     labels = likelihood.classes if classes else likelihood.output_labels  # type: ignore[attr-defined]
-    return pd.MultiIndex.from_product([rows, labels], names=["obs", "class" if classes else likelihood.output_dim])
+    name = "class" if classes else likelihood.output_dim
+    if isinstance(rows, pd.MultiIndex):
+        return pd.MultiIndex.from_tuples([(*row, label) for row in rows for label in labels], names=[*rows.names, name])
+    return pd.MultiIndex.from_product([rows, labels], names=["obs", name])
+
+
+def _steps(rows: np.ndarray, steps: np.ndarray) -> Any:
+    """Labels of the real steps of all rows."""
+    import pandas as pd
+
+    places, times = np.nonzero(steps)
+    return pd.MultiIndex.from_arrays([rows[places], times], names=["obs", "time"])

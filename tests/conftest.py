@@ -63,7 +63,7 @@ def fake_fit() -> Callable:
         with jax.enable_x64(True):
             predictive = Predictive(bound, num_samples=chains * draws)
             prior = predictive(jax.random.key(key), jax.numpy.asarray(data.scaled()[0]), offset=data.offset)
-        names = bound.dims(data.x.shape[1])
+        names = bound.dims(data.x.shape[1:])
         values = {n: np.array(prior[n]).reshape(chains, draws, *prior[n].shape[1:]) for n in names}
         values["stat acceptance_rate"] = np.full((chains, draws), 0.9)
         if change is not None:

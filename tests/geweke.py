@@ -126,7 +126,7 @@ def passes(scores: dict[str, float]) -> bool:
 
 def shallow_prior(key: jax.Array, model: Model, width: int) -> Sites:
     """Every site of `shallow` from its prior; `unit_size` must be whole, a Wishart being a sum of outer products."""
-    prior, noise, m, q = model.prior, model.likelihood, model.terms(width).units, width + 1
+    prior, noise, m, q = model.prior, model.likelihood, model.terms((width,)).units, width + 1
     keys = iter(jax.random.split(key, 9))
     normal = functools.partial(jax.random.normal, dtype=float)
     size, (guess, mean, variance) = prior.unit_size_for(q), prior.unit_matrices(q)
@@ -238,7 +238,7 @@ def general_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -
         "beta squared": beta[1] ** 2,
         "beta product": beta[0] * beta[1],
     }
-    for name in ("intercept", "linear", *model.table(x.shape[1])):
+    for name in ("intercept", "linear", *model.table(x.shape[1:])):
         if name in sites:
             value = jnp.ravel(sites[name])[0]
             values |= {name: value, f"{name} squared": value**2, f"beta times {name}": beta[0] * value}
@@ -250,7 +250,7 @@ def general_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -
 
 def weight_state(key: jax.Array, model: Model, sites: Sites, width: int, log_step: jax.Array) -> WeightState:
     """The state with these sites, as the model function names them."""
-    table, terms = model.table(width), model.terms(width)
+    table, terms = model.table((width,)), model.terms((width,))
     weights = {name: sites[name] for name in model.prior.shapes(table, terms)}
     latents = {name: sites[name] for name in model.likelihood.priors()}
     if isinstance(model.prior, MuellerRiosInsua):

@@ -18,7 +18,7 @@ def made_fit(model, x, y=None, *, chains=1, draws=5, change=None, key=0):
     values = {}
     with jax.enable_x64(True):
         trace = jax.eval_shape(lambda key: _sites(bound, key, inputs), jax.random.key(0))
-    for name in bound.dims(inputs.shape[1]):
+    for name in bound.dims(inputs.shape[1:]):
         noise = rng.normal(size=(chains, draws, *trace[name].shape))
         values[name] = 1.0 + np.abs(noise) if name in bound.likelihood.dims else noise
     if change is not None:

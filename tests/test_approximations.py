@@ -222,7 +222,7 @@ def test_the_same_fit_with_the_same_groups(name, fits):
     shape = {"map": (1, 1), "ensemble": (3, 1)}.get(name, (2, 10))
     assert (posterior.sizes["chain"], posterior.sizes["draw"]) == shape
     assert posterior.attrs["approximate"] == 1
-    assert set(posterior.data_vars) == set(SMALL.dims(1))
+    assert set(posterior.data_vars) == set(SMALL.dims((1,)))
     assert predict(found, X, kind="mean").shape == (*shape, 24)
     if name != "map":
         assert len(np.unique(posterior["sigma"])) == np.prod(shape)

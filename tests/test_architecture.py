@@ -65,9 +65,9 @@ def test_nothing_random_is_the_model_it_was():
 
 def test_random_sites_are_reported():
     sites = {"M": (), "linear_in": (), "lag_order": ()}
-    assert sites.items() <= EVERYTHING.dims(3).items()
-    assert EVERYTHING.dims(3)["gamma"] == ("unit", "input")
-    assert sites.keys().isdisjoint(bnn.shallow(3).dims(3))
+    assert sites.items() <= EVERYTHING.dims((3,)).items()
+    assert EVERYTHING.dims((3,))["gamma"] == ("unit", "input")
+    assert sites.keys().isdisjoint(bnn.shallow(3).dims((3,)))
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_function_values_are_those_of_the_smaller_network(prior_draws):
         f = z @ draw["beta"][:m] + draw["intercept"] + x @ draw["linear"]
         np.testing.assert_allclose(draw["f"], f, rtol=1e-9, atol=1e-12)
         with _runtime.double():
-            sites = {name: draw[name] for name in EVERYTHING.dims(3)}
+            sites = {name: draw[name] for name in EVERYTHING.dims((3,))}
             np.testing.assert_allclose(EVERYTHING.function(sites, X), f, rtol=1e-9, atol=1e-12)
 
 

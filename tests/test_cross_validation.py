@@ -27,7 +27,7 @@ def constant_fit(monkeypatch):
         calls.append({"model": model, "x": x, "y": y, "key": key, "weights": weights, "offset": offset})
         bound, data = fit_module.bind(model, x, y, weights=weights, offset=offset)
         prior = bnn.prior_predictive(bound, x, draws=chains * draws)["prior"]
-        values = {n: np.zeros((chains, draws, *prior[n].shape[2:])) for n in bound.dims(1)}
+        values = {n: np.zeros((chains, draws, *prior[n].shape[2:])) for n in bound.dims((1,))}
         for name in bound.likelihood.dims:
             values[name] += 1.0
         values["stat acceptance_rate"] = np.ones((chains, draws))

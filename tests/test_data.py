@@ -245,7 +245,7 @@ def test_missing_numbers_of_pandas():
         (X[:1], Y[:1], "y must vary, got 1.0 in every one of 1 row(s)"),
         (X[:, 0], Y, "got shape (4,): use x[:, None] for a single input"),
         (pd.Series(X[:, 0]), Y, "got shape (4,): use x[:, None] for a single input"),
-        (X[None], Y, "got shape (1, 4, 2): reshape it"),
+        (X[None, None], Y, "got shape (1, 1, 4, 2): reshape it"),
         (np.empty((0, 2)), [], "x and y are empty: at least two rows are needed"),
         (np.empty((4, 0)), Y, "x must have at least one column, got none"),
         (pd.DataFrame(index=range(4)), Y, "x must have at least one column, got none"),

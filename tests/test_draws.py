@@ -20,7 +20,8 @@ def random_sites(model):
     rng = np.random.default_rng(2)
     coordinates = model.coordinates(["a", "b"])
     sites = {
-        name: rng.normal(size=(COUNT, *(len(coordinates[dim]) for dim in dims))) for name, dims in model.dims(2).items()
+        name: rng.normal(size=(COUNT, *(len(coordinates[dim]) for dim in dims)))
+        for name, dims in model.dims((2,)).items()
     }
     return sites | {"sigma": np.exp(sites["sigma"])}
 
@@ -61,7 +62,7 @@ def test_blocks_do_not_matter(model, draws_a_block, monkeypatch):
         sizes.append(len(piece["beta"]))
         return block(quantity, model, piece, *arrays)
 
-    width = model.terms(2).size + 2 + 1  # coefficients, inputs, one output
+    width = model.terms((2,)).size + 2 + 1  # coefficients, inputs, one output
     monkeypatch.setattr(draws, "BLOCK_NUMBERS", draws_a_block * len(X) * width)
     monkeypatch.setattr(draws, "_block", watched)
     np.testing.assert_allclose(draws.over_draws(draws.log_density, model, sites, X, Y), whole, rtol=1e-10)

@@ -33,7 +33,7 @@ def closed_form(x, y, standardize=True):
     model, data = fit_module.bind(LINE, x, y, standardize=standardize)
     inputs, target = map(jnp.asarray, data.scaled())
     design = jnp.concatenate([jnp.zeros((len(x), 1)), jnp.ones((len(x), 1)), inputs], axis=1)
-    prior = model.prior.collapsed_readout(model.terms(x.shape[1]))
+    prior = model.prior.collapsed_readout(model.terms(x.shape[1:]))
     products = readout.products(design, target)
     grid = np.linspace(-15.0, 8.0, 4001)
     density = jax.vmap(lambda g: readout.log_marginal(products, prior, jnp.exp(g)))(jnp.asarray(grid))

@@ -60,7 +60,7 @@ def prior(key: jax.Array, model: Model, width: int) -> dict[str, jax.Array]:
 
 
 def state_of(sites: dict[str, jax.Array], model: Model, width: int) -> gibbs.GibbsState:
-    units = model.terms(width).units
+    units = model.terms((width,)).units
     found = random_structure(sites, units, model.linear)
     found = Structure(*(jnp.asarray(v, int) for v in found))
     return geweke.gibbs_state(sites, jnp.linspace(-0.7, 0.4, units))._replace(structure=found)
@@ -68,7 +68,7 @@ def state_of(sites: dict[str, jax.Array], model: Model, width: int) -> gibbs.Gib
 
 def statistics(model: Model, sites: dict[str, jax.Array], x: np.ndarray, y: jax.Array) -> dict[str, jax.Array]:
     """Numbers of what is in use, hyperparameters, and both together."""
-    units = model.terms(x.shape[1]).units
+    units = model.terms(x.shape[1:]).units
     count = jnp.asarray(sites.get("M", units))
     used = jnp.arange(units) < count
     beta, gamma, mu, covariance = (sites[name] for name in ("beta", "gamma", "mu_gamma", "S_gamma"))

@@ -123,7 +123,7 @@ def distribution_of(model: Model, state: WeightState) -> tuple[jax.Array, Any]:
 
 def statistics(model: Model, state: WeightState, y: jax.Array) -> geweke.Sites:
     """Bounded functions and logarithms of weights, scales, nuisance, f and y, and what ties them together."""
-    table, terms = model.table(X.shape[1]), model.terms(X.shape[1])
+    table, terms = model.table(X.shape[1:]), model.terms(X.shape[1:])
     f, distribution = distribution_of(model, state)
     noise = model.prior.whiten(state.hyper, state.weights, table, terms)
     log_likelihood = distribution.log_prob(y)

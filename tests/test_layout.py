@@ -19,6 +19,7 @@ PUBLIC_NAMES = ROOT / "tests" / "golden" / "public_names.txt"
 # ranks and from its own subpackage only. Modules that start with an underscore have the lowest rank.
 RANKS = (
     ("_checks", "_runtime"),
+    ("sequences", "categories"),
     ("data", "conjugate", "dates", "transforms"),
     ("exogenous", "histories"),
     ("defaults",),
@@ -28,7 +29,7 @@ RANKS = (
     ("conditionals",),
     ("priors", "likelihoods", "architecture"),
     ("model",),
-    ("shallow", "readout"),
+    ("shallow", "readout", "targets"),
     ("marginal",),
     ("gaps",),
     ("checkpoint", "programs"),
@@ -36,6 +37,7 @@ RANKS = (
     ("samplers",),
     ("relabel", "draws", "inference_data", "folds", "tempering"),
     ("store",),
+    ("binding",),
     ("fit", "annealing"),
     ("paths",),
     ("save",),
@@ -51,7 +53,7 @@ RANKS = (
         "baseline",
         "architectures",
     ),
-    ("forecast", "skeleton"),
+    ("forecast", "generate", "skeleton"),
     ("diagnose", "scores", "uncertainty", "decide"),
     ("cross_validation", "stacking", "effects"),
     ("compare", "baselines", "rolling"),

@@ -39,13 +39,13 @@ def traced(model, key=0):
 
 @computing
 def design_of(model, sites):
-    weights = model.prior.unpack(sites, model.table(2))
+    weights = model.prior.unpack(sites, model.table((2,)))
     return np.asarray(model.design(weights, jnp.asarray(X)))
 
 
 def prior_of_readout(model, sites):
     """Mean and covariance of [coefficients, mu_beta] (without mu_beta where the prior has none)."""
-    terms = model.terms(2)
+    terms = model.terms((2,))
     units, extras = terms.units, terms.size - terms.units
     if isinstance(model.prior, Normal):
         sd = np.array([model.prior.readout_scale / np.sqrt(units)] * units + [model.prior.extra] * extras)
@@ -83,7 +83,7 @@ def test_the_factor_is_the_multivariate_normal(model):
 def test_nothing_of_the_readout_is_sampled(model):
     full = computing(lambda: handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(X, Y))()
     left_out = set(full) - set(traced(model))
-    expected = {"readout_raw", "f", "obs", "y"} | set(model.split(model.terms(2), np.zeros(9)))
+    expected = {"readout_raw", "f", "obs", "y"} | set(model.split(model.terms((2,)), np.zeros(9)))
     assert left_out == expected | ({"mu_beta"} if isinstance(model.prior, MuellerRiosInsua) else set())
 
 
@@ -118,10 +118,10 @@ def test_completing_without_noise_gives_the_posterior_mean(model, monkeypatch):
     _, mean, _ = conditioned(model, sites)
     monkeypatch.setattr(jax.random, "normal", lambda key, shape: jnp.zeros(shape))
     complete = computing(MarginalModel(model).complete)(jax.random.key(0), sites, X, Y)
-    names = [name for name in ("beta", "intercept", "linear", "mu_beta") if name in model.dims(2)]
+    names = [name for name in ("beta", "intercept", "linear", "mu_beta") if name in model.dims((2,))]
     ours = np.concatenate([np.atleast_1d(complete[name]) for name in names])
     np.testing.assert_allclose(ours, mean, rtol=1e-10, atol=1e-12)
-    assert set(model.dims(2)) <= set(complete)
+    assert set(model.dims((2,))) <= set(complete)
 
 
 @pytest.mark.parametrize("name", ["two layers, everything", "hierarchical, everything"])
@@ -132,7 +132,7 @@ def test_completed_draws_have_the_posterior_moments(name):
 
     def draw(key):
         complete = MarginalModel(model).complete(key, sites, X, Y)
-        names = [name for name in ("beta", "intercept", "linear", "mu_beta") if name in model.dims(2)]
+        names = [name for name in ("beta", "intercept", "linear", "mu_beta") if name in model.dims((2,))]
         return jnp.concatenate([jnp.atleast_1d(complete[name]) for name in names])
 
     draws = many(draw, seed=1)

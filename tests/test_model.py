@@ -61,7 +61,7 @@ def test_the_model_states_its_sites(model):
     else:
         body = {"mu_gamma", "gamma_precision_cholesky", "gamma_raw", "mu_beta", "beta_precision"}
     assert sampled == body | {"readout_raw", "noise_precision", "y"}
-    assert set(model.dims(2)) | {"f"} <= set(trace)
+    assert set(model.dims((2,))) | {"f"} <= set(trace)
     assert trace["f"]["value"].shape == trace["y"]["value"].shape == (6,)
 
 
@@ -76,7 +76,7 @@ def test_a_target_is_observed_and_none_is_simulated(model):
 @models
 def test_the_function_of_a_draw_is_a_loop(model):
     sites = {name: site["value"] for name, site in traced(model, X).items()}
-    reported = {name: sites[name] for name in model.dims(2)}
+    reported = {name: sites[name] for name in model.dims((2,))}
     ours = computing(lambda: np.asarray(model.function(reported, jnp.asarray(X))))()
     np.testing.assert_allclose(ours, loop(model, reported, X), rtol=1e-10)
     np.testing.assert_allclose(sites["f"], ours, rtol=1e-10)  # what the model itself computes, non-centred
@@ -97,7 +97,7 @@ def test_the_model_calls_the_likelihood_with_its_function(model):
 def test_reported_axes_and_shapes_agree(model):
     trace = traced(model, X)
     coordinates = model.coordinates(["a", "b"])
-    for name, dims in model.dims(2).items():
+    for name, dims in model.dims((2,)).items():
         assert trace[name]["value"].shape == tuple(len(coordinates[dim]) for dim in dims), name
     assert list(coordinates["predictor"]) == ["a", "b"]
     assert list(coordinates["input"]) == list(coordinates["input_"]) == ["const", "a", "b"]
@@ -106,8 +106,8 @@ def test_reported_axes_and_shapes_agree(model):
 @models
 def test_the_design_and_the_split_have_one_order(model):
     """Units, the constant, the inputs: coefficients 0, 1, 2, ... fall to their columns."""
-    terms = model.terms(2)
-    weights = {name: np.ones(w.shape) for name, w in model.table(2).items()}
+    terms = model.terms((2,))
+    weights = {name: np.ones(w.shape) for name, w in model.table((2,)).items()}
     design = computing(lambda: np.asarray(model.design(weights, jnp.asarray(X))))()
     sites = model.split(terms, np.arange(terms.size))
     assert design.shape == (6, terms.size)
@@ -155,14 +155,14 @@ def test_likelihood_and_prior_are_specs():
 
 def test_the_prior_refuses_a_body_it_cannot_serve():
     with pytest.raises(ValueError, match="the MuellerRiosInsua prior is for one Dense hidden layer"):
-        Model([Dense(3), Dense(2)], prior=MuellerRiosInsua()).table(2)
+        Model([Dense(3), Dense(2)], prior=MuellerRiosInsua()).table((2,))
 
 
 def test_a_model_without_layers_is_linear():
     """f = intercept + x' linear, with the prior's standard deviations and nothing else."""
     model = Model([], prior=Normal(extra=3.0), intercept=True, linear=True)
     x = np.array([[1.0, 2.0], [0.5, -1.0], [0.0, 4.0]])
-    assert model.dims(2) == {"intercept": (), "linear": ("predictor",), "sigma": ()}
+    assert model.dims((2,)) == {"intercept": (), "linear": ("predictor",), "sigma": ()}
     sites = {"intercept": jnp.asarray(0.7), "linear": jnp.asarray([2.0, -1.0]), "sigma": jnp.asarray(0.5)}
     np.testing.assert_allclose(model.function(sites, x), 0.7 + x @ [2.0, -1.0], rtol=1e-6)
     with jax.enable_x64(True):

@@ -66,7 +66,7 @@ def test_the_weight_table_follows_the_shapes_through_the_chain():
         "dense2_kernel": Weight((2, 3), ("dense2_unit", "dense2_input"), "kernel", 3),
         "dense2_bias": Weight((2,), ("dense2_unit",), "bias", 3),
     }
-    assert THREE.width((2,)) == 2
+    assert THREE.output_shape((2,)) == (2,)
 
 
 def test_a_chain_equals_a_loop(x):
@@ -93,4 +93,4 @@ def test_the_order_of_the_examples_does_not_matter(x):
 
 def test_the_last_layer_must_give_a_vector():
     with pytest.raises(ValueError, match=r"the last layer must give one vector an example, got shape \(2, 2\)"):
-        Network((Dense(2), Outer())).width((3,))
+        Network((Dense(2), Outer())).output_shape((3,))

@@ -68,7 +68,7 @@ def brute_force(draws=400_000):
 
         def density(units):
             design = jnp.concatenate([z[:units].T, jnp.ones((len(y), 1))], axis=1)
-            terms = model.terms(1)._replace(units=units)
+            terms = model.terms((1,))._replace(units=units)
             prior = model.prior.collapsed_given(terms, sites["sigma_beta"] ** 2)
             return readout.log_marginal(readout.products(design, y), prior, sites["sigma"] ** -2)
 

@@ -94,7 +94,7 @@ def test_units_that_have_no_order_are_left_alone():
     rng, coordinates = np.random.default_rng(1), model.coordinates(["x0"])
     recorded = {
         name: rng.uniform(size=(CHAINS, DRAWS, *(len(coordinates[dim]) for dim in dims)))
-        for name, dims in model.dims(1).items()
+        for name, dims in model.dims((1,)).items()
     }
     idata = assemble(model, data, recorded | {"stat lp": rng.uniform(size=(CHAINS, DRAWS))}, {})
     assert set(idata["sample_stats"].data_vars) == {"lp"}

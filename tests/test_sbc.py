@@ -105,7 +105,7 @@ GENERAL = {
 
 
 def general_statistics(model, sites):
-    scales = {n: jnp.ravel(sites[n])[0] for n in model.dims(1) if n.endswith("_scale")}
+    scales = {n: jnp.ravel(sites[n])[0] for n in model.dims((1,)) if n.endswith("_scale")}
     nuisance = {name: sites[name] for name in model.likelihood.dims if name != "df"}  # it is given, a constant
     f = model.function(sites, jnp.asarray(PLACES))
     return {**{f"f({x})": v for x, v in zip(PLACES[:, 0], f)}, **scales, **nuisance, "intercept": sites["intercept"]}

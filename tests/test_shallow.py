@@ -58,7 +58,7 @@ def test_every_hyperparameter_counts(name):
 
 
 def test_reported_sites_and_their_axes():
-    assert shallow(3, intercept=True, linear=True).dims(2) == {
+    assert shallow(3, intercept=True, linear=True).dims((2,)) == {
         "beta": ("unit",),
         "intercept": (),
         "linear": ("predictor",),
@@ -69,7 +69,7 @@ def test_reported_sites_and_their_axes():
         "S_gamma": ("input", "input_"),
         "sigma": (),
     }
-    assert {"intercept", "linear"}.isdisjoint(shallow(3).dims(2))
+    assert {"intercept", "linear"}.isdisjoint(shallow(3).dims((2,)))
 
 
 @pytest.mark.parametrize("hidden", [0, -1, 2.0, "3", None, True])

@@ -113,12 +113,12 @@ def test_the_nested_densities_are_exact_to_rounding(monkeypatch):
 
 def masked_log_marginal(case):
     """By the general formula, as a function of the structure."""
-    terms = case.model.terms(P)
+    terms = case.model.terms((P,))
 
     @jax.jit
     def density(state):
         gram = structure.gram_matrix(case, jnp.asarray(some_units()), state)
-        prior = case.prior.collapsed_given(terms, VARIANCE, case.model.masks(state, P).coefficients)
+        prior = case.prior.collapsed_given(terms, VARIANCE, case.model.masks(state, (P,)).coefficients)
         return readout.log_marginal(structure.products_of(gram, N), prior, NOISE_PRECISION)
 
     return density

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayesnn.data import new_inputs
 from bayesnn.draws import expectation, over_draws, probabilities
 from bayesnn.effects.table import Rows
 from bayesnn.fit import Fit
@@ -25,7 +24,7 @@ def expected(fit: Fit, rows: Rows) -> Any:
 
 def slopes(fit: Fit, rows: Rows, position: int) -> np.ndarray:
     """Derivative of the same by coded input `position` at each row: (chain, draw, obs[, class or output])."""
-    inputs = new_inputs(fit.data.columns, fit.data.scaling, rows.table)
+    inputs = fit.inputs(rows.table)
     tangent = np.zeros(inputs.shape[1])
     tangent[position] = 1.0 / fit.data.scaling.x_scale[position]
     values = over_draws(_directional, fit.model, fit.draws(), inputs, tangent, rows.offset)

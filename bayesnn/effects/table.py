@@ -11,6 +11,7 @@ from bayesnn import _checks
 from bayesnn.data import Columns, code
 from bayesnn.fit import Fit
 from bayesnn.predict import offset_for
+from bayesnn.sequences import TABLE
 
 
 class Rows(NamedTuple):
@@ -30,6 +31,8 @@ class Rows(NamedTuple):
 
 def rows_to_average(fit: Fit, rows: Any = None, offset: Any = None) -> Rows:
     """Given rows (n, p) with their offset, or the training rows with theirs."""
+    if fit.data.columns.kind != TABLE:
+        raise ValueError("effects of inputs are for tables (n, p), and this fit has sequences")
     if rows is None:
         if offset is not None:
             raise ValueError("offset goes with rows: the training rows keep their own")

@@ -4,7 +4,9 @@ from bayesnn.layers.attention import SelfAttention
 from bayesnn.layers.base import Layer, Shape, Weight, Weights
 from bayesnn.layers.bidirectional import Bidirectional
 from bayesnn.layers.convolution import Conv1D
+from bayesnn.layers.decoder import DecoderBlock, Seq2Seq
 from bayesnn.layers.dense import ACTIVATIONS, Dense
+from bayesnn.layers.embedding import Embedding, Vectors
 from bayesnn.layers.pooling import AsSequence, Flatten, Last, MeanPool
 from bayesnn.layers.positions import LayerNorm, PositionalEncoding
 from bayesnn.layers.recurrent import GRU, LSTM, Elman
@@ -18,8 +20,10 @@ __all__ = [
     "AsSequence",
     "Bidirectional",
     "Conv1D",
+    "DecoderBlock",
     "Dense",
     "Elman",
+    "Embedding",
     "Flatten",
     "Last",
     "Layer",
@@ -28,8 +32,10 @@ __all__ = [
     "PositionalEncoding",
     "Residual",
     "SelfAttention",
+    "Seq2Seq",
     "Shape",
     "TransformerBlock",
+    "Vectors",
     "Weight",
     "Weights",
 ]

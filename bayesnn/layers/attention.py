@@ -65,23 +65,13 @@ class SelfAttention(Layer):
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """Values of all heads, mapped back to the width of the input."""
-        share = self.attention(weights, x, mask)
-        value = jnp.einsum("hfw,tw->thf", weights["value"], x)
-        mixed = jnp.einsum("hts,shf->thf", share, value)
-        return jnp.einsum("uhf,thf->tu", weights["output"], mixed) + weights["bias"]
+        return mixed(weights, self.attention(weights, x, mask), x)
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Attention weights (head, asking step, asked step), rows summing to one: what a picture of them shows.
-
-        JAX's own `dot_product_attention` takes its softmax in single precision even of doubles, an error of 1e-7 that
-        a sampler's densities should not have.
-        """
-        query, key = (jnp.einsum("hfw,tw->thf", weights[role], x) for role in ("query", "key"))
-        score = jnp.einsum("thf,shf->hts", query, key) / query.shape[-1] ** 0.5
+        """Attention weights (head, asking step, asked step), rows summing to one: what a picture of them shows."""
         time = len(x)
         seen = jnp.tril(jnp.ones((time, time), bool)) if self.causal else jnp.ones((time, time), bool)
-        seen = seen if mask is None else seen & mask[None, :]
-        return jax.nn.softmax(jnp.where(seen, score, -jnp.inf), axis=-1)
+        return shares(weights, x, x, seen if mask is None else seen & mask[None, :])
 
     def _size(self, width: int) -> int:
         if self.size is None and width % self.heads:
@@ -89,3 +79,20 @@ class SelfAttention(Layer):
                 f"SelfAttention needs a width that {self.heads} heads divide, got {width}: give size= or other heads"
             )
         return width // self.heads if self.size is None else self.size
+
+
+def shares(weights: Weights, x: jax.Array, asked: jax.Array, seen: jax.Array) -> jax.Array:
+    """Attention weights (head, time, asked time) of steps x to steps `asked`, as far as these are `seen`.
+
+    JAX's own `dot_product_attention` takes its softmax in single precision even of doubles, an error of 1e-7 that a
+    sampler's densities should not have.
+    """
+    query, key = jnp.einsum("hfw,tw->thf", weights["query"], x), jnp.einsum("hfw,sw->shf", weights["key"], asked)
+    score = jnp.einsum("thf,shf->hts", query, key) / query.shape[-1] ** 0.5
+    return jax.nn.softmax(jnp.where(seen, score, -jnp.inf), axis=-1)
+
+
+def mixed(weights: Weights, share: jax.Array, asked: jax.Array) -> jax.Array:
+    """Values (asked time, ...) mixed by attention weights (head, time, asked time) and mapped to the width of x."""
+    value = jnp.einsum("hfw,sw->shf", weights["value"], asked)
+    return jnp.einsum("uhf,thf->tu", weights["output"], jnp.einsum("hts,shf->thf", share, value)) + weights["bias"]

@@ -28,10 +28,24 @@ class Weight:
 class Layer(abc.ABC):
     """A frozen spec: pure functions of (weights, x), no sampling inside.
 
-    An example is a vector (d,) or a sequence (time, d). A sequence may end in padding: `mask` (time,) is True at its
-    real steps, None where all are. Padding changes no value at a real step, and what stands at padded steps is nobody's
-    business.
+    An example is a vector (d,) or a sequence (time, d), for the first layer also token ids (time,). A sequence may end
+    in padding: `mask` (time,) is True at its real steps, None where all are. Padding changes no value at a real step,
+    and what stands at padded steps is nobody's business.
     """
+
+    @property
+    def tokens(self) -> int | None:
+        """How many token ids the layer reads; None where it reads numbers."""
+        return None
+
+    @property
+    def source(self) -> int:
+        """How many leading steps are a sequence of their own, with padding of its own; none unless a layer says so."""
+        return 0
+
+    def mask_after(self, mask: jax.Array) -> jax.Array:
+        """The mask of the output's steps, from that of the input's."""
+        return mask
 
     @abc.abstractmethod
     def weights(self, shape: Shape) -> dict[str, Weight]:

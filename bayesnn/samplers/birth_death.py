@@ -57,10 +57,10 @@ def log_ratio(gamma: jax.Array, body: Body, problem: Problem, smaller: jax.Array
 def log_density(gamma: jax.Array, body: Body, problem: Problem, units: jax.Array) -> jax.Array:
     """log p(y | first `units` units), readout and mu_beta integrated out."""
     structure = body.structure._replace(units=units)
-    used = problem.model.masks(structure, problem.x.shape[1])
+    used = problem.model.masks(structure, problem.x.shape[1:])
     assert used is not None
     gram = gram_matrix(problem, gamma, structure)
-    terms = problem.model.terms(problem.x.shape[1])
+    terms = problem.model.terms(problem.x.shape[1:])
     prior = problem.prior.collapsed_given(terms, 1.0 / problem.hyper.beta_precision, used.coefficients)
     return readout.log_marginal(products_of(gram, problem.y.shape[0]), prior, problem.noise_precision)
 

@@ -146,11 +146,11 @@ class Gibbs(Steps):
         """Units from the prior at its guesses, the error variance at that of y."""
         prior = _prior(model)
         key_hyper, key_gamma = jax.random.split(key)
-        terms = model.terms(x.shape[1])
-        hyper = prior.start(key_hyper, model.table(x.shape[1]), terms)
+        terms = model.terms(x.shape[1:])
+        hyper = prior.start(key_hyper, model.table(x.shape[1:]), terms)
         noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
         gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
-        structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1])
+        structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
         return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units), structure)
 
     def step(
@@ -188,10 +188,10 @@ class Gibbs(Steps):
         key_candidates, key_flips, key_reflection = jax.random.split(key, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
         proposal = PROPOSALS[self.proposal]
-        terms = model.terms(x.shape[1])
+        terms = model.terms(x.shape[1:])
         prior = collapsed_prior(model, state, x)
         candidates = proposal.propose(key_candidates, gamma, hyper, self.candidates, state.log_scale)
-        used = model.masks(state.structure, x.shape[1])
+        used = model.masks(state.structure, x.shape[1:])
         active = active_units(state)
         inputs, extra = readout_rows(terms, x, used)
         gamma, gram, moved = update_units(
@@ -224,7 +224,7 @@ class Gibbs(Steps):
         """The model's sites, hyperparameters as standard deviations and covariances."""
         factor = state.hyper.s_gamma.factor
         return (
-            model.split(model.terms(x.shape[1]), state.coefficients)
+            model.split(model.terms(x.shape[1:]), state.coefficients)
             | {
                 "gamma": state.gamma,
                 "mu_beta": state.hyper.mu_beta,
@@ -244,8 +244,8 @@ def active_units(state: GibbsState) -> jax.Array | None:
 
 def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> GaussianPrior:
     """The readout's normal given sigma_beta, mu_beta integrated out."""
-    used = model.masks(state.structure, x.shape[1])
-    terms, variance = model.terms(x.shape[1]), 1.0 / state.hyper.beta_precision
+    used = model.masks(state.structure, x.shape[1:])
+    terms, variance = model.terms(x.shape[1:]), 1.0 / state.hyper.beta_precision
     return _prior(model).collapsed_given(terms, variance, None if used is None else used.coefficients)
 
 
@@ -258,7 +258,7 @@ def _info(moved: jax.Array, active: jax.Array) -> Info:
 def draw_readout(key: jax.Array, state: GibbsState, model: Model, x: jax.Array, data: readout.Products) -> jax.Array:
     """Step 2: beta (and intercept, linear) given the units, mu_beta integrated out."""
     coefficients = readout.draw(key, readout.solve(data, collapsed_prior(model, state, x), state.noise_precision))
-    used = model.masks(state.structure, x.shape[1])
+    used = model.masks(state.structure, x.shape[1:])
     return coefficients if used is None else coefficients * used.coefficients
 
 

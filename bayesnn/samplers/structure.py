@@ -16,6 +16,7 @@ from jax.scipy.linalg import solve_triangular
 
 from bayesnn import readout
 from bayesnn.architecture import UNBOUND, Architecture, Masks, Structure, used_inputs, used_units
+from bayesnn.layers import Shape
 from bayesnn.model import Model
 from bayesnn.priors import MuellerRiosInsua, Terms
 from bayesnn.priors.mueller_rios_insua import Hyper
@@ -51,11 +52,11 @@ class Body(NamedTuple):
     structure: Structure
 
 
-def start_structure(key: jax.Array, model: Model, width: int) -> Structure | None:
+def start_structure(key: jax.Array, model: Model, shape: Shape) -> Structure | None:
     """A start for a chain: anything from one unit to all, the terms at random; None where nothing is."""
     if model.architecture is None:
         return None
-    keys, units = jax.random.split(key, 3), model.terms(width).units
+    keys, units = jax.random.split(key, 3), model.terms(shape).units
     hidden, lags = model.architecture.hidden, model.architecture.lags
     return Structure(
         jax.random.randint(keys[0], (), 1, units + 1) if hidden is not None else jnp.asarray(units),
@@ -83,8 +84,8 @@ def readout_rows(terms: Terms, x: jax.Array, used: Masks | None) -> tuple[jax.Ar
 
 def gram_matrix(problem: Problem, gamma: jax.Array, structure: Structure) -> jax.Array:
     """Products (k + 1, k + 1) of [design, y], the columns of what is not used zero."""
-    terms = problem.model.terms(problem.x.shape[1])
-    used = problem.model.masks(structure, problem.x.shape[1])
+    terms = problem.model.terms(problem.x.shape[1:])
+    used = problem.model.masks(structure, problem.x.shape[1:])
     assert used is not None
     inputs, extra = readout_rows(terms, problem.x, used)
     rows = jnp.concatenate([activations(gamma, inputs) * used.units[:, None], extra, problem.y[None]])
@@ -170,7 +171,7 @@ class Table(NamedTuple):
 
 def table_of(problem: Problem, grams: jax.Array, orders: jax.Array, current: Structure, *, units: bool) -> Table:
     """All architectures from the products (orders, k + 1, k + 1) of every column; M stays unless `units`."""
-    terms, random = problem.model.terms(problem.x.shape[1]), problem.random
+    terms, random = problem.model.terms(problem.x.shape[1:]), problem.random
     linear = jnp.arange(2) if random.linear else current.linear[None]
 
     def densities(gram: jax.Array, included: jax.Array) -> jax.Array:
@@ -194,7 +195,7 @@ def draw_structure(
     With units=False the number of units stays, and the rest is drawn given it.
     """
     key_order, key_fresh, key_choice = jax.random.split(key, 3)
-    current, width = body.structure, problem.x.shape[1]
+    current, shape = body.structure, problem.x.shape[1:]
     gamma = refreshed(key_fresh, shuffled(key_order, body.gamma, current.units), problem, current)
     lags = problem.random.lags
     orders = jnp.arange(1, lags + 1) if lags is not None else current.lags[None]
@@ -202,7 +203,7 @@ def draw_structure(
     grams = lax.map(lambda order: gram_matrix(problem, gamma, everything._replace(lags=order)), orders)
     table = table_of(problem, grams, orders, current, units=units)
     chosen, place = choose(key_choice, table, current)
-    used = problem.model.masks(chosen, width)
+    used = problem.model.masks(chosen, shape)
     assert used is not None
     return Body(gamma, chosen), products_of(grams[place], problem.y.shape[0], used.coefficients)
 

@@ -11,8 +11,9 @@ from scipy.special import logsumexp
 
 from bayesnn import _checks
 from bayesnn._runtime import as_key, computing
-from bayesnn.draws import expectation, function_value, log_density, over_draws
+from bayesnn.draws import expectation, function_value, over_draws, target_log_density
 from bayesnn.fit import Fit
+from bayesnn.predict import per_draw
 from bayesnn.scores.classes import brier, expected_calibration_error
 from bayesnn.scores.rows import ScoredRows, predictive_probabilities, scored_rows
 from bayesnn.scores.transform import coverage, crps, cumulative
@@ -31,7 +32,8 @@ def evaluate(
 ) -> Any:
     """Predictive scores at rows x (n, p) with targets y, averaged over rows, in units of y.
 
-    All are scores of the posterior predictive: the average over draws of densities or probabilities.
+    All are scores of the posterior predictive: the average over draws of densities or probabilities. Where every step
+    of a sequence has a target, each is scored by itself, and the average is over steps.
 
     Parameters
     ----------
@@ -81,13 +83,13 @@ def evaluate(
 
 
 def _class_scores(fit: Fit, rows: ScoredRows) -> dict[str, float]:
-    probabilities = predictive_probabilities(fit, rows)
-    right = probabilities.argmax(axis=1) == rows.target
+    probabilities, target = predictive_probabilities(fit, rows), rows.each(rows.target)
+    right = probabilities.argmax(axis=1) == target
     return {
         "accuracy": float(rows.average(right)),
         "log_loss": -float(rows.average(_log_predictive(fit, rows))),
-        "brier": float(rows.average(brier(probabilities, rows.target))),
-        "ece": expected_calibration_error(probabilities, rows.target, rows.weights),
+        "brier": float(rows.average(brier(probabilities, target))),
+        "ece": expected_calibration_error(probabilities, target, rows.each_weight),
     }
 
 
@@ -115,18 +117,22 @@ def _row_scores(
     mean = over_draws(expectation, fit.model, draws, rows.inputs, rows.offset).mean(axis=0)
     limits = over_draws(cumulative, fit.model, draws, rows.inputs, rows.target, rows.offset).mean(axis=0)
     f = over_draws(function_value, fit.model, draws, rows.inputs, rows.offset)
-    nuisance = {name: draws[name][:, None] for name in likelihood.dims}
+    nuisance = per_draw(fit, draws, f)
     responses = np.asarray(likelihood.distribution(f, **nuisance).sample(key))
-    return (mean - rows.target) ** 2, crps(responses, rows.target), limits
+    return rows.each((mean - rows.target) ** 2), rows.each(crps(responses, rows.target)), rows.each(limits)
 
 
 def _log_predictive(fit: Fit, rows: ScoredRows) -> np.ndarray:
-    """Log of the average over draws of the density or probability of each row (n,), on the scale the model sees."""
+    """Log of the average over draws of the density or probability of each target, on the scale the model sees."""
     draws = fit.draws()
     count = len(next(iter(draws.values())))
     return np.concatenate(
         [
-            logsumexp(over_draws(log_density, fit.model, draws, part.inputs, part.target, part.offset), axis=0)
+            part.each(
+                logsumexp(
+                    over_draws(target_log_density, fit.model, draws, part.inputs, part.target, part.offset), axis=0
+                )
+            )
             for part in rows.chunks(count)
         ]
     ) - np.log(count)

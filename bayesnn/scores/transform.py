@@ -21,6 +21,8 @@ from bayesnn.scores.rows import scored_rows
 def probability_transform(fit: Fit, x: Any, y: Any, *, offset: Any = None, key: Any = 0) -> np.ndarray:
     """Probability integral transform (n,) or (n, outputs) under the posterior predictive, uniform if calibrated.
 
+    Where every step of a sequence has a target, those of all real steps, row after row.
+
     P(Y <= y | data) for a continuous y. For counts it is randomised: uniform between P(Y < y | data) and
     P(Y <= y | data), with the seed `key`.
 
@@ -33,7 +35,8 @@ def probability_transform(fit: Fit, x: Any, y: Any, *, offset: Any = None, key: 
     if fit.model.likelihood.kind == "class":
         raise ValueError("the transform is for numbers, and this fit has classes: see bnn.plots.reliability")
     limits = over_draws(cumulative, fit.model, fit.draws(), rows.inputs, rows.target, rows.offset).mean(axis=0)
-    uniform = np.asarray(jax.random.uniform(as_key(key), rows.target.shape))
+    limits = rows.each(limits)
+    uniform = np.asarray(jax.random.uniform(as_key(key), limits.shape[:-1]))
     return limits[..., 0] + uniform * (limits[..., 1] - limits[..., 0])
 
 

@@ -36,8 +36,10 @@ SPECS: dict[str, type] = {
     "Conv1D": layers.Conv1D,
     "Cyclical": samplers.Cyclical,
     "Dataset": Dataset,
+    "DecoderBlock": layers.DecoderBlock,
     "Dense": layers.Dense,
     "Elman": layers.Elman,
+    "Embedding": layers.Embedding,
     "Ensemble": samplers.Ensemble,
     "Flatten": layers.Flatten,
     "GRU": layers.GRU,
@@ -71,11 +73,13 @@ SPECS: dict[str, type] = {
     "SGLD": samplers.SGLD,
     "Scaling": Scaling,
     "SelfAttention": layers.SelfAttention,
+    "Seq2Seq": layers.Seq2Seq,
     "State": State,
     "StudentT": likelihoods.StudentT,
     "Transform": Transform,
     "TransformerBlock": layers.TransformerBlock,
     "Variational": samplers.Variational,
+    "Vectors": layers.Vectors,
 }
 NAMES = {kind: name for name, kind in SPECS.items()}
 ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles

@@ -63,7 +63,7 @@ class Task:
     def report(self) -> Report:
         """What is recorded."""
         missing = (SITE,) if len(gaps_of(self.data.series)) else ()
-        return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1]), *missing))
+        return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1:]), *missing))
 
     def attributes(self, plan: Plan) -> dict[str, Any]:
         """Attributes of the posterior that are known before the run."""

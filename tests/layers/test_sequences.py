@@ -248,5 +248,5 @@ def test_a_body_that_reads_lags_fits_and_predicts_like_any_other(fake_fit, body,
     assert prediction.shape == (1, 3, 5)
     assert np.isfinite(prediction).all()
     assert np.ptp(prediction.to_numpy(), axis=2).min() > 0
-    for name, dims in fit.model.dims(4).items():
+    for name, dims in fit.model.dims((4,)).items():
         assert fit.idata["posterior"][name].dims == ("chain", "draw", *dims)

@@ -170,7 +170,7 @@ def test_log_densities_of_draws_are_multiplied(name):
     @computing
     def sites():
         trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(jnp.asarray(X))
-        return {n: np.asarray(trace[n]["value"])[None] for n in model.dims(2)}
+        return {n: np.asarray(trace[n]["value"])[None] for n in model.dims((2,))}
 
     offset, drawn = np.linspace(-1.0, 1.0, 5), sites()
     plain = over_draws(row_log_density, model, drawn, X, y, offset, None)

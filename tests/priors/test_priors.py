@@ -27,7 +27,7 @@ def normal(sites, model):
     """log p(body, readout): independent normals; the sites hold the readout divided by its sd."""
     p = model.prior
     value = 0.0
-    for name, weight in model.table(2).items():
+    for name, weight in model.table((2,)).items():
         sd = p.scale / np.sqrt(weight.shape[1]) if weight.role == "kernel" else p.scale
         value += stats.norm.logpdf(sites[name], 0, sd).sum()
     sd = np.array([p.readout_scale / np.sqrt(2)] * 2 + [p.extra] * 3)
@@ -104,7 +104,7 @@ def scale_mixture(levels_of):
     """log p(weights given scales) + log p(scales), times the Jacobian of standardising where a site is standardised."""
 
     def textbook(sites, model):
-        p, value, units, body = model.prior, 0.0, model.terms(2).units, model.table(2)
+        p, value, units, body = model.prior, 0.0, model.terms((2,)).units, model.table((2,))
         arrays = {name: (weight.role, 1 / np.sqrt(weight.fan_in)) for name, weight in body.items()}
         arrays |= {"beta": ("readout", units**-0.5), "intercept": ("intercept", p.extra), "linear": ("linear", 1.0)}
         for name, (role, sd) in arrays.items():
@@ -208,14 +208,14 @@ def test_the_textbook_notices_every_hyperparameter(name):
 def test_the_reported_sites_have_the_declared_axes(case):
     sites, _ = simulated(case.model)
     sizes = {dim: len(values) for dim, values in case.model.coordinates(["a", "b"]).items()}
-    for name, dims in case.model.dims(2).items():
+    for name, dims in case.model.dims((2,)).items():
         assert sites[name].shape == tuple(sizes[dim] for dim in dims), name
 
 
 @cases
 def test_unpacking_gives_the_weights_of_the_body(case):
     sites, sampled = simulated(case.model)
-    table = case.model.table(2)
+    table = case.model.table((2,))
 
     @computing
     def body():
@@ -230,7 +230,7 @@ def test_unpacking_gives_the_weights_of_the_body(case):
 @cases
 def test_the_collapsed_readout_has_the_moments_of_the_readout(case):
     """Simulated with the hyperparameters that are not integrated out held fixed."""
-    prior, terms = case.model.prior, case.model.terms(2)
+    prior, terms = case.model.prior, case.model.terms((2,))
     _, sampled = simulated(case.model)
     fixed = {name: jnp.asarray(v) for name, v in sampled.items() if name not in ("y", "readout_raw", "mu_beta")}
 
@@ -251,7 +251,7 @@ def test_the_collapsed_readout_has_the_moments_of_the_readout(case):
 @cases
 def test_completing_adds_what_was_integrated_out(case):
     sites, sampled = simulated(case.model)
-    terms = case.model.terms(2)
+    terms = case.model.terms((2,))
 
     @computing
     def left_out():

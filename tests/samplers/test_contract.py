@@ -148,7 +148,7 @@ def test_numpyro_drives_our_samplers(chains, methods, data):
         mcmc.run(jax.random.key(1), *data, extra_fields=("info.acceptance",))
         runs.append(mcmc.get_samples(group_by_chain=True))
         assert mcmc.get_extra_fields(group_by_chain=True)["info.acceptance"].shape == (chains, 2)
-    assert set(runs[0]) == set(SHALLOW.dims(1))
+    assert set(runs[0]) == set(SHALLOW.dims((1,)))
     for name, values in runs[0].items():
         assert values.shape[:2] == (chains, 2)
         assert len(np.unique(values[..., 0] if values.ndim > 2 else values)) > 1, name

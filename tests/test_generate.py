@@ -1,0 +1,149 @@
+"""Next-token models and sequence to sequence, from fit to generated tokens."""
+
+import jax
+import numpy as np
+import pytest
+
+import bayesnn as bnn
+
+V, START = 5, 4
+TOKENS = bnn.pad([[1, 2, 3, 1, 2, 3], [2, 3, 1], [3, 1, 2, 3]])
+X, Y = bnn.next_tokens(TOKENS)
+BODY = [bnn.Embedding(V, 2), bnn.PositionalEncoding(), bnn.TransformerBlock(1, 2, causal=True)]
+SOURCE = 3
+
+
+def test_every_token_but_the_last_reads_the_one_that_follows():
+    assert X.tolist() == [[1, 2, 3, 1, 2], [2, 3, 0, 0, 0], [3, 1, 2, 0, 0]]
+    assert Y.tolist() == [[2, 3, 1, 2, 3], [3, 1, 0, 0, 0], [1, 2, 3, 0, 0]]
+    with pytest.raises(ValueError, match="at least two in every row, got one in row 1"):
+        bnn.next_tokens([[1, 2], [1, 0]])
+
+
+@pytest.fixture(scope="module")
+def writer(fake_fit):
+    """A fit of draws from a wide prior, whose probabilities are far from uniform."""
+    return fake_fit(bnn.Model(BODY, bnn.Categorical(), bnn.Normal(readout_scale=9.0)), X, Y, chains=2, draws=40)
+
+
+def test_generated_tokens_have_the_probabilities_of_their_draw(writer):
+    """One step by 2000 keys: frequencies of every draw within 4.5 standard errors of predict's probabilities."""
+    prompts = np.repeat(X[2:3], 400, axis=0)
+    found = bnn.generate(writer, prompts, 1, key=3).to_numpy()[..., 0]
+    p = bnn.predict(writer, X[2:3], kind="probability").to_numpy()[:, :, 0, 2]
+    share = np.stack([(found == token).mean(axis=2) for token in (1, 2, 3)], axis=-1)
+    z = (share - p) / np.sqrt(p * (1 - p) / 400 + 1e-12)
+    assert np.abs(z).max() < 4.5
+    assert p.std() > 0.1
+
+
+def test_each_token_reads_those_before(writer):
+    """The second token has the probabilities that predict gives after the first one."""
+    first = bnn.generate(writer, [3, 1], 2, key=1).to_numpy()
+    assert first.shape == (2, 40, 2)
+    grown = np.concatenate([np.broadcast_to([3, 1], (2, 40, 2)), first[..., :1]], axis=-1).reshape(-1, 3)
+    p = bnn.predict(writer, grown, kind="probability").to_numpy().reshape(80, 80, 3, 3)
+    own = p[np.arange(80), np.arange(80), 2]  # each draw at its own history
+    taken = own[np.arange(80), first[..., 1].ravel() - 1]
+    surprise = -np.log(taken).sum()
+    entropy = -(own * np.log(own)).sum()
+    spread = np.sqrt(((own * np.log(own) ** 2).sum(axis=1) - (own * np.log(own)).sum(axis=1) ** 2).sum())
+    assert abs(surprise - entropy) < 4 * spread
+
+
+def test_prompts_of_different_lengths_and_keys(writer):
+    several = bnn.generate(writer, X, 4, key=0)
+    assert several.dims == ("chain", "draw", "obs", "time")
+    assert several.shape == (2, 40, 3, 4)
+    assert set(np.unique(several)) <= {1, 2, 3}
+    np.testing.assert_array_equal(several, bnn.generate(writer, X, 4, key=jax.random.key(0)))
+    assert (several != bnn.generate(writer, X, 4, key=1)).any()
+    stopped = bnn.generate(writer, X, 4, key=0, end=2).to_numpy()
+    for row, whole in zip(stopped.reshape(-1, 4), several.to_numpy().reshape(-1, 4), strict=True):
+        ends = np.flatnonzero(whole == 2)
+        kept = ends[0] + 1 if len(ends) else 4
+        np.testing.assert_array_equal(row, np.where(np.arange(4) < kept, whole, 0))
+
+
+@pytest.mark.parametrize(
+    ("prompt", "length", "message"),
+    [
+        ([1, 9], 2, "token ids must be from 0 to 4"),
+        ([1, 2], 0, "length must be a whole number of at least 1, got 0"),
+        ([0, 0], 2, "a real step in every row"),
+        ([1.0, 2.0], 2, "must hold token ids"),
+    ],
+)
+def test_prompts_are_checked(writer, prompt, length, message):
+    with pytest.raises(ValueError, match=message):
+        bnn.generate(writer, prompt, length)
+
+
+def test_other_fits_cannot_generate(fake_fit):
+    words = np.where(Y == 1, "a", "b")
+    for fit in (
+        fake_fit(bnn.Model([bnn.Embedding(V, 2), bnn.MeanPool()]), X, [0.0, 1.0, 2.0], chains=1, draws=1),
+        fake_fit(bnn.Model(BODY, bnn.Categorical()), X, words, chains=1, draws=1),
+    ):
+        with pytest.raises(
+            ValueError, match="generate needs a model of token ids whose targets, one a step, are token"
+        ):
+            bnn.generate(fit, [1], 2)
+
+
+def test_learnt_positions_bound_what_can_be_generated(fake_fit):
+    body = [bnn.Embedding(V, 2), bnn.PositionalEncoding("learnt"), bnn.GRU(2, return_sequences=True)]
+    fit = fake_fit(bnn.Model(body, bnn.Categorical()), X, Y, chains=1, draws=2)
+    assert bnn.generate(fit, [1, 2], 3).shape == (1, 2, 3)
+    with pytest.raises(ValueError, match="at most the 5 steps of the fit"):
+        bnn.generate(fit, [1, 2], 4)
+
+
+PAIRS = np.array([[1, 2, 3, START, 1, 2], [3, 1, 0, START, 3, 0], [2, 0, 0, START, 0, 0], [2, 3, 1, START, 2, 3]])
+COPIED = np.array([[1, 2, 3], [3, 1, 0], [2, 0, 0], [2, 3, 1]])
+
+
+def copier():
+    coder = [bnn.PositionalEncoding(), bnn.TransformerBlock(1, 2)]
+    return bnn.Model(
+        [bnn.Embedding(V, 4), bnn.Seq2Seq(SOURCE, coder, [bnn.PositionalEncoding(), bnn.DecoderBlock(1, 2)])],
+        bnn.Categorical(),
+    )
+
+
+def test_sequence_to_sequence_goes_from_fit_to_generated_tokens(fake_fit, tmp_path):
+    fit = fake_fit(copier(), PAIRS, COPIED, chains=2, draws=3)
+    probability = bnn.predict(fit, PAIRS, kind="probability")
+    assert probability.shape == (2, 3, 4, 3, 3)
+    real = COPIED != 0
+    np.testing.assert_array_equal(np.isnan(probability).any("class"), np.broadcast_to(~real, (2, 3, 4, 3)))
+    assert fit.idata["constant_data"]["x"].sizes["step"] == 6
+    assert fit.idata["observed_data"]["y"].sizes["time"] == 3
+    log_likelihood = np.log(
+        np.take_along_axis(probability.to_numpy(), np.maximum(COPIED - 1, 0)[None, None, ..., None], -1)
+    )
+    expected = np.where(real, log_likelihood[..., 0], 0.0).sum(axis=-1)
+    np.testing.assert_allclose(fit.idata["log_likelihood"]["y"], expected, rtol=1e-10)
+    wider = np.pad(PAIRS, ((0, 0), (0, 2)))
+    np.testing.assert_allclose(bnn.predict(fit, wider, kind="probability")[..., :3, :], probability, rtol=1e-12)
+    assert bnn.generate(fit, PAIRS[:, : SOURCE + 1], 3).shape == (2, 3, 4, 3)
+    bnn.save(fit, tmp_path / "fit.npz")
+    assert bnn.load(tmp_path / "fit.npz").model == fit.model
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (PAIRS[:, :3], "more than the 3 steps of the source"),
+        (
+            np.where(np.arange(6) == 1, 0, PAIRS),
+            "padding .0. must come after a sequence, got it inside, at row 0, step 1",
+        ),
+        (np.where(np.arange(6) == 4, 0, PAIRS), "got it inside, at row 0, step 4"),
+        (np.where(np.arange(6) < 3, 0, PAIRS), "a real step in every row, got 4"),
+        (np.where(np.arange(6) > 2, 0, PAIRS), "a real step in every row, got 4"),
+    ],
+)
+def test_sources_and_targets_are_checked_apart(x, message):
+    with pytest.raises(ValueError, match=message):
+        bnn.fit(copier(), x, COPIED)
