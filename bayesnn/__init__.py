@@ -1,6 +1,6 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
-from bayesnn import datasets, plots
+from bayesnn import datasets, plots, text
 from bayesnn.architecture import Geometric
 from bayesnn.architectures import architectures
 from bayesnn.backtest import Backtest, backtest
@@ -168,5 +168,6 @@ __all__ = [
     "stack_chains",
     "stacked",
     "suggest",
+    "text",
     "to_frame",
 ]

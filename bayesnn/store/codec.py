@@ -22,6 +22,7 @@ from bayesnn.lagged import Lagged
 from bayesnn.model import Model
 from bayesnn.store.state import State
 from bayesnn.store.tables import from_parts, parts_of
+from bayesnn.text import Vocabulary
 from bayesnn.transforms import Transform
 
 Arrays = dict[str, np.ndarray]
@@ -80,6 +81,7 @@ SPECS: dict[str, type] = {
     "TransformerBlock": layers.TransformerBlock,
     "Variational": samplers.Variational,
     "Vectors": layers.Vectors,
+    "Vocabulary": Vocabulary,
 }
 NAMES = {kind: name for name, kind in SPECS.items()}
 ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles

@@ -1,0 +1,21 @@
+"""Text to token ids and back: cutting, vocabularies, bags of words, vectors made elsewhere."""
+
+from bayesnn.text.bags import bag_of_words, one_hot
+from bayesnn.text.bpe import learn_bpe
+from bayesnn.text.cutting import characters, ngrams, words
+from bayesnn.text.vectors import read_vectors
+from bayesnn.text.vocabulary import PADDING, UNKNOWN, Vocabulary, learn_vocabulary
+
+__all__ = [
+    "PADDING",
+    "UNKNOWN",
+    "Vocabulary",
+    "bag_of_words",
+    "characters",
+    "learn_bpe",
+    "learn_vocabulary",
+    "ngrams",
+    "one_hot",
+    "read_vectors",
+    "words",
+]

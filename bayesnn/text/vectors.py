@@ -1,0 +1,100 @@
+"""Word vectors that were made elsewhere, from text files."""
+
+from __future__ import annotations
+
+import gzip
+import lzma
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+OPEN: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
+
+
+def read_vectors(path: Any, vocabulary: Any, *, width: int | None = None) -> np.ndarray:
+    r"""Vectors (tokens, width) of a vocabulary from a text file of word2vec or GloVe, for `Embedding(initial=...)`.
+
+    Parameters
+    ----------
+    path : str or Path
+        A line a word, the word and its numbers parted by blanks; perhaps a first line with the number of words and the
+        width, as word2vec writes it. May be compressed, .gz or .xz.
+    vocabulary : Vocabulary
+        Its tokens are looked up as they are; those the file has not have a vector of zeros.
+    width : int, optional
+        What the vectors must be long. Default: what the file says.
+
+    Raises
+    ------
+    ValueError
+        If a line has another number of values, which is named, or no token of the vocabulary is there.
+
+    References
+    ----------
+    T. Mikolov, K. Chen, G. Corrado and J. Dean (2013), Efficient estimation of word representations in vector space,
+    arXiv:1301.3781; J. Pennington, R. Socher and C. Manning (2014), GloVe: global vectors for word representation,
+    EMNLP.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from bayesnn.text import Vocabulary
+    >>> file = Path(tempfile.mkdtemp()) / "vectors.txt"
+    >>> _ = file.write_text("good 1 0.5\nbad -1 0\n")
+    >>> read_vectors(file, Vocabulary(("<pad>", "<unk>", "bad"))).tolist()
+    [[0.0, 0.0], [0.0, 0.0], [-1.0, 0.0]]
+    """
+    places = {token: place for place, token in enumerate(vocabulary.tokens)}
+    found: dict[int, list[float]] = {}
+    for number, line in _lines(Path(path)):
+        parts = line.split(" ")
+        if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
+            width = _agreed(path, number, int(parts[1]), width)
+            continue
+        width = _agreed(path, number, len(parts) - 1, width, parts)
+        word = " ".join(parts[: len(parts) - width])
+        if word in places:
+            found[places[word]] = _numbers(path, number, parts[len(parts) - width :])
+    if not found or width is None:
+        raise ValueError(
+            f"{path} has none of the {len(places)} tokens of the vocabulary: does the case of letters agree?"
+        )
+    vectors = np.zeros((len(places), width))
+    vectors[list(found)] = list(found.values())
+    return vectors
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    with OPEN.get(path.suffix, open)(path, "rt", encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            if stripped := line.strip():
+                yield number, stripped
+
+
+def _agreed(path: Any, number: int, here: int, width: int | None, parts: list[str] | None = None) -> int:
+    """The width of the vectors, refusing a line that has another; some words of GloVe have blanks inside them."""
+    if width is None or here == width:
+        if here < 1:
+            raise ValueError(f"{path} must have a word and its numbers on every line, got one value on line {number}")
+        return here
+    inside = parts is not None and here > width and not any(map(_is_number, parts[1 : len(parts) - width]))
+    if inside:
+        return width
+    raise ValueError(f"{path} must have vectors of width {width}, got {here} value(s) on line {number}")
+
+
+def _numbers(path: Any, number: int, values: list[str]) -> list[float]:
+    try:
+        return [float(value) for value in values]
+    except ValueError as error:
+        raise ValueError(f"{path} must have numbers after each word, got others on line {number}: {error}") from None
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True

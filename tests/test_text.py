@@ -1,0 +1,176 @@
+"""Texts to token ids and back, vocabularies in a fit, and vectors from files."""
+
+import gzip
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import bayesnn as bnn
+from bayesnn.text import Vocabulary, bag_of_words, characters, learn_bpe, learn_vocabulary, ngrams, one_hot, words
+
+TEXTS = ["A good film, good!", "A bad film", "Good cast; it's fine", "bad bad cast"]
+
+
+def test_words_characters_and_runs():
+    assert words("It's 2 o'clock, naïve café-goers! <br />") == [
+        "It's",
+        "2",
+        "o'clock",
+        "naïve",
+        "café",
+        "goers",
+        "!",
+        "br",
+    ]
+    assert characters("ab c") == ["a", "b", " ", "c"]
+    assert ngrams(["a", "b", "c"], 3) == ["a", "b", "a b", "c", "b c", "a b c"]
+    assert ngrams(["a", "b"], 1) == ["a", "b"]
+    assert ngrams([], 2) == []
+
+
+def test_vocabularies_are_in_order_of_counts_and_bounded():
+    everything = learn_vocabulary(TEXTS)
+    assert everything.tokens[:6] == ("<pad>", "<unk>", "bad", "good", "a", "cast")
+    assert len(everything) == 2 + 8
+    assert learn_vocabulary(TEXTS, minimum=2).tokens[2:] == ("bad", "good", "a", "cast", "film")
+    assert learn_vocabulary(TEXTS, maximum=4).tokens == ("<pad>", "<unk>", "bad", "good")
+    assert "Good" in learn_vocabulary(TEXTS, lower=False).tokens
+    assert learn_vocabulary(["ab", "b"], unit="characters").tokens[2:] == ("b", "a")
+
+
+def test_ids_are_padded_cut_and_unknown_where_they_must_be():
+    vocabulary = learn_vocabulary(TEXTS, minimum=2)  # bad 2, good 3, a 4, cast 5, film 6
+    assert vocabulary.ids(["Good film", "a dreadful cast", ""]).tolist() == [[3, 6, 0], [4, 1, 5], [1, 0, 0]]
+    assert vocabulary.ids(["a good film"], 2).tolist() == [[4, 3]]
+    assert vocabulary.ids(["a good film"], 2, keep="last").tolist() == [[3, 6]]
+    assert vocabulary.ids(["a"], 3).tolist() == [[4, 0, 0]]
+    assert vocabulary.text([4, 1, 5, 0]) == "a <unk> cast"
+    with pytest.raises(ValueError, match="token ids must be from 0 to 6, got 7"):
+        vocabulary.text([7])
+
+
+def test_unknown_runs_are_left_out_and_unknown_words_kept():
+    vocabulary = learn_vocabulary(TEXTS, most=2, minimum=2)
+    assert vocabulary.tokens[2:] == ("bad", "good", "a", "cast", "film")
+    pairs = learn_vocabulary(["not good", "not good"], most=2)
+    assert [pairs.tokens[i] for i in pairs.ids(["not good film"])[0]] == ["not", "good", "not good", "<unk>"]
+
+
+def test_a_text_of_characters_comes_back():
+    vocabulary = learn_vocabulary(TEXTS, unit="characters")
+    assert vocabulary.text(vocabulary.ids(["a bad cast"])[0]) == "a bad cast"
+
+
+def test_bags_and_indicators():
+    ids = bnn.pad([[2, 3, 3], [4]])
+    np.testing.assert_array_equal(bag_of_words(ids, 5), [[0, 0, 1, 2, 0], [0, 0, 0, 0, 1]])
+    np.testing.assert_array_equal(bag_of_words(ids, 5, binary=True), [[0, 0, 1, 1, 0], [0, 0, 0, 0, 1]])
+    hot = one_hot(ids, 5)
+    assert hot.shape == (2, 3, 5)
+    np.testing.assert_array_equal(hot[0], np.eye(5)[[2, 3, 3]])
+    assert np.isnan(hot[1, 1:]).all()
+    vocabulary = learn_vocabulary(TEXTS)
+    assert bag_of_words(vocabulary.ids(TEXTS), vocabulary).sum() == sum(len(words(t)) for t in TEXTS)
+    with pytest.raises(ValueError, match="token ids must be from 0 to 3"):
+        bag_of_words(ids, 4)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: learn_vocabulary("one text"), "texts must be a list of texts, got a single one"),
+        (lambda: learn_vocabulary([]), "at least one, got none"),
+        (lambda: learn_vocabulary(["a", 3]), "texts must be text, at least one, got int"),
+        (lambda: learn_vocabulary(TEXTS, minimum=9), "at least minimum=9 times, got none"),
+        (lambda: learn_vocabulary(TEXTS, maximum=2), "maximum must be a whole number of at least 3"),
+        (lambda: learn_vocabulary(TEXTS, unit="lines"), "unknown unit 'lines'"),
+        (lambda: Vocabulary(("a", "b")), "tokens must start with"),
+        (lambda: Vocabulary(("<pad>", "<unk>", "a", "a")), "be different"),
+        (lambda: Vocabulary(("<pad>", "<unk>", "a"), "bpe"), 'rules go with unit="bpe"'),
+    ],
+)
+def test_what_cannot_be_a_vocabulary(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_a_vocabulary_is_saved_with_the_fit(fake_fit, tmp_path):
+    vocabulary = learn_vocabulary(TEXTS)
+    model = bnn.Model([bnn.Embedding(vocabulary, 2), bnn.MeanPool()], bnn.Bernoulli())
+    fit = fake_fit(model, vocabulary.ids(TEXTS), ["+", "-", "+", "-"], chains=1, draws=3)
+    bnn.save(fit, tmp_path / "fit.npz")
+    again = bnn.load(tmp_path / "fit.npz")
+    found = again.model.layers[0].vocabulary
+    assert found == vocabulary and hash(found) == hash(vocabulary)
+    assert "tokens, unit='words'" in repr(again.model)
+    new = found.ids(["an unseen good film"])
+    assert np.isfinite(bnn.predict(again, new, kind="probability")).all()
+
+
+VECTORS = "good 1 0.5 2\nfilm -1 0 1e-2\n. . 3 3 3\nother 9 9 9\n"
+
+
+@pytest.mark.parametrize("header", ["", "4 3\n"], ids=["glove", "word2vec"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_vectors_from_a_file(tmp_path, header, packed):
+    file = tmp_path / ("vectors.txt.gz" if packed else "vectors.txt")
+    text = (header + VECTORS).encode()
+    file.write_bytes(gzip.compress(text) if packed else text)
+    vocabulary = learn_vocabulary(["good film noir"])
+    vectors = bnn.text.read_vectors(file, vocabulary)
+    assert vectors.shape == (5, 3)
+    expected = {"good": [1, 0.5, 2], "film": [-1, 0, 0.01]}
+    for place, token in enumerate(vocabulary.tokens):
+        np.testing.assert_array_equal(vectors[place], expected.get(token, [0, 0, 0]))
+    assert bnn.Embedding(vocabulary, 3, vectors).output_shape((4,)) == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "width", "message"),
+    [
+        (VECTORS, 4, r"must have vectors of width 4, got 3 value\(s\) on line 1"),
+        ("5 4\n" + VECTORS, None, r"must have vectors of width 4, got 3 value\(s\) on line 2"),
+        ("5 4\n" + VECTORS, 3, r"must have vectors of width 3, got 4 value\(s\) on line 1"),
+        ("good 1 2 3\nfilm 1 2\n", None, r"width 3, got 2 value\(s\) on line 2"),
+        ("good 1 2\nfilm 1 2 3\n", None, r"width 2, got 3 value\(s\) on line 2"),
+        ("good 1 x\n", None, "must have numbers after each word, got others on line 1"),
+        ("good\n", None, "a word and its numbers on every line, got one value on line 1"),
+        ("Good 1 2\n", None, "has none of the 5 tokens of the vocabulary: does the case of letters agree"),
+        ("", None, "has none of the 5 tokens"),
+    ],
+)
+def test_files_of_vectors_that_do_not_fit(tmp_path, text, width, message):
+    file = tmp_path / "vectors.txt"
+    file.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        bnn.text.read_vectors(file, learn_vocabulary(["good film noir"]), width=width)
+
+
+def test_byte_pairs(fake_fit, tmp_path):
+    pytest.importorskip("tokenizers")
+    texts = ["low lower lowest", "newer new lower", "wide wider widest"] * 3
+    vocabulary = learn_bpe(texts, maximum=30)
+    assert vocabulary.tokens[:2] == ("<pad>", "<unk>")
+    assert len(vocabulary) <= 30
+    ids = vocabulary.ids(["Lower new", "wide"])
+    assert ids.max() < len(vocabulary)
+    assert vocabulary.text(ids[0]) == "lower new"
+    assert vocabulary.ids(["日"]).tolist()[0][-1] == 1
+    fit = fake_fit(bnn.Model([bnn.Embedding(vocabulary, 2), bnn.MeanPool()]), ids, [0.0, 1.0], chains=1, draws=1)
+    bnn.save(fit, tmp_path / "fit.npz")
+    np.testing.assert_array_equal(
+        bnn.load(tmp_path / "fit.npz").model.layers[0].vocabulary.ids(["Lower new"])[0], ids[0]
+    )
+
+
+def test_without_the_library_byte_pairs_say_what_to_install():
+    code = (
+        "import sys; sys.modules['tokenizers'] = None\n"
+        "from bayesnn.text import learn_bpe\n"
+        "try: learn_bpe(['a'])\n"
+        "except ModuleNotFoundError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 'pip install "bayesnn[text]"' in done.stdout
