@@ -1,6 +1,7 @@
 """Layers: frozen specs that see one example."""
 
 from bayesnn.layers.attention import SelfAttention
+from bayesnn.layers.attention_pool import AttentionPool
 from bayesnn.layers.base import Layer, Shape, Weight, Weights
 from bayesnn.layers.bidirectional import Bidirectional
 from bayesnn.layers.convolution import Conv1D
@@ -18,6 +19,7 @@ __all__ = [
     "GRU",
     "LSTM",
     "AsSequence",
+    "AttentionPool",
     "Bidirectional",
     "Conv1D",
     "DecoderBlock",

@@ -105,7 +105,8 @@ class MAP(Sampler):
         with precision_of(self.precision):
             data = as_precision(data)
             density = make_density(target, data)
-            starts = jax.jit(jax.vmap(lambda k: density.start(k, data)))(jax.random.split(key_start, members))
+            begin = jax.jit(jax.vmap(density.start, in_axes=(0, None)))  # data as an argument: XLA would fold constants
+            starts = begin(jax.random.split(key_start, members), data)
         return optimize(density, starts, key_climb, data, settings, replace(plan, chains=members))
 
 

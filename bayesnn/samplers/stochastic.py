@@ -41,13 +41,13 @@ class Spec(Protocol):
     def default_step(self, langevin: jax.Array) -> jax.Array:
         """The step that has the bias of this step of Langevin dynamics."""
 
-    def momentum(self, key: jax.Array, z: jax.Array, step: jax.Array) -> jax.Array | None:
-        """A first momentum, where there is one."""
+    def momentum(self, key: jax.Array, z: jax.Array, pace: jax.Array) -> jax.Array | None:
+        """A first momentum, where there is one; `pace` is the step size times the preconditioner."""
 
     def move(
-        self, z: jax.Array, momentum: Any, gradient: jax.Array, noise: jax.Array, step: jax.Array, scale: Any
+        self, z: jax.Array, momentum: Any, gradient: jax.Array, noise: jax.Array, pace: jax.Array
     ) -> tuple[jax.Array, Any]:
-        """One step; `noise` is that of temperature 1 times the root of the temperature, `scale` the preconditioner."""
+        """One step; `noise` is that of temperature 1 times the root of the temperature."""
 
 
 class Centre(NamedTuple):
@@ -117,12 +117,13 @@ class StochasticKernel(MCMCKernel):
             base = spec.default_step(langevin).astype(z.dtype)
         i = jnp.zeros((), int)
         step = self.step_size(base, i - num_warmup * spec.steps)
+        squares = None if spec.preconditioner is None else (gradient / rows.number) ** 2
         return StochasticState(
             i,
             i + num_warmup,
             z,
-            spec.momentum(key_momentum, z, step),
-            None if spec.preconditioner is None else (gradient / rows.number) ** 2,
+            spec.momentum(key_momentum, z, step * self.scale(squares, density.size)),
+            squares,
             Centre(z, self.full_gradient(density, rows, z)) if spec.control_variates else None,
             base,
             value / rows.number,
@@ -141,16 +142,17 @@ class StochasticKernel(MCMCKernel):
         key, key_steps = jax.random.split(state.rng_key)
         for_rows, for_noise = words_of_steps(words_of(key_steps), spec.steps + 1)
 
+        begin = resized(state, -(-density.size // ALIGNED) * ALIGNED)
+        scale = self.scale(begin.squares, density.size)
+
         def step(j: jax.Array, carry: StochasticState) -> StochasticState:
             size = self.step_size(state.base, first + j)
             gradient = self.gradient(density, carry, rows.some(_at(for_rows, j), spec.batch_size), rows.number)
             squares = self.squares(carry, gradient, rows.number, first + j < 0)
             noise = self.heat(first + j) * standard_noise(_at(for_noise, j), carry.z)
-            scale = self.scale(squares, density.size)
-            z, momentum = spec.move(carry.z, carry.momentum, gradient, noise, size, scale)
+            z, momentum = spec.move(carry.z, carry.momentum, gradient, noise, size * scale)
             return carry._replace(z=z, momentum=momentum, squares=squares, step=size)
 
-        begin = resized(state, -(-density.size // ALIGNED) * ALIGNED)
         end = resized(lax.fori_loop(0, spec.steps, step, begin), density.size)
         batch = rows.some(_at(for_rows, -1), spec.batch_size)
         loss = self.potential(density, batch, rows.number)(end.z) / rows.number
@@ -200,12 +202,12 @@ class StochasticKernel(MCMCKernel):
         new = DECAY * state.squares + (1.0 - DECAY) * (gradient / count) ** 2
         return jnp.where(warming, new, state.squares)
 
-    def scale(self, squares: Any, count: int) -> Any:
-        """Preconditioner, at most 1 for the `count` numbers of a point; None for none."""
+    def scale(self, squares: Any, size: int) -> Any:
+        """Preconditioner, between 0 and 1, of `size` numbers; 1 for none."""
         if squares is None:
-            return None
-        size = self.spec.damping + jnp.sqrt(squares)
-        return size[:count].min() / size
+            return 1.0
+        roots = jnp.sqrt(squares)
+        return 1.0 / (1.0 + roots / (self.spec.damping * roots.sum() / size + 1e-30))
 
 
 def _at(words: Words, step: Any) -> Words:

@@ -35,7 +35,7 @@ class Minibatch(Chains):
     steps: int = 10
     temperature: float = 1.0
     preconditioner: str | None = None
-    damping: float = 1e-5
+    damping: float = 1.0
     control_variates: bool = False
     clip: float | None = None
     validation: float | None = None
@@ -150,8 +150,9 @@ class SGLD(Minibatch):
     temperature : float
         T: draws are from the posterior density to the power 1/T; only 1 gives the posterior.
     preconditioner : {"rmsprop"}, optional
-        G, diagonal: 1/(damping + root of the mean square of g/n), over its largest value, learnt in warm-up and fixed
-        afterwards, so that no correction for its change is needed (Li et al. 2016). None: the identity.
+        G, diagonal, learnt in warm-up and fixed afterwards, so that no correction for its change is needed (Li et al.
+        2016). With r the root of the mean square of g, G = 1/(1 + r/(damping times the mean r of all numbers)): steep
+        directions go slowly, flat ones at the full step. None: the identity.
     damping : float
     control_variates : bool
         Whether g is estimated by its difference to the gradient at the mode where the chain started, whose full value
@@ -184,14 +185,13 @@ class SGLD(Minibatch):
         """The step itself."""
         return langevin
 
-    def momentum(self, key: jax.Array, z: jax.Array, step: jax.Array) -> None:
+    def momentum(self, key: jax.Array, z: jax.Array, pace: jax.Array) -> None:
         """There is none."""
 
     def move(
-        self, z: jax.Array, momentum: None, gradient: jax.Array, noise: jax.Array, step: jax.Array, scale: Any
+        self, z: jax.Array, momentum: None, gradient: jax.Array, noise: jax.Array, pace: jax.Array
     ) -> tuple[jax.Array, None]:
         """Equation (4), with the preconditioner."""
-        pace = step if scale is None else step * scale
         return z - 0.5 * pace * gradient + jnp.sqrt(pace) * noise, None
 
 
@@ -246,15 +246,14 @@ class SGHMC(Minibatch):
         """The learning rate whose slow motion is that of this step."""
         return 0.5 * self.friction * langevin
 
-    def momentum(self, key: jax.Array, z: jax.Array, step: jax.Array) -> jax.Array:
-        """A draw of its stationary distribution, N(0, T h)."""
-        return jnp.sqrt(self.temperature * step) * jax.random.normal(key, z.shape, z.dtype)
+    def momentum(self, key: jax.Array, z: jax.Array, pace: jax.Array) -> jax.Array:
+        """A draw of its stationary distribution, N(0, T h G)."""
+        return jnp.sqrt(self.temperature * pace) * jax.random.normal(key, z.shape, z.dtype)
 
     def move(
-        self, z: jax.Array, momentum: jax.Array, gradient: jax.Array, noise: jax.Array, step: jax.Array, scale: Any
+        self, z: jax.Array, momentum: jax.Array, gradient: jax.Array, noise: jax.Array, pace: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
         """Equation (15)."""
-        pace = step if scale is None else step * scale
         spread = jnp.sqrt(2.0 * (self.friction - self.noise_estimate) * pace)
         momentum = (1.0 - self.friction) * momentum - pace * gradient + spread * noise
         return z + momentum, momentum

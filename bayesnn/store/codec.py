@@ -29,6 +29,7 @@ Arrays = dict[str, np.ndarray]
 SPECS: dict[str, type] = {
     "Architecture": Architecture,
     "AsSequence": layers.AsSequence,
+    "AttentionPool": layers.AttentionPool,
     "Bernoulli": likelihoods.Bernoulli,
     "Bidirectional": layers.Bidirectional,
     "Categorical": likelihoods.Categorical,
