@@ -3,6 +3,7 @@
 from bayesnn import datasets, plots, text
 from bayesnn.architecture import Geometric
 from bayesnn.architectures import architectures
+from bayesnn.attention_maps import attention_maps
 from bayesnn.backtest import Backtest, backtest
 from bayesnn.compare import Comparison, compare
 from bayesnn.cross_validation import CrossValidation, cross_validate
@@ -135,6 +136,7 @@ __all__ = [
     "Variational",
     "architectures",
     "as_sampled",
+    "attention_maps",
     "average_marginal_effects",
     "backtest",
     "compare",

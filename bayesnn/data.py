@@ -41,6 +41,11 @@ class Columns:
             for label in ([name] if cats is None else [f"{name}[{c}]" for c in indicated(cats)])
         )
 
+    def check_table(self, what: str) -> None:
+        """Refuse sequences where only the columns of a table will do."""
+        if self.kind != TABLE:
+            raise ValueError(f"{what} for tables (n, p), and this fit has sequences")
+
 
 @dataclass(frozen=True)
 class Scaling:

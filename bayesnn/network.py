@@ -56,16 +56,29 @@ class Network:
 
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""
+        return jax.vmap(lambda example: self._through(weights, example, len(self.layers))[0])(x)
+
+    def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
+        """Attention weights (n, head, time, step) of the layer at this place."""
 
         def one(example: jax.Array) -> jax.Array:
-            example, mask = self.real(example)
-            for name, layer in zip(self.names(), self.layers, strict=True):
-                own = {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
-                example = layer.apply(own, example, mask)
-                mask = layer.mask_after(mask) if mask is not None and example.ndim == 2 else None
-            return example
+            value, mask = self._through(weights, example, place)
+            return self.layers[place].attention(self._own(weights, place), value, mask)
 
         return jax.vmap(one)(x)
+
+    def _through(self, weights: Weights, example: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
+        """What the first `count` layers make of one example, and the mask of it."""
+        example, mask = self.real(example)
+        for place, layer in enumerate(self.layers[:count]):
+            example = layer.apply(self._own(weights, place), example, mask)
+            mask = layer.mask_after(mask) if mask is not None and example.ndim == 2 else None
+        return example, mask
+
+    def _own(self, weights: Weights, place: int) -> Weights:
+        """The weights of one layer by its own names."""
+        name = self.names()[place]
+        return {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
 
     def real(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """An example without NaN, and the mask (time,) of its real steps; None where an example is a row of a table."""

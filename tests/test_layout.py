@@ -53,6 +53,7 @@ RANKS = (
         "agreement",
         "baseline",
         "architectures",
+        "attention_maps",
     ),
     ("forecast", "generate", "skeleton"),
     ("diagnose", "scores", "uncertainty", "decide"),

@@ -204,8 +204,15 @@ def test_a_classifier_of_tokens_goes_through_everything(classifier, tmp_path):
     bnn.save(classifier, tmp_path / "fit.npz")
     again = bnn.load(tmp_path / "fit.npz")
     np.testing.assert_array_equal(bnn.predict(again, TOKENS, kind="probability"), probability)
-    with pytest.raises(ValueError, match="effects of inputs are for tables"):
-        bnn.average_marginal_effects(classifier)
+    refusals = {
+        "effects of inputs are": bnn.average_marginal_effects,
+        "relevance of inputs is": lambda fit: bnn.relevance(fit, method="ard"),
+        "bands over an input are": bnn.plots.fit_band,
+        "maps over two inputs are": bnn.plots.probability_map,
+    }
+    for what, call in refusals.items():
+        with pytest.raises(ValueError, match=f"{what} for tables .n, p., and this fit has sequences"):
+            call(classifier)
 
 
 def test_folds_of_sequences():

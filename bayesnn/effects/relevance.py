@@ -151,6 +151,7 @@ def _sensitivity(fit: Fit, rows: Rows) -> Any:
 
 def _ard(fit: Fit) -> Any:
     """Scales of the weights that leave each coded input (chain, draw, input)."""
+    fit.data.columns.check_table("relevance of inputs is")
     if fit.model.architecture is not None and fit.model.architecture.lags is not None:
         raise ValueError('method="ard" does not see which lags a draw leaves out: use method="permutation"')
     scales = fit.model.prior.input_scales(fit.draws(), fit.model.table(fit.data.x.shape[1:]))

@@ -11,7 +11,6 @@ from bayesnn import _checks
 from bayesnn.data import Columns, code
 from bayesnn.fit import Fit
 from bayesnn.predict import offset_for
-from bayesnn.sequences import TABLE
 
 
 class Rows(NamedTuple):
@@ -31,8 +30,7 @@ class Rows(NamedTuple):
 
 def rows_to_average(fit: Fit, rows: Any = None, offset: Any = None) -> Rows:
     """Given rows (n, p) with their offset, or the training rows with theirs."""
-    if fit.data.columns.kind != TABLE:
-        raise ValueError("effects of inputs are for tables (n, p), and this fit has sequences")
+    fit.data.columns.check_table("effects of inputs are")
     if rows is None:
         if offset is not None:
             raise ValueError("offset goes with rows: the training rows keep their own")
@@ -81,6 +79,7 @@ def is_indicator(fit: Fit, name: str) -> bool:
 
 def chosen(fit: Fit, inputs: Any) -> tuple[str, ...]:
     """Names of chosen inputs, all of them for None."""
+    fit.data.columns.check_table("effects of inputs are")
     if inputs is None:
         return fit.data.columns.names
     names = (inputs,) if isinstance(inputs, str) else tuple(inputs)

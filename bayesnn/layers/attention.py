@@ -67,6 +67,11 @@ class SelfAttention(Layer):
         """Values of all heads, mapped back to the width of the input."""
         return mixed(weights, self.attention(weights, x, mask), x)
 
+    @property
+    def attends(self) -> bool:
+        """It does."""
+        return True
+
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """Attention weights (head, asking step, asked step), rows summing to one: what a picture of them shows."""
         time = len(x)

@@ -43,6 +43,15 @@ class Layer(abc.ABC):
         """How many leading steps are a sequence of their own, with padding of its own; none unless a layer says so."""
         return 0
 
+    @property
+    def attends(self) -> bool:
+        """Whether the layer has attention weights to show."""
+        return False
+
+    def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """Attention weights (head, asking step, asked step) at one example, rows summing to one."""
+        raise NotImplementedError(f"{type(self).__name__} has no attention")
+
     def mask_after(self, mask: jax.Array) -> jax.Array:
         """The mask of the output's steps, from that of the input's."""
         return mask

@@ -78,12 +78,18 @@ class DecoderBlock(Layer):
         def through(part: str, value: jax.Array) -> jax.Array:
             return parts[part].apply(of_part(weights, part), value, mask)
 
-        x = through("first_norm", x + through("attention", x))
+        x = self.asking(weights, x, mask)
         own = of_part(weights, "cross")
-        x = through("second_norm", x + mixed(own, self.attention(own, x, memory, real), memory))
+        x = through("second_norm", x + mixed(own, self.shares(own, x, memory, real), memory))
         return through("third_norm", x + through("down", through("up", x)))
 
-    def attention(self, weights: Weights, x: jax.Array, memory: jax.Array, real: jax.Array | None) -> jax.Array:
+    def asking(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
+        """The first part of the block, which then asks the memory."""
+        parts = self._parts(x.shape[-1])
+        own = parts["attention"].apply(of_part(weights, "attention"), x, mask)
+        return parts["first_norm"].apply(of_part(weights, "first_norm"), x + own, mask)
+
+    def shares(self, weights: Weights, x: jax.Array, memory: jax.Array, real: jax.Array | None) -> jax.Array:
         """Weights (head, step, step of the memory) of the attention to the memory, rows summing to one."""
         seen = jnp.ones((1, len(memory)), bool) if real is None else real[None, :]
         return shares(weights, x, memory, seen)
@@ -170,9 +176,27 @@ class Seq2Seq(Layer):
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """What the decoder gives at every step of the target."""
+        return self._decoded(weights, x, mask, len(self.decoder))
+
+    @property
+    def attends(self) -> bool:
+        """The decoder does."""
+        return True
+
+    def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """That of the last decoder block to the source, (head, step of the target, step of the source)."""
+        last = max(i for i, layer in enumerate(self.decoder) if isinstance(layer, DecoderBlock))
+        memory, real = self.memory(weights, x, mask)
+        value, own = self._decoded(weights, x, mask, last), None if mask is None else mask[self.steps :]
+        block, part = self.decoder[last], of_part(weights, f"decoder{last}")
+        assert isinstance(block, DecoderBlock)
+        return block.shares(of_part(part, "cross"), block.asking(part, value, own), memory, real)
+
+    def _decoded(self, weights: Weights, x: jax.Array, mask: jax.Array | None, layers: int) -> jax.Array:
+        """What the first layers of the decoder make of the target's input."""
         memory, real = self.memory(weights, x, mask)
         value, own = x[self.steps :], None if mask is None else mask[self.steps :]
-        for i, layer in enumerate(self.decoder):
+        for i, layer in enumerate(self.decoder[:layers]):
             part = of_part(weights, f"decoder{i}")
             if isinstance(layer, DecoderBlock):
                 value = layer.decode(part, value, memory, own, real)

@@ -56,6 +56,15 @@ class Residual(Layer):
             )
         return shape
 
+    @property
+    def attends(self) -> bool:
+        """Whether the layer does."""
+        return self.layer.attends
+
+    def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """That of the layer."""
+        return self.layer.attention(weights, x, mask)
+
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """x + layer(x)."""
         return x + self.layer.apply(weights, x, mask)

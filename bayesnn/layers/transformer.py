@@ -77,6 +77,15 @@ class TransformerBlock(Layer):
         x = through("first_norm", x + through("attention", x))
         return through("second_norm", x + through("down", through("up", x)))
 
+    @property
+    def attends(self) -> bool:
+        """It does."""
+        return True
+
+    def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """That of its first half."""
+        return self._parts(x.shape[-1])["attention"].attention(of_part(weights, "attention"), x, mask)
+
     def _hidden(self, width: int) -> int:
         return 4 * width if self.hidden is None else self.hidden
 

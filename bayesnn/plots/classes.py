@@ -48,7 +48,7 @@ def reliability(
     _check_classes(fit)
     axes = new_axes(ax)
     rows = scored_rows(fit, x, y, offset=offset)
-    predicted, happened, label = _event(fit, predictive_probabilities(fit, rows), rows.target, output)
+    predicted, happened, label = _event(fit, predictive_probabilities(fit, rows), rows.each(rows.target), output)
     binned = reliability_bins(predicted, happened, bins=bins)
     low, high = (binom.ppf(q, binned.rows, binned.predicted) / binned.rows for q in (0.025, 0.975))
     axes.plot([0, 1], [0, 1], color="0.5", lw=1)
@@ -139,6 +139,7 @@ def _check_classes(fit: Fit) -> None:
 
 
 def _two_numeric(fit: Fit, inputs: Any) -> tuple[str, ...]:
+    fit.data.columns.check_table("maps over two inputs are")
     names = chosen(fit, fit.data.columns.names[:2] if inputs is None else inputs)
     if len(names) != 2 or any(categories_of(fit, name) is not None for name in names):
         raise ValueError(f"inputs must name two numeric columns, got {names}")

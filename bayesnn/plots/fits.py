@@ -121,6 +121,7 @@ def prior(model: Model, x: Any, *, draws: int = 50, key: Any = 0, ax: Any = None
 
 
 def _position(data: Dataset, name: str | None) -> int:
+    data.columns.check_table("bands over an input are")
     if name is None:
         return 0
     _checks.known("input", name, data.columns.inputs)

@@ -102,7 +102,7 @@ def test_attention_to_the_source_sums_to_one_over_its_real_steps():
     with double():
         own = of_part(weights_of(block, (TARGET, WIDTH)), "cross")
         real = jnp.asarray([True, True, True, False])
-        share = np.asarray(block.attention(own, example()[SOURCE:], example()[:SOURCE], real))
+        share = np.asarray(block.shares(own, example()[SOURCE:], example()[:SOURCE], real))
     assert share.shape == (2, TARGET, SOURCE)
     np.testing.assert_allclose(share.sum(axis=-1), 1.0, rtol=1e-12)
     assert not share[..., 3].any()
