@@ -43,6 +43,7 @@ from bayesnn.layers import (
     SelfAttention,
     Seq2Seq,
     TransformerBlock,
+    fix,
 )
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.loo import Loo, loo
@@ -150,6 +151,7 @@ __all__ = [
     "evaluate",
     "extend",
     "fit",
+    "fix",
     "forecast",
     "generate",
     "individual_curves",

@@ -8,6 +8,7 @@ from bayesnn.layers.convolution import Conv1D
 from bayesnn.layers.decoder import DecoderBlock, Seq2Seq
 from bayesnn.layers.dense import ACTIVATIONS, Dense
 from bayesnn.layers.embedding import Embedding, Vectors
+from bayesnn.layers.fixed import Fixed, fix
 from bayesnn.layers.pooling import AsSequence, Flatten, Last, MeanPool
 from bayesnn.layers.positions import LayerNorm, PositionalEncoding
 from bayesnn.layers.recurrent import GRU, LSTM, Elman
@@ -26,6 +27,7 @@ __all__ = [
     "Dense",
     "Elman",
     "Embedding",
+    "Fixed",
     "Flatten",
     "Last",
     "Layer",
@@ -40,4 +42,5 @@ __all__ = [
     "Vectors",
     "Weight",
     "Weights",
+    "fix",
 ]

@@ -2,6 +2,7 @@
 
 from bayesnn import _checks
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
+from bayesnn.samplers.freezing import with_fixed
 from bayesnn.samplers.gaps import GapGibbs, with_gaps
 from bayesnn.samplers.gibbs import Gibbs, collapses
 from bayesnn.samplers.kernel import StepsKernel
@@ -63,5 +64,6 @@ __all__ = [
     "Variational",
     "collapses",
     "make_sampler",
+    "with_fixed",
     "with_gaps",
 ]

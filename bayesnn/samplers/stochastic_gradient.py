@@ -76,7 +76,7 @@ class Minibatch(Chains):
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """Climb from every start, then walk on with minibatches."""
-        self._check(target, plan)
+        self.check_target(target, plan)
         key_split, key_climb, key_chains = jax.random.split(key, 3)
         learnt, held = split_rows(key_split, len(data[0]), self.validation)
         kernel = self.kernel(target)
@@ -113,7 +113,7 @@ class Minibatch(Chains):
         """Last step size, and -log posterior a row, estimated from a minibatch."""
         return {"step_size": state.step, "loss": state.loss}
 
-    def _check(self, target: Any, plan: Plan) -> None:
+    def check_target(self, target: Any, plan: Plan) -> None:
         """Refuse what is no sum over rows, and draws that are not at the ends of cycles."""
         if isinstance(target, MarginalModel):
             raise ValueError("minibatches need a log likelihood that is a sum over rows: use marginalize=False")

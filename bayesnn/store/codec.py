@@ -43,6 +43,7 @@ SPECS: dict[str, type] = {
     "Elman": layers.Elman,
     "Embedding": layers.Embedding,
     "Ensemble": samplers.Ensemble,
+    "Fixed": layers.Fixed,
     "Flatten": layers.Flatten,
     "GRU": layers.GRU,
     "Gaussian": likelihoods.Gaussian,
