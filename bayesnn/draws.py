@@ -19,6 +19,7 @@ from bayesnn.model import Model, shifted
 from bayesnn.priors import Sites
 
 BLOCK_NUMBERS = 2_000_000  # doubles of workspace a block may take
+SEQUENCE_NUMBERS = 16_000_000  # the same for sequences, counting what all layers give, though not all live at once
 
 Quantity = Callable[..., jax.Array]  # (model, sites of one draw, *arrays) -> one value a row, or several
 
@@ -72,11 +73,12 @@ def over_draws(
     count = len(next(iter(sites.values())))
     terms = model.terms(x.shape[1:])
     width = terms.size + x.shape[1] + math.prod(terms.outputs)
+    room = BLOCK_NUMBERS
     if x.ndim > 2 or model.network.tokens is not None:
-        width += model.network.numbers(x.shape[1:])
-        if len(x) > (most := max(1, BLOCK_NUMBERS // width)):
+        room, width = SEQUENCE_NUMBERS, width + model.network.numbers(x.shape[1:])
+        if len(x) > (most := max(1, room // width)):
             return _over_rows(quantity, model, sites, x, most, *arrays)
-    block = int(np.clip(BLOCK_NUMBERS // (len(x) * width), 1, count))
+    block = int(np.clip(room // (len(x) * width), 1, count))
     parts = []
     for start in range(0, count, block):
         piece = {name: values[start : start + block] for name, values in sites.items()}

@@ -50,9 +50,10 @@ class Network:
         """About how many numbers one example takes on its way: what all layers give, and their gates or scores."""
         total = 0
         for layer in self.layers:
+            total += 2 * shape[0] ** 2 if layer.attends else 0
             shape = layer.output_shape(shape)
-            total += math.prod(shape)
-        return 4 * total
+            total += 4 * math.prod(shape)
+        return total
 
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""

@@ -6,7 +6,7 @@ import pytest
 import bayesnn as bnn
 from bayesnn._runtime import double
 from bayesnn.data import code, learn_columns, make_dataset
-from bayesnn.draws import BLOCK_NUMBERS, function_value, over_draws
+from bayesnn.draws import SEQUENCE_NUMBERS, function_value, over_draws
 from bayesnn.sequences import Reads, numbers, real_steps, to_steps, token_ids
 
 V, WIDTH = 7, 3
@@ -235,9 +235,9 @@ def test_many_sequences_are_read_in_pieces(fake_fit, monkeypatch):
     model = bnn.Model([bnn.Embedding(V, 2), bnn.GRU(2)])
     fit = fake_fit(model, TOKENS, Y, chains=1, draws=4)
     whole = over_draws(function_value, fit.model, fit.draws(), TOKENS[:7], np.arange(7.0))
-    monkeypatch.setattr("bayesnn.draws.BLOCK_NUMBERS", 3 * (model.network.numbers((5,)) + 3 + 5 + 1))
+    monkeypatch.setattr("bayesnn.draws.SEQUENCE_NUMBERS", 3 * (model.network.numbers((5,)) + 3 + 5 + 1))
     pieces = over_draws(function_value, fit.model, fit.draws(), TOKENS[:7], np.arange(7.0))
-    assert BLOCK_NUMBERS > 7 * 100
+    assert SEQUENCE_NUMBERS > 7 * 100
     np.testing.assert_allclose(pieces, whole, rtol=1e-12)
 
 
