@@ -22,6 +22,7 @@ from bayesnn.extend import extend
 from bayesnn.fit import Fit, fit
 from bayesnn.forecast import forecast
 from bayesnn.generate import generate, next_tokens
+from bayesnn.hosts import join_hosts
 from bayesnn.lagged import Lagged, lagged
 from bayesnn.layers import (
     GRU,
@@ -155,6 +156,7 @@ __all__ = [
     "forecast",
     "generate",
     "individual_curves",
+    "join_hosts",
     "lagged",
     "load",
     "log_marginal_likelihood",

@@ -23,9 +23,11 @@ from tqdm.auto import tqdm
 from bayesnn import _checks
 from bayesnn._runtime import precision as precision_of
 from bayesnn.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
+from bayesnn.exchange import from_first, several
 from bayesnn.programs import Record, program_for
+from bayesnn.spread import Spread
 
-CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential")
+CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential", "rows")
 CHUNK = 100  # most draws one compiled call collects
 CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is heard this often
 
@@ -35,7 +37,8 @@ class Plan:
     """How many draws to take, how to spread the chains, and who keeps the draws.
 
     `batches` is the most batches that run side by side, None for what this machine is good for; `keeper` takes draws
-    and places of the chains as they come, None for memory.
+    and places of the chains as they come, None for memory. Where other processes run other chains of the same run,
+    these are the `chains` from number `first` on, `of` so many.
     """
 
     draws: int
@@ -46,6 +49,9 @@ class Plan:
     progress: bool = True
     batches: int | None = field(default=None, compare=False)
     keeper: Keeper | None = field(default=None, compare=False, repr=False)
+    first: int = 0
+    of: int | None = None
+    superchains: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse impossible counts and unknown methods."""
@@ -53,6 +59,23 @@ class Plan:
             _checks.positive_integer(name, getattr(self, name))
         _checks.positive_integer("warmup", self.warmup, minimum=0)
         _checks.known("chain_method", self.method, CHAIN_METHODS)
+        if self.superchains is not None:
+            _checks.positive_integer("superchains", self.superchains, minimum=2)
+            if self.all_chains % self.superchains:
+                raise ValueError(
+                    f"superchains must divide the chains into equal groups, got {self.superchains} of {self.all_chains}"
+                )
+
+    @property
+    def all_chains(self) -> int:
+        """Chains of the run, those of other processes included."""
+        return self.chains if self.of is None else self.of
+
+    def keys(self, key: jax.Array, superchains: int | None = None) -> jax.Array:
+        """A key for each chain here, whoever runs the others; one for all of a superchain if so many are given."""
+        numbers = np.arange(self.first, self.first + self.chains)
+        size = 1 if superchains is None else self.all_chains // superchains
+        return jax.random.split(key, self.all_chains)[numbers - numbers % size]
 
     def groups(self) -> list[np.ndarray]:
         """Which chains run as one vectorised batch; the groups run side by side unless the method is sequential."""
@@ -63,13 +86,29 @@ class Plan:
         """How many batches there are, if there are as many chains."""
         if self.batches is not None:
             return self.batches
-        return {"sequential": self.chains, "vectorized": 1}.get(self.method, parallel_workers())
+        return {"sequential": self.chains, "vectorized": 1, "rows": 1}.get(self.method, parallel_workers())
+
+    @property
+    def spread(self) -> Spread | None:
+        """How JAX spreads one program over devices; None where each batch has a program of its own on one device.
+
+        Chains are spread where every device of this process gets as many; rows over the devices of all processes.
+        """
+        if self.method == "rows":
+            return Spread("rows", tuple(jax.devices())) if jax.device_count() > 1 else None
+        devices, batches = jax.local_devices(), len(self.groups())
+        even = batches > 1 and batches <= len(devices) and self.chains % batches == 0
+        return Spread("chains", tuple(devices[:batches])) if even and self.side_by_side else None
 
     @property
     def description(self) -> str:
-        """The choice in words: how many batches of how many chains, and whether they run side by side."""
+        """The choice in words: how many batches of how many chains, whether they run side by side, and on what."""
         sizes = [len(group) for group in self.groups()]
-        return f"{len(sizes)} batch(es) of {max(sizes)} chain(s), {'side by side' if self.side_by_side else 'in turn'}"
+        how = "side by side" if self.side_by_side else "in turn"
+        spread = self.spread
+        devices = "" if spread is None else f", {spread.what} spread over {len(spread.devices)} devices"
+        processes = "" if self.of is None else f", in each of {jax.process_count()} processes"
+        return f"{len(sizes)} batch(es) of {max(sizes)} chain(s), {how}{devices}{processes}"
 
     @property
     def side_by_side(self) -> bool:
@@ -138,7 +177,7 @@ def run_chains(
                 place = _phase(phase, workers, place, plan, keeper, bar)
         except KeyboardInterrupt:
             keeper.flush()
-            if keeper.checkpoint is None or not keeper.checkpoint.draws:
+            if several() or keeper.checkpoint is None or not keeper.checkpoint.draws:
                 raise
             complete = False
     keeper.flush()
@@ -172,6 +211,8 @@ def _phase(phase: str, workers: list[_Worker], place: Place, plan: Plan, keeper:
         bar.set_postfix_str(_postfix(values), refresh=False)
         bar.update(count * thinning)
         count = max(1, int(CHUNK_SECONDS * count / (now - begun)))
+        if several() and plan.method == "rows":  # all take part in every call of the loop
+            count = from_first(count)
     return place
 
 
@@ -217,18 +258,22 @@ def _start(
 ) -> list[_Worker]:
     """Every batch of chains at its start, or at the checkpoint."""
     key_chains, key_record = jax.random.split(key)
-    chain_keys = jax.random.split(key_chains, plan.chains)
-    record_keys = jax.random.split(key_record, plan.chains)
-    devices = jax.local_devices()
+    chain_keys, record_keys = plan.keys(key_chains), plan.keys(key_record)
+    devices, spread = jax.local_devices(), plan.spread
     shapes = (chain_keys, start, data)
     program = program_for(kernel, record, plan.warmup, CHUNK, shapes, (precision, tuple(map(str, devices))))
-    state = program.init(chain_keys, start, data)
+    state = program.init(plan.keys(key_chains, plan.superchains), start, data)
+    if plan.superchains is not None:  # one start for all chains of a superchain, and a future of its own for each
+        state = state._replace(rng_key=chain_keys)
     workers = []
-    for i, group in enumerate(plan.groups()):
-        place = devices[i % len(devices)] if plan.side_by_side else devices[0]
-        carry = jax.device_put(jax.tree.map(lambda a, g=group: a[g], (state, record_keys)), place)
-        local = jax.device_put(data, place)
-        loop = program.loop(carry, local, len(group), place)
+    for i, group in enumerate(plan.groups() if spread is None else [np.arange(plan.chains)]):
+        carry = jax.tree.map(lambda a, g=group: a[g], (state, record_keys))
+        device = devices[i % len(devices)] if plan.side_by_side else devices[0]
+        if spread is None:
+            carry, local = jax.device_put((carry, data), device)
+        else:
+            carry, local = spread.carry(carry), spread.data(data)
+        loop = program.loop(carry, local, len(group), spread or device)
         workers.append(_Worker(loop, carry if before is None else unpack(before, carry, group), local, precision))
     return workers
 

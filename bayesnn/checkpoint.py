@@ -12,6 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from bayesnn.spread import placed
+
 Values = dict[str, np.ndarray]
 Kept = tuple[Values, Any]  # arrays, and a JSON document
 
@@ -135,7 +137,7 @@ def unpack(checkpoint: Checkpoint, like: Any, chains: np.ndarray) -> Any:
                 f"got {part.dtype}{part.shape} {impl}"
             )
         value = jax.random.wrap_key_data(part, impl=impl) if impl else part
-        leaves.append(jax.device_put(value, wanted.sharding))
+        leaves.append(placed(value, wanted.sharding))
     return jax.tree.unflatten(structure, leaves)
 
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from bayesnn.agreement import agreement, close, function_values, short_run
 from bayesnn.baseline import against_linear
+from bayesnn.convergence import group_chains, in_words, nested_r_hat
 from bayesnn.fit import Fit
 
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
 ESS_PER_CHAIN = 100  # the same source
-APART = 0.65  # standard deviations between chain means: two chains so far apart have an R-hat of 1.1
+CHAINS = 4  # what the same asks for in all, where short chains are judged together
 BFMI_LIMIT = 0.3  # M. Betancourt (2016), Diagnosing suboptimal cotangent disintegrations
 
 
@@ -29,7 +30,8 @@ class Diagnosis:
         One line: what was found and what to do.
     table : pandas.DataFrame
         Rows: worst and median function value, nuisance parameters, what is random in the architecture, log likelihood;
-        columns r_hat, ess_bulk, ess_tail, mcse (in units of y, for the log likelihood in nats).
+        columns r_hat (nested for a fit with superchains), ess_bulk, ess_tail, mcse (in units of y, for the log
+        likelihood in nats).
     modes : tuple of tuples of int
         Chains that agree on the function, largest group first.
     mode_table : pandas.DataFrame
@@ -99,14 +101,21 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     apart = None if beside is None else agreement(fit, beside)
     if fit.sampler.approximate:
         return _approximation(fit, f, nuisance, log_likelihood, apart)
-    table = _table(f, nuisance, log_likelihood)
-    modes = group_chains(np.concatenate([f, log_likelihood[..., None]], axis=-1))
+    superchains = int(posterior.attrs.get("superchains", 0))
+    table = _table(f, nuisance, log_likelihood, superchains)
+    modes = group_chains(np.concatenate([f, log_likelihood[..., None]], axis=-1), superchains)
     worst = table.loc["f, worst"]
     mixed = bool(worst["r_hat"] <= R_HAT_LIMIT)
-    enough = bool(min(worst["ess_bulk"], worst["ess_tail"]) >= ESS_PER_CHAIN * f.shape[0])
+    wanted = ESS_PER_CHAIN * (CHAINS if superchains else f.shape[0])
+    enough = bool(min(worst["ess_bulk"], worst["ess_tail"]) >= wanted)
     modes = (tuple(range(f.shape[0])),) if mixed else modes
     warnings = _sampler_warnings(fit)
-    parts = [_verdict(fit, worst, modes, mixed, enough, f.shape), *warnings, *_notes(fit), *_distance(apart)]
+    parts = [
+        _verdict(fit, worst, modes, mixed, None if enough else wanted, f.shape),
+        *warnings,
+        *_notes(fit),
+        *_distance(apart),
+    ]
     ok = mixed and enough and not warnings and f.shape[0] > 1
     return Diagnosis(ok, " ".join(parts), table, modes, _mode_table(modes, nuisance, log_likelihood), apart)
 
@@ -180,22 +189,7 @@ def _members(fit: Fit) -> list[str]:
     ]
 
 
-def group_chains(values: np.ndarray) -> tuple[tuple[int, ...], ...]:
-    """Chains that agree: single-linkage groups of values (chain, draw, k), by the largest distance between chain means.
-
-    Distances are in standard deviations within the chains.
-    """
-    means = values.mean(axis=1)
-    spread = np.sqrt(values.var(axis=1).mean(axis=0)) + 1e-12 * (1.0 + np.abs(means).max(axis=0))
-    distance = (np.abs(means[:, None] - means[None]) / spread).max(axis=-1)
-    groups: list[set[int]] = []
-    for chain in range(len(values)):
-        near = [group for group in groups if any(distance[chain, other] <= APART for other in group)]
-        groups = [group for group in groups if group not in near] + [set().union({chain}, *near)]
-    return tuple(sorted((tuple(sorted(group)) for group in groups), key=lambda g: (-len(g), g)))
-
-
-def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray) -> Any:
+def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray, superchains: int) -> Any:
     import arviz as az
     import pandas as pd
     import xarray as xr
@@ -205,7 +199,7 @@ def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.nd
     data = xr.Dataset({n: (names[n], v) for n, v in values.items()})
     with np.errstate(divide="ignore", invalid="ignore"):  # a value that never moved has no R-hat: NaN, not converged
         columns = {
-            "r_hat": az.rhat(data),
+            "r_hat": data.map(lambda v: _nested(v, superchains)) if superchains else az.rhat(data),
             "ess_bulk": az.ess(data, method="bulk"),
             "ess_tail": az.ess(data, method="tail"),
             "mcse": az.mcse(data),
@@ -217,6 +211,10 @@ def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.nd
     return pd.DataFrame(rows).T
 
 
+def _nested(values: Any, superchains: int) -> Any:
+    return values.isel(chain=0, draw=0, drop=True).copy(data=nested_r_hat(values.to_numpy(), superchains))
+
+
 def _worst(column: str) -> Any:
     return np.min if column.startswith("ess") else np.max
 
@@ -226,7 +224,7 @@ def _mode_table(modes: tuple[tuple[int, ...], ...], nuisance: dict[str, np.ndarr
 
     return pd.DataFrame(
         [
-            {"chains": ", ".join(map(str, group)), "log likelihood": log_likelihood[list(group)].mean()}
+            {"chains": in_words(group), "log likelihood": log_likelihood[list(group)].mean()}
             | {name: v[list(group)].mean() for name, v in nuisance.items()}
             for group in modes
         ]
@@ -234,16 +232,18 @@ def _mode_table(modes: tuple[tuple[int, ...], ...], nuisance: dict[str, np.ndarr
 
 
 def _verdict(
-    fit: Fit, worst: Any, modes: tuple[tuple[int, ...], ...], mixed: bool, enough: bool, shape: tuple[int, ...]
+    fit: Fit, worst: Any, modes: tuple[tuple[int, ...], ...], mixed: bool, wanted: int | None, shape: tuple[int, ...]
 ) -> str:
+    """`wanted` is how many effective draws there should be, None where there are as many."""
     chains, draws = shape[:2]
     state = "" if fit.complete else f"Interrupted after {draws} draws a chain. "
-    numbers = f"worst function value: R-hat {worst['r_hat']:.3f}, {min(worst['ess_bulk'], worst['ess_tail']):.0f}"
+    kind = "nested R-hat" if fit.idata["posterior"].attrs.get("superchains") else "R-hat"
+    numbers = f"worst function value: {kind} {worst['r_hat']:.3f}, {min(worst['ess_bulk'], worst['ess_tail']):.0f}"
     numbers += " effective draws"
     if chains < 2:
         return f"{state}One chain cannot be judged: run at least 4 ({numbers})."
     if not mixed and len(modes) > 1:
-        named = "; ".join(f"chain{'s' if len(g) > 1 else ''} {', '.join(map(str, g))}" for g in modes)
+        named = "; ".join(f"chain{'s' if len(g) > 1 else ''} {in_words(g)}" for g in modes)
         return (
             f"{state}NOT CONVERGED: the chains disagree on the function and fall into {len(modes)} groups ({named}), "
             f"as in a posterior of several modes ({numbers}). Averages over these chains weigh the modes by chance: "
@@ -253,10 +253,10 @@ def _verdict(
         return (
             f"{state}NOT CONVERGED: the chains have not mixed yet ({numbers}). Run longer: draws={4 * draws} or more."
         )
-    if not enough:
-        factor = ESS_PER_CHAIN * chains / max(1.0, min(worst["ess_bulk"], worst["ess_tail"]))
+    if wanted is not None:
+        factor = wanted / max(1.0, np.nan_to_num(min(worst["ess_bulk"], worst["ess_tail"])))
         return (
-            f"{state}The chains agree, but with few effective draws ({numbers}; {ESS_PER_CHAIN * chains} wanted). "
+            f"{state}The chains agree, but with few effective draws ({numbers}; {wanted} wanted). "
             f"Run longer: draws={int(np.ceil(factor * draws / 100) * 100)}."
         )
     return f"{state}Converged: {chains} chains agree on the function ({numbers})."

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bayesnn import _checks
+from bayesnn import _checks, hosts
 from bayesnn._runtime import computing
 from bayesnn.checkpoint import Memory
+from bayesnn.exchange import all_chains
 from bayesnn.fit import Fit, assemble, in_units, run
-from bayesnn.inference_data import append_draws
+from bayesnn.inference_data import append_draws, map_chains
 from bayesnn.store import State, Task, attributes_of, draw, state_of
 from bayesnn.store.manifest import differences, software
 from bayesnn.store.state import key_from
@@ -59,9 +60,10 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     plan = replace(state.plan, draws=state.checkpoint.draws + draws, progress=progress)
     if state.path is not None:
         return run(task, plan, state.path)
-    plan = replace(plan, keeper=Memory(state.checkpoint, state.kept))
+    plan = hosts.share(replace(plan, keeper=Memory(state.checkpoint, state.kept)))
     more = draw(task, plan)
     new = assemble(fit.model, fit.data, in_units(fit.data, more.values), task.attributes(plan) | attributes_of(more))
+    new = new if plan.of is None else map_chains(new, all_chains)
     return replace(fit, idata=append_draws(fit.idata, new), state=state_of(task, plan, more, None))
 
 

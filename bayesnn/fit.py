@@ -9,15 +9,17 @@ import jax
 import numpy as np
 
 from bayesnn import draws as draws_module
+from bayesnn import hosts
 from bayesnn._runtime import as_key, computing
 from bayesnn.binding import bind
 from bayesnn.chains import Plan
 from bayesnn.data import Dataset, new_inputs
+from bayesnn.exchange import all_chains, several
 from bayesnn.gaps import DIM, SITE, gap_labels, patched, patches
-from bayesnn.inference_data import Group, build
+from bayesnn.inference_data import Group, build, map_chains
 from bayesnn.model import Model
 from bayesnn.relabel import order_units, permute
-from bayesnn.samplers import Gibbs, Sampler, collapses, make_sampler
+from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
 from bayesnn.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf
 
 PER_DRAW = ("chain", "draw")
@@ -93,6 +95,7 @@ def fit(
     standardize: bool = True,
     marginalize: bool = False,
     chain_method: str = "auto",
+    superchains: int | None = None,
     progress: bool = True,
     path: Any = None,
     start: Fit | None = None,
@@ -125,8 +128,13 @@ def fit(
     marginalize : bool
         Whether to integrate a Gaussian readout out while sampling and draw it back exactly. For gradient samplers; the
         Gibbs sampler always does.
-    chain_method : {"auto", "parallel", "vectorized", "sequential"}
-        "auto" is "parallel": one batch of chains a device, or a core where there is a single CPU device.
+    chain_method : {"auto", "parallel", "vectorized", "sequential", "rows"}
+        "auto" is "parallel": one batch of chains a device, or a core where there is a single CPU device. "rows": all
+        chains in one batch, and each device of every process has a part of the rows. What was chosen is the attribute
+        `chain_method` of the posterior. Several processes share the chains out, see `join_hosts`.
+    superchains : int, optional
+        For hundreds of short chains: so many groups of chains, each with one starting point for all of its chains, as
+        nested R-hat needs them, which `diagnose` then reports.
     progress : bool
         Whether to show progress bars.
     path : str or Path, optional
@@ -171,7 +179,7 @@ def fit(
     if model.architecture is not None:
         _check_random(spec, plain)
     spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
-    plan = Plan(draws, warmup, chains, thinning, chain_method, progress)
+    plan = Plan(draws, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     task = Task(model, data, spec, as_key(key), str(key), marginalize)
     if start is not None:
         plan = replace(plan, keeper=start_of(start, task, plan, path))
@@ -181,14 +189,19 @@ def fit(
 def run(task: Task, plan: Plan, path: Any = None) -> Fit:
     """Draw, in memory or in the folder `path`, and put the inference data together."""
     task.report  # noqa: B018  # refuses what cannot be sampled so before a folder is made
-    with keeping(path, task, plan) as plan:
+    if several():
+        hosts.agree(task.identity(plan))
+        plan = hosts.share(plan) if isinstance(task.sampler, Chains) else plan
+    own = hosts.folder(path)
+    with keeping(own, task, plan) as plan:
         done = draw(task, plan)
         attrs = task.attributes(plan) | attributes_of(done)
         idata = assemble(task.model, task.data, in_units(task.data, done.values), attrs)
-        result = Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path))
         if path is not None and done.complete:
-            write_netcdf(path, idata)
-    return result
+            write_netcdf(own, idata)
+    if plan.of is not None:
+        idata = map_chains(idata, all_chains)
+    return Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path))
 
 
 def in_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

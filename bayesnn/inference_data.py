@@ -6,7 +6,7 @@ ArviZ is imported when first needed, since importing it takes longer than everyt
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +48,20 @@ def append_draws(idata: Any, more: Any) -> Any:
             joined = xr.concat([data, new[name]], dim="draw", data_vars="minimal", coords="minimal", join="override")
             joined = joined.assign_coords(draw=np.arange(joined.sizes["draw"]))
             datasets[name] = joined.assign_attrs(new[name].attrs)
+    return together(datasets)
+
+
+def map_chains(idata: Any, function: Callable[[np.ndarray], np.ndarray]) -> Any:
+    """Every array of chains (chain, ...) made into one of more or fewer chains, numbered anew."""
+    import xarray as xr
+
+    datasets = groups_of(idata)
+    for name, data in datasets.items():
+        if "chain" in data.dims:
+            arrays = {n: (v.dims, function(v.to_numpy())) for n, v in data.data_vars.items()}
+            count = len(next(iter(arrays.values()))[1])
+            others = {dim: values for dim, values in data.coords.items() if dim != "chain"}
+            datasets[name] = xr.Dataset(arrays, others | {"chain": np.arange(count)}, data.attrs)
     return together(datasets)
 
 

@@ -19,6 +19,8 @@ import jax.numpy as jnp
 from jax import lax
 from numpyro.infer.mcmc import MCMCKernel
 
+from bayesnn.spread import Spread
+
 Data = tuple[Any, ...]
 Record = Callable[[jax.Array, Any, Data], dict[str, jax.Array]]
 KEPT = 16  # descriptions whose programs are kept
@@ -34,16 +36,19 @@ class Program:
         self.init = jax.jit(
             lambda keys, start, data: jax.vmap(lambda k, z: kernel.init(k, warmup, z, data, {}))(keys, start)
         )
-        self.traced = jax.jit(
-            lambda carry, count, thinning, data: _loop(kernel, record, buffer, carry, count, thinning, data)
-        )
+        self.own_loop = lambda carry, count, thinning, data: _loop(kernel, record, buffer, carry, count, thinning, data)
+        self.traced = jax.jit(self.own_loop)
         self.compiled: dict[Any, Any] = {}
 
-    def loop(self, carry: Any, data: Data, size: int, device: Any) -> Any:
-        """(carry, count, thinning, data) -> carry, recorded values (count of `buffer`, chain, ...)."""
-        if (size, device) not in self.compiled:
-            self.compiled[size, device] = self.traced.lower(carry, 1, 1, data).compile()
-        return self.compiled[size, device]
+    def loop(self, carry: Any, data: Data, size: int, place: Any) -> Any:
+        """(carry, count, thinning, data) -> carry, recorded values (count of `buffer`, chain, ...).
+
+        `place` is a device, or how chains or rows are spread over several.
+        """
+        if (size, place) not in self.compiled:
+            traced = place.loop(self.own_loop) if isinstance(place, Spread) else self.traced
+            self.compiled[size, place] = traced.lower(carry, 1, 1, data).compile()
+        return self.compiled[size, place]
 
 
 _kept: OrderedDict[Any, Program] = OrderedDict()

@@ -4,11 +4,13 @@ import importlib
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import jax
 import numpy as np
 import pytest
-from numpyro.infer import Predictive
+from numpyro import handlers
 
 # A script, not a test module: `--doctest-modules` would import it otherwise.
 collect_ignore = ["check.py"]
@@ -36,14 +38,27 @@ def shared_data() -> Path:
     return folder
 
 
+def rough_gamma(key: jax.Array, a: jax.Array, shape: tuple[int, ...] | None = None, dtype: Any = float) -> jax.Array:
+    """About gamma distributed, by Wilson and Hilferty's cube of a normal: JAX's own takes seconds to compile."""
+    z = jax.random.normal(key, jax.numpy.shape(a) if shape is None else shape, dtype)
+    return a * jax.numpy.maximum(1.0 - 1.0 / (9.0 * a) + z / (3.0 * a**0.5), 0.05) ** 3
+
+
+def values_of(model: Callable, *rows: Any) -> dict[str, jax.Array]:
+    """Every value that a NumPyro model names."""
+    trace = handlers.trace(model).get_trace(*rows)
+    return {name: site["value"] for name, site in trace.items() if site["type"] in ("sample", "deterministic")}
+
+
 @pytest.fixture(scope="session")
 def fake_fit() -> Callable:
-    """Make a fit from prior draws, in milliseconds: fake_fit(model, x, y, chains=4, draws=50, change=None).
+    """Make a fit from draws that are roughly of the prior: fake_fit(model, x, y, chains=4, draws=50, change=None).
 
     `change` may edit the recorded values (chain, draw, ...) before they become inference data.
     """
     bnn = importlib.import_module("bayesnn")
     fit_module = importlib.import_module("bayesnn.fit")
+    runtime = importlib.import_module("bayesnn._runtime")
 
     def make(
         model,
@@ -60,9 +75,10 @@ def fake_fit() -> Callable:
         standardize=True,
     ):
         bound, data = fit_module.bind(model, x, y, weights=weights, offset=offset, standardize=standardize)
-        with jax.enable_x64(True):
-            predictive = Predictive(bound, num_samples=chains * draws)
-            prior = predictive(jax.random.key(key), jax.numpy.asarray(data.scaled()[0]), offset=data.offset)
+        with runtime.double(), runtime.compilation_cache_on(), mock.patch.object(jax.random, "gamma", rough_gamma):
+            keys = jax.random.split(jax.random.key(key, impl="unsafe_rbg"), chains * draws)  # quick to compile too
+            rows = (*map(jax.numpy.asarray, data.scaled()), data.offset)
+            prior = jax.jit(jax.vmap(lambda k: values_of(handlers.seed(bound, k), *rows)))(keys)
         names = bound.dims(data.x.shape[1:])
         values = {n: np.array(prior[n]).reshape(chains, draws, *prior[n].shape[1:]) for n in names}
         values["stat acceptance_rate"] = np.full((chains, draws), 0.9)

@@ -288,7 +288,7 @@ def test_groups_share_the_chains_out(count, method, workers, monkeypatch):
     groups = plan.groups()
     np.testing.assert_array_equal(np.concatenate(groups), np.arange(count))
     sizes = [len(group) for group in groups]
-    expected = {"vectorized": 1, "sequential": count}.get(method, min(count, workers))
+    expected = {"vectorized": 1, "rows": 1, "sequential": count}.get(method, min(count, workers))
     assert len(groups) == expected
     assert max(sizes) - min(sizes) <= 1
     assert plan.side_by_side == (method != "sequential")

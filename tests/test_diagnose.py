@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
+from bayesnn.convergence import group_chains
 
 diagnose_module = importlib.import_module("bayesnn.diagnose")
 X = np.linspace(-1.0, 1.0, 30)[:, None]
@@ -118,7 +119,7 @@ def test_low_bfmi_is_said(fake_fit):
 )
 def test_grouping(levels, groups):
     noise = np.random.default_rng(0).normal(size=(3, 2000, 4))
-    assert diagnose_module.group_chains(noise + np.array(levels, float)[:, None, None]) == groups
+    assert group_chains(noise + np.array(levels, float)[:, None, None]) == groups
 
 
 def test_bimodal_posterior_of_a_real_run_is_never_called_converged_when_chains_disagree():

@@ -93,8 +93,10 @@ class MAP(Sampler):
         found = replace(found, **{f: getattr(found, f)[best : best + 1] for f in ("theta", "score", "step")})
         return points(target, found, report, key_report, data, self)
 
-    def climb(self, target: Any, key: jax.Array, data: Data, plan: Plan, members: int) -> Optimum:
-        """Climbs from as many draws of the prior as there are members."""
+    def climb(self, target: Any, key: jax.Array, data: Data, plan: Plan, members: int | None = None) -> Optimum:
+        """Climbs from as many draws of the prior as there are members; None for a member a chain of the plan."""
+        if members is not None:
+            plan = replace(plan, chains=members, first=0, of=None, superchains=None)
         if isinstance(target, MarginalModel) and (self.batch_size, self.validation) != (None, None):
             raise ValueError(
                 "marginalize=True leaves a likelihood that does not split into rows: "
@@ -105,9 +107,10 @@ class MAP(Sampler):
         with precision_of(self.precision):
             data = as_precision(data)
             density = make_density(target, data)
+            keys = plan.keys(key_start, plan.superchains)
             begin = jax.jit(jax.vmap(density.start, in_axes=(0, None)))  # data as an argument: XLA would fold constants
-            starts = begin(jax.random.split(key_start, members), data)
-        return optimize(density, starts, key_climb, data, settings, replace(plan, chains=members))
+            starts = begin(keys, data)
+        return optimize(density, starts, key_climb, data, settings, plan)
 
 
 @dataclass(frozen=True)
@@ -167,7 +170,7 @@ def climb_once(spec: MAP, target: Any, key: jax.Array, data: Data, plan: Plan) -
     kept = None if plan.keeper is None else plan.keeper.find(CLIMB)
     if kept is not None:
         return from_kept(kept)
-    found = spec.climb(target, key, data, plan, plan.chains)
+    found = spec.climb(target, key, data, plan)
     if not found.complete:
         raise KeyboardInterrupt
     if plan.keeper is not None:

@@ -93,16 +93,26 @@ def _code(function: Callable[..., Any]) -> str:
 
 def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, marginalize: bool) -> dict[str, Any]:
     """Everything that draws depend on, but for their number."""
-    return {
-        "model": text_of(model),
-        "data": data_digest(data),
-        "sampler": text_of(sampler),
-        "key": key_text(key),
-        "warmup": plan.warmup,
-        "chains": plan.chains,
-        "thinning": plan.thinning,
-        "marginalize": marginalize,
-    } | software()
+    return (
+        {
+            "model": text_of(model),
+            "data": data_digest(data),
+            "sampler": text_of(sampler),
+            "key": key_text(key),
+            "warmup": plan.warmup,
+            "chains": plan.chains,
+            "thinning": plan.thinning,
+            "marginalize": marginalize,
+        }
+        | _only_some(plan)
+        | software()
+    )
+
+
+def _only_some(plan: Plan) -> dict[str, Any]:
+    """What only some runs have: chains of other processes, groups with one start."""
+    others = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
+    return others | ({} if plan.superchains is None else {"superchains": plan.superchains})
 
 
 def identity(run: dict[str, Any]) -> str:

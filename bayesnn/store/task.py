@@ -13,10 +13,11 @@ from bayesnn.chains import Plan, Run
 from bayesnn.checkpoint import Kept
 from bayesnn.data import Dataset
 from bayesnn.gaps import SITE, GappyModel, gaps_of
+from bayesnn.hosts import whole
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_gaps
-from bayesnn.store import codec
+from bayesnn.store import codec, manifest
 from bayesnn.store.state import State, key_numbers
 
 RESULT = "result"
@@ -66,6 +67,11 @@ class Task:
         missing = (SITE,) if len(gaps_of(self.data.series)) else ()
         return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1:]), *missing))
 
+    def identity(self, plan: Plan) -> str:
+        """A hash of everything that the draws depend on."""
+        run = manifest.run_of(self.model, self.data, self.sampler, self.key, plan, self.marginalize)
+        return manifest.identity(run | {"draws": plan.draws, "method": plan.method})
+
     def attributes(self, plan: Plan) -> dict[str, Any]:
         """Attributes of the posterior that are known before the run."""
         import arviz as az
@@ -77,6 +83,7 @@ class Task:
             "marginalize": int(self.marginalize),
             "warmup": plan.warmup,
             "thinning": plan.thinning,
+            "superchains": plan.superchains or 0,
             "key": self.key_text,
             "chain_method": plan.description,
             "approximate": int(self.sampler.approximate),
@@ -121,5 +128,8 @@ def state_of(task: Task, plan: Plan, run: Run, path: Any) -> State | None:
     if run.checkpoint is None:
         return None
     kept = {} if plan.keeper is None else dict(plan.keeper.kept)
+    if plan.of is not None and kept:  # a process knows the starts of its own chains alone
+        return None
     place = replace(plan, batches=plan.most_batches, keeper=None)
-    return State(run.checkpoint, place, key_numbers(task.key), kept=kept, path=None if path is None else str(path))
+    place, checkpoint = whole(place, run.checkpoint)
+    return State(checkpoint, place, key_numbers(task.key), kept=kept, path=None if path is None else str(path))
