@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bayesnn import _checks
 from bayesnn._runtime import PRECISIONS
@@ -94,6 +95,7 @@ class Minibatch(Chains):
             start, seconds, notes = found.theta, found.seconds, climb_notes(found, spec, len(seen[0]))
         record = self.record(kernel, report)
         run = run_chains(kernel, record, key_chains, arrays, plan, start=start, precision=self.precision)
+        refuse_broken(run)
         added = {name: value + seconds.get(name, 0.0) for name, value in run.seconds.items()}
         return replace(run, seconds=added, attrs=notes | self.notes(held, len(data[0]), seconds))
 
@@ -127,6 +129,18 @@ class Minibatch(Chains):
                 f"steps): choose thinning={-(-chosen.length // self.steps)} and a length that is a "
                 "multiple of steps"
             )
+
+
+def refuse_broken(run: Run) -> None:
+    """Chains whose steps grew without bound are no draws of anything."""
+    finite = [np.isfinite(v).reshape(len(v), -1).all(axis=1) for v in run.values.values()]
+    broken = np.flatnonzero(~np.all(finite, axis=0))
+    if len(broken):
+        last = run.values["stat step_size"][broken, -1].max()
+        raise ValueError(
+            f"chains must stay finite, got NaN or infinite values in chain(s) {_checks.some(broken.tolist())}: choose "
+            f"a step_size below {last:.2g}, or clip="
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -287,6 +287,13 @@ def test_impossible_settings_are_refused(make, message):
         make()
 
 
+def test_steps_that_are_too_large_are_named():
+    with pytest.raises(
+        ValueError, match=r"got NaN or infinite values in chain\(s\) 0, 1: choose a step_size below 1e\+03"
+    ):
+        sample(SGLD(step_size=1e3, **QUICK), draws=100, chains=2)
+
+
 def test_schedules_are_specs():
     assert isinstance(Polynomial(0.1), Schedule)
     assert hash(SGLD(step_size=Polynomial(0.1))) == hash(SGLD(step_size=Polynomial(0.1)))
