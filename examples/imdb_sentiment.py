@@ -2,8 +2,9 @@
 
 Question: is a review good or bad, how sure can we be, and what does averaging over the posterior change?
 Model: the set of words and word pairs of a review, a vector each (`Embedding`), pooled by attention with a learnt query
-(`AttentionPool`), and a logistic readout; draws by stochastic gradient Hamiltonian Monte Carlo on minibatches, at
-temperature 1. The deterministic twin is the mode (MAP) of the same network.
+(`AttentionPool`), and a logistic readout; draws by stochastic gradient Hamiltonian Monte Carlo on minibatches. They are
+cold, of the posterior density to the power 1/0.3: at temperature 1 the network is too unsure (log loss .250, ECE .028),
+since one normal prior is too wide for the many neutral tokens. The deterministic twin is the mode (MAP) of the network.
 Result: accuracy, log loss and calibration error beside the twin, on --test or else on reviews held out of --train; the
 reviews the network is least sure of; what it pays attention to; a reliability picture.
 
@@ -49,9 +50,9 @@ def specs(rows: int, quick: bool) -> tuple[bnn.MAP, bnn.SGHMC, dict]:
     epochs, batch = 6, 100
     mode = bnn.MAP(steps=epochs * rows // batch, batch_size=batch, learning_rate=0.05, validation=None, restarts=1)
     sampler = bnn.SGHMC(
-        step_size=40.0 / rows, batch_size=batch, friction=0.1, preconditioner="rmsprop", damping=0.1, start=mode
+        step_size=80.0 / rows, temperature=0.3, batch_size=batch, preconditioner="rmsprop", damping=0.1, start=mode
     )
-    few = {"draws": 10, "warmup": 20, "thinning": 2} if quick else {"draws": 100, "warmup": 400, "thinning": 30}
+    few = {"draws": 10, "warmup": 20, "thinning": 2} if quick else {"draws": 100, "warmup": 200, "thinning": 10}
     return mode, sampler, {"chains": 2} | few
 
 
@@ -64,8 +65,8 @@ def main(arguments: argparse.Namespace) -> None:
     length = 150 if quick else 400
     x, x_new = bags(vocabulary, texts, length), bags(vocabulary, new, length)
     y, y_new = train.label.to_numpy(), scored.label.to_numpy()
-    prior = bnn.Normal(scale=1.0, readout_scale=5.0)
-    layers = [bnn.Embedding(vocabulary, 3), bnn.AttentionPool(growth=0.5)]
+    prior = bnn.Normal(scale=1.0, readout_scale=2.0)
+    layers = [bnn.Embedding(vocabulary, 2), bnn.AttentionPool(growth=0.5)]
     model = bnn.Model(layers, bnn.Bernoulli(), prior)
     mode, sampler, counts = specs(len(y), quick)
     settings = {"key": 0, "progress": not quick}
