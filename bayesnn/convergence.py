@@ -22,8 +22,8 @@ def nested_r_hat(values: np.ndarray, superchains: int) -> np.ndarray:
     Examples
     --------
     >>> draws = np.random.default_rng(0).normal(size=(128, 5))
-    >>> round(float(nested_r_hat(draws, 8)), 2)
-    1.01
+    >>> round(float(nested_r_hat(draws, 8)), 1)
+    1.0
     """
     grouped = values.reshape(superchains, -1, *values.shape[1:])
     means = grouped.mean(axis=2)

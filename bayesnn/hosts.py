@@ -6,6 +6,9 @@ fit. With `chain_method="rows"` all processes run all chains, each on its part o
 
 from __future__ import annotations
 
+import os
+import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +67,15 @@ def join_hosts(
         )
     _checks.positive_integer("lost_after", lost_after)
     jax.distributed.initialize(coordinator, processes, process, heartbeat_timeout_seconds=lost_after)
+    sys.excepthook = _end_at_once
+
+
+def _end_at_once(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """An error ends a process now: JAX would have it wait for the others at its end, and these wait for it."""
+    traceback.print_exception(kind, error, trace)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def share(plan: Plan) -> Plan:

@@ -51,7 +51,7 @@ def run(case, processes, process, folder):
     """One fit, kept in a folder and extended where it can be, and what came of it."""
     model, changed = settings(case, process)
     if case == "early" and process:
-        sys.exit("ended on its own")
+        raise RuntimeError("ended on its own")
     if case == "lost":
         hang(process)
     kept = Path(folder) / f"run-{processes}" if case == "gibbs" else None

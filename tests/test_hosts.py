@@ -102,7 +102,7 @@ def test_a_killed_process_ends_the_others(tmp_path):
     assert "another task died" in output or "lost touch" in output
 
 
-def test_a_process_that_ended_is_missed_at_once(tmp_path):
+def test_a_process_that_failed_is_missed_at_once(tmp_path):
     (output, status), (other, _) = finish(start(2, ["early"], tmp_path), seconds=60)
     assert status not in (0, None)
     assert "lost touch with another one" in output or "another task died" in output, output
