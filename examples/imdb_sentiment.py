@@ -50,9 +50,9 @@ def specs(rows: int, quick: bool) -> tuple[bnn.MAP, bnn.SGHMC, dict]:
     epochs, batch = 6, 100
     mode = bnn.MAP(steps=epochs * rows // batch, batch_size=batch, learning_rate=0.05, validation=None, restarts=1)
     sampler = bnn.SGHMC(
-        step_size=80.0 / rows, temperature=0.3, batch_size=batch, preconditioner="rmsprop", damping=0.1, start=mode
+        step_size=40.0 / rows, temperature=0.3, batch_size=batch, preconditioner="rmsprop", damping=0.1, start=mode
     )
-    few = {"draws": 10, "warmup": 20, "thinning": 2} if quick else {"draws": 100, "warmup": 200, "thinning": 10}
+    few = {"draws": 10, "warmup": 20, "thinning": 2} if quick else {"draws": 80, "warmup": 200, "thinning": 12}
     return mode, sampler, {"chains": 2} | few
 
 
