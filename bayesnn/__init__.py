@@ -28,6 +28,7 @@ from bayesnn.layers import (
     GRU,
     LSTM,
     AsSequence,
+    AttentionPool,
     Bidirectional,
     Conv1D,
     DecoderBlock,
@@ -43,6 +44,7 @@ from bayesnn.layers import (
     SelfAttention,
     Seq2Seq,
     TransformerBlock,
+    fix,
 )
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.loo import Loo, loo
@@ -52,7 +54,20 @@ from bayesnn.predict import predict, to_frame
 from bayesnn.prior_predictive import prior_predictive
 from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 from bayesnn.relabel import as_sampled
-from bayesnn.samplers import HMC, MAP, MCLMC, NUTS, Ensemble, Gibbs, Laplace, Variational
+from bayesnn.samplers import (
+    HMC,
+    MAP,
+    MCLMC,
+    NUTS,
+    SGHMC,
+    SGLD,
+    Cyclical,
+    Ensemble,
+    Gibbs,
+    Laplace,
+    Polynomial,
+    Variational,
+)
 from bayesnn.save import load, save
 from bayesnn.scores import evaluate
 from bayesnn.select import drop_chains, select_chains
@@ -69,7 +84,10 @@ __all__ = [
     "MAP",
     "MCLMC",
     "NUTS",
+    "SGHMC",
+    "SGLD",
     "AsSequence",
+    "AttentionPool",
     "Backtest",
     "Bernoulli",
     "Bidirectional",
@@ -78,6 +96,7 @@ __all__ = [
     "Comparison",
     "Conv1D",
     "CrossValidation",
+    "Cyclical",
     "Decision",
     "DecoderBlock",
     "Dense",
@@ -106,6 +125,7 @@ __all__ = [
     "NegativeBinomial",
     "Normal",
     "Poisson",
+    "Polynomial",
     "PositionalEncoding",
     "Residual",
     "SelfAttention",
@@ -132,6 +152,7 @@ __all__ = [
     "evaluate",
     "extend",
     "fit",
+    "fix",
     "forecast",
     "generate",
     "individual_curves",

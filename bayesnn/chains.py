@@ -278,8 +278,14 @@ def _start(
     return workers
 
 
+SHOWN = {"acceptance_rate": "acceptance", "loss": "loss", "held_out_log_density": "held-out log density"}
+SHOWN |= {"held_out_accuracy": "held-out accuracy"}
+
+
 def _postfix(values: dict[str, np.ndarray]) -> str:
-    parts = [f"acceptance {values['acceptance_rate'].mean():.2f}"] if "acceptance_rate" in values else []
-    if "diverging" in values and values["diverging"].any():
-        parts.append(f"{int(values['diverging'].sum())} divergences in the last chunk")
+    """Means of a chunk's statistics, as far as the sampler has them."""
+    stats = {name.removeprefix("stat "): value for name, value in values.items()}
+    parts = [f"{word} {stats[name].mean():.2f}" for name, word in SHOWN.items() if name in stats]
+    if "diverging" in stats and stats["diverging"].any():
+        parts.append(f"{int(stats['diverging'].sum())} divergences in the last chunk")
     return ", ".join(parts)

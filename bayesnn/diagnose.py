@@ -157,11 +157,21 @@ def _notes(fit: Fit) -> list[str]:
     """What holds of a sampler whatever its draws show."""
     if not fit.sampler.unadjusted:
         return []
-    error = float(fit.idata["sample_stats"]["energy_variance"].to_numpy().mean())
-    return [
-        f"Steps are not adjusted: their energy error has variance {error:.2g} a dimension, which leaves a bias that a "
-        "smaller energy_variance lowers."
+    stats = fit.idata["sample_stats"]
+    if "energy_variance" in stats:
+        error = float(stats["energy_variance"].to_numpy().mean())
+        return [
+            f"Steps are not adjusted: their energy error has variance {error:.2g} a dimension, which leaves a bias "
+            "that a smaller energy_variance lowers."
+        ]
+    attrs = fit.idata["posterior"].attrs
+    notes = [
+        f"Steps are not adjusted, and see {attrs['batch_size']} rows each: both leave a bias, mostly too wide a "
+        f"spread, that a smaller step_size lowers (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
     ]
+    if attrs["temperature"] != 1.0:
+        notes.append(f"Draws are from the posterior density to the power 1/{attrs['temperature']:g}.")
+    return notes
 
 
 def _members(fit: Fit) -> list[str]:

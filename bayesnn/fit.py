@@ -113,8 +113,8 @@ def fit(
         Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`. Where the layers end in a
         sequence, one target a step, (n, time) or n lists; what stands at padded steps of x is ignored.
     sampler : str or Sampler, optional
-        "gibbs", "nuts", "hmc", or a spec such as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network
-        with Gaussian errors, else "nuts".
+        "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", or a spec such
+        as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network with Gaussian errors, else "nuts".
     draws, warmup, chains, thinning : int
         Kept draws a chain, warm-up steps, chains, and steps from one kept draw to the next.
     key : int or jax.Array

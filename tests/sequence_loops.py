@@ -8,6 +8,7 @@ from bayesnn.layers import (
     GRU,
     LSTM,
     AsSequence,
+    AttentionPool,
     Bidirectional,
     Conv1D,
     Dense,
@@ -160,6 +161,17 @@ def sines(weights, x):
     return out
 
 
+def attention_pool(growth):
+    def loop(w, x):
+        pooled = []
+        for query in w["query"]:
+            shares = [math.exp(dot(query, step)) for step in x]
+            pooled += [sum(s * step[i] for s, step in zip(shares, x)) / sum(shares) for i in range(x.shape[1])]
+        return np.array(pooled) * len(x) ** growth
+
+    return loop
+
+
 SEQUENCES = {
     "elman": (Elman(3), SHAPE, recurrent(elman_step)),
     "elman, all states": (Elman(3, return_sequences=True), SHAPE, recurrent(elman_step, sequences=True)),
@@ -197,6 +209,8 @@ SEQUENCES = {
     "lags as a sequence": (AsSequence(), (4,), lambda w, x: x[::-1, None]),
     "lags and others": (AsSequence(3), (5,), lambda w, x: np.array([[x[k], x[3], x[4]] for k in (2, 1, 0)])),
     "mean": (MeanPool(), SHAPE, lambda w, x: np.array([sum(x[:, i]) / len(x) for i in range(x.shape[1])])),
+    "attention pool": (AttentionPool(2), SHAPE, attention_pool(0.0)),
+    "attention pool, growing": (AttentionPool(1, growth=0.5), SHAPE, attention_pool(0.5)),
     "last": (Last(), SHAPE, lambda w, x: x[-1]),
     "flatten": (Flatten(), SHAPE, lambda w, x: np.concatenate(list(x))),
 }

@@ -1,15 +1,18 @@
 """The examples and the script of the README run as they stand (slow set)."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+DATA = {"imdb_sentiment.py": ["--train", "imdb/train.csv.xz"]}  # options, and files of the shared data
 ENVIRONMENT = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
 
 
@@ -23,8 +26,12 @@ def run(arguments, folder):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_example_runs_and_draws(name, tmp_path):
-    output = run([str(ROOT / "examples" / name), "--quick", "--output", "picture.png"], tmp_path)
+def test_example_runs_and_draws(name, tmp_path, request):
+    options = ["--quick", "--output", "picture.png"]
+    if name in DATA:
+        option, file = DATA[name]
+        options += [option, str(request.getfixturevalue("shared_data") / file)]
+    output = run([str(ROOT / "examples" / name), *options], tmp_path)
     assert "picture: picture.png" in output
     assert (tmp_path / "picture.png").stat().st_size > 10_000
 
@@ -35,6 +42,19 @@ def test_example_is_short_and_says_what_it_asks(name):
     assert len(text.splitlines()) < 120
     for word in ("Question:", "Model:", "Result:", "--quick"):
         assert word in text
+
+
+@pytest.mark.slow
+def test_the_scores_of_the_reviews_are_written(tmp_path, shared_data):
+    """As for a table of test reviews; the quick network is right more often than not."""
+    table = pd.read_csv(shared_data / "imdb" / "train.csv.xz").sample(900, random_state=1)
+    table[["label", "text"]].head(200).to_csv(tmp_path / "test.csv", index=False)
+    table.tail(700).to_csv(tmp_path / "train.csv.xz", index=False)
+    files = ["--train", "train.csv.xz", "--test", "test.csv", "--json", "scores.json"]
+    run([str(ROOT / "examples" / "imdb_sentiment.py"), "--quick", *files], tmp_path)
+    scores = json.loads((tmp_path / "scores.json").read_text())
+    assert {"accuracy", "log_loss", "ece", "seconds"} <= set(scores)
+    assert scores["accuracy"] > 0.6  # of 200, half of them good: chance is .5 +- .035
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """Layers: frozen specs that see one example."""
 
 from bayesnn.layers.attention import SelfAttention
+from bayesnn.layers.attention_pool import AttentionPool
 from bayesnn.layers.base import Layer, Shape, Weight, Weights
 from bayesnn.layers.bidirectional import Bidirectional
 from bayesnn.layers.convolution import Conv1D
 from bayesnn.layers.decoder import DecoderBlock, Seq2Seq
 from bayesnn.layers.dense import ACTIVATIONS, Dense
 from bayesnn.layers.embedding import Embedding, Vectors
+from bayesnn.layers.fixed import Fixed, fix
 from bayesnn.layers.pooling import AsSequence, Flatten, Last, MeanPool
 from bayesnn.layers.positions import LayerNorm, PositionalEncoding
 from bayesnn.layers.recurrent import GRU, LSTM, Elman
@@ -18,12 +20,14 @@ __all__ = [
     "GRU",
     "LSTM",
     "AsSequence",
+    "AttentionPool",
     "Bidirectional",
     "Conv1D",
     "DecoderBlock",
     "Dense",
     "Elman",
     "Embedding",
+    "Fixed",
     "Flatten",
     "Last",
     "Layer",
@@ -38,4 +42,5 @@ __all__ = [
     "Vectors",
     "Weight",
     "Weights",
+    "fix",
 ]

@@ -2,6 +2,7 @@
 
 from bayesnn import _checks
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
+from bayesnn.samplers.freezing import with_fixed
 from bayesnn.samplers.gaps import GapGibbs, with_gaps
 from bayesnn.samplers.gibbs import Gibbs, collapses
 from bayesnn.samplers.kernel import StepsKernel
@@ -10,6 +11,8 @@ from bayesnn.samplers.mclmc import MCLMC
 from bayesnn.samplers.nuts import HMC, NUTS
 from bayesnn.samplers.point import MAP, Ensemble
 from bayesnn.samplers.proposals import PROPOSALS
+from bayesnn.samplers.schedules import Cyclical, Polynomial, Schedule
+from bayesnn.samplers.stochastic_gradient import SGHMC, SGLD
 from bayesnn.samplers.variational import Variational
 
 SAMPLERS: dict[str, type[Sampler]] = {
@@ -17,6 +20,8 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "nuts": NUTS,
     "hmc": HMC,
     "mclmc": MCLMC,
+    "sgld": SGLD,
+    "sghmc": SGHMC,
     "map": MAP,
     "ensemble": Ensemble,
     "laplace": Laplace,
@@ -41,18 +46,24 @@ __all__ = [
     "NUTS",
     "PROPOSALS",
     "SAMPLERS",
+    "SGHMC",
+    "SGLD",
     "Chains",
+    "Cyclical",
     "Ensemble",
     "GapGibbs",
     "Gibbs",
     "Info",
     "Laplace",
+    "Polynomial",
     "Sampler",
+    "Schedule",
     "Stats",
     "Steps",
     "StepsKernel",
     "Variational",
     "collapses",
     "make_sampler",
+    "with_fixed",
     "with_gaps",
 ]

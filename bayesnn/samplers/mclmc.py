@@ -19,11 +19,9 @@ from bayesnn.samplers import tuning as tuning_module
 from bayesnn.samplers.base import Chains, Report, Stats
 from bayesnn.samplers.density import Data, Density, make_density
 from bayesnn.samplers.microcanonical import Point, integrate, random_direction, refresh
-from bayesnn.samplers.optimize import Optimum, as_kept, from_kept
-from bayesnn.samplers.point import MAP, climb_notes
+from bayesnn.samplers.point import MAP, climb_notes, climb_once
 from bayesnn.samplers.tuning import Tuning, tune_length, tune_step
 
-CLIMB = "climb"
 FIRST_STEP = 0.005  # per root dimension; the tuning finds its own within some hundred steps
 
 
@@ -104,7 +102,7 @@ class MCLMC(Chains):
         seconds: dict[str, float] = {}
         if self.start is not None:
             spec = replace(self.start, precision=self.precision)
-            found = self.climb(spec, target, key_climb, data, plan)
+            found = climb_once(spec, target, key_climb, data, plan)
             start, seconds, notes = found.theta, found.seconds, notes | climb_notes(found, spec, len(data[0]))
         kernel = self.kernel(target)
         record = self.record(kernel, report)
@@ -112,18 +110,6 @@ class MCLMC(Chains):
         added = {name: value + seconds.get(name, 0.0) for name, value in run.seconds.items()}
         notes |= {"climb_seconds": seconds.get("warmup", 0.0)}
         return replace(run, seconds=added, attrs=notes)
-
-    def climb(self, spec: MAP, target: Any, key: jax.Array, data: Data, plan: Plan) -> Optimum:
-        """The starts of the members: found by the keeper of a run that goes on, else climbed to."""
-        kept = None if plan.keeper is None else plan.keeper.find(CLIMB)
-        if kept is not None:
-            return from_kept(kept)
-        found = spec.climb(target, key, data, plan)
-        if not found.complete:
-            raise KeyboardInterrupt
-        if plan.keeper is not None:
-            plan.keeper.keep(CLIMB, as_kept(found))
-        return found
 
     def stats(self, state: Any) -> Stats:
         """Statistics of the steps of one draw: `energy_variance` is the mean squared energy error per dimension."""

@@ -16,7 +16,9 @@ from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import Data, make_density
-from bayesnn.samplers.optimize import OPTIMIZERS, Climb, Optimum, optimize
+from bayesnn.samplers.optimize import OPTIMIZERS, Climb, Optimum, as_kept, from_kept, optimize
+
+CLIMB = "climb"
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,8 @@ class MAP(Sampler):
             data = as_precision(data)
             density = make_density(target, data)
             keys = plan.keys(key_start, plan.superchains)
-            starts = jax.jit(jax.vmap(lambda k: density.start(k, data)))(keys)
+            begin = jax.jit(jax.vmap(density.start, in_axes=(0, None)))  # data as an argument: XLA would fold constants
+            starts = begin(keys, data)
         return optimize(density, starts, key_climb, data, settings, plan)
 
 
@@ -160,6 +163,19 @@ def points(target: Any, found: Optimum, report: Report, key: jax.Array, data: Da
     values = report_all(target, report, key, found.theta[:, None], data)
     values |= {"stat score": found.score[:, None].astype(np.float64), "stat n_steps": found.step[:, None]}
     return Run(values, found.seconds, found.complete, climb_notes(found, spec, len(data[0])))
+
+
+def climb_once(spec: MAP, target: Any, key: jax.Array, data: Data, plan: Plan) -> Optimum:
+    """Starts of chains, a climb each: found by the keeper of a run that goes on, else climbed to and kept."""
+    kept = None if plan.keeper is None else plan.keeper.find(CLIMB)
+    if kept is not None:
+        return from_kept(kept)
+    found = spec.climb(target, key, data, plan)
+    if not found.complete:
+        raise KeyboardInterrupt
+    if plan.keeper is not None:
+        plan.keeper.keep(CLIMB, as_kept(found))
+    return found
 
 
 def climb_notes(found: Optimum, spec: MAP, rows: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@
     data.npz                         the training rows
     draws-0000000000-0000000123.npz  recorded values (chain, draw, ...) of these draws, by the names of the sites
     checkpoint.npz                   where all chains stand: the state of the kernel, keys and adaptation included
-    climb.npz, result.npz            what is computed once: starts of chains; all of an approximation
+    climb.npz, fixed.npz, result.npz what is computed once: starts of chains; weights that are held; an approximation
 
 Every file is replaced as a whole. Draws are written before the checkpoint that counts them, so that a kill in between
 leaves draws that no checkpoint knows, which are made again, bit by bit the same.

@@ -16,7 +16,7 @@ from bayesnn.gaps import SITE, GappyModel, gaps_of
 from bayesnn.hosts import whole
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
-from bayesnn.samplers import Chains, Gibbs, Sampler, with_gaps
+from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_gaps
 from bayesnn.store import codec, manifest
 from bayesnn.store.state import State, key_numbers
 
@@ -54,11 +54,12 @@ class Task:
         """What the sampler sees, the arguments of it, and who samples: the missing values of a series change all."""
         integrates = self.marginalize and not isinstance(self.sampler, Gibbs)
         target = MarginalModel(self.model) if integrates else self.model
+        sampler = with_fixed(self.model, self.sampler)
         if len(gaps_of(self.data.series)):
-            return with_gaps(target, self.data, self.sampler)
+            return with_gaps(target, self.data, sampler)
         data = self.data
         rows = () if data.weights is None and data.offset is None else (data.offset, data.weights)
-        return target, (*(jnp.asarray(a) for a in data.scaled()), *rows), self.sampler
+        return target, (*(jnp.asarray(a) for a in data.scaled()), *rows), sampler
 
     @property
     def report(self) -> Report:

@@ -15,6 +15,8 @@ from bayesnn import (
     HMC,
     MCLMC,
     NUTS,
+    SGHMC,
+    SGLD,
     Categorical,
     Dense,
     Gaussian,
@@ -45,6 +47,8 @@ SAMPLER_CASES = {
     "hmc": (HMC(trajectory_length=0.5), SHALLOW),
     "hmc-two-layers": (HMC(trajectory_length=0.5), TWO_LAYERS),
     "mclmc": (MCLMC(steps=3, start=None), TWO_LAYERS),
+    "sgld": (SGLD(batch_size=5, steps=2, start=None, preconditioner="rmsprop"), TWO_LAYERS),
+    "sghmc": (SGHMC(batch_size=5, steps=2, start=None), TWO_LAYERS),
 }
 CASES = pytest.mark.parametrize("case", SAMPLER_CASES)
 
