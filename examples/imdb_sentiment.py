@@ -3,8 +3,8 @@
 Question: is a review good or bad, how sure can we be, and what does averaging over the posterior change?
 Model: the set of words and word pairs of a review, a vector each (`Embedding`), pooled by attention with a learnt query
 (`AttentionPool`), and a logistic readout; draws by stochastic gradient Hamiltonian Monte Carlo on minibatches. They are
-cold, of the posterior density to the power 1/0.3, and so NOT draws of the posterior: while this was tuned, temperature 1
-left the network too unsure (ECE .03). The deterministic twin is the mode (MAP) of the network.
+cold, of the posterior density to the power 1/0.3, and so NOT draws of the posterior: while this was tuned,
+temperature 1 left the network too unsure (ECE .03). The deterministic twin is the mode (MAP) of the network.
 Result: accuracy, log loss and calibration error beside the twin, on --test or else on reviews held out of --train; the
 reviews the network is least sure of; what it pays attention to; a reliability picture.
 
