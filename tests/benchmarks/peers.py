@@ -228,17 +228,13 @@ def blackjax_peer(algorithm, centred=False):
             first, second = jax.random.split(key)
             state = blackjax.mcmc.mclmc.init(start, density, first)
 
-            def kernel(inverse_mass_matrix):
+            def kernel(sqrt_diag_cov):
                 return blackjax.mcmc.mclmc.build_kernel(
-                    logdensity_fn=density,
-                    integrator=blackjax.mcmc.integrators.isokinetic_mclachlan,
-                    inverse_mass_matrix=inverse_mass_matrix,
+                    density, sqrt_diag_cov, blackjax.mcmc.integrators.isokinetic_mclachlan
                 )
 
-            found = blackjax.mclmc_find_L_and_step_size(
-                mclmc_kernel=kernel, num_steps=10 * WARMUP, state=state, rng_key=second, diagonal_preconditioning=False
-            )
-            return found[0], {"L": found[1].L, "step_size": found[1].step_size}
+            state, found = blackjax.mclmc_find_L_and_step_size(kernel, 10 * WARMUP, state, second)
+            return state, {"L": found.L, "step_size": found.step_size, "sqrt_diag_cov": found.sqrt_diag_cov}
 
         nuts = algorithm == "nuts"
         states, parameters = jax.jit(jax.vmap(warm_nuts if nuts else warm_mclmc))(keys, starts)
