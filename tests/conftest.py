@@ -41,7 +41,7 @@ def shared_data() -> Path:
 def rough_gamma(key: jax.Array, a: jax.Array, shape: tuple[int, ...] | None = None, dtype: Any = float) -> jax.Array:
     """About gamma distributed, by Wilson and Hilferty's cube of a normal: JAX's own takes seconds to compile."""
     z = jax.random.normal(key, jax.numpy.shape(a) if shape is None else shape, dtype)
-    return a * jax.numpy.maximum(1.0 - 1.0 / (9.0 * a) + z / (3.0 * a**0.5), 0.05) ** 3
+    return a * jax.numpy.maximum(1.0 - 1.0 / (9.0 * a) + z / (3.0 * a**0.5), 0.5) ** 3
 
 
 def values_of(model: Callable, *rows: Any) -> dict[str, jax.Array]:

@@ -11,6 +11,7 @@ from bayesnn.layers import (
     GRU,
     LSTM,
     AsSequence,
+    AttentionPool,
     Bidirectional,
     Conv1D,
     Dense,
@@ -51,6 +52,7 @@ PADDED = {
     "dense": Dense(3, "tanh"),
     "mean": MeanPool(),
     "last": Last(),
+    "attention pool": AttentionPool(2, growth=0.5),
 }
 CAUSAL = {
     "elman": Elman(3, return_sequences=True),

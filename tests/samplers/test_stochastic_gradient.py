@@ -229,7 +229,7 @@ def found():
 
 def test_the_fit_has_the_groups_and_notes_of_all_fits(found):
     posterior, stats = found.idata["posterior"], found.idata["sample_stats"]
-    assert set(posterior.data_vars) == set(found.model.dims(3))
+    assert set(posterior.data_vars) == set(found.model.dims((3,)))
     assert all(np.isfinite(v).all() and v.dtype == np.float64 for v in posterior.data_vars.values())
     assert set(stats.data_vars) == {"step_size", "loss", "held_out_log_density", "held_out_accuracy"}
     assert found.idata["log_likelihood"]["y"].shape == (2, 6, 40)
