@@ -186,7 +186,8 @@ LOGISTIC_CASES = {
     "sgld": SGLD(batch_size=100, steps=20, start=FAST),
     "sgld-control-variates": SGLD(batch_size=100, steps=20, start=FAST, control_variates=True),
     "sghmc": SGHMC(batch_size=100, steps=20, start=FAST),
-    "sghmc-cyclical": SGHMC(batch_size=100, steps=20, start=FAST, step_size=Cyclical(2e-4, 200, 0.25)),
+    # The noise of the minibatches adds to the variance in proportion to the step: sds 3% too large here, 15% at 2e-4.
+    "sghmc-cyclical": SGHMC(batch_size=100, steps=20, start=FAST, step_size=Cyclical(5e-5, 200, 0.25)),
 }
 
 
