@@ -75,7 +75,7 @@ class Plan:
         """A key for each chain here, whoever runs the others; one for all of a superchain if so many are given."""
         numbers = np.arange(self.first, self.first + self.chains)
         size = 1 if superchains is None else self.all_chains // superchains
-        return jax.random.split(key, self.all_chains)[numbers - numbers % size]
+        return _rows(jax.random.split(key, self.all_chains), numbers - numbers % size)
 
     def groups(self) -> list[np.ndarray]:
         """Which chains run as one vectorised batch; the groups run side by side unless the method is sequential."""
@@ -267,7 +267,7 @@ def _start(
         state = state._replace(rng_key=chain_keys)
     workers = []
     for i, group in enumerate(plan.groups() if spread is None else [np.arange(plan.chains)]):
-        carry = jax.tree.map(lambda a, g=group: a[g], (state, record_keys))
+        carry = _rows((state, record_keys), group)
         device = devices[i % len(devices)] if plan.side_by_side else devices[0]
         if spread is None:
             carry, local = jax.device_put((carry, data), device)
@@ -276,6 +276,12 @@ def _start(
         loop = program.loop(carry, local, len(group), spread or device)
         workers.append(_Worker(loop, carry if before is None else unpack(before, carry, group), local, precision))
     return workers
+
+
+@jax.jit
+def _rows(tree: Any, rows: np.ndarray) -> Any:
+    """These rows of every array; in one program, where each array would be one."""
+    return jax.tree.map(lambda a: a[rows], tree)
 
 
 SHOWN = {"acceptance_rate": "acceptance", "loss": "loss", "held_out_log_density": "held-out log density"}

@@ -7,8 +7,12 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.scipy.linalg import solve_triangular
+
+from bayesnn import chance
+from bayesnn.chance import Source
 
 Count = float | jax.Array  # of observations, a known number or one that varies
 STEPS_OUT = 50
@@ -31,13 +35,13 @@ class Covariance(NamedTuple):
     precision: jax.Array
 
 
-def draw_precision(key: jax.Array, squares: jax.Array, count: Count, guess: float, size: float) -> jax.Array:
+def draw_precision(source: Source, squares: jax.Array, count: Count, guess: float, size: float) -> jax.Array:
     """1/s2 ~ Gamma((size + count)/2, rate (size guess + squares)/2), for `count` residuals with that sum of squares."""
-    return jax.random.gamma(key, 0.5 * (size + count), jnp.shape(squares)) / (0.5 * (size * guess + squares))
+    return chance.gamma(source, 0.5 * (size + count), jnp.shape(squares)) / (0.5 * (size * guess + squares))
 
 
 def draw_mean(
-    key: jax.Array, total: jax.Array, count: Count, precision: jax.Array, prior_mean: jax.Array, prior: jax.Array
+    source: Source, total: jax.Array, count: Count, precision: jax.Array, prior_mean: jax.Array, prior: jax.Array
 ) -> jax.Array:
     """mu ~ N(V (A^-1 a + S^-1 total), V), V = (A^-1 + count S^-1)^-1, from the total (q,) of `count` vectors.
 
@@ -45,19 +49,19 @@ def draw_mean(
     """
     cholesky = jnp.linalg.cholesky(prior + count * precision)
     whitened = solve_triangular(cholesky, prior @ prior_mean + precision @ total, lower=True)
-    return solve_triangular(cholesky.T, whitened + jax.random.normal(key, total.shape), lower=False)
+    return solve_triangular(cholesky.T, whitened + chance.normal(source, total.shape), lower=False)
 
 
-def draw_covariance(key: jax.Array, scatter: jax.Array, degrees: Count) -> Covariance:
+def draw_covariance(source: Source, scatter: jax.Array, degrees: Count) -> Covariance:
     """S^-1 ~ Wishart(degrees, scatter^-1), scatter (q, q), by Bartlett's decomposition.
 
     With scatter = U U' and Bartlett's B, lower, B_ii^2 ~ chi2(degrees - i): S^-1 = U^-T B B' U^-1, so
     S = F F' with F = U B^-T.
     """
-    key_diagonal, key_below = jax.random.split(key)
+    of_diagonal, of_below = chance.split(source)
     q = scatter.shape[0]
-    chi2 = 2.0 * jax.random.gamma(key_diagonal, 0.5 * (degrees - jnp.arange(q)))
-    bartlett = jnp.tril(jax.random.normal(key_below, (q, q)), -1) + jnp.diag(jnp.sqrt(chi2))
+    chi2 = 2.0 * chance.gamma(of_diagonal, 0.5 * (degrees - np.arange(q)))
+    bartlett = jnp.tril(chance.normal(of_below, (q, q)), -1) + jnp.diag(jnp.sqrt(chi2))
     u = jnp.linalg.cholesky(scatter)
     root = solve_triangular(u.T, bartlett, lower=False)
     factor = solve_triangular(bartlett, u.T, lower=True).T

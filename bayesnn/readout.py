@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
+from bayesnn import chance
+from bayesnn.chance import Source
 from bayesnn.priors import GaussianPrior
 
 
@@ -61,9 +63,9 @@ def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Arra
     return normal - log_determinants - 0.5 * squares
 
 
-def draw(key: jax.Array, readout: Readout) -> jax.Array:
+def draw(source: Source, readout: Readout) -> jax.Array:
     """An exact draw of the coefficients (k,)."""
-    noise = jax.random.normal(key, readout.whitened.shape)
+    noise = chance.normal(source, readout.whitened.shape)
     return solve_triangular(readout.cholesky.T, readout.whitened + noise, lower=False)
 
 

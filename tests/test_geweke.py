@@ -24,6 +24,7 @@ from bayesnn import (
     Normal,
     ShallowHyperparameters,
     _runtime,
+    chance,
     conditionals,
     readout,
     shallow,
@@ -129,13 +130,13 @@ def brackets_from_one_side(*arguments):
         proposals.shrinking_angles = original
 
 
-def one_sided_walk(key, gamma, hyper, count, log_scale):
+def one_sided_walk(source, gamma, hyper, count, log_scale):
     """Candidates around the current point without a centre of their own: not a pool, though each step is symmetric."""
-    key_steps, key_choice = jax.random.split(key)
+    of_steps, of_choice = chance.split(source)
     m, q = gamma.shape
-    values = gamma[:, None] + jax.random.normal(key_steps, (m, count, q)) @ hyper.s_gamma.factor.T
+    values = gamma[:, None] + chance.normal(of_steps, (m, count, q)) @ hyper.s_gamma.factor.T
     everyone = jnp.concatenate([gamma[:, None], values], axis=1)
-    noise = jax.random.gumbel(key_choice, (m, count + 1))
+    noise = chance.gumbel(of_choice, (m, count + 1))
     return proposals.Candidates(values, proposals.log_prior(everyone, hyper), noise)
 
 
@@ -220,7 +221,9 @@ def covariance_of_the_old_mean(monkeypatch):
         centred = gamma - gamma.mean(axis=0)
         scatter = self.unit_size * guess + centred.T @ centred
         degrees = self.unit_size + gamma.shape[0]
-        return new._replace(s_gamma=conditionals.draw_covariance(jax.random.fold_in(key, 1), scatter, degrees))
+        return new._replace(
+            s_gamma=conditionals.draw_covariance(jax.random.fold_in(chance.as_key(key), 1), scatter, degrees)
+        )
 
     monkeypatch.setattr(MuellerRiosInsua, "draw_hyper", update)
 

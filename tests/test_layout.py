@@ -19,7 +19,7 @@ PUBLIC_NAMES = ROOT / "tests" / "golden" / "public_names.txt"
 # ranks and from its own subpackage only. Modules that start with an underscore have the lowest rank.
 RANKS = (
     ("_checks", "_runtime"),
-    ("sequences", "categories"),
+    ("sequences", "categories", "chance"),
     ("text",),
     ("data", "conjugate", "dates", "transforms"),
     ("exogenous", "histories"),

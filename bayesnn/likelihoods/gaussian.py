@@ -12,6 +12,7 @@ import numpy as np
 import numpyro.distributions as dist
 
 from bayesnn import _checks, conditionals
+from bayesnn.chance import Source
 from bayesnn.data import numeric_target, target_names
 from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 
@@ -110,9 +111,9 @@ class Gaussian(Likelihood):
         """Sigma is in units of y."""
         return {"sigma": nuisance["sigma"] * scale}
 
-    def draw_precision(self, key: jax.Array, squares: jax.Array, count: Any) -> jax.Array:
+    def draw_precision(self, source: Source, squares: jax.Array, count: Any) -> jax.Array:
         """1/sigma^2 from its exact conditional, given the sum of squares of `count` residuals."""
-        return conditionals.draw_precision(key, squares, count, self.noise_guess, self.noise_size)
+        return conditionals.draw_precision(source, squares, count, self.noise_guess, self.noise_size)
 
     def update(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None

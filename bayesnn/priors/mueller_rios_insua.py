@@ -12,7 +12,8 @@ import numpyro
 import numpyro.distributions as dist
 from jax.scipy.linalg import solve_triangular
 
-from bayesnn import _checks, conditionals
+from bayesnn import _checks, chance, conditionals
+from bayesnn.chance import Source
 from bayesnn.layers import Weight, Weights
 from bayesnn.priors.arguments import covariance, frozen, masked
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
@@ -176,19 +177,19 @@ class MuellerRiosInsua(Prior):
         return {"mu_beta": self.draw_mu_beta(key, beta, sites["sigma_beta"] ** -2)}
 
     def draw_mu_beta(
-        self, key: jax.Array, beta: jax.Array, precision: jax.Array, count: conditionals.Count | None = None
+        self, source: Source, beta: jax.Array, precision: jax.Array, count: conditionals.Count | None = None
     ) -> jax.Array:
         """mu_beta | beta (m,), 1/sigma_beta^2; with several outputs beta (m, K), each by itself.
 
         `count` is the number of units in use, the others having beta = 0; all of them by default.
         """
         if beta.ndim > 1:
-            keys = jax.random.split(key, beta.shape[1])
+            keys = jax.random.split(chance.as_key(source), beta.shape[1])
             return jax.vmap(self.draw_mu_beta, in_axes=(0, 1, 0))(keys, beta, precision)
         prior = jnp.full((1, 1), 1.0 / self.readout_mean_variance)
         mean = jnp.full((1,), self.readout_mean)
         units = beta.shape[0] if count is None else count
-        return conditionals.draw_mean(key, beta.sum()[None], units, precision[None, None], mean, prior)[0]
+        return conditionals.draw_mean(source, beta.sum()[None], units, precision[None, None], mean, prior)[0]
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Root mean square over the population of units: sqrt(mu_j^2 + S_jj), the constant left out."""
@@ -211,26 +212,26 @@ class MuellerRiosInsua(Prior):
         return -0.5 * (mu - mean) @ jnp.asarray(np.linalg.inv(covariance)) @ (mu - mean)
 
     def draw_hyper(
-        self, key: jax.Array, hyper: Hyper, gamma: jax.Array, beta: jax.Array, used: jax.Array | None = None
+        self, source: Source, hyper: Hyper, gamma: jax.Array, beta: jax.Array, used: jax.Array | None = None
     ) -> Hyper:
         """Every hyperparameter from its exact conditional given gamma (m, q) and beta (m,) or (m, K).
 
         Units that are not `used` (m,) say nothing: their mask takes them out of every sum and count.
         P. Müller and D. Ríos Insua (1998), section 3, step 3; S_gamma uses the mu_gamma just drawn, as sigma_beta does.
         """
-        key_mu, key_precision, key_mean, key_covariance = jax.random.split(key, 4)
+        of_mu, of_precision, of_mean, of_covariance = chance.split(source, 4)
         m, q = gamma.shape if used is None else (used.sum(), gamma.shape[1])
         guess, mean, mean_covariance = self.unit_matrices(q)
         size = self.unit_size_for(q)
-        mu_beta = self.draw_mu_beta(key_mu, masked(beta, used), hyper.beta_precision, None if used is None else m)
+        mu_beta = self.draw_mu_beta(of_mu, masked(beta, used), hyper.beta_precision, None if used is None else m)
         squares = jnp.sum(masked(beta - mu_beta, used) ** 2, axis=0)
-        precision = conditionals.draw_precision(key_precision, squares, m, self.readout_guess, self.readout_size)
+        precision = conditionals.draw_precision(of_precision, squares, m, self.readout_guess, self.readout_size)
         mean_precision = jnp.asarray(np.linalg.inv(mean_covariance))
         total = masked(gamma, used).sum(axis=0)
-        mu = conditionals.draw_mean(key_mean, total, m, hyper.s_gamma.precision, jnp.asarray(mean), mean_precision)
+        mu = conditionals.draw_mean(of_mean, total, m, hyper.s_gamma.precision, jnp.asarray(mean), mean_precision)
         centred = masked(gamma - mu, used)
         scatter = size * jnp.asarray(guess) + centred.T @ centred
-        return Hyper(mu_beta, precision, mu, conditionals.draw_covariance(key_covariance, scatter, size + m))
+        return Hyper(mu_beta, precision, mu, conditionals.draw_covariance(of_covariance, scatter, size + m))
 
     def unpack(self, sites: Sites, table: dict[str, Weight]) -> Weights:
         """gamma (m, q), the constant first, as bias and kernel."""

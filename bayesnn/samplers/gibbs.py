@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from bayesnn import _checks, readout
+from bayesnn import _checks, chance, readout
 from bayesnn.architecture import Structure, used_units
+from bayesnn.chance import Source
 from bayesnn.layers import Dense
 from bayesnn.likelihoods import Gaussian
 from bayesnn.model import Model
@@ -157,48 +157,47 @@ class Gibbs(Steps):
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
         """`sweeps` sweeps."""
-
-        def one(state: GibbsState, key: jax.Array) -> tuple[GibbsState, Info]:
-            return self.sweep(key, state, model, x, y)
-
-        state, infos = lax.scan(one, state, jax.random.split(key, self.sweeps))
+        state, infos = chance.sweeps(key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state)
         return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
 
     def sweep(
-        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, source: Source, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
         """Units, then the architecture where it is random, then readout, then hyperparameters."""
-        key_units, key_readout, key_hyper = jax.random.split(key, 3)
+        of_units, of_structure, of_readout, of_hyper = chance.split(source, 4)
         active = active_units(state)
-        state, data, moved = self.move_units(key_units, state, model, x, y)
+        state, data, moved = self.move_units(of_units, state, model, x, y)
         if state.structure is not None:
-            state, data = self.move_structure(jax.random.fold_in(key, 1), state, model, x, y)
-        coefficients = draw_readout(key_readout, state, model, x, data)
-        hyper, noise_precision = draw_hyper(key_hyper, state, model, coefficients, data)
+            state, data = self.move_structure(chance.as_key(of_structure), state, model, x, y)
+        coefficients = draw_readout(of_readout, state, model, x, data)
+        hyper, noise_precision = draw_hyper(of_hyper, state, model, coefficients, data)
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
         return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
     def move_units(
-        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, source: Source, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, readout.Products, jax.Array]:
         """Step 1, readout and mu_beta integrated out: every unit, then the reflection of all with mu_gamma.
 
         The state's readout is stale afterwards. Also the products of the new design, and which units moved (m,).
         """
-        key_candidates, key_flips, key_reflection = jax.random.split(key, 3)
+        of_candidates, of_flips, of_reflection = chance.split(source, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
         proposal = PROPOSALS[self.proposal]
         terms = model.terms(x.shape[1:])
         prior = collapsed_prior(model, state, x)
-        candidates = proposal.propose(key_candidates, gamma, hyper, self.candidates, state.log_scale)
+        candidates = proposal.propose(of_candidates, gamma, hyper, self.candidates, state.log_scale)
         used = model.masks(state.structure, x.shape[1:])
         active = active_units(state)
         inputs, extra = readout_rows(terms, x, used)
         gamma, gram, moved = update_units(
-            key_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision, active
+            of_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision, active
         )
-        gamma, gram, hyper = reflect(key_reflection, gamma, gram, hyper, _prior(model), prior, noise_precision, active)
-        return state._replace(gamma=gamma, hyper=hyper), as_products(gram), moved.astype(y.dtype)
+        gamma, gram, hyper = reflect(of_reflection, gamma, gram, hyper, _prior(model), prior, noise_precision, active)
+        data = as_products(gram)._replace(
+            rows=y.shape[0]
+        )  # a plain number, so that the draw of sigma can be made ahead
+        return state._replace(gamma=gamma, hyper=hyper), data, moved.astype(y.dtype)
 
     def move_structure(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
@@ -255,26 +254,26 @@ def _info(moved: jax.Array, active: jax.Array) -> Info:
     return Info(share, jnp.where(active > 0, moved, TARGET_MOVES))
 
 
-def draw_readout(key: jax.Array, state: GibbsState, model: Model, x: jax.Array, data: readout.Products) -> jax.Array:
+def draw_readout(source: Source, state: GibbsState, model: Model, x: jax.Array, data: readout.Products) -> jax.Array:
     """Step 2: beta (and intercept, linear) given the units, mu_beta integrated out."""
-    coefficients = readout.draw(key, readout.solve(data, collapsed_prior(model, state, x), state.noise_precision))
+    coefficients = readout.draw(source, readout.solve(data, collapsed_prior(model, state, x), state.noise_precision))
     used = model.masks(state.structure, x.shape[1:])
     return coefficients if used is None else coefficients * used.coefficients
 
 
 def draw_hyper(
-    key: jax.Array,
+    source: Source,
     state: GibbsState,
     model: Model,
     coefficients: jax.Array,
     data: readout.Products,
 ) -> tuple[Hyper, jax.Array]:
     """Step 3: all of nu given the state's units and the readout (k,)."""
-    key_hyper, key_noise = jax.random.split(key)
+    of_hyper, of_noise = chance.split(source)
     beta = coefficients[: state.gamma.shape[0]]
-    hyper = _prior(model).draw_hyper(key_hyper, state.hyper, state.gamma, beta, active_units(state))
+    hyper = _prior(model).draw_hyper(of_hyper, state.hyper, state.gamma, beta, active_units(state))
     squares = data.square - 2.0 * coefficients @ data.cross + coefficients @ data.gram @ coefficients
-    noise = model.likelihood.draw_precision(key_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
+    noise = model.likelihood.draw_precision(of_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
     return hyper, noise
 
 

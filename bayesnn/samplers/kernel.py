@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,6 +32,11 @@ class StepsKernel(MCMCKernel):
     sampler: Steps
     model: Model
 
+    @functools.cached_property
+    def step(self) -> Any:
+        """The sampler's step (key, state, model_args) -> state, info, traced once for `init` and `sample`."""
+        return jax.jit(lambda key, inner, args: self.sampler.step(key, inner, self.model, *args))
+
     @property
     def sample_field(self) -> str:
         """Where the draws are."""
@@ -42,7 +48,7 @@ class StepsKernel(MCMCKernel):
         def one(key: jax.Array) -> KernelState:
             key_chain, key_init, key_shape = jax.random.split(key, 3)
             inner = self.sampler.init(key_init, self.model, *model_args)
-            shapes = jax.eval_shape(lambda s: self.sampler.step(key_shape, s, self.model, *model_args)[1], inner)
+            shapes = jax.eval_shape(lambda s: self.step(key_shape, s, model_args)[1], inner)
             info = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), shapes)
             count = jnp.asarray(num_warmup)
             return KernelState(
@@ -62,7 +68,7 @@ class StepsKernel(MCMCKernel):
         if jnp.ndim(state.i):
             return jax.vmap(lambda one: self.sample(one, model_args, model_kwargs))(state)
         key_chain, key_step = jax.random.split(state.rng_key)
-        inner, info = self.sampler.step(key_step, state.inner, self.model, *model_args)
+        inner, info = self.step(key_step, state.inner, model_args)
         adapted = self.sampler.adapt(inner, info, state.i)
         warming = state.i < state.num_warmup
         inner = jax.tree.map(lambda new, old: jnp.where(warming, new, old), adapted, inner)

@@ -20,6 +20,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from bayesnn import chance
+from bayesnn.chance import Source
 from bayesnn.priors.mueller_rios_insua import Hyper
 
 
@@ -32,9 +34,9 @@ class Candidates(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """propose(key, gamma, hyper, count, log_scale) -> Candidates; choose(score (K+1,), noise) -> index, 0 to stay."""
+    """propose(source, gamma, hyper, count, log_scale) -> Candidates; choose(score (K+1,), noise) -> index, 0: stay."""
 
-    propose: Callable[[jax.Array, jax.Array, Hyper, int, jax.Array], Candidates]
+    propose: Callable[[Source, jax.Array, Hyper, int, jax.Array], Candidates]
     choose: Callable[[jax.Array, jax.Array], jax.Array]
     adapts: bool = False
 
@@ -56,36 +58,36 @@ def shrinking_angles(uniform: jax.Array) -> jax.Array:
     return jnp.stack(angles, axis=-1)
 
 
-def elliptical(key: jax.Array, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+def elliptical(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
     """Points on an ellipse through gamma (m, q) and a draw of the prior."""
-    key_ellipse, key_uniform = jax.random.split(key)
+    of_ellipse, of_uniform = chance.split(source)
     m = gamma.shape[0]
-    uniform = jax.random.uniform(key_uniform, (m, count + 1))
+    uniform = chance.uniform(of_uniform, (m, count + 1))
     angles = shrinking_angles(uniform[:, :count])[..., None]
-    ellipse = jax.random.normal(key_ellipse, gamma.shape) @ hyper.s_gamma.factor.T
+    ellipse = chance.normal(of_ellipse, gamma.shape) @ hyper.s_gamma.factor.T
     centred = (gamma - hyper.mu_gamma)[:, None]
     values = hyper.mu_gamma + jnp.cos(angles) * centred + jnp.sin(angles) * ellipse[:, None]
     return Candidates(values, jnp.zeros((m, count + 1)), jnp.log(uniform[:, count:]))
 
 
-def random_walk(key: jax.Array, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+def random_walk(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
     """Steps of the prior's shape, their scale drawn log-uniformly over two decades below the prior's."""
-    key_scale, key_pool = jax.random.split(key)
-    exponent = jax.random.uniform(key_scale, gamma.shape[:1], minval=-2.0, maxval=0.0)
-    return _pool(key_pool, gamma, hyper, count, 10.0**exponent)
+    of_scale, of_pool = chance.split(source)
+    exponent = -2.0 * chance.uniform(of_scale, gamma.shape[:1])
+    return _pool(of_pool, gamma, hyper, count, 10.0**exponent)
 
 
-def adaptive(key: jax.Array, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+def adaptive(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
     """Steps of the prior's shape and each unit's own scale, tuned in warm-up."""
-    return _pool(key, gamma, hyper, count, jnp.exp(log_scale))
+    return _pool(source, gamma, hyper, count, jnp.exp(log_scale))
 
 
-def from_prior(key: jax.Array, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+def from_prior(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
     """Fresh draws of the prior, which then drops out of the weights."""
-    key_values, key_choice = jax.random.split(key)
+    of_values, of_choice = chance.split(source)
     m, q = gamma.shape
-    values = hyper.mu_gamma + jax.random.normal(key_values, (m, count, q)) @ hyper.s_gamma.factor.T
-    return Candidates(values, jnp.zeros((m, count + 1)), jax.random.gumbel(key_choice, (m, count + 1)))
+    values = hyper.mu_gamma + chance.normal(of_values, (m, count, q)) @ hyper.s_gamma.factor.T
+    return Candidates(values, jnp.zeros((m, count + 1)), chance.gumbel(of_choice, (m, count + 1)))
 
 
 def first_acceptable(score: jax.Array, noise: jax.Array) -> jax.Array:
@@ -99,13 +101,13 @@ def weighted(score: jax.Array, noise: jax.Array) -> jax.Array:
     return jnp.argmax(score + noise)
 
 
-def _pool(key: jax.Array, gamma: jax.Array, hyper: Hyper, count: int, scale: jax.Array) -> Candidates:
-    key_steps, key_choice = jax.random.split(key)
+def _pool(source: Source, gamma: jax.Array, hyper: Hyper, count: int, scale: jax.Array) -> Candidates:
+    of_steps, of_choice = chance.split(source)
     m, q = gamma.shape
-    steps = jax.random.normal(key_steps, (m, count + 1, q)) @ hyper.s_gamma.factor.T * scale[:, None, None]
+    steps = chance.normal(of_steps, (m, count + 1, q)) @ hyper.s_gamma.factor.T * scale[:, None, None]
     values = gamma[:, None] + steps[:, :1] + steps[:, 1:]
     everyone = jnp.concatenate([gamma[:, None], values], axis=1)
-    return Candidates(values, log_prior(everyone, hyper), jax.random.gumbel(key_choice, (m, count + 1)))
+    return Candidates(values, log_prior(everyone, hyper), chance.gumbel(of_choice, (m, count + 1)))
 
 
 PROPOSALS: dict[str, Proposal] = {

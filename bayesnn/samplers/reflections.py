@@ -10,13 +10,14 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from bayesnn import readout
+from bayesnn import chance, readout
+from bayesnn.chance import Source
 from bayesnn.priors import GaussianPrior, MuellerRiosInsua
 from bayesnn.priors.mueller_rios_insua import Hyper
 
 
 def reflect(
-    key: jax.Array,
+    source: Source,
     gamma: jax.Array,
     gram: jax.Array,
     hyper: Hyper,
@@ -32,7 +33,7 @@ def reflect(
     turned = reflected_products(gram, gamma.shape[0] if active is None else active.sum())
     density = log_density(turned, prior, noise_precision) - log_density(gram, prior, noise_precision)
     ratio = density + weights.log_mean_prior(-hyper.mu_gamma) - weights.log_mean_prior(hyper.mu_gamma)
-    accept = jnp.log(jax.random.uniform(key)) < ratio
+    accept = jnp.log(chance.uniform(source)) < ratio
     sign = jnp.where(accept, -1.0, 1.0)
     return sign * gamma, jnp.where(accept, turned, gram), hyper._replace(mu_gamma=sign * hyper.mu_gamma)
 

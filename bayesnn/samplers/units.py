@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.linalg import solve_triangular
 
-from bayesnn import readout
+from bayesnn import chance, readout
+from bayesnn.chance import Source
 from bayesnn.priors import GaussianPrior
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.proposals import Candidates, Proposal, log_prior
@@ -68,7 +69,7 @@ def activations(gamma: jax.Array, inputs: jax.Array) -> jax.Array:
 
 
 def update_units(
-    key: jax.Array,
+    source: Source,
     gamma: jax.Array,
     candidates: Candidates,
     proposal: Proposal,
@@ -91,7 +92,7 @@ def update_units(
     rows = jnp.concatenate([columns, extra, y[None], jnp.ones_like(y)[None]])
     gram = rows @ rows.T
     precision = precision_of(prior)
-    level = jnp.log(jax.random.uniform(key, (m,)))
+    level = jnp.log(chance.uniform(source, (m,)))
     everyone = jnp.concatenate([gamma[:, None], candidates.values], axis=1)
     flip_ratio = log_prior(-everyone, hyper) - log_prior(everyone, hyper)
 
