@@ -112,6 +112,25 @@ def test_saturated_units_are_zeros_and_ones():
     np.testing.assert_array_equal(activations(np.ones((1, 1)), e), [[0.0, 0.0, 1.0, 1.0]])
 
 
+@pytest.mark.parametrize("index", [0, K - 1])
+def test_blocks_of_rows_give_the_products_of_all(index, monkeypatch):
+    gamma, values, inputs, _, y, _ = problem(0)
+    rows = np.concatenate([activations(gamma, inputs), y[None], np.ones((1, N))])
+    whole = products(values[0], rows, inputs, index)
+    for block in (1, 5, N):  # one row each, blocks with rows left over, and none left over
+        monkeypatch.setattr(units, "BLOCK", block)
+        monkeypatch.setattr(units, "FEW_BLOCKS", 1)
+        for ours, exact in zip(products(values[0], rows, inputs, index), whole, strict=True):
+            assert np.abs(ours - exact).max() <= N * COLUMN_ERROR * np.abs(rows).max()
+    assert np.abs(np.roll(whole[0], 1, axis=1) - whole[0]).max() > 0.01  # a wrong column would be seen
+
+
+@computing
+def products(values, rows, inputs, index):
+    found = units.candidate_products(jnp.asarray(values), jnp.asarray(rows), jnp.asarray(inputs))
+    return np.asarray(found.cross), np.asarray(found.squares), np.asarray(found.column(index))
+
+
 # Moves
 
 

@@ -8,6 +8,7 @@ triangular solve, never a factorisation each.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -21,6 +22,9 @@ from bayesnn.priors import GaussianPrior
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.proposals import Candidates, Proposal, log_prior
 
+BLOCK = 1024  # rows of data whose candidate columns fit a second-level cache, for a few chains at once
+FEW_BLOCKS = 16
+
 
 class Moved(NamedTuple):
     """After the moves: gamma (m, q), products (k + 2, k + 2) of [design, y, 1], and which units moved (m,)."""
@@ -28,6 +32,14 @@ class Moved(NamedTuple):
     gamma: jax.Array
     gram: jax.Array
     moved: jax.Array
+
+
+class Scored(NamedTuple):
+    """Products (k + 2, c) of [design, y, 1] with c columns, squares (c,) of these, and one of them (n,) by number."""
+
+    cross: jax.Array
+    squares: jax.Array
+    column: Callable[[jax.Array], jax.Array]
 
 
 class Left(NamedTuple):
@@ -68,6 +80,31 @@ def activations(gamma: jax.Array, inputs: jax.Array) -> jax.Array:
     return (1.0 / (1.0 + jnp.exp(-e))).astype(gamma.dtype)
 
 
+def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) -> Scored:
+    """Candidates (c, q) against rows (k + 2, n), from inputs (q, n).
+
+    Many rows of data are taken a block at a time, whose candidate columns stay in the processor's cache: (c, n) numbers
+    that go to memory and back cost more than evaluating psi again for the one column that is chosen.
+    """
+
+    def part(rows: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        columns = activations(values, inputs)
+        return rows @ columns.T, jnp.sum(columns**2, axis=1), columns
+
+    blocks = inputs.shape[1] // BLOCK
+    if blocks < FEW_BLOCKS:
+        cross, squares, columns = part(rows, inputs)
+        return Scored(cross, squares, lambda index: columns[index])
+
+    def add(total: tuple[jax.Array, ...], start: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
+        more = part(*(lax.dynamic_slice_in_dim(a, start, BLOCK, axis=1) for a in (rows, inputs)))
+        return (total[0] + more[0], total[1] + more[1]), None
+
+    rest = part(rows[:, blocks * BLOCK :], inputs[:, blocks * BLOCK :])
+    (cross, squares), _ = lax.scan(add, rest[:2], BLOCK * jnp.arange(blocks))
+    return Scored(cross, squares, lambda index: activations(values[index][None], inputs)[0])
+
+
 def update_units(
     source: Source,
     gamma: jax.Array,
@@ -98,14 +135,14 @@ def update_units(
 
     def move(j: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         rows, gram, chosen, sign = carry
-        columns = activations(candidates.values[j], inputs)
-        cross = jnp.concatenate([gram[:, j][:, None], rows @ columns.T], axis=1)  # current first: (k + 2, K + 1)
-        squares = jnp.concatenate([gram[j, j][None], jnp.sum(columns**2, axis=1)])
+        scored = candidate_products(candidates.values[j], rows, inputs)
+        cross = jnp.concatenate([gram[:, j][:, None], scored.cross], axis=1)  # current first: (k + 2, K + 1)
+        squares = jnp.concatenate([gram[j, j][None], scored.squares])
         left = leave_out(j, gram, precision, noise_precision)
         score = score_columns(left, cross, squares)
         index = proposal.choose(score + candidates.log_weight[j], candidates.noise[j])
         cross, square = cross[:, index], squares[index]
-        column = jnp.where(index > 0, columns[index - 1], rows[j])
+        column = jnp.where(index > 0, scored.column(index - 1), rows[j])
 
         turned, turned_square = _one_minus(cross, square, gram[-1])
         turned_score = score_columns(left, turned[:, None], turned_square[None])[0]
