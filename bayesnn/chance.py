@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 
 Shape = tuple[int, ...]
+MOST_SQUARES = 1000  # of normals for the gamma numbers of a sweep
 MOST_AHEAD = 200_000  # numbers of a chain that are worth keeping at a time; more are drawn as they are asked for
 
 
@@ -108,10 +109,25 @@ def sweeps(key: jax.Array, count: int, sweep: Callable[[Source, Any], tuple[Any,
     if count * (used["normal"] + used["uniform"] + used["gamma"]) > MOST_AHEAD:
         return lax.scan(lambda state, key: sweep(key, state), state, jax.random.split(key, count))
     of_normals, of_uniforms, of_gammas, rest = jax.random.split(key, 4)
-    numbers = (
-        jax.random.normal(of_normals, (count, used["normal"])),
-        jax.random.uniform(of_uniforms, (count, used["uniform"])),
-        jax.random.gamma(of_gammas, jnp.asarray(alphas), (count, used["gamma"])),
-        jax.random.split(rest, count),
-    )
+    squares = _squares(alphas)
+    normals = jax.random.normal(of_normals, (count, used["normal"] + (0 if squares is None else len(squares))))
+    if squares is None:
+        gammas = jax.random.gamma(of_gammas, jnp.asarray(alphas), (count, used["gamma"]))
+    else:
+        gammas = 0.5 * normals[:, used["normal"] :] ** 2 @ squares
+    uniforms = jax.random.uniform(of_uniforms, (count, used["uniform"]))
+    keys = jax.random.split(rest, count) if used["key"] else jnp.zeros(count)  # no key is asked for
+    numbers = normals, uniforms, gammas, keys
     return lax.scan(lambda state, own: sweep(Tape(*own), state), state, numbers)
+
+
+def _squares(alphas: np.ndarray) -> np.ndarray | None:
+    """Which squared normals (d, numbers) add up to twice each gamma number; None where these are not few and whole.
+
+    A gamma number of parameter k/2 is half the sum of k squares of normals, by the definition of chi-square, and
+    compiles in no time at all, where the generator of gamma numbers takes a second.
+    """
+    degrees = np.rint(2 * alphas).astype(int)
+    if (degrees != 2 * alphas).any() or degrees.sum() > MOST_SQUARES:
+        return None
+    return np.repeat(np.eye(len(alphas)), degrees, axis=0)

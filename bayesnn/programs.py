@@ -7,9 +7,11 @@ nor compiles. A function of the user's own, which may read what it likes, is nev
 
 from __future__ import annotations
 
+import importlib
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -47,8 +49,15 @@ class Program:
         """
         if (size, place) not in self.compiled:
             traced = place.loop(self.own_loop) if isinstance(place, Spread) else self.traced
-            self.compiled[size, place] = traced.lower(carry, 1, 1, data).compile()
+            self.compiled[size, place] = _compile(traced.lower(carry, 1, 1, data))
         return self.compiled[size, place]
+
+
+def _compile(lowered: Any) -> Any:
+    """XLA compiles outside Python's lock for seconds; ArviZ, which a fit needs at its end, is imported meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(importlib.import_module, "arviz")
+        return lowered.compile()
 
 
 _kept: OrderedDict[Any, Program] = OrderedDict()

@@ -44,11 +44,13 @@ LAWS = {
 }
 
 
-@pytest.fixture(scope="module", params=["ahead", "as asked for"])
+@pytest.fixture(scope="module", params=["squares", "gamma generator", "as asked for"])
 def numbers(request):
     """Columns (COUNT, numbers of a sweep), by name."""
     with double(), pytest.MonkeyPatch.context() as patch:
-        if request.param != "ahead":
+        if request.param == "gamma generator":
+            patch.setattr(chance, "MOST_SQUARES", 0)
+        if request.param == "as asked for":
             patch.setattr(chance, "MOST_AHEAD", 0)
         drawn = jax.jit(lambda key: chance.sweeps(key, COUNT, everything, jnp.asarray(0.7))[1])(jax.random.key(3))
     return {name: np.asarray(values).reshape(COUNT, -1) for name, values in drawn.items()}

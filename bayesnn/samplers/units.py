@@ -96,7 +96,7 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
         cross, squares, columns = part(rows, inputs)
         return Scored(cross, squares, lambda index: columns[index])
 
-    def add(total: tuple[jax.Array, ...], start: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
+    def add(total: tuple[jax.Array, jax.Array], start: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
         more = part(*(lax.dynamic_slice_in_dim(a, start, BLOCK, axis=1) for a in (rows, inputs)))
         return (total[0] + more[0], total[1] + more[1]), None
 
