@@ -128,13 +128,13 @@ def joint_of(model: Model) -> geweke.Joint:
     )
 
 
-def scores_of(model: Model, step: Callable[..., Any], rounds: int = ROUNDS) -> dict[str, float]:
+def scores_of(model: Model, step: Callable[..., Any], replicas: int = REPLICAS) -> dict[str, float]:
     x = inputs(model)
 
     def transition(key, state, y):
         return step(key, state, model, jnp.asarray(x), y)
 
-    return geweke.compare(jax.random.key(30), joint_of(model), transition, replicas=REPLICAS, rounds=rounds)
+    return geweke.compare(jax.random.key(30), joint_of(model), transition, replicas=replicas, rounds=ROUNDS)
 
 
 def step_of(method: str = "exact", proposal: str = "slice") -> Callable[..., Any]:
@@ -236,8 +236,11 @@ WRONG = [
 ]
 
 
+SUBTLE = {proposal_without_copies: 3}  # errors of four standard errors, which one seed in three does not show
+
+
 @pytest.mark.parametrize(("error", "method"), WRONG)
 def test_a_planted_error_is_seen(error, method, monkeypatch):
     error(monkeypatch)
-    scores = scores_of(UNITS, step_of(method))
+    scores = scores_of(UNITS, step_of(method), SUBTLE.get(error, 1) * REPLICAS)
     assert not geweke.passes(scores), test_geweke.report(scores)
