@@ -74,8 +74,8 @@ def generate(fit: Fit, prompt: Any, length: int, *, end: int | None = None, key:
     Raises
     ------
     ValueError
-        If the fit is of another kind, a token is beyond the vocabulary, or prompt and length together are longer than
-        layers with weights for each step allow.
+        If the fit is of another kind, a token is beyond the vocabulary, or prompt and all tokens but the last together
+        are longer than layers with weights for each step allow.
 
     Examples
     --------
@@ -96,7 +96,7 @@ def generate(fit: Fit, prompt: Any, length: int, *, end: int | None = None, key:
     rows, columns = rows[None] if rows.ndim == 1 else rows, fit.data.columns
     rows = sequences.token_ids(rows, columns.vocabulary, columns.source)
     first = columns.source + (rows[:, columns.source :] != sequences.PADDING).sum(axis=1)
-    x = _room(fit, rows, int(first.max()) + steps)
+    x = _room(fit, rows, int(first.max()) + steps - 1)  # the last token is read by nobody
     sites, sizes = fit.draws(), fit.idata["posterior"].sizes
     keys = jax.random.split(as_key(key), sizes["chain"] * sizes["draw"])
     sites[KEYS] = np.asarray(jax.random.key_data(jax.vmap(lambda k: jax.random.split(k, steps))(keys)))
@@ -124,7 +124,7 @@ def _continue(model: Model, sites: Sites, x: jax.Array, first: jax.Array, order:
         own = jax.vmap(lambda row: jax.random.fold_in(key, row))(order)  # rows draw alike in whatever pieces
         codes = jax.vmap(lambda key, f: model.likelihood.distribution(f).sample(key))(own, f)
         token = labels[codes]
-        return x.at[rows, first + place].set(token), token
+        return x.at[rows, first + place].set(token, mode="drop"), token
 
     _, tokens = lax.scan(step, x, (keys, jnp.arange(len(keys))))
     return tokens.T
@@ -143,7 +143,7 @@ def _labels(fit: Fit) -> tuple[int, ...]:
 
 
 def _room(fit: Fit, rows: np.ndarray, steps: int) -> np.ndarray:
-    """Prompts with room for what follows; as many steps as at fit time where layers have weights for each."""
+    """Prompts with room for what is read; as many steps as at fit time where layers have weights for each."""
     fitted = fit.data.x.shape[1]
     width = steps if fit.model.same_weights((fitted,), (steps,)) else max(steps, fitted)
     fit.model.check_steps((fitted,), (width,))

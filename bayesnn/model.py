@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -107,6 +108,22 @@ class Model:
         units = self.network.output_shape(shape)[-1] if self.layers else 0
         predictors = shape[0] if self.linear else 0
         return Terms(units, self.intercept, predictors, self.likelihood.outputs, self.likelihood.output_dims)
+
+    def sizes(self, shape: Shape) -> dict[str, int]:
+        """Number of weights of each layer and of the readout, for examples of this shape: (p,) for rows of a table.
+
+        A fit has the shape, `fit.data.x.shape[1:]`, and the model that knows its outputs, `fit.model`.
+
+        Examples
+        --------
+        >>> from bayesnn.layers import LSTM
+        >>> Model([LSTM(4)]).sizes((10, 4))
+        {'lstm0': 144, 'readout': 5}
+        """
+        found = dict.fromkeys(self.network.names(), 0)
+        for weight_name, weight in self.table(shape).items():
+            found[weight_name.split("_", 1)[0]] += math.prod(weight.shape)
+        return found | {"readout": math.prod(self.terms(shape).shape)}
 
     def dims(self, shape: Shape) -> dict[str, tuple[str, ...]]:
         """Sites a fit reports, with the names of their axes."""

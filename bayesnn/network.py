@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from bayesnn.layers import Layer, Shape, Weight, Weights
+from bayesnn.layers.dropout import dropout_key, dropping
 from bayesnn.sequences import PADDING, Reads
 
 
@@ -57,7 +58,16 @@ class Network:
 
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""
-        return jax.vmap(lambda example: self._through(weights, example, len(self.layers))[0])(x)
+
+        def one(example: jax.Array) -> jax.Array:
+            return self._through(weights, example, len(self.layers))[0]
+
+        def dropped(key: jax.Array, example: jax.Array) -> jax.Array:
+            with dropping(key):
+                return one(example)
+
+        key = dropout_key()
+        return jax.vmap(one)(x) if key is None else jax.vmap(dropped)(jax.random.split(key, len(x)), x)
 
     def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
         """Attention weights (n, head, time, step) of the layer at this place."""

@@ -248,9 +248,11 @@ def general_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -
 # The general Gibbs sampler's state that reports given sites
 
 
-def weight_state(key: jax.Array, model: Model, sites: Sites, width: int, log_step: jax.Array) -> WeightState:
-    """The state with these sites, as the model function names them."""
-    table, terms = model.table((width,)), model.terms((width,))
+def weight_state(
+    key: jax.Array, model: Model, sites: Sites, shape: tuple[int, ...], log_step: jax.Array
+) -> WeightState:
+    """The state with these sites, as the model function names them, for examples of this shape."""
+    table, terms = model.table(shape), model.terms(shape)
     weights = {name: sites[name] for name in model.prior.shapes(table, terms)}
     latents = {name: sites[name] for name in model.likelihood.priors()}
     if isinstance(model.prior, MuellerRiosInsua):

@@ -12,6 +12,7 @@ from bayesnn.layers import (
     Bidirectional,
     Conv1D,
     Dense,
+    Dropout,
     Elman,
     Flatten,
     Last,
@@ -211,6 +212,7 @@ SEQUENCES = {
     "mean": (MeanPool(), SHAPE, lambda w, x: np.array([sum(x[:, i]) / len(x) for i in range(x.shape[1])])),
     "attention pool": (AttentionPool(2), SHAPE, attention_pool(0.0)),
     "attention pool, growing": (AttentionPool(1, growth=0.5), SHAPE, attention_pool(0.5)),
+    "dropout, where nothing is dropped": (Dropout(), SHAPE, lambda w, x: x),
     "last": (Last(), SHAPE, lambda w, x: x[-1]),
     "flatten": (Flatten(), SHAPE, lambda w, x: np.concatenate(list(x))),
 }

@@ -6,6 +6,7 @@ Priors are drawn by NumPyro from the model function, so a hierarchy that the sam
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import geweke
@@ -80,11 +81,13 @@ DEEP = (Dense(2, "tanh"), Residual(Dense(2, "tanh")))
 THREE = Categorical(("a", "b", "c"))
 
 
-class Case(NamedTuple):
-    """A model and how its weights move."""
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A model, how its weights move, and its inputs."""
 
     model: Model
     way: Way
+    x: np.ndarray = field(default_factory=lambda: X)
 
 
 FAST_CASES = {
@@ -116,15 +119,23 @@ SLOW_CASES = {
 CASES = FAST_CASES | SLOW_CASES
 
 
-def distribution_of(model: Model, state: WeightState) -> tuple[jax.Array, Any]:
-    f = model.function(WeightGibbs().sites(state, model, jnp.asarray(X)), jnp.asarray(X))
-    return f, model.likelihood.distribution(f, **model.likelihood.report(state.latents))
+def distribution_of(case: Case, state: WeightState) -> tuple[jax.Array, Any]:
+    model, x = case.model, jnp.asarray(case.x)
+    f = model.function(WeightGibbs().sites(state, model, x), x)
+    return f, model.distribution(f, x, model.likelihood.report(state.latents))
 
 
-def statistics(model: Model, state: WeightState, y: jax.Array) -> geweke.Sites:
+def simulated(case: Case, key: jax.Array, state: WeightState) -> jax.Array:
+    """y given one draw; what stands at padded steps is zero."""
+    y, steps = distribution_of(case, state)[1].sample(key), case.model.network.steps(jnp.asarray(case.x))
+    return y if steps is None else jnp.where(steps, y, 0)
+
+
+def statistics(case: Case, state: WeightState, y: jax.Array) -> geweke.Sites:
     """Bounded functions and logarithms of weights, scales, nuisance, f and y, and what ties them together."""
-    table, terms = model.table(X.shape[1:]), model.terms(X.shape[1:])
-    f, distribution = distribution_of(model, state)
+    model, shape = case.model, case.x.shape[1:]
+    table, terms = model.table(shape), model.terms(shape)
+    f, distribution = distribution_of(case, state)
     noise = model.prior.whiten(state.hyper, state.weights, table, terms)
     log_likelihood = distribution.log_prob(y)
     first, last = jnp.ravel(f)[0], jnp.ravel(f)[-1]
@@ -166,25 +177,21 @@ def positive(hyper: Any) -> Any:
 
 @functools.cache
 def joint_of(case: Case) -> geweke.Joint:
-    model, way = case
+    model, x = case.model, jnp.asarray(case.x)
 
     def prior(key: jax.Array) -> WeightState:
         key_sites, key_state = jax.random.split(key)
-        sites = geweke.model_prior(key_sites, model, jnp.asarray(X))
-        return geweke.weight_state(key_state, model, sites, X.shape[1], jnp.log(jnp.asarray(way.step_size)))
+        sites = geweke.model_prior(key_sites, model, x)
+        return geweke.weight_state(key_state, model, sites, x.shape[1:], jnp.log(jnp.asarray(case.way.step_size)))
 
-    return geweke.Joint(
-        prior,
-        lambda key, state: distribution_of(model, state)[1].sample(key),
-        functools.partial(statistics, model),
-    )
+    return geweke.Joint(prior, functools.partial(simulated, case), functools.partial(statistics, case))
 
 
 def scores_of(case: Case, sampler: WeightGibbs | None = None, seed: int = 40) -> dict[str, float]:
     sampler = sampler or case.way.sampler
 
     def transition(key: jax.Array, state: WeightState, y: jax.Array) -> WeightState:
-        return sampler.step(key, state, case.model, jnp.asarray(X), y)[0]
+        return sampler.step(key, state, case.model, jnp.asarray(case.x), y)[0]
 
     return geweke.compare(jax.random.key(seed), joint_of(case), transition, replicas=REPLICAS, rounds=ROUNDS)
 

@@ -11,8 +11,8 @@ from numpyro import handlers
 from numpyro.infer import MCMC, NUTS
 
 from bayesnn._runtime import compilation_cache_on, computing
-from bayesnn.layers import Dense
-from bayesnn.likelihoods import Gaussian
+from bayesnn.layers import LSTM, Dense, Embedding, MeanPool
+from bayesnn.likelihoods import Categorical, Gaussian
 from bayesnn.model import Model
 from bayesnn.priors import MuellerRiosInsua, Normal
 
@@ -174,3 +174,18 @@ def test_a_model_without_layers_is_linear():
 def test_no_layers_and_no_linear_term_is_refused():
     with pytest.raises(ValueError, match="layers must have at least one layer, got none: for a linear model give lin"):
         Model([])
+
+
+def test_weights_are_counted_by_layer():
+    """By the formulas: LSTM 4 (4 (4 + 4) + 4), dense 4 (4 + 1), a column of the readout for each class."""
+    body = [Embedding(50, 4), LSTM(4, return_sequences=True), MeanPool(), Dense(4, "relu")]
+    assert Model(body, Categorical(("a", "b", "c"))).sizes((7,)) == {
+        "embedding0": 200,
+        "lstm1": 144,
+        "meanpool2": 0,
+        "dense3": 20,
+        "readout": 15,
+    }
+    assert Model([], linear=True, intercept=False).sizes((3,)) == {"readout": 3}
+    shared = MODELS["hierarchical, everything"].sizes((2,))
+    assert shared == {"dense0": 3, "readout": 4}

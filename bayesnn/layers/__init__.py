@@ -7,6 +7,7 @@ from bayesnn.layers.bidirectional import Bidirectional
 from bayesnn.layers.convolution import Conv1D
 from bayesnn.layers.decoder import DecoderBlock, Seq2Seq
 from bayesnn.layers.dense import ACTIVATIONS, Dense
+from bayesnn.layers.dropout import Dropout
 from bayesnn.layers.embedding import Embedding, Vectors
 from bayesnn.layers.fixed import Fixed, fix
 from bayesnn.layers.pooling import AsSequence, Flatten, Last, MeanPool
@@ -25,6 +26,7 @@ __all__ = [
     "Conv1D",
     "DecoderBlock",
     "Dense",
+    "Dropout",
     "Elman",
     "Embedding",
     "Fixed",

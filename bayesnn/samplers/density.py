@@ -17,6 +17,8 @@ from numpyro.infer import init_to_sample
 from numpyro.infer.util import constrain_fn, initialize_model, potential_energy
 from numpyro.primitives import Messenger
 
+from bayesnn.layers.dropout import dropping
+
 Data = tuple[Any, ...]
 SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # 1 to 1/256
 
@@ -61,6 +63,11 @@ class Density:
     def potential(self, theta: jax.Array, data: Data, factor: Any = 1.0) -> jax.Array:
         """-log prior - factor * log likelihood, Jacobian included."""
         return potential_energy(WeighedLikelihood(self.model, factor), data, {}, self.unravel(theta))
+
+    def dropped(self, key: jax.Array, theta: jax.Array, data: Data, factor: Any = 1.0) -> jax.Array:
+        """The same with what `Dropout` layers drop by this key."""
+        with dropping(key):
+            return self.potential(theta, data, factor)
 
     def log_likelihood(self, theta: jax.Array, data: Data) -> jax.Array:
         """log p(y | theta), summed over the rows of `data`."""

@@ -162,14 +162,16 @@ class _Run:
             order = lax.cond(place == 0, lambda: self.shuffled(i, order), lambda: order)
             batch = take_rows(train, lax.dynamic_slice_in_dim(order, place * used, used))
 
-        def loss(theta: jax.Array) -> jax.Array:
-            return self.density.potential(theta, batch, self.rows / used) / self.rows
+        def loss(theta: jax.Array, key: jax.Array) -> jax.Array:
+            return self.density.dropped(key, theta, batch, self.rows / used) / self.rows
 
-        def one(state: Any) -> Any:
-            gradient = jax.grad(loss)(optimizer.get_params(state))
+        def one(state: Any, key: jax.Array) -> Any:
+            gradient = jax.grad(loss)(optimizer.get_params(state), key)
             return optimizer.update(gradient, state)
 
-        return jax.vmap(one)(state), order
+        members = len(jax.tree.leaves(state)[0])
+        keys = jax.random.split(jax.random.fold_in(jax.random.fold_in(self.key, i), 1), members)
+        return jax.vmap(one)(state, keys), order
 
     def shuffled(self, i: Any, order: jax.Array) -> jax.Array:
         """The rows in an order that depends on the step at which they are shuffled."""

@@ -40,6 +40,7 @@ SPECS: dict[str, type] = {
     "Dataset": Dataset,
     "DecoderBlock": layers.DecoderBlock,
     "Dense": layers.Dense,
+    "Dropout": layers.Dropout,
     "Elman": layers.Elman,
     "Embedding": layers.Embedding,
     "Ensemble": samplers.Ensemble,

@@ -41,7 +41,7 @@ def drawn(model, seed=1):
     """Every site of one run of the model function, and the sampler's state that has them."""
     key_sites, key_state = jax.random.split(jax.random.key(seed))
     sites = geweke.model_prior(key_sites, model, jnp.asarray(X))
-    return sites, geweke.weight_state(key_state, model, sites, WIDTH, jnp.zeros(()))
+    return sites, geweke.weight_state(key_state, model, sites, (WIDTH,), jnp.zeros(()))
 
 
 def spec_of(model):

@@ -1,0 +1,90 @@
+"""Dropout: noise that an optimiser adds, and nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from bayesnn import _checks
+from bayesnn.layers.base import Shape, Weights
+from bayesnn.layers.pooling import Weightless
+
+
+@dataclass
+class Keys:
+    """Keys handed out one after the other, each different."""
+
+    key: jax.Array
+    count: int = 0
+
+    def take(self) -> jax.Array:
+        """The next key."""
+        self.count += 1
+        return jax.random.fold_in(self.key, self.count)
+
+
+_KEYS: ContextVar[Keys | None] = ContextVar("keys of dropout", default=None)
+
+
+@contextmanager
+def dropping(key: jax.Array) -> Iterator[None]:
+    """What is computed inside drops values at random, by this key: around one example, or around all of them."""
+    token = _KEYS.set(Keys(key))
+    try:
+        yield
+    finally:
+        _KEYS.reset(token)
+
+
+def dropout_key() -> jax.Array | None:
+    """The next key inside `dropping`, None outside, where nothing is dropped."""
+    keys = _KEYS.get()
+    return None if keys is None else keys.take()
+
+
+@dataclass(frozen=True)
+class Dropout(Weightless):
+    """Each value is zero with probability `rate` while an optimiser climbs, and the others grow by 1/(1 - rate).
+
+    x (..., d) -> (..., d). It acts in `MAP` and `Ensemble`, and in the climbs to where other samplers start. Densities
+    are those of the network without it: in samplers, in early stopping and in every prediction it does nothing. The
+    posterior needs no such noise; it is for the deterministic twin of a network.
+
+    Parameters
+    ----------
+    rate : float
+        Above 0 and below 1.
+
+    References
+    ----------
+    N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov (2014), Dropout: a simple way to prevent
+    neural networks from overfitting, Journal of Machine Learning Research 15, 1929-1958.
+
+    Examples
+    --------
+    >>> Dropout(0.5).output_shape((10, 4))
+    (10, 4)
+    """
+
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible rate."""
+        _checks.fraction("rate", self.rate)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """That of the input."""
+        return shape
+
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """x itself, or what is left of it."""
+        key = dropout_key()
+        if key is None:
+            return x
+        kept = jax.random.bernoulli(key, 1.0 - self.rate, x.shape)
+        return jnp.where(kept, x / (1.0 - self.rate), 0.0)
