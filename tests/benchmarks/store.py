@@ -1,10 +1,11 @@
 """What keeping a run in a folder costs, and what a second fit of the same shapes costs: ratios within one process.
 
-Run: python tests/benchmarks/store.py [--repeat 5] [--json store.json]
+Run: python tests/benchmarks/store.py [--repeat 5] [--scale 1] [--json store.json]
 
-Seconds are of sampling, without warm-up and compilation, runs with and without a folder taking turns; a write every 2 s
-of sampling, as by default, and one every 0.2 s. "second fit" has other data and another key; "compile" is its part in
-tracing, compiling and starting chains; "first" has JAX's cache on disk alone.
+Seconds are of sampling, without warm-up and compilation, runs with and without a folder taking turns; a write every 2
+s of sampling, as by default, and one every 0.2 s; `--scale` makes all runs longer or shorter. "second fit" has other
+data and another key; "compile" is its part in tracing, compiling and starting chains; "first" has JAX's cache on disk
+alone.
 """
 
 import argparse
@@ -72,11 +73,12 @@ def second(model, sampler):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--json", default="store.json")
     arguments = parser.parse_args()
     result = {"folder": {}, "second fit": {}}
     for name, (model, sampler, draws) in CASES.items():
-        result["folder"][name] = cost(model, sampler, draws, arguments.repeat)
+        result["folder"][name] = cost(model, sampler, int(draws * arguments.scale), arguments.repeat)
         print(name, json.dumps(result["folder"][name]), flush=True)
     for name, sampler in {"gibbs": bnn.Gibbs(), "nuts": bnn.NUTS(), "hmc": bnn.HMC()}.items():
         result["second fit"][name] = second(bnn.shallow(5), sampler)
