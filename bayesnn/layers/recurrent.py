@@ -74,15 +74,12 @@ class Recurrent(Layer):
         return states if self.return_sequences else self.visible(last)
 
     def _borders(self, real: jax.Array) -> jax.Array | None:
-        """Steps (time,) that are read first in their block, after a real step of another; None where none are asked."""
+        """Real steps (time,) that are read after a real step of another block; None where there are no blocks."""
         if self.truncate is None:
             return None
-        block = jnp.arange(len(real)) // self.truncate
-        turned = block[1:] != block[:-1]
-        edge = jnp.zeros(1, bool)
-        if self.reverse:
-            return jnp.concatenate([turned & real[1:], edge])
-        return jnp.concatenate([edge, turned & real[:-1]])
+        block, edge = jnp.arange(len(real)) // self.truncate, jnp.zeros(1, bool)
+        turned = (block[1:] != block[:-1]) & real[1:]  # both steps are real where the later one is
+        return jnp.concatenate([turned, edge] if self.reverse else [edge, turned])
 
     @abc.abstractmethod
     def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
