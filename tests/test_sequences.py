@@ -250,6 +250,11 @@ def test_embedding_looks_up_what_it_has_learnt():
         started = bnn.Embedding(V, initial=initial)
         np.testing.assert_allclose(started.apply({"vectors": vectors}, ids), (vectors + initial)[ids], rtol=1e-14)
         np.testing.assert_array_equal(bnn.Embedding(V).apply({}, ids), np.eye(V)[ids])
+        for scale in (np.arange(1.0, V + 1), rng.uniform(1, 2, (V, WIDTH))):
+            scaled = bnn.Embedding(V, initial=initial, scale=scale)
+            expected = (vectors * scale.reshape(V, -1) + initial)[ids]
+            np.testing.assert_allclose(scaled.apply({"vectors": vectors}, ids), expected, rtol=1e-14)
+            assert scaled == bnn.Embedding(V, None, initial, scale.copy()) and scaled != started
     assert started.output_shape((3,)) == (3, WIDTH)
     assert bnn.Embedding(V).weights((3,)) == {}
     assert started == bnn.Embedding(V, initial=initial.copy()) and hash(started) == hash(
@@ -269,6 +274,10 @@ def test_embedding_looks_up_what_it_has_learnt():
         ),
         (lambda: bnn.Embedding(V, initial=np.zeros((3, 3))), r"initial must have shape \(7, 3\).*got \(3, 3\)"),
         (lambda: bnn.Embedding(V, initial=np.full((V, 3), np.nan)), "initial must be finite"),
+        (lambda: bnn.Embedding(V, 3, scale=np.ones(3)), r"scale must have shape \(7,\).*or \(7, 3\), got \(3,\)"),
+        (lambda: bnn.Embedding(V, 3, scale=np.arange(V)), "scale must be above zero, got 1 other.*first at token 0"),
+        (lambda: bnn.Embedding(V, 3, scale=np.full(V, np.inf)), "scale must be finite"),
+        (lambda: bnn.Embedding(V, scale=np.ones(V)), "scale is of vectors that are learnt: give width or initial"),
         (lambda: bnn.Embedding(V, 3).weights((4, 2)), r"Embedding reads token ids \(time,\), got examples of shape"),
     ],
 )
@@ -279,7 +288,8 @@ def test_impossible_embeddings_are_refused(make, message):
 
 def test_initial_vectors_are_saved_and_centre_the_prior(fake_fit, tmp_path):
     initial = np.arange(V * 2.0).reshape(V, 2)
-    model = bnn.Model([bnn.Embedding(V, initial=initial), bnn.MeanPool()], prior=bnn.Normal(scale=1e-6))
+    first = bnn.Embedding(V, initial=initial, scale=np.linspace(0.1, 1, V))
+    model = bnn.Model([first, bnn.MeanPool()], prior=bnn.Normal(scale=1e-6))
     fit = fake_fit(model, TOKENS, Y, chains=1, draws=3)
     bnn.save(fit, tmp_path / "fit.npz")
     again = bnn.load(tmp_path / "fit.npz")

@@ -54,11 +54,14 @@ class Embedding(Layer):
     initial : array (vocabulary, width), optional
         Prior means of the vectors, near which samplers start too: the weights are what is added to them. See
         `bnn.text.read_vectors` for files of word2vec and GloVe.
+    scale : array (vocabulary,) or (vocabulary, width), optional
+        What the weights of each token are multiplied by, above zero: prior standard deviations in units of the prior's
+        own. Rare words say more than frequent ones, such as by the log of texts over texts that hold the word.
 
     Raises
     ------
     ValueError
-        If the shape of `initial` is another, or it holds NaN.
+        If the shape of `initial` or `scale` is another, they hold NaN, or a scale is not positive.
 
     Examples
     --------
@@ -69,13 +72,18 @@ class Embedding(Layer):
     vocabulary: Any
     width: int | None = None
     initial: Any = None
+    scale: Any = None
 
     def __post_init__(self) -> None:
-        """Refuse impossible sizes, and keep the initial vectors so that the spec hashes."""
+        """Refuse impossible sizes, and keep arrays so that the spec hashes."""
         if not isinstance(self.vocabulary, Sized):
             _checks.positive_integer("vocabulary", self.vocabulary, minimum=2)
         if self.width is not None:
             _checks.positive_integer("width", self.width)
+        self._keep_initial()
+        self._keep_scale()
+
+    def _keep_initial(self) -> None:
         if self.initial is None:
             return
         vectors = self.initial if isinstance(self.initial, Vectors) else Vectors(self.initial)
@@ -84,6 +92,26 @@ class Embedding(Layer):
             raise ValueError(f"initial must have shape {wanted}, a vector a token, got {vectors.values.shape}")
         _checks.finite("initial", vectors.values)
         object.__setattr__(self, "initial", vectors)
+
+    def _keep_scale(self) -> None:
+        if self.scale is None:
+            return
+        if not self.learnt:
+            raise ValueError("scale is of vectors that are learnt: give width or initial too")
+        scale = self.scale if isinstance(self.scale, Vectors) else Vectors(self.scale)
+        width = self.width if self.initial is None else self.initial.values.shape[1]
+        if scale.values.shape not in ((self.tokens,), (self.tokens, width)):
+            raise ValueError(
+                f"scale must have shape {(self.tokens,)}, a number a token, or {(self.tokens, width)}, got "
+                f"{scale.values.shape}"
+            )
+        _checks.finite("scale", scale.values)
+        if (scale.values <= 0).any():
+            raise ValueError(
+                f"scale must be above zero, got {int((scale.values <= 0).sum())} other(s), the first at token "
+                f"{int(np.argwhere(scale.values <= 0)[0, 0])}"
+            )
+        object.__setattr__(self, "scale", scale)
 
     @property
     def tokens(self) -> int:
@@ -111,5 +139,8 @@ class Embedding(Layer):
         """The vectors of the tokens."""
         if not self.learnt:
             return jax.nn.one_hot(x, self.tokens, dtype=jnp.zeros(()).dtype)
-        vectors = weights["vectors"][x]
+        table = weights["vectors"]
+        if self.scale is not None:
+            table = table * self.scale.values.reshape(self.tokens, -1).astype(table.dtype)
+        vectors = table[x]
         return vectors if self.initial is None else vectors + jnp.asarray(self.initial.values, vectors.dtype)[x]

@@ -191,12 +191,13 @@ def report_all(target: Any, report: Report, key: jax.Array, theta: np.ndarray, d
     density = make_density(target, data)
     keys = jax.random.split(key, shape[0] * shape[1])
 
-    def one(pair: tuple[jax.Array, jax.Array]) -> dict[str, jax.Array]:
+    def one(pair: tuple[jax.Array, jax.Array], data: Data) -> dict[str, jax.Array]:
         key, point = pair
         lp = -density.potential(point, data)
         return report(key, density.sites(point, data), data) | {"stat lp": lp}
 
     with precision_of("double"):
-        flat = as_precision(theta.reshape(-1, size).astype(np.float64))
-        values = jax.jit(lambda pairs: jax.lax.map(one, pairs))((keys, flat))
+        flat, arrays = as_precision((theta.reshape(-1, size).astype(np.float64), data))
+        every = jax.jit(lambda pairs, data: jax.lax.map(lambda pair: one(pair, data), pairs))
+        values = every((keys, flat), arrays)  # data as an argument: XLA would fold constants
     return {name: np.asarray(v).reshape(*shape, *v.shape[1:]) for name, v in values.items()}

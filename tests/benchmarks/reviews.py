@@ -1,0 +1,142 @@
+"""Film reviews: Bayesian networks of two kinds beside their deterministic twins, on two corpora.
+
+Run: python tests/benchmarks/reviews.py [CASE ...] [--temperature 1] [--quick] [--seed 0] [--json reviews.json]
+
+Cases: mr (sentences of B. Pang and L. Lee, 2005, one random split of 90/10), imdb (the 20,000 and 5,000 reviews of
+`examples/imdb_sentiment.py`), both by attention on the set of words and word pairs; lstm (the same reviews by an LSTM
+that reads their last 200 words in order). All by default. Scores are of the part that no network has learnt from. The
+twin is the mode of the same network (MAP). Data come from BAYESNN_SHARED_DATA, or `shared/data` beside the repository.
+"""
+
+import argparse
+import json
+import os
+import time
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+warnings.filterwarnings("ignore", category=FutureWarning)
+
+import numpy as np  # noqa: E402
+import pandas as pd  # noqa: E402
+
+import bayesnn as bnn  # noqa: E402
+
+FOLDER = Path(os.environ.get("BAYESNN_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
+
+
+def imdb(quick, seed):
+    """Reviews to learn from and to score, shuffled and split as the example does, whatever the seed."""
+    table = pd.read_csv(FOLDER / "imdb" / "train.csv.xz").sample(frac=1.0, random_state=0, ignore_index=True)
+    table = table.head(1500) if quick else table
+    table["text"] = table.text.str.replace("<br />", " ")
+    return table.iloc[len(table) // 5 :], table.iloc[: len(table) // 5]
+
+
+def mr(quick, seed):
+    """Sentences, nine tenths and one tenth, split by the seed."""
+    parts = []
+    for label, name in enumerate(("neg", "pos")):
+        lines = (FOLDER / "mr_polarity" / f"rt-polarity.{name}").read_text(encoding="latin-1").strip().split("\n")
+        parts.append(pd.DataFrame({"label": label, "text": lines}))
+    table = pd.concat(parts, ignore_index=True)
+    table = table.iloc[np.random.default_rng(seed).permutation(len(table))]
+    table = table.head(1500) if quick else table
+    return table.iloc[len(table) // 10 :], table.iloc[: len(table) // 10]
+
+
+def bag(vocabulary, texts, length):
+    """Ids (n, length) of the distinct tokens of each text, the rarest ones where there are more."""
+    ids = (row for i in range(0, len(texts), 500) for row in vocabulary.ids(texts[i : i + 500]))
+    return bnn.pad([np.unique(row[row > 0])[-length:] for row in ids], length)
+
+
+def bags(train, new, *, maximum, length):
+    """Sets of words and pairs, a number each with a wider prior for rarer ones, pooled by attention."""
+    vocabulary = bnn.text.learn_vocabulary(train.text, most=2, maximum=maximum)
+    x, x_new = (bag(vocabulary, list(part.text), length) for part in (train, new))
+    seen = np.bincount(x.ravel(), minlength=len(vocabulary))
+    scale = np.log((1 + len(x)) / (1 + np.minimum(seen, len(x) - 1)))
+    scale = scale / np.sqrt(np.mean(scale[x[x > 0]] ** 2))
+    return x, x_new, [bnn.Embedding(vocabulary, 1, scale=scale), bnn.AttentionPool(growth=0.5)]
+
+
+def words(train, new, *, maximum, length):
+    """The last words in their order, read by an LSTM whose states are averaged."""
+    vocabulary = bnn.text.learn_vocabulary(train.text, maximum=maximum)
+    x, x_new = (vocabulary.ids(part.text, length, keep="last") for part in (train, new))
+    return x, x_new, [bnn.Embedding(vocabulary, 16), bnn.LSTM(16, return_sequences=True), bnn.MeanPool()]
+
+
+class Case(NamedTuple):
+    """Reviews, what a network reads of them, and how both fits are made; `step` is the step size times the rows."""
+
+    corpus: Any
+    network: Any
+    sizes: dict
+    epochs: int
+    rate: float
+    temperature: float
+    step: float
+    start: bool
+    counts: tuple[int, int, int]  # draws, warm-up, thinning
+
+
+CASES = {
+    "mr": Case(mr, bags, {"maximum": 20_000, "length": 60}, 2, 0.03, 0.3, 38.0, False, (200, 200, 10)),
+    "imdb": Case(imdb, bags, {"maximum": 80_000, "length": 500}, 4, 0.02, 0.07, 60.0, False, (150, 200, 20)),
+    "lstm": Case(imdb, words, {"maximum": 10_000, "length": 200}, 3, 0.02, 0.02, 20.0, True, (10, 10, 3)),
+}
+
+
+def samplers(case, rows, temperature):
+    """The twin, and minibatch Hamiltonian dynamics, from the twin's kind of climb or from a draw of the prior."""
+    steps = case.epochs * rows // 100
+    climb = {"steps": steps, "batch_size": 100, "learning_rate": case.rate, "validation": None, "patience": steps}
+    mode = bnn.MAP(**climb, restarts=1, precision="single")
+    how = {"temperature": temperature, "preconditioner": "rmsprop", "damping": 0.1}
+    return mode, bnn.SGHMC(step_size=case.step / rows, start=mode if case.start else None, **how)
+
+
+def measure(name, temperature, seed, quick):
+    """Scores and seconds of both fits."""
+    case = CASES[name]
+    train, new = case.corpus(quick, seed)
+    sizes = {"maximum": 2000, "length": 30} if quick else case.sizes
+    x, x_new, layers = case.network(train, new, **sizes)
+    y, y_new = train.label.to_numpy(), new.label.to_numpy()
+    model = bnn.Model(layers, bnn.Bernoulli(), bnn.Normal(scale=1.0, readout_scale=2.0))
+    temperature = case.temperature if temperature is None else temperature
+    mode, sampler = samplers(case, len(y), temperature)
+    counts = dict(zip(("draws", "warmup", "thinning"), (4, 4, 1) if quick else case.counts, strict=True))
+    found = {"rows": len(y), "scored": len(y_new)}
+    runs = {"twin": (mode, {}), f"SGHMC, temperature {temperature:g}": (sampler, counts | {"chains": 2})}
+    for what, (spec, counted) in runs.items():
+        begun = time.perf_counter()
+        fit = bnn.fit(model, x, y, sampler=spec, key=seed, progress=False, **counted)
+        scores = bnn.evaluate(fit, x_new, y_new)
+        found[what] = scores.to_dict() | {"seconds": time.perf_counter() - begun}
+        print(name, what, {k: round(v, 4) for k, v in found[what].items()}, flush=True)
+    return found
+
+
+def main():
+    """Run the cases."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
+    parser.add_argument("--temperature", type=float, help="instead of the one of each case")
+    parser.add_argument("--quick", action="store_true", help="few reviews, tokens and draws")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", help="where to save the results")
+    chosen = parser.parse_args()
+    unknown = sorted(set(chosen.cases) - set(CASES))
+    if unknown:
+        parser.error(f"cases are {', '.join(CASES)}, got {', '.join(unknown)}")
+    found = {n: measure(n, chosen.temperature, chosen.seed, chosen.quick) for n in chosen.cases or CASES}
+    if chosen.json:
+        Path(chosen.json).write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()
