@@ -4,7 +4,7 @@ Run: python tests/benchmarks/reviews.py [CASE ...] [--temperature 1] [--quick] [
 
 Cases: mr (sentences of B. Pang and L. Lee, 2005, one random split of 90/10), imdb (the 20,000 and 5,000 reviews of
 `examples/imdb_sentiment.py`), both by attention on the set of words and word pairs; lstm (the same reviews by an LSTM
-that reads their last 200 words in order). All by default. Scores are of the part that no network has learnt from. The
+that reads their last 200 words in order, and an ensemble of such). All by default. Scores are of the part that no network has learnt from. The
 twin is the mode of the same network (MAP). Data come from BAYESNN_SHARED_DATA, or `shared/data` beside the repository.
 """
 
@@ -70,7 +70,10 @@ def words(train, new, *, maximum, length):
 
 
 class Case(NamedTuple):
-    """Reviews, what a network reads of them, and how both fits are made; `step` is the step size times the rows."""
+    """Reviews, what a network reads of them, and how the fits are made; `step` is the step size times the rows.
+
+    Where it is None, an ensemble of modes stands in for the posterior.
+    """
 
     corpus: Any
     network: Any
@@ -78,25 +81,32 @@ class Case(NamedTuple):
     epochs: int
     rate: float
     temperature: float
-    step: float
-    start: bool
-    counts: tuple[int, int, int]  # draws, warm-up, thinning
+    step: float | None = None
+    counts: tuple[int, int, int] = (1, 1, 1)  # draws, warm-up, thinning
 
 
 CASES = {
-    "mr": Case(mr, bags, {"maximum": 20_000, "length": 60}, 2, 0.03, 0.3, 38.0, False, (200, 200, 10)),
-    "imdb": Case(imdb, bags, {"maximum": 80_000, "length": 500}, 4, 0.02, 0.07, 60.0, False, (150, 200, 20)),
-    "lstm": Case(imdb, words, {"maximum": 10_000, "length": 200}, 3, 0.02, 0.02, 20.0, True, (10, 10, 3)),
+    "mr": Case(mr, bags, {"maximum": 20_000, "length": 60}, 2, 0.03, 0.3, 38.0, (200, 200, 10)),
+    "imdb": Case(imdb, bags, {"maximum": 80_000, "length": 500}, 4, 0.02, 0.07, 60.0, (150, 200, 20)),
+    "lstm": Case(imdb, words, {"maximum": 10_000, "length": 200}, 3, 0.02, 1.0),
 }
 
 
-def samplers(case, rows, temperature):
-    """The twin, and minibatch Hamiltonian dynamics, from the twin's kind of climb or from a draw of the prior."""
+MEMBERS = 4
+
+
+def samplers(case, rows, temperature, quick):
+    """Sampler and counts by name: the twin; minibatch dynamics from draws of the prior, or an ensemble of twins."""
     steps = case.epochs * rows // 100
     climb = {"steps": steps, "batch_size": 100, "learning_rate": case.rate, "validation": None, "patience": steps}
     mode = bnn.MAP(**climb, restarts=1, precision="single")
-    how = {"temperature": temperature, "preconditioner": "rmsprop", "damping": 0.1}
-    return mode, bnn.SGHMC(step_size=case.step / rows, start=mode if case.start else None, **how)
+    if case.step is None:
+        return {"twin": (mode, {}), f"ensemble of {MEMBERS}": (bnn.Ensemble(MEMBERS, mode), {})}
+    temperature = case.temperature if temperature is None else temperature
+    how = {"temperature": temperature, "preconditioner": "rmsprop", "damping": 0.1, "start": None}
+    counts = dict(zip(("draws", "warmup", "thinning"), (4, 4, 1) if quick else case.counts, strict=True))
+    sampler = bnn.SGHMC(step_size=case.step / rows, **how)
+    return {"twin": (mode, {}), f"SGHMC, temperature {temperature:g}": (sampler, counts | {"chains": 2})}
 
 
 def measure(name, temperature, seed, quick):
@@ -107,12 +117,8 @@ def measure(name, temperature, seed, quick):
     x, x_new, layers = case.network(train, new, **sizes)
     y, y_new = train.label.to_numpy(), new.label.to_numpy()
     model = bnn.Model(layers, bnn.Bernoulli(), bnn.Normal(scale=1.0, readout_scale=2.0))
-    temperature = case.temperature if temperature is None else temperature
-    mode, sampler = samplers(case, len(y), temperature)
-    counts = dict(zip(("draws", "warmup", "thinning"), (4, 4, 1) if quick else case.counts, strict=True))
     found = {"rows": len(y), "scored": len(y_new)}
-    runs = {"twin": (mode, {}), f"SGHMC, temperature {temperature:g}": (sampler, counts | {"chains": 2})}
-    for what, (spec, counted) in runs.items():
+    for what, (spec, counted) in samplers(case, len(y), temperature, quick).items():
         begun = time.perf_counter()
         fit = bnn.fit(model, x, y, sampler=spec, key=seed, progress=False, **counted)
         scores = bnn.evaluate(fit, x_new, y_new)
