@@ -213,7 +213,7 @@ def code(columns: Columns, x: Any) -> np.ndarray:
         _checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
         if any(cats is not None for cats in columns.categories):
             raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
-        return _numeric("x", x)
+        return np.ascontiguousarray(_numeric("x", x))  # sums in one order, whatever the layout, to the last bit
     _checks.columns(columns.names, [str(c) for c in x.columns], columns.named)
     blocks = []
     for i, cats in enumerate(columns.categories):

@@ -261,10 +261,11 @@ def weight_state(
         return WeightState(weights, hyper, latents, log_step)
     hyper, first = {}, True
     for name, weight in (table | terms.weights()).items():
-        factors = model.prior.factors(name, weight, first and weight.role == "kernel")
+        sees_inputs = weight.role in ("kernel", "input")
+        factors = model.prior.factors(name, weight, first and sees_inputs)
         key, *keys = jax.random.split(key, len(factors) + 1)
         hyper[name] = tuple(factor_state(k, f, f"{name}_{f.level}", sites) for k, f in zip(keys, factors))
-        first = first and weight.role != "kernel"
+        first = first and not sees_inputs
     return WeightState(weights, hyper, latents, log_step)
 
 
