@@ -1,7 +1,7 @@
 """Standard random numbers for a sampler's sweeps: from a JAX key as they are asked for, or drawn ahead all at once.
 
 Every call of JAX's generator is a piece of program of its own, a fifth of a second of compile time for normal numbers
-and half a second for gamma ones, and a dozen small operations whenever it runs. A sweep makes fifteen such calls.
+and a second for gamma ones, and a dozen small operations whenever it runs. A sweep makes fifteen such calls.
 `sweeps` first traces one sweep to see what it asks for, draws the numbers of many sweeps in one call a kind, and hands
 each sweep a `Tape` of its own. Code that draws takes a `Source`, either of the two, and does not know which.
 """
