@@ -184,6 +184,17 @@ def tracked_top_level(root: Path) -> set[str] | None:
     return {file.split("/")[0] for file in files if file} or None
 
 
+def merge_complaints(root: Path, files: list[Path]) -> list[str]:
+    """Lines that a merge left behind; prose is not linted, so nothing else would see them."""
+    marks = ("<" * 7 + " ", ">" * 7 + " ")
+    return [
+        f"{file.relative_to(root)}:{number}: {line}"
+        for file in files
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1)
+        if line.startswith(marks)
+    ]
+
+
 def git(root: Path, *arguments: str) -> subprocess.CompletedProcess:
     """Run git on the repository at `root`, whatever repository the environment names."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
@@ -199,6 +210,14 @@ def test_imports_go_down():
 
 def test_files_and_functions_are_short():
     assert size_complaints(ROOT / "bayesnn") == []
+
+
+def test_no_merge_left_its_marks(tmp_path):
+    files = [p for room in TOP_LEVEL for p in (ROOT / room, *(ROOT / room).rglob("*")) if p.suffix in (".md", ".py")]
+    assert len(files) > 200 and ROOT / "README.md" in files and not merge_complaints(ROOT, files)
+    planted = tmp_path / "CHANGELOG.md"
+    planted.write_text("- one\n" + "<" * 7 + " HEAD\n- two\n", encoding="utf-8")
+    assert merge_complaints(tmp_path, [planted]) == ["CHANGELOG.md:2: " + "<" * 7 + " HEAD"]
 
 
 def test_the_top_level_is_fixed():
