@@ -16,10 +16,10 @@ import numpy as np
 from bayesnn._runtime import computing
 from bayesnn.likelihoods import class_probabilities, weighted
 from bayesnn.model import Model, shifted
+from bayesnn.network import SEQUENCE_NUMBERS
 from bayesnn.priors import Sites
 
 BLOCK_NUMBERS = 2_000_000  # doubles of workspace a block may take
-SEQUENCE_NUMBERS = 16_000_000  # the same for sequences, counting what all layers give, though not all live at once
 
 Quantity = Callable[..., jax.Array]  # (model, sites of one draw, *arrays) -> one value a row, or several
 
@@ -74,31 +74,14 @@ def over_draws(
     terms = model.terms(x.shape[1:])
     width = terms.size + x.shape[1] + math.prod(terms.outputs)
     room = BLOCK_NUMBERS
-    if x.ndim > 2 or model.network.tokens is not None:
+    if x.ndim > 2 or model.network.tokens is not None:  # examples that are too many at once for one draw go in parts
         room, width = SEQUENCE_NUMBERS, width + model.network.numbers(x.shape[1:])
-        if len(x) > (most := max(1, room // width)):
-            return _over_rows(quantity, model, sites, x, most, *arrays)
     block = int(np.clip(room // (len(x) * width), 1, count))
     parts = []
     for start in range(0, count, block):
         piece = {name: values[start : start + block] for name, values in sites.items()}
         parts.append(np.asarray(_block(quantity, model, _padded(piece, block), x, *arrays))[: count - start])
     return np.concatenate(parts)
-
-
-def _over_rows(
-    quantity: Quantity, model: Model, sites: dict[str, np.ndarray], x: np.ndarray, most: int, *arrays: Any
-) -> np.ndarray:
-    """The same for at most so many sequences at a time: one draw of all would take too much already."""
-    count = -(-len(x) // most)
-    size = -(-len(x) // count)  # pieces of one size, the last filled up from the one before, so that it compiles once
-    starts = [min(start, len(x) - size) for start in range(0, len(x), size)]
-    parts = []
-    for place, start in enumerate(starts):
-        rows = [None if a is None else a[start : start + size] for a in arrays]
-        values = over_draws(quantity, model, sites, x[start : start + size], *rows)
-        parts.append(values[:, place * size - start :])
-    return np.concatenate(parts, axis=1)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1))

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from bayesnn.layers import Layer, Shape, Weight, Weights
 from bayesnn.layers.dropout import dropout_key, dropping
 from bayesnn.sequences import PADDING, Reads
+
+SEQUENCE_NUMBERS = 16_000_000  # numbers that sequences worked on at once may take on their way through the layers
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,10 @@ class Network:
             total += 4 * math.prod(shape)
         return total
 
+    def most(self, shape: Shape) -> int:
+        """How many sequences of this shape are worked on at once."""
+        return max(1, SEQUENCE_NUMBERS // self.numbers(shape))
+
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""
 
@@ -67,7 +75,10 @@ class Network:
                 return one(example)
 
         key = dropout_key()
-        return jax.vmap(one)(x) if key is None else jax.vmap(dropped)(jax.random.split(key, len(x)), x)
+        if key is not None:  # in an optimiser, which has chosen how many examples it takes at once
+            return jax.vmap(dropped)(jax.random.split(key, len(x)), x)
+        sequences = x.ndim > 2 or self.tokens is not None
+        return in_parts(one, x, self.most(x.shape[1:])) if sequences else jax.vmap(one)(x)
 
     def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
         """Attention weights (n, head, time, step) of the layer at this place."""
@@ -123,3 +134,18 @@ class Network:
     def tokens(self) -> int | None:
         """How many token ids the examples are made of; None where they are numbers."""
         return self.layers[0].tokens if self.layers else None
+
+
+def in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, most: int) -> jax.Array:
+    """The function of every example x (n, ...), at most so many at once: one part after the other, so that memory does
+    not grow with their number.
+
+    A part takes every k-th example, since examples may be spread over devices, which all shall have work in every part.
+    """
+    parts = -(-len(x) // most)
+    if parts <= 1:
+        return jax.vmap(function)(x)
+    size = -(-len(x) // parts)
+    filled = x[jnp.arange(size * parts) % len(x)].reshape(size, parts, *x.shape[1:])
+    values = lax.map(jax.vmap(function), filled.swapaxes(0, 1)).swapaxes(0, 1)
+    return values.reshape(size * parts, *values.shape[2:])[: len(x)]

@@ -1,12 +1,14 @@
 """Sequences and token ids as data: what is padded, what is refused, and that padding changes no fit or prediction."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import bayesnn as bnn
 from bayesnn._runtime import double
 from bayesnn.data import code, learn_columns, make_dataset
-from bayesnn.draws import SEQUENCE_NUMBERS, function_value, over_draws
+from bayesnn.network import in_parts
 from bayesnn.sequences import Reads, numbers, real_steps, to_steps, token_ids
 
 V, WIDTH = 7, 3
@@ -230,15 +232,33 @@ def test_prior_predictive_of_sequences():
     assert np.isfinite(tokens["prior_predictive"]["y"]).all()
 
 
-def test_many_sequences_are_read_in_pieces(fake_fit, monkeypatch):
-    """Seven rows in pieces of at most three give what one piece gives."""
-    model = bnn.Model([bnn.Embedding(V, 2), bnn.GRU(2)])
-    fit = fake_fit(model, TOKENS, Y, chains=1, draws=4)
-    whole = over_draws(function_value, fit.model, fit.draws(), TOKENS[:7], np.arange(7.0))
-    monkeypatch.setattr("bayesnn.draws.SEQUENCE_NUMBERS", 3 * (model.network.numbers((5,)) + 3 + 5 + 1))
-    pieces = over_draws(function_value, fit.model, fit.draws(), TOKENS[:7], np.arange(7.0))
-    assert SEQUENCE_NUMBERS > 7 * 100
-    np.testing.assert_allclose(pieces, whole, rtol=1e-12)
+@pytest.mark.parametrize("count", [1, 3, 7, 9])
+def test_many_examples_in_parts_give_what_one_part_gives(count):
+    x = np.random.default_rng(0).normal(size=(count, 4, 2)).astype(np.float32)
+
+    def value(example):
+        return jnp.sin(example).sum(axis=0)
+
+    ways = [lambda a: in_parts(value, a, 3), jax.vmap(value)]
+    np.testing.assert_array_equal(*(way(x) for way in ways))
+    np.testing.assert_allclose(*(jax.grad(lambda a, way=way: (way(a) ** 2).sum())(x) for way in ways), rtol=1e-6)
+
+
+def test_memory_does_not_grow_with_the_number_of_sequences():
+    """The workspace of one draw at 8 parts of sequences is that at 2 parts, but for the sequences themselves."""
+    model = bnn.Model([bnn.LSTM(16, return_sequences=True), bnn.MeanPool()])
+    shape = (50, 3)
+    most = model.network.most(shape)
+
+    def workspace(parts):
+        weights = {name: jnp.zeros(w.shape) for name, w in model.network.weights(shape).items()}
+        x = jax.ShapeDtypeStruct((parts * most, *shape), jnp.float32)
+        return (
+            jax.jit(lambda x: model.network.apply(weights, x)).lower(x).compile().memory_analysis().temp_size_in_bytes
+        )
+
+    copies = 2 * 4 * 6 * most * (50 * 3 + 16)  # inputs in their parts, and outputs
+    assert workspace(8) - workspace(2) <= copies < workspace(2)
 
 
 def test_embedding_looks_up_what_it_has_learnt():

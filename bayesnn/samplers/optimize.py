@@ -22,7 +22,7 @@ from bayesnn.chains import Plan, as_precision, call_all
 from bayesnn.samplers.density import Data, Density, take_rows
 
 OPTIMIZERS: dict[str, Callable[[Any], Any]] = {"adam": optim.Adam, "sgd": optim.SGD}
-CHECK = 100  # steps from one look at the score to the next
+CHECK = 100  # least steps from one look at the score to the next
 
 
 class Climb(NamedTuple):
@@ -87,19 +87,20 @@ def optimize(density: Density, starts: Any, key: jax.Array, data: Data, climb: C
         )
         run = _Run(density, climb, key_batches, len(data[0]), bool(len(held)))
         members = [run.begin(as_precision(group)) for group in groups]
-        advance = [jax.jit(run.advance).lower(m, 0, CHECK, fitted, scored).compile() for m in members]
+        look = run.look(len(scored[0]))
+        advance = [jax.jit(run.advance).lower(m, 0, look, fitted, scored).compile() for m in members]
     compiled = time.perf_counter() - begun
     complete, done = True, 0
 
     def work(i: int) -> Progress:
         with precision_of(climb.precision):
-            return jax.block_until_ready(advance[i](members[i], done, min(CHECK, climb.steps - done), fitted, scored))
+            return jax.block_until_ready(advance[i](members[i], done, min(look, climb.steps - done), fitted, scored))
 
     with tqdm(total=climb.steps, disable=not plan.progress, unit="step", desc=f"optimising, {plan.chains}") as bar:
         try:
             while done < climb.steps and any((m.stale < climb.patience).any() for m in members):
                 members = call_all(work, range(len(members)), plan.side_by_side)
-                count = min(CHECK, climb.steps - done)
+                count = min(look, climb.steps - done)
                 done += count
                 bar.set_postfix_str(f"best score {max(float(m.score.max()) for m in members):.3f}", refresh=False)
                 bar.update(count)
@@ -133,6 +134,10 @@ class _Run:
         """The optimiser, its rate falling to zero along a quarter of a cosine."""
         rate, steps = self.climb.learning_rate, self.climb.steps
         return OPTIMIZERS[self.climb.optimizer](lambda i: rate * jnp.cos(0.5 * jnp.pi * i / steps))
+
+    def look(self, scored: int) -> int:
+        """Steps from one look at the score to the next: those that pass as many rows as are scored, or more."""
+        return CHECK if self.climb.batch_size is None else max(CHECK, scored // self.climb.batch_size)
 
     def begin(self, starts: jax.Array) -> Progress:
         """Members at their starts."""

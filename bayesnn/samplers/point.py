@@ -43,7 +43,8 @@ class MAP(Sampler):
         Fraction of the rows that is held out and decides when to stop: a climb ends where their log density was best.
         None: no row is held out, and all steps are taken, or as many as raise the posterior density.
     patience : int
-        Looks, one every 100 steps, without a better score before a climb stops.
+        Looks without a better score before a climb stops. There is one every 100 steps, or every so many as pass as
+        many rows as are scored, where that is more.
     restarts : int
         Climbs, from draws of the prior; the one with the best score is returned.
     precision : {"double", "single"}
