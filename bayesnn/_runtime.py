@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
@@ -40,6 +41,18 @@ PRECISIONS = ("double", "single")
 def precision(name: str) -> Any:
     """Context in which JAX computes in "double" or "single" precision, in this thread only."""
     return jax.enable_x64(name != "single")
+
+
+def as_precision(tree: Any) -> Any:
+    """Arrays as JAX keeps them in the present precision: those that are so stay, a mapped file stays on the disk."""
+
+    def one(a: Any) -> jax.Array:
+        if isinstance(a, jax.Array) and a.dtype == jax.dtypes.canonicalize_dtype(a.dtype):
+            return a
+        # `asarray` copies; `device_put` does so for a device with memory of its own, or for another type
+        return jax.device_put(a) if isinstance(a, np.memmap) else jnp.asarray(np.asarray(a))
+
+    return jax.tree.map(one, tree)
 
 
 def as_key(key: Any) -> jax.Array:

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpyro.infer.mcmc import MCMCKernel
 from tqdm.auto import tqdm
 
 from bayesnn import _checks
+from bayesnn._runtime import as_precision
 from bayesnn._runtime import precision as precision_of
 from bayesnn.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
 from bayesnn.exchange import from_first, several
@@ -184,11 +184,6 @@ def run_chains(
     checkpoint = keeper.checkpoint
     assert checkpoint is not None
     return Run(keeper.values(), dict(checkpoint.seconds), complete, checkpoint=checkpoint)
-
-
-def as_precision(tree: Any) -> Any:
-    """Arrays as JAX keeps them in the present precision."""
-    return jax.tree.map(lambda a: jnp.asarray(np.asarray(a)), tree)
 
 
 def _phase(phase: str, workers: list[_Worker], place: Place, plan: Plan, keeper: Keeper, bar: Any) -> Place:

@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from bayesnn._runtime import computing
+from bayesnn._runtime import as_precision, computing
 from bayesnn.likelihoods import class_probabilities, weighted
 from bayesnn.model import Model, shifted
 from bayesnn.network import SEQUENCE_NUMBERS
@@ -78,6 +78,7 @@ def over_draws(
         room, width = SEQUENCE_NUMBERS, width + model.network.numbers(x.shape[1:])
     block = int(np.clip(room // (len(x) * width), 1, count))
     parts = []
+    x = as_precision(x)
     for start in range(0, count, block):
         piece = {name: values[start : start + block] for name, values in sites.items()}
         parts.append(np.asarray(_block(quantity, model, _padded(piece, block), x, *arrays))[: count - start])

@@ -108,7 +108,8 @@ def fit(
     x : array or pandas.DataFrame, shape (n, p), or Lagged
         Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y. Or
         sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`. Those of different
-        lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does.
+        lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does. Token ids of type int32 in a file,
+        `numpy.load(path, mmap_mode="r")`, stay there: samplers with minibatches read the rows they need.
     y : array or pandas.Series, shape (n,), or (n, outputs)
         Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`. Where the layers end in a
         sequence, one target a step, (n, time) or n lists; what stands at padded steps of x is ignored.

@@ -140,12 +140,17 @@ def in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, most: int
     """The function of every example x (n, ...), at most so many at once: one part after the other, so that memory does
     not grow with their number.
 
-    A part takes every k-th example, since examples may be spread over devices, which all shall have work in every part.
+    A device that has all examples reads each part where it lies, which may be on the disk. Where there are several
+    devices, examples may be spread over them: each part is then every k-th example, which gives all of them work.
     """
     parts = -(-len(x) // most)
     if parts <= 1:
         return jax.vmap(function)(x)
     size = -(-len(x) // parts)
-    filled = x[jnp.arange(size * parts) % len(x)].reshape(size, parts, *x.shape[1:])
-    values = lax.map(jax.vmap(function), filled.swapaxes(0, 1)).swapaxes(0, 1)
+    if jax.device_count() == 1:
+        first = size * jnp.arange(parts)
+        values = lax.map(lambda i: jax.vmap(function)(x[jnp.minimum(i + jnp.arange(size), len(x) - 1)]), first)
+    else:
+        filled = x[jnp.arange(size * parts) % len(x)].reshape(size, parts, *x.shape[1:])
+        values = lax.map(jax.vmap(function), filled.swapaxes(0, 1)).swapaxes(0, 1)
     return values.reshape(size * parts, *values.shape[2:])[: len(x)]

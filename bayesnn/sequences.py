@@ -6,7 +6,8 @@ follows from them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,7 @@ class Reads(NamedTuple):
     source: int = 0
 
 
+PART = 4_000_000  # numbers looked at a time
 PADDING = 0  # the token id of steps that are not there
 TABLE, NUMBERS, TOKENS = "table", "sequence", "tokens"  # kinds of inputs
 DIMS = {TABLE: ("obs", "predictor"), NUMBERS: ("obs", "step", "predictor"), TOKENS: ("obs", "step")}
@@ -89,27 +91,28 @@ def real_steps(x: np.ndarray) -> np.ndarray:
 
 def token_ids(x: Any, vocabulary: int, source: int = 0) -> np.ndarray:
     """Token ids (n, time) below `vocabulary`, checked."""
-    values = _array(x)
+    values = x if isinstance(x, np.memmap) else _array(x)
     if values.ndim != 2 or values.dtype.kind not in "iu":
         raise ValueError(
             "x must hold token ids, whole numbers of shape (n, time), for a model that starts with an Embedding, got "
             f"{values.dtype} of shape {values.shape}: bnn.pad makes one array of lists of ids"
         )
     _not_empty(values)
-    bad = (values < 0) | (values >= vocabulary)
-    if bad.any():
-        row, step = _first(bad)
+    count, place = _find(values, lambda part: (part < 0) | (part >= vocabulary))
+    if count:
+        row, step = place
         raise ValueError(
             f"token ids must be from 0 to {vocabulary - 1}, as the vocabulary of {vocabulary} says, got "
-            f"{int(bad.sum())} other(s), the first ({values[row, step]}) at row {row}, step {step}"
+            f"{count} other(s), the first ({values[row, step]}) at row {row}, step {step}"
         )
-    inside = _check_rows(values != PADDING, source)
+    inside = _check_rows(values, source)
     if inside is not None:
         raise ValueError(
             f"padding (0) must come after a sequence, got it inside, at row {inside[0]}, step {inside[1]}: "
             "real tokens have ids from 1 on, unknown ones an id of their own"
         )
-    return values.astype(np.int32)
+    on_disk = isinstance(values, np.memmap) and values.dtype == np.int32
+    return values if on_disk else values.astype(np.int32)
 
 
 def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
@@ -127,7 +130,7 @@ def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
     if np.isinf(values).any():
         row, step, feature = _first(np.isinf(values))
         raise ValueError(f"x must be finite, got an infinite value at row {row}, step {step}, feature {feature}")
-    inside = _check_rows(real_steps(values), source)
+    inside = _check_rows(values, source)
     bad = np.isnan(values) & real_steps(values)[..., None]
     if inside is not None or bad.any():
         row, step = inside if inside is not None else _first(bad)[:2]
@@ -140,7 +143,8 @@ def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
 
 def to_steps(x: np.ndarray, steps: int) -> np.ndarray:
     """The same sequences with at least `steps` steps, and no more padding than that takes: what new rows look like."""
-    longest = int(np.flatnonzero(real_steps(x).any(axis=0))[-1]) + 1
+    used = np.any([real_steps(part).any(axis=0) for _, part in _parts(x)], axis=0)
+    longest = int(np.flatnonzero(used)[-1]) + 1
     return to_width(x, max(longest, steps), PADDING if x.ndim == 2 else np.nan)
 
 
@@ -152,27 +156,43 @@ def to_width(x: np.ndarray, width: int, fill: Any) -> np.ndarray:
     return np.pad(x, missing, constant_values=fill)
 
 
-def _check_rows(real: np.ndarray, source: int) -> tuple[int, ...] | None:
+def _check_rows(x: np.ndarray, source: int) -> tuple[int, ...] | None:
     """Refuse rows without a real step; the place of the first step that is missing inside a row, if there is one.
 
     Where there is a source, both it and what follows are rows of their own.
     """
     if source:
-        if real.shape[1] <= source:
+        if x.shape[1] <= source:
             raise ValueError(
                 f"x must have more than the {source} steps of the source: put the target's input after it, got "
-                f"{real.shape[1]} steps"
+                f"{x.shape[1]} steps"
             )
-        first, second = _check_rows(real[:, :source], 0), _check_rows(real[:, source:], 0)
+        first, second = _check_rows(x[:, :source], 0), _check_rows(x[:, source:], 0)
         return first or (None if second is None else (second[0], second[1] + source))
-    empty = np.flatnonzero(~real.any(axis=1))
-    if len(empty):
+    empty, first_empty = _find(x, lambda part: ~real_steps(part).any(axis=1))
+    if empty:
         raise ValueError(
-            f"x must have a real step in every row, got {len(empty)} row(s) of padding only, the first at row "
-            f"{empty[0]}: drop them"
+            f"x must have a real step in every row, got {empty} row(s) of padding only, the first at row "
+            f"{first_empty[0]}: drop them"
         )
-    inside = ~real[:, :-1] & real[:, 1:]
-    return _first(inside) if inside.any() else None
+    return _find(x, lambda part: np.diff(real_steps(part).astype(np.int8), axis=1) > 0)[1] or None
+
+
+def _parts(x: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Some rows at a time, with the number of the first: what is made of a file should not take memory like a file."""
+    size = max(1, PART // max(1, math.prod(x.shape[1:])))
+    return ((start, x[start : start + size]) for start in range(0, len(x), size))
+
+
+def _find(x: np.ndarray, test: Callable[[np.ndarray], Any]) -> tuple[int, tuple[int, ...]]:
+    """How many places pass a test of rows, and the first of them, () if there is none."""
+    count, first = 0, tuple[int, ...]()
+    for start, part in _parts(x):
+        found = test(part)
+        if found.any():
+            row, *rest = _first(found)
+            count, first = count + int(found.sum()), first or (start + row, *rest)
+    return count, first
 
 
 def _first(bad: np.ndarray) -> tuple[int, ...]:

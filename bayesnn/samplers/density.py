@@ -20,6 +20,7 @@ from numpyro.primitives import Messenger
 from bayesnn.layers.dropout import dropping
 
 Data = tuple[Any, ...]
+FEW_ROWS = 1000  # enough to judge a start and a curvature by
 SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # 1 to 1/256
 
 

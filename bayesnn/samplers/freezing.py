@@ -12,8 +12,8 @@ import numpy as np
 from numpyro import handlers
 from numpyro.infer.mcmc import MCMCKernel
 
-from bayesnn._runtime import precision
-from bayesnn.chains import Plan, Run, as_precision
+from bayesnn._runtime import as_precision, precision
+from bayesnn.chains import Plan, Run
 from bayesnn.layers import Fixed
 from bayesnn.model import Model
 from bayesnn.samplers.base import Chains, Report, Sampler, Stats

@@ -17,8 +17,9 @@ from jax import lax
 from numpyro import optim
 from tqdm.auto import tqdm
 
+from bayesnn._runtime import as_precision
 from bayesnn._runtime import precision as precision_of
-from bayesnn.chains import Plan, as_precision, call_all
+from bayesnn.chains import Plan, call_all
 from bayesnn.samplers.density import Data, Density, take_rows
 
 OPTIMIZERS: dict[str, Callable[[Any], Any]] = {"adam": optim.Adam, "sgd": optim.SGD}
@@ -74,27 +75,40 @@ class Progress(NamedTuple):
     stale: jax.Array
 
 
-def optimize(density: Density, starts: Any, key: jax.Array, data: Data, climb: Climb, plan: Plan) -> Optimum:
-    """Climb from every start (m, d); each member keeps its best point, and stops improving it when out of patience."""
+def optimize(
+    density: Density,
+    starts: Any,
+    key: jax.Array,
+    data: Data,
+    climb: Climb,
+    plan: Plan,
+    rows: np.ndarray | None = None,
+) -> Optimum:
+    """Climb from every start (m, d); each member keeps its best point, and stops improving it when out of patience.
+
+    With `rows`, only these rows are learnt from.
+    """
     begun = time.perf_counter()
     key_split, key_batches = jax.random.split(key)
-    train, held = split_rows(key_split, len(data[0]), climb.validation)
+    chosen = np.arange(len(data[0])) if rows is None else rows
+    train, held = (chosen[some] for some in split_rows(key_split, len(chosen), climb.validation))
     groups = [starts[group] for group in plan.groups()]
     with precision_of(climb.precision):
-        fitted, scored = (
-            as_precision(take_rows(data, train)),
-            as_precision(take_rows(data, held if len(held) else train)),
-        )
-        run = _Run(density, climb, key_batches, len(data[0]), bool(len(held)))
+        data = as_precision(data)
+        scored = these_rows(data, held if len(held) else train)
+        run = _Run(density, climb, key_batches, len(chosen), bool(len(held)))
+        fitted, order = (data, jnp.asarray(train)) if run.batched(len(train)) else (these_rows(data, train), None)
         members = [run.begin(as_precision(group)) for group in groups]
         look = run.look(len(scored[0]))
-        advance = [jax.jit(run.advance).lower(m, 0, look, fitted, scored).compile() for m in members]
+        advance = [jax.jit(run.advance).lower(m, 0, look, fitted, order, scored).compile() for m in members]
     compiled = time.perf_counter() - begun
     complete, done = True, 0
 
     def work(i: int) -> Progress:
         with precision_of(climb.precision):
-            return jax.block_until_ready(advance[i](members[i], done, min(look, climb.steps - done), fitted, scored))
+            return jax.block_until_ready(
+                advance[i](members[i], done, min(look, climb.steps - done), fitted, order, scored)
+            )
 
     with tqdm(total=climb.steps, disable=not plan.progress, unit="step", desc=f"optimising, {plan.chains}") as bar:
         try:
@@ -111,6 +125,11 @@ def optimize(density: Density, starts: Any, key: jax.Array, data: Data, climb: C
     joined = {f: np.concatenate([np.asarray(getattr(m, f)) for m in members]) for f in ("theta", "score", "step")}
     seconds = {"compile": compiled, "warmup": time.perf_counter() - begun - compiled, "sampling": 0.0}
     return Optimum(joined["theta"].astype(np.float64), joined["score"], joined["step"], held, seconds, complete)
+
+
+def these_rows(data: Data, rows: np.ndarray) -> Data:
+    """The data with these rows, in increasing order; not copied if that is all of them."""
+    return data if len(rows) == len(data[0]) else take_rows(data, rows)
 
 
 def split_rows(key: jax.Array, count: int, fraction: float | None) -> tuple[np.ndarray, np.ndarray]:
@@ -146,29 +165,27 @@ class _Run:
         zeros = jnp.zeros(count, int)
         return Progress(state, starts, jnp.full(count, -jnp.inf, dtype), zeros, zeros)
 
-    def advance(self, members: Progress, begin: Any, count: Any, train: Data, scored: Data) -> Progress:
-        """`count` steps of all members, then a look at their scores."""
-        order = jnp.arange(len(train[0]))
-        state, _ = lax.fori_loop(
-            begin,
-            begin + count,
-            lambda i, c: self.step(i, c[0], c[1], train),
-            (members.state, self.shuffled(begin, order)),
-        )
+    def batched(self, count: int) -> bool:
+        """Whether a step sees some of the `count` rows that are learnt from, not all."""
+        return self.climb.batch_size is not None and self.climb.batch_size < count
+
+    def advance(self, members: Progress, begin: Any, count: Any, data: Data, order: Any, scored: Data) -> Progress:
+        """`count` steps of all members, then a look at their scores; `order` are the rows to learn from, None: all."""
+        start = members.state, None if order is None else self.shuffled(begin, order)
+        state, _ = lax.fori_loop(begin, begin + count, lambda i, c: self.step(i, c[0], c[1], data), start)
         return self.keep_best(members, state, begin + count, scored)
 
-    def step(self, i: Any, state: Any, order: jax.Array, train: Data) -> tuple[Any, jax.Array]:
+    def step(self, i: Any, state: Any, order: Any, data: Data) -> tuple[Any, Any]:
         """One step of all members on the same rows; the rows are shuffled when an epoch begins."""
-        optimizer, size = self.optimizer(), len(train[0])
-        batch, used = train, size
-        if self.climb.batch_size is not None and self.climb.batch_size < size:
-            used = self.climb.batch_size
-            place = i % (size // used)
+        optimizer, batch = self.optimizer(), data
+        used = self.climb.batch_size
+        if order is not None and used is not None:
+            place = i % (len(order) // used)
             order = lax.cond(place == 0, lambda: self.shuffled(i, order), lambda: order)
-            batch = take_rows(train, lax.dynamic_slice_in_dim(order, place * used, used))
+            batch = take_rows(data, lax.dynamic_slice_in_dim(order, place * used, used))
 
         def loss(theta: jax.Array, key: jax.Array) -> jax.Array:
-            return self.density.dropped(key, theta, batch, self.rows / used) / self.rows
+            return self.density.dropped(key, theta, batch, self.rows / len(batch[0])) / self.rows
 
         def one(state: Any, key: jax.Array) -> Any:
             gradient = jax.grad(loss)(optimizer.get_params(state), key)

@@ -9,14 +9,14 @@ import jax
 import numpy as np
 
 from bayesnn import _checks
-from bayesnn._runtime import PRECISIONS
+from bayesnn._runtime import PRECISIONS, as_precision
 from bayesnn._runtime import precision as precision_of
-from bayesnn.chains import Plan, Run, as_precision
+from bayesnn.chains import Plan, Run
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.samplers.base import Report, Sampler
-from bayesnn.samplers.density import Data, make_density
-from bayesnn.samplers.optimize import OPTIMIZERS, Climb, Optimum, as_kept, from_kept, optimize
+from bayesnn.samplers.density import FEW_ROWS, Data, make_density
+from bayesnn.samplers.optimize import OPTIMIZERS, Climb, Optimum, as_kept, from_kept, optimize, these_rows
 
 CLIMB = "climb"
 
@@ -94,8 +94,19 @@ class MAP(Sampler):
         found = replace(found, **{f: getattr(found, f)[best : best + 1] for f in ("theta", "score", "step")})
         return points(target, found, report, key_report, data, self)
 
-    def climb(self, target: Any, key: jax.Array, data: Data, plan: Plan, members: int | None = None) -> Optimum:
-        """Climbs from as many draws of the prior as there are members; None for a member a chain of the plan."""
+    def climb(
+        self,
+        target: Any,
+        key: jax.Array,
+        data: Data,
+        plan: Plan,
+        members: int | None = None,
+        rows: np.ndarray | None = None,
+    ) -> Optimum:
+        """Climbs from as many draws of the prior as there are members; None for a member a chain of the plan.
+
+        With `rows`, only these rows are learnt from.
+        """
         if members is not None:
             plan = replace(plan, chains=members, first=0, of=None, superchains=None)
         if isinstance(target, MarginalModel) and (self.batch_size, self.validation) != (None, None):
@@ -110,8 +121,15 @@ class MAP(Sampler):
             density = make_density(target, data)
             keys = plan.keys(key_start, plan.superchains)
             begin = jax.jit(jax.vmap(density.start, in_axes=(0, None)))  # data as an argument: XLA would fold constants
-            starts = begin(keys, data)
-        return optimize(density, starts, key_climb, data, settings, plan)
+            starts = begin(keys, self.first_look(data, rows))
+        return optimize(density, starts, key_climb, data, settings, plan, rows)
+
+    def first_look(self, data: Data, rows: np.ndarray | None) -> Data:
+        """What the starts are judged by: all rows, or some where a step sees some."""
+        chosen = np.arange(len(data[0])) if rows is None else rows
+        if self.batch_size is not None and len(chosen) > FEW_ROWS:
+            chosen = chosen[np.linspace(0, len(chosen) - 1, FEW_ROWS).astype(int)]
+        return these_rows(data, chosen)
 
 
 @dataclass(frozen=True)
@@ -166,12 +184,14 @@ def points(target: Any, found: Optimum, report: Report, key: jax.Array, data: Da
     return Run(values, found.seconds, found.complete, climb_notes(found, spec, len(data[0])))
 
 
-def climb_once(spec: MAP, target: Any, key: jax.Array, data: Data, plan: Plan) -> Optimum:
+def climb_once(
+    spec: MAP, target: Any, key: jax.Array, data: Data, plan: Plan, rows: np.ndarray | None = None
+) -> Optimum:
     """Starts of chains, a climb each: found by the keeper of a run that goes on, else climbed to and kept."""
     kept = None if plan.keeper is None else plan.keeper.find(CLIMB)
     if kept is not None:
         return from_kept(kept)
-    found = spec.climb(target, key, data, plan)
+    found = spec.climb(target, key, data, plan, rows=rows)
     if not found.complete:
         raise KeyboardInterrupt
     if plan.keeper is not None:

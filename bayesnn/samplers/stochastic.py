@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 from numpyro.infer.mcmc import MCMCKernel
 
-from bayesnn.samplers.density import Data, Density, make_density, take_rows
+from bayesnn.samplers.density import FEW_ROWS, Data, Density, make_density, take_rows
 from bayesnn.samplers.noise import Words, random_rows, standard_noise, words_of, words_of_steps
 from bayesnn.samplers.schedules import Schedule
 
@@ -23,7 +23,6 @@ DECAY = 0.99  # of the running mean of squared gradients; Li et al. (2016), sect
 BIAS = 0.05  # relative excess of the variance in the stiffest direction that the default step grants
 POWER_STEPS = 15
 ALIGNED = 64  # XLA makes a slow loop of vectors of odd length
-FEW_ROWS = 1000  # enough to judge a start and a curvature by
 
 
 class Spec(Protocol):

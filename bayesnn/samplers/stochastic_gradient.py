@@ -15,7 +15,7 @@ from bayesnn.chains import Plan, Run, run_chains
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
 from bayesnn.samplers.base import Chains, Observe, Report, Stats
-from bayesnn.samplers.density import Data, take_rows
+from bayesnn.samplers.density import Data
 from bayesnn.samplers.optimize import split_rows
 from bayesnn.samplers.point import MAP, climb_notes, climb_once
 from bayesnn.samplers.schedules import Cyclical, Schedule
@@ -90,9 +90,8 @@ class Minibatch(Chains):
         seconds: dict[str, float] = {}
         if self.start is not None:
             spec = replace(self.start, precision=self.precision, batch_size=self.start.batch_size or self.batch_size)
-            seen = take_rows(data, learnt) if len(held) else data
-            found = climb_once(spec, target, key_climb, seen, plan)
-            start, seconds, notes = found.theta, found.seconds, climb_notes(found, spec, len(seen[0]))
+            found = climb_once(spec, target, key_climb, data, plan, learnt)
+            start, seconds, notes = found.theta, found.seconds, climb_notes(found, spec, len(learnt))
         record = self.record(kernel, report)
         run = run_chains(kernel, record, key_chains, arrays, plan, start=start, precision=self.precision)
         refuse_broken(run)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from bayesnn._runtime import as_precision
 from bayesnn.chains import Plan, Run
 from bayesnn.checkpoint import Kept
 from bayesnn.data import Dataset
@@ -59,7 +59,7 @@ class Task:
             return with_gaps(target, self.data, sampler)
         data = self.data
         rows = () if data.weights is None and data.offset is None else (data.offset, data.weights)
-        return target, (*(jnp.asarray(a) for a in data.scaled()), *rows), sampler
+        return target, (*as_precision(data.scaled()), *rows), sampler
 
     @property
     def report(self) -> Report:
