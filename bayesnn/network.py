@@ -146,7 +146,7 @@ def in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, most: int
     parts = -(-len(x) // most)
     if parts <= 1:
         return jax.vmap(function)(x)
-    size = -(-len(x) // parts)
+    x, size = jnp.asarray(x), -(-len(x) // parts)
     if jax.device_count() == 1:
         first = size * jnp.arange(parts)
         values = lax.map(lambda i: jax.vmap(function)(x[jnp.minimum(i + jnp.arange(size), len(x) - 1)]), first)
