@@ -233,7 +233,9 @@ def test_prior_predictive_of_sequences():
 
 
 @pytest.mark.parametrize("count", [1, 3, 7, 9])
-def test_many_examples_in_parts_give_what_one_part_gives(count):
+@pytest.mark.parametrize("devices", [1, 2])
+def test_many_examples_in_parts_give_what_one_part_gives(count, devices, monkeypatch):
+    monkeypatch.setattr(jax, "device_count", lambda: devices)
     x = np.random.default_rng(0).normal(size=(count, 4, 2)).astype(np.float32)
 
     def value(example):

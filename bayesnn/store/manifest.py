@@ -43,7 +43,7 @@ def data_digest(data: Dataset) -> str:
     digest = hashlib.sha256(repr((data.columns, data.scaling)).encode())
     for array in (data.x, data.y, data.weights, data.offset):
         digest.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
-        digest.update(b"" if array is None else memoryview(np.ascontiguousarray(array)).cast("B"))
+        digest.update(b"" if array is None else np.ascontiguousarray(array).data.cast("B"))
     digest.update(repr(data.obs.tolist()).encode())
     if data.series is not None:
         digest.update(_series_text(data.series).encode())
