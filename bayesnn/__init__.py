@@ -76,6 +76,7 @@ from bayesnn.sequences import pad
 from bayesnn.shallow import ShallowHyperparameters, shallow
 from bayesnn.skeleton import Skeleton, skeleton
 from bayesnn.stacking import ChainWeights, stack_chains, stacked
+from bayesnn.stationary import stationary
 from bayesnn.uncertainty import decompose
 
 __all__ = [
@@ -177,6 +178,7 @@ __all__ = [
     "skeleton",
     "stack_chains",
     "stacked",
+    "stationary",
     "suggest",
     "text",
     "to_frame",

@@ -21,6 +21,7 @@ from bayesnn.lagged import Lagged, lagged
 from bayesnn.model import Model
 from bayesnn.rolling import Windows, exogenous_rows, make_windows, network_forecasts, observed
 from bayesnn.scores import Difference, mase_scale, paired_difference, score_rows, score_table
+from bayesnn.stationary import stationary
 from bayesnn.store import can_start
 
 NETWORK = "network"
@@ -120,6 +121,7 @@ def backtest(
     chains: int = 4,
     key: Any = 0,
     baselines: Sequence[Any] = ("naive", "seasonal_naive", "drift", "linear_ar"),
+    only_stationary: bool = False,
     progress: bool = True,
     **settings: Any,
 ) -> Backtest:
@@ -147,6 +149,8 @@ def backtest(
     baselines : sequence of str
         Of "naive", "seasonal_naive", "drift", "linear_ar" (same lags, transform and inputs, conjugate prior), "naive2",
         and "auto_arima", "auto_ets" of the package statsforecast.
+    only_stationary : bool
+        Whether forecasts are by the draws that `bnn.stationary` keeps.
     progress : bool
         Whether to show a bar: over the fits if there are several.
 
@@ -200,8 +204,9 @@ def backtest(
                 shown = progress and len(groups) == 1
                 again = settings | _warm(fits.get(name), settings["warmup"])
                 fits[name] = fit_model(one, part, key=random_key, progress=shown, **again)
+                draws_of = stationary(fits[name]) if only_stationary else fits[name]
                 predictive = network_forecasts(
-                    fits[name], full, {n: w.origins for n, w in now.items()}, horizon, jax.random.fold_in(random_key, 1)
+                    draws_of, full, {n: w.origins for n, w in now.items()}, horizon, jax.random.fold_in(random_key, 1)
                 )
                 frames += _scored(full, now, group, name, predictive, horizon)
                 bar.update()

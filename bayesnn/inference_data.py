@@ -38,6 +38,22 @@ def take_chains(idata: Any, chains: list[int]) -> Any:
     return together(datasets)
 
 
+def take_draws(idata: Any, rows: np.ndarray) -> Any:
+    """These draws of each chain, rows (chain, kept), of every group, numbered anew."""
+    import xarray as xr
+
+    datasets, chains = groups_of(idata), np.arange(len(rows))[:, None]
+    for name, data in datasets.items():
+        if "draw" in data.dims:
+            arrays = {
+                n: (v.dims, v.to_numpy()[chains, rows] if "draw" in v.dims else v.to_numpy())
+                for n, v in data.data_vars.items()
+            }
+            others = {dim: values for dim, values in data.coords.items() if dim != "draw"}
+            datasets[name] = xr.Dataset(arrays, others | {"draw": np.arange(rows.shape[1])}, data.attrs)
+    return together(datasets)
+
+
 def append_draws(idata: Any, more: Any) -> Any:
     """The draws of `more` after those of `idata`, numbered on, with the attributes of `more`; all else from `idata`."""
     import xarray as xr

@@ -57,7 +57,7 @@ RANKS = (
         "architectures",
         "attention_maps",
     ),
-    ("forecast", "generate", "skeleton"),
+    ("forecast", "generate", "skeleton", "stationary"),
     ("diagnose", "scores", "uncertainty", "decide"),
     ("cross_validation", "stacking", "effects"),
     ("compare", "baselines", "rolling"),

@@ -1,6 +1,6 @@
-"""Tiny recurrent and attention classifiers by NUTS: do four chains agree on the function?
+"""Tiny recurrent and attention classifiers: do four chains agree on the function?
 
-Run: python tests/benchmarks/sequences.py [NAME ...] [--draws 500] [--json FILE]
+Run: python tests/benchmarks/sequences.py [NAME ...] [--sampler nuts] [--draws 500] [--json FILE]
 
 Two tasks. "spots": will the sunspot number of next year be higher than this year, from the last nine (real, n = 240,
 noisy; the last 60 years are scored). "never": does a short made-up sentence praise, where "never" turns a word round
@@ -51,23 +51,24 @@ def networks(task: str) -> dict[str, list[bnn.layers.Layer]]:
     }
 
 
-def judge(task: str, name: str, few: int, rows: int | None = None) -> dict[str, object]:
-    """One network by NUTS on four chains, and what `diagnose` says of it."""
+def judge(task: str, name: str, few: int, rows: int | None = None, sampler: str = "nuts") -> dict[str, object]:
+    """One network by four chains of a sampler, and what `diagnose` says of it."""
     x, y = spots(rows or 240 + HELD) if task == "spots" else sentences(rows or 150 + HELD)
     held = 0 if rows else HELD
     model = bnn.Model(networks(task)[name], bnn.Bernoulli())
     begun = time.perf_counter()
-    fit = bnn.fit(model, x[: len(x) - held], y[: len(y) - held], sampler="nuts", draws=few, warmup=few, progress=False)
+    fit = bnn.fit(model, x[: len(x) - held], y[: len(y) - held], sampler=sampler, draws=few, warmup=few, progress=False)
     seconds, found = time.perf_counter() - begun, bnn.diagnose(fit)
     worst = found.table.loc["f, worst"]
     scores = bnn.evaluate(fit, x[-held:], y[-held:]) if held else {}
+    stats = fit.idata["sample_stats"]
     return {
         "weights": sum(fit.model.sizes(x.shape[1:]).values()),
         "r_hat": round(float(worst["r_hat"]), 4),
         "ess_bulk": round(float(worst["ess_bulk"])),
         "ess_tail": round(float(worst["ess_tail"])),
-        "divergences": int(fit.idata["sample_stats"]["diverging"].sum()),
-        "steps a draw": round(float(fit.idata["sample_stats"]["n_steps"].mean())),
+        "divergences": int(stats["diverging"].sum()) if "diverging" in stats else None,
+        "steps a draw": round(float(stats["n_steps"].mean())) if "n_steps" in stats else None,
         "modes": [list(group) for group in found.modes],
         "held out": {score: round(float(scores[score]), 3) for score in ("accuracy", "log_loss") if held},
         "verdict": found.verdict,
@@ -79,12 +80,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [f"{task} {name}" for task in ("spots", "never") for name in networks(task)]
     parser.add_argument("names", nargs="*", help=f"of {names}; all by default")
+    parser.add_argument("--sampler", default="nuts", help="nuts, or mclmc for an ensemble of microcanonical chains")
     parser.add_argument("--draws", type=int, default=500, help="a chain, after as many to warm up")
     parser.add_argument("--json", help="where to write the figures")
     arguments = parser.parse_args()
     results = {}
     for case in arguments.names or names:
-        results[case] = judge(*case.split(), few=arguments.draws)
+        results[case] = judge(*case.split(), few=arguments.draws, sampler=arguments.sampler)
         print(case, json.dumps(results[case], indent=1), flush=True)
     if arguments.json:
         with open(arguments.json, "w", encoding="utf-8") as file:
