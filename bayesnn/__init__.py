@@ -1,5 +1,6 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
+import bayesnn._quiet  # noqa: F401  # before anything that loads jaxlib
 from bayesnn import datasets, plots, text
 from bayesnn.architecture import Geometric
 from bayesnn.architectures import architectures

@@ -18,7 +18,7 @@ PUBLIC_NAMES = ROOT / "tests" / "golden" / "public_names.txt"
 # Modules and subpackages of bayesnn, lowest rank first; those of one line share a rank. A file imports from lower
 # ranks and from its own subpackage only. Modules that start with an underscore have the lowest rank.
 RANKS = (
-    ("_checks", "_runtime"),
+    ("_checks", "_quiet", "_runtime"),
     ("sequences", "categories", "chance"),
     ("text",),
     ("data", "conjugate", "dates", "transforms"),
