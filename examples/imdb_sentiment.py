@@ -1,10 +1,10 @@
 """Film reviews by a Bayesian attention network on words and pairs of words, sampled by SGHMC.
 
 Question: is a review good or bad, how sure can we be, and what does averaging over the posterior change?
-Model: the set of words and word pairs of a review, a number each (`Embedding`), its prior the wider the rarer they are,
-pooled by attention with a learnt query (`AttentionPool`), a logistic readout; draws by stochastic gradient Hamiltonian
-Monte Carlo. At --temperature 0.07 they are cold, of the posterior density to the power 1/0.07, NOT draws of the
-posterior: chosen on a part of the training reviews, where temperature 1 left the network too unsure (ECE .09).
+Model: the set of words and word pairs of a review, a number each (`Embedding`), pooled by attention with a learnt query
+(`AttentionPool`), a logistic readout; draws of the posterior by stochastic gradient Hamiltonian Monte Carlo. The prior
+of a token's number is normal: its mean the log ratio of the token's frequencies in the two classes, as in naive Bayes,
+so that the prior has seen the labels (empirical Bayes); its standard deviation the larger the rarer the token is.
 Result: accuracy, log loss and calibration error beside the deterministic twin, the mode (MAP) of the same network, on
 --test or else on reviews held out of --train; the reviews the network is least sure of; a reliability picture.
 
@@ -25,6 +25,7 @@ import pandas as pd  # noqa: E402
 import bayesnn as bnn  # noqa: E402
 
 HELD_OUT = 0.2
+SIZE = 0.7  # of the prior means, chosen among 0.35, 0.5 and 0.7 by 3,000 of the reviews to learn from
 
 
 def read(train: str, test: str | None, quick: bool) -> tuple[pd.DataFrame, pd.DataFrame, str]:
@@ -45,19 +46,12 @@ def bags(vocabulary: bnn.text.Vocabulary, texts: list[str], length: int) -> np.n
     return bnn.pad(rows, length)
 
 
-def rarity(x: np.ndarray, size: int) -> np.ndarray:
-    """Log of reviews over reviews with the token (size,), brought to a mean square of 1 over the tokens of reviews."""
-    seen = np.bincount(x.ravel(), minlength=size)
-    scale = np.log((1 + len(x)) / (1 + np.minimum(seen, len(x) - 1)))
-    return scale / np.sqrt(np.mean(scale[x[x > 0]] ** 2))
-
-
 def specs(rows: int, temperature: float, quick: bool) -> tuple[bnn.MAP, bnn.SGHMC, dict]:
     """How the twin is found, how the posterior is sampled, and how long."""
     steps = 4 * rows // 100
     mode = bnn.MAP(steps=steps, batch_size=100, learning_rate=0.02, validation=None, restarts=1, patience=steps)
-    sampler = bnn.SGHMC(step_size=60 / rows, temperature=temperature, preconditioner="rmsprop", damping=0.1, start=None)
-    few = {"draws": 10, "warmup": 20, "thinning": 2} if quick else {"draws": 150, "warmup": 200, "thinning": 20}
+    sampler = bnn.SGHMC(step_size=30 / rows, temperature=temperature, preconditioner="rmsprop", damping=0.1, start=None)
+    few = {"draws": 10, "warmup": 20, "thinning": 2} if quick else {"draws": 150, "warmup": 200, "thinning": 10}
     return mode, sampler, {"chains": 2} | few
 
 
@@ -71,7 +65,8 @@ def main(arguments: argparse.Namespace) -> None:
     x, x_new = bags(vocabulary, texts, length), bags(vocabulary, new, length)
     y, y_new = train.label.to_numpy(), scored.label.to_numpy()
     prior = bnn.Normal(scale=1.0, readout_scale=2.0)
-    embedding = bnn.Embedding(vocabulary, 1, scale=rarity(x, len(vocabulary)))
+    mean = SIZE * bnn.text.log_ratios(x, y, vocabulary)[:, None]
+    embedding = bnn.Embedding(vocabulary, initial=mean, scale=bnn.text.rarity(x, vocabulary))
     layers = [embedding, bnn.AttentionPool(growth=0.5)]
     model = bnn.Model(layers, bnn.Bernoulli(), prior)
     mode, sampler, counts = specs(len(y), arguments.temperature, quick)
@@ -110,7 +105,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--train", required=True, help="csv or csv.xz with the columns label and text")
     parser.add_argument("--test", help="the same, to be scored on")
-    parser.add_argument("--temperature", type=float, default=0.07, help="1 for the posterior")
+    parser.add_argument(
+        "--temperature", type=float, default=1.0, help="1: the posterior; less: cold draws, which are not of it"
+    )
     parser.add_argument("--quick", action="store_true", help="few reviews, tokens and draws")
     parser.add_argument("--json", help="where to write the scores")
     parser.add_argument("--output", default="imdb.png", help="where to save the picture")

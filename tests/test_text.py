@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
-from bayesnn.text import Vocabulary, bag_of_words, characters, learn_bpe, learn_vocabulary, ngrams, one_hot, words
+from bayesnn.text import (
+    Vocabulary,
+    bag_of_words,
+    characters,
+    learn_bpe,
+    learn_vocabulary,
+    log_ratios,
+    ngrams,
+    one_hot,
+    rarity,
+    words,
+)
 
 TEXTS = ["A good film, good!", "A bad film", "Good cast; it's fine", "bad bad cast"]
 
@@ -174,3 +185,34 @@ def test_without_the_library_byte_pairs_say_what_to_install():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 'pip install "bayesnn[text]"' in done.stdout
+
+
+def test_rarity_and_log_ratios_follow_from_counts():
+    rng = np.random.default_rng(0)
+    ids = bnn.pad([rng.integers(1, 12, size=n) for n in rng.integers(1, 9, size=60)])
+    labels = np.where(rng.random(60) < 0.4, "good", "bad")
+    found = {"rarity": rarity(ids, 12), "ratio": log_ratios(ids, labels, 12, smoothing=0.5)}
+    holds = np.array([(ids == token).any(axis=1).sum() for token in range(12)])
+    counts = np.array([[(ids[labels == side] == token).sum() for token in range(12)] for side in ("bad", "good")])
+    shares = (counts[:, 1:] + 0.5) / (counts[:, 1:] + 0.5).sum(axis=1, keepdims=True)
+    expected = {"rarity": np.log(61 / (1 + holds[1:])), "ratio": np.log(shares[1] / shares[0])}
+    real = ids[ids > 0]
+    for name, values in found.items():
+        np.testing.assert_allclose(np.mean(values[real] ** 2), 1.0)
+        np.testing.assert_allclose(values[1:] / values[1], expected[name] / expected[name][0], rtol=1e-12)
+    assert found["ratio"][0] == 0 < found["rarity"].min()
+
+
+def test_a_token_of_all_rows_keeps_a_scale():
+    assert rarity([[1, 2], [1, 3]], 4)[1] > 0
+
+
+def test_log_ratios_refuse_what_has_no_two_sides():
+    with pytest.raises(ValueError, match=r"labels must be of two classes, got 3: a, b, c"):
+        log_ratios([[1], [2], [1]], ["a", "b", "c"], 3)
+    with pytest.raises(ValueError, match="one a row, 2, got 3"):
+        log_ratios([[1], [2]], [0, 1, 1], 3)
+    with pytest.raises(ValueError, match="smoothing"):
+        log_ratios([[1], [2]], [0, 1], 3, smoothing=0.0)
+    with pytest.raises(ValueError, match="token ids must be from 0 to 1"):
+        rarity([[1], [2]], 2)

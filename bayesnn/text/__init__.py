@@ -2,6 +2,7 @@
 
 from bayesnn.text.bags import bag_of_words, one_hot
 from bayesnn.text.bpe import learn_bpe
+from bayesnn.text.counts import log_ratios, rarity
 from bayesnn.text.cutting import characters, ngrams, words
 from bayesnn.text.vectors import read_vectors
 from bayesnn.text.vocabulary import PADDING, UNKNOWN, Vocabulary, learn_vocabulary
@@ -14,8 +15,10 @@ __all__ = [
     "characters",
     "learn_bpe",
     "learn_vocabulary",
+    "log_ratios",
     "ngrams",
     "one_hot",
+    "rarity",
     "read_vectors",
     "words",
 ]

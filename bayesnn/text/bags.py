@@ -27,7 +27,7 @@ def bag_of_words(ids: Any, size: Any, *, binary: bool = False) -> np.ndarray:
     >>> bag_of_words([[3, 1, 3], [2, 0, 0]], 4).tolist()
     [[0.0, 1.0, 0.0, 2.0], [0.0, 0.0, 1.0, 0.0]]
     """
-    count = _size(size)
+    count = size_of(size)
     values = sequences.token_ids(ids, count)
     table = np.zeros((len(values), count))
     np.add.at(table, (np.arange(len(values))[:, None], values), values != sequences.PADDING)
@@ -44,12 +44,13 @@ def one_hot(ids: Any, size: Any) -> np.ndarray:
     >>> one_hot([[2, 1]], 3)[0].tolist()
     [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
     """
-    count = _size(size)
+    count = size_of(size)
     values = sequences.token_ids(ids, count)
     indicators = np.eye(count)
     indicators[sequences.PADDING] = np.nan
     return indicators[values]
 
 
-def _size(size: Any) -> int:
+def size_of(size: Any) -> int:
+    """The number of token ids, from itself or from a vocabulary."""
     return len(size) if isinstance(size, Sized) else _checks.positive_integer("size", size, minimum=2)

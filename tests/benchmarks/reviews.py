@@ -53,14 +53,15 @@ def bag(vocabulary, texts, length):
     return bnn.pad([np.unique(row[row > 0])[-length:] for row in ids], length)
 
 
-def bags(train, new, *, maximum, length):
-    """Sets of words and pairs, a number each with a wider prior for rarer ones, pooled by attention."""
+def bags(train, new, *, maximum, length, size=0.7):
+    """Sets of words and pairs, a number each, pooled by attention; the prior mean of a token is the log ratio of its
+    frequencies in the two classes, brought to `size`, its prior scale the wider the rarer it is.
+    """
     vocabulary = bnn.text.learn_vocabulary(train.text, most=2, maximum=maximum)
     x, x_new = (bag(vocabulary, list(part.text), length) for part in (train, new))
-    seen = np.bincount(x.ravel(), minlength=len(vocabulary))
-    scale = np.log((1 + len(x)) / (1 + np.minimum(seen, len(x) - 1)))
-    scale = scale / np.sqrt(np.mean(scale[x[x > 0]] ** 2))
-    return x, x_new, [bnn.Embedding(vocabulary, 1, scale=scale), bnn.AttentionPool(growth=0.5)]
+    mean = size * bnn.text.log_ratios(x, train.label, vocabulary)[:, None]
+    embedding = bnn.Embedding(vocabulary, initial=mean, scale=bnn.text.rarity(x, vocabulary))
+    return x, x_new, [embedding, bnn.AttentionPool(growth=0.5)]
 
 
 def words(train, new, *, maximum, length):
@@ -87,8 +88,8 @@ class Case(NamedTuple):
 
 
 CASES = {
-    "mr": Case(mr, bags, {"maximum": 20_000, "length": 60}, 2, 0.03, 0.3, 38.0, (200, 200, 10)),
-    "imdb": Case(imdb, bags, {"maximum": 80_000, "length": 500}, 4, 0.02, 0.07, 60.0, (150, 200, 20)),
+    "mr": Case(mr, bags, {"maximum": 60_000, "length": 60, "size": 0.5}, 2, 0.03, 1.0, 38.0, (200, 200, 10)),
+    "imdb": Case(imdb, bags, {"maximum": 80_000, "length": 500}, 4, 0.02, 1.0, 30.0, (150, 200, 10)),
     "lstm": Case(imdb, words, {"maximum": 10_000, "length": 200}, 3, 0.02, 1.0),
 }
 
