@@ -43,7 +43,7 @@ def stationary(fit: Fit) -> Fit:
     >>> from bayesnn.shallow import shallow
     >>> y = np.sin(np.arange(60.0)) + 0.1 * np.cos(17 * np.arange(60.0))
     >>> result = fit(shallow(1, linear=True), lagged(y, lags=2), draws=50, warmup=50, chains=2, progress=False)
-    >>> largest_root(stationary(result)).max() < 1
+    >>> bool(largest_root(stationary(result)).max() < 1)
     True
     """
     inside = largest_root(fit) < 1.0

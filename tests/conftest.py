@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import jax
-import numpy as np
-import pytest
-from numpyro import handlers
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `bayesnn._quiet` does, which comes too late here
+
+import jax  # noqa: E402
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from numpyro import handlers  # noqa: E402
 
 # A script, not a test module: `--doctest-modules` would import it otherwise.
 collect_ignore = ["check.py"]

@@ -116,12 +116,13 @@ def test_updating_with_a_weight_of_two_is_that_of_the_row_twice(name):
     @computing
     def draws(rows, weights):
         start = likelihood.start(jax.random.key(0))
-        one = lambda key: likelihood.update(key, start, jnp.asarray(F[rows]), jnp.asarray(y[rows]), weights)[site]  # noqa: E731
+        data = jnp.asarray(F[rows]), jnp.asarray(y[rows]), jnp.asarray(weights)
+        one = lambda key: likelihood.update(key, start, *data)[site]  # noqa: E731
         return np.asarray(jax.jit(jax.vmap(one))(jax.random.split(jax.random.key(1), 50)))
 
-    once, twice = draws(np.arange(5), jnp.asarray(WEIGHTS)), draws(TWICE, jnp.ones(len(TWICE)))
+    once, twice = draws(np.arange(5), WEIGHTS), draws(TWICE, np.ones(len(TWICE)))
     np.testing.assert_allclose(once, twice, rtol=1e-8)
-    assert not np.allclose(once, draws(np.arange(5), jnp.ones(5)), rtol=1e-8)
+    assert not np.allclose(once, draws(np.arange(5), np.ones(5)), rtol=1e-8)
 
 
 # Case weights in the model function, the log density of draws and the integrated readout
