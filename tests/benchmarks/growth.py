@@ -149,8 +149,10 @@ def draw(result, file):
         panel.loglog(row["sizes"], row["seconds"], "o-", color="tab:blue")
         panel.set_title(f"{axis}: exponent {row['exponent']:.2f}", fontsize=9)
         panel.set_xlabel(axis)
+        panel.set_xticks(row["sizes"], [f"{size:g}" for size in row["sizes"]], fontsize=7, rotation=45)
+        panel.minorticks_off()
     panels[0][0].set_ylabel("seconds a sweep (draws: a fit)")
-    figure.savefig(file, dpi=130)
+    figure.savefig(file, dpi=80)
 
 
 def main():
