@@ -10,15 +10,17 @@ from bayesnn.fit import Fit
 from bayesnn.inference_data import take_draws
 from bayesnn.paths import lagged_data
 
+LEAST = 10  # draws a chain: fewer make no forecast, and say that the data are against stationarity
+
 
 def stationary(fit: Fit) -> Fit:
     """The fit with only those draws whose linear term has all its characteristic roots inside the unit circle.
 
     These are draws of the posterior under the prior cut to the stationary region. A network of bounded units (logistic,
-    tanh) adds a bounded amount to its linear term, so its paths run away just where the linear term does: over long
-    horizons a few such draws, or an outlier at the end of a short series, decide forecasts. With a transform such as
-    "difference" it is the transformed series that is stationary. Each chain keeps as many draws, spread evenly over
-    those that qualify; the attribute `stationary_share` of the posterior is the share that did.
+    tanh) adds a bounded amount to its linear term, so its paths run away just where the linear term does, and over long
+    horizons a few such draws decide a mean or an outer quantile. Where most draws are such, another transform is due:
+    with "difference" it is the transformed series that is stationary. Each chain keeps as many draws, spread evenly
+    over those that qualify; the attribute `stationary_share` of the posterior is the share that did.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def stationary(fit: Fit) -> Fit:
     Raises
     ------
     ValueError
-        If the fit is not of a series, has no linear term, or a chain has no such draw.
+        If the fit is not of a series, has no linear term, or a chain has fewer than ten such draws.
 
     References
     ----------
@@ -48,11 +50,11 @@ def stationary(fit: Fit) -> Fit:
     """
     inside = largest_root(fit) < 1.0
     few = int(inside.sum(axis=1).min())
-    if not few:
-        chains = np.flatnonzero(~inside.any(axis=1)).tolist()
+    if few < LEAST:
         raise ValueError(
-            f"each chain must have draws with a stationary linear term, got none in chain(s) {chains}: "
-            'fit differences, bnn.lagged(..., transform="difference")'
+            f"each chain must have at least {LEAST} draws with a stationary linear term, got "
+            f"{inside.sum(axis=1).tolist()} of {inside.shape[1]}: fit differences, bnn.lagged(..., "
+            'transform="difference"), or take more draws'
         )
     kept = np.stack([np.flatnonzero(row)[np.linspace(0, row.sum() - 1, few).round().astype(int)] for row in inside])
     idata = take_draws(fit.idata, kept)
@@ -66,7 +68,7 @@ def largest_root(fit: Fit) -> np.ndarray:
     if "linear" not in fit.idata["posterior"]:
         raise ValueError("a fit must have a linear term to be judged by its roots, got none: give linear=True")
     slopes = fit.idata["posterior"]["linear"].to_numpy()[:, :, : len(data.lags)]
-    slopes = slopes.reshape(*slopes.shape[:3], -1)[..., 0]  # of the mean, where there is a second output
+    slopes = slopes.reshape(*slopes.shape[:3], -1)[..., 0]  # of the mean, the first output
     scaling = fit.data.scaling
     scale = np.ravel(scaling.y_scale)[0] / np.asarray(scaling.x_scale)[: len(data.lags)]
     order = data.lags[-1]

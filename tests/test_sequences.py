@@ -246,6 +246,17 @@ def test_many_examples_in_parts_give_what_one_part_gives(count, devices, monkeyp
     np.testing.assert_allclose(*(jax.grad(lambda a, way=way: (way(a) ** 2).sum())(x) for way in ways), rtol=1e-6)
 
 
+@pytest.mark.parametrize("name", READERS)
+def test_a_network_reads_padded_sequences_in_parts(name, monkeypatch):
+    network = bnn.Model([*READERS[name]]).network
+    rng = np.random.default_rng(0)
+    weights = {n: jnp.asarray(rng.normal(size=w.shape)) for n, w in network.weights(NUMBERS.shape[1:]).items()}
+    whole = network.apply(weights, NUMBERS)
+    monkeypatch.setattr("bayesnn.network.SEQUENCE_NUMBERS", 3 * network.numbers(NUMBERS.shape[1:]))
+    assert network.most(NUMBERS.shape[1:]) == 3 < len(NUMBERS)
+    np.testing.assert_allclose(network.apply(weights, NUMBERS), whole, rtol=1e-5, atol=1e-6)
+
+
 def test_memory_does_not_grow_with_the_number_of_sequences():
     """The workspace of one draw at 8 parts of sequences is that at 2 parts, but for the sequences themselves."""
     model = bnn.Model([bnn.LSTM(16, return_sequences=True), bnn.MeanPool()])
