@@ -1,12 +1,13 @@
 """Film reviews: Bayesian networks of two kinds beside their deterministic twins, on two corpora.
 
-Run: python tests/benchmarks/reviews.py [CASE ...] [--temperature 1] [--quick] [--seed 0] [--json reviews.json]
+Run: python tests/benchmarks/reviews.py [CASE ...] [--inner] [--size 0.7] [--temperature 1] [--quick] [--seed 0]
+    [--json reviews.json]
 
 Cases: mr (sentences of B. Pang and L. Lee, 2005, one random split of 90/10), imdb (the 20,000 and 5,000 reviews of
 `examples/imdb_sentiment.py`), both by attention on the set of words and word pairs; lstm (the same reviews by an LSTM
 that reads their last 200 words in order, and an ensemble of such). All by default. Scores are of the part that no
-network has learnt from. The twin is the mode of the same network (MAP). Data come from BAYESNN_SHARED_DATA, or
-`shared/data` beside the repository.
+network has learnt from; with --inner, of a sixth of the others, as settings are chosen. The twin is the mode of the same
+network (MAP). Data come from BAYESNN_SHARED_DATA, or `shared/data` beside the repository.
 """
 
 import argparse
@@ -111,11 +112,14 @@ def samplers(case, rows, temperature, quick):
     return {"twin": (mode, {}), f"SGHMC, temperature {temperature:g}": (sampler, counts | {"chains": 2})}
 
 
-def measure(name, temperature, seed, quick):
+def measure(name, temperature, seed, quick, inner, size):
     """Scores and seconds of both fits."""
     case = CASES[name]
     train, new = case.corpus(quick, seed)
-    sizes = {"maximum": 2000, "length": 30} if quick else case.sizes
+    if inner:
+        train, new = train.iloc[len(train) // 6 :], train.iloc[: len(train) // 6]
+    sizes = case.sizes | ({"maximum": 2000, "length": 30} if quick else {})
+    sizes = sizes | {"size": size} if size is not None and case.network is bags else sizes
     x, x_new, layers = case.network(train, new, **sizes)
     y, y_new = train.label.to_numpy(), new.label.to_numpy()
     model = bnn.Model(layers, bnn.Bernoulli(), bnn.Normal(scale=1.0, readout_scale=2.0))
@@ -134,6 +138,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("cases", nargs="*", metavar="CASE", help=f"of {', '.join(CASES)}")
     parser.add_argument("--temperature", type=float, help="instead of the one of each case")
+    parser.add_argument("--inner", action="store_true", help="score a part of the rows to learn from")
+    parser.add_argument("--size", type=float, help="of the prior means of tokens, instead of the one of each case")
     parser.add_argument("--quick", action="store_true", help="few reviews, tokens and draws")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", help="where to save the results")
@@ -141,7 +147,8 @@ def main():
     unknown = sorted(set(chosen.cases) - set(CASES))
     if unknown:
         parser.error(f"cases are {', '.join(CASES)}, got {', '.join(unknown)}")
-    found = {n: measure(n, chosen.temperature, chosen.seed, chosen.quick) for n in chosen.cases or CASES}
+    settings = chosen.temperature, chosen.seed, chosen.quick, chosen.inner, chosen.size
+    found = {n: measure(n, *settings) for n in chosen.cases or CASES}
     if chosen.json:
         Path(chosen.json).write_text(json.dumps(found, indent=1))
 
