@@ -6,8 +6,8 @@ Run: python tests/benchmarks/reviews.py [CASE ...] [--inner] [--size 0.7] [--tem
 Cases: mr (sentences of B. Pang and L. Lee, 2005, one random split of 90/10), imdb (the 20,000 and 5,000 reviews of
 `examples/imdb_sentiment.py`), both by attention on the set of words and word pairs; lstm (the same reviews by an LSTM
 that reads their last 200 words in order, and an ensemble of such). All by default. Scores are of the part that no
-network has learnt from; with --inner, of a sixth of the others, as settings are chosen. The twin is the mode of the same
-network (MAP). Data come from BAYESNN_SHARED_DATA, or `shared/data` beside the repository.
+network has learnt from; with --inner, of a sixth of the others, as settings are chosen. The twin is the mode of the
+same network (MAP). Data come from BAYESNN_SHARED_DATA, or `shared/data` beside the repository.
 """
 
 import argparse
