@@ -7,7 +7,8 @@ phase. Here a chunk of any number of steps is one call of the same compiled func
 
 from __future__ import annotations
 
-import os
+import functools
+import importlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,101 +20,15 @@ import numpy as np
 from numpyro.infer.mcmc import MCMCKernel
 from tqdm.auto import tqdm
 
-from bayesnn import _checks
 from bayesnn._runtime import as_precision
 from bayesnn._runtime import precision as precision_of
 from bayesnn.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
 from bayesnn.exchange import from_first, several
+from bayesnn.plan import Plan, keys_of
 from bayesnn.programs import Record, program_for
-from bayesnn.spread import Spread
 
-CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential", "rows")
 CHUNK = 100  # most draws one compiled call collects
 CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is heard this often
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How many draws to take, how to spread the chains, and who keeps the draws.
-
-    `batches` is the most batches that run side by side, None for what this machine is good for; `keeper` takes draws
-    and places of the chains as they come, None for memory. Where other processes run other chains of the same run,
-    these are the `chains` from number `first` on, `of` so many.
-    """
-
-    draws: int
-    warmup: int
-    chains: int
-    thinning: int = 1
-    method: str = "auto"
-    progress: bool = True
-    batches: int | None = field(default=None, compare=False)
-    keeper: Keeper | None = field(default=None, compare=False, repr=False)
-    first: int = 0
-    of: int | None = None
-    superchains: int | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse impossible counts and unknown methods."""
-        for name in ("draws", "chains", "thinning"):
-            _checks.positive_integer(name, getattr(self, name))
-        _checks.positive_integer("warmup", self.warmup, minimum=0)
-        _checks.known("chain_method", self.method, CHAIN_METHODS)
-        if self.superchains is not None:
-            _checks.positive_integer("superchains", self.superchains, minimum=2)
-            if self.all_chains % self.superchains:
-                raise ValueError(
-                    f"superchains must divide the chains into equal groups, got {self.superchains} of {self.all_chains}"
-                )
-
-    @property
-    def all_chains(self) -> int:
-        """Chains of the run, those of other processes included."""
-        return self.chains if self.of is None else self.of
-
-    def keys(self, key: jax.Array, superchains: int | None = None) -> jax.Array:
-        """A key for each chain here, whoever runs the others; one for all of a superchain if so many are given."""
-        numbers = np.arange(self.first, self.first + self.chains)
-        size = 1 if superchains is None else self.all_chains // superchains
-        return _rows(jax.random.split(key, self.all_chains), numbers - numbers % size)
-
-    def groups(self) -> list[np.ndarray]:
-        """Which chains run as one vectorised batch; the groups run side by side unless the method is sequential."""
-        return np.array_split(np.arange(self.chains), min(self.chains, self.most_batches))
-
-    @property
-    def most_batches(self) -> int:
-        """How many batches there are, if there are as many chains."""
-        if self.batches is not None:
-            return self.batches
-        return {"sequential": self.chains, "vectorized": 1, "rows": 1}.get(self.method, parallel_workers())
-
-    @property
-    def spread(self) -> Spread | None:
-        """How JAX spreads one program over devices; None where each batch has a program of its own on one device.
-
-        Chains are spread where every device of this process gets as many; rows over the devices of all processes.
-        """
-        if self.method == "rows":
-            return Spread("rows", tuple(jax.devices())) if jax.device_count() > 1 else None
-        devices, batches = jax.local_devices(), len(self.groups())
-        even = batches > 1 and batches <= len(devices) and self.chains % batches == 0
-        return Spread("chains", tuple(devices[:batches])) if even and self.side_by_side else None
-
-    @property
-    def description(self) -> str:
-        """The choice in words: how many batches of how many chains, whether they run side by side, and on what."""
-        sizes = [len(group) for group in self.groups()]
-        how = "side by side" if self.side_by_side else "in turn"
-        spread = self.spread
-        devices = "" if spread is None else f", {spread.what} spread over {len(spread.devices)} devices"
-        processes = "" if self.of is None else f", in each of {jax.process_count()} processes"
-        return f"{len(sizes)} batch(es) of {max(sizes)} chain(s), {how}{devices}{processes}"
-
-    @property
-    def side_by_side(self) -> bool:
-        """Whether the groups run at the same time."""
-        return self.method != "sequential"
 
 
 @dataclass(frozen=True)
@@ -131,17 +46,6 @@ class Run:
     checkpoint: Checkpoint | None = None
 
 
-def parallel_workers() -> int:
-    """Batches worth running at once: one a device, or one a core where JAX has a single CPU device."""
-    devices = jax.local_devices()
-    if len(devices) > 1 or devices[0].platform != "cpu":
-        return len(devices)
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on Linux
-        return os.cpu_count() or 1
-
-
 def run_chains(
     kernel: MCMCKernel,
     record: Record,
@@ -151,12 +55,14 @@ def run_chains(
     *,
     start: Any = None,
     precision: str = "double",
+    quick: bool = False,
 ) -> Run:
     """Run every chain of the plan, recording `record(key, state, data)` at each kept draw.
 
     Chain i has the same key under every method and chunking, so the draws do not depend on either (but for the rounding
     of differently batched arithmetic). `start` (chain, ...) is handed to the kernel as initial parameters; whatever the
     precision of the arithmetic, values are recorded in double. A plan whose keeper has a checkpoint goes on from there.
+    `quick` is for kernels of many small operations, see `programs.quick_options`.
     """
     keeper = Memory() if plan.keeper is None else plan.keeper
     before = keeper.checkpoint
@@ -165,13 +71,15 @@ def run_chains(
     seconds = dict.fromkeys(("compile", "warmup", "sampling"), 0.0) | ({} if before is None else before.seconds)
     started = time.perf_counter()
     with precision_of(precision):
-        workers = _start(kernel, record, key, as_precision(data), plan, as_precision(start), precision, before)
+        workers = _start(kernel, record, key, as_precision(data), plan, as_precision(start), precision, before, quick)
     seconds["compile"] += time.perf_counter() - started
     done = (0, 0) if before is None else (before.warmup, before.draws)
     place = Place(*done, tuple(worker.carry for worker in workers), seconds)
     complete = True
     total = plan.warmup + plan.draws * plan.thinning
-    with tqdm(total=total, initial=done[0] + done[1] * plan.thinning, disable=not plan.progress, unit="step") as bar:
+    bar = tqdm(total=total, initial=done[0] + done[1] * plan.thinning, disable=not plan.progress, unit="step")
+    with bar, ThreadPoolExecutor(1) as pool:
+        pool.submit(importlib.import_module, "arviz")  # a fit needs it at its end; chains run outside Python's lock
         try:
             for phase in ("warmup", "sampling"):
                 place = _phase(phase, workers, place, plan, keeper, bar)
@@ -250,14 +158,16 @@ def _start(
     start: Any,
     precision: str,
     before: Checkpoint | None,
+    quick: bool,
 ) -> list[_Worker]:
     """Every batch of chains at its start, or at the checkpoint."""
-    key_chains, key_record = jax.random.split(key)
-    chain_keys, record_keys = plan.keys(key_chains), plan.keys(key_record)
+    chain_keys, record_keys, start_keys = _start_keys(
+        key, plan.all_chains, plan.numbers(), plan.numbers(plan.superchains)
+    )
     devices, spread = jax.local_devices(), plan.spread
     shapes = (chain_keys, start, data)
-    program = program_for(kernel, record, plan.warmup, CHUNK, shapes, (precision, tuple(map(str, devices))))
-    state = program.init(plan.keys(key_chains, plan.superchains), start, data)
+    program = program_for(kernel, record, plan.warmup, CHUNK, shapes, (precision, tuple(map(str, devices))), quick)
+    state = program.init(start_keys, start, data)
     if plan.superchains is not None:  # one start for all chains of a superchain, and a future of its own for each
         state = state._replace(rng_key=chain_keys)
     workers = []
@@ -271,6 +181,15 @@ def _start(
         loop = program.loop(carry, local, len(group), spread or device)
         workers.append(_Worker(loop, carry if before is None else unpack(before, carry, group), local, precision))
     return workers
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _start_keys(
+    key: jax.Array, count: int, rows: np.ndarray, starts: np.ndarray
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Keys of the chains, of what is recorded of them, and of where they start; in one program, not six."""
+    of_chains, of_record = jax.random.split(key)
+    return keys_of(of_chains, count, rows), keys_of(of_record, count, rows), keys_of(of_chains, count, starts)
 
 
 @jax.jit

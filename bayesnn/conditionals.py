@@ -47,9 +47,14 @@ def draw_mean(
 
     precision S^-1 (q, q), prior_mean a (q,), prior precision A^-1 (q, q).
     """
-    cholesky = jnp.linalg.cholesky(prior + count * precision)
-    whitened = solve_triangular(cholesky, prior @ prior_mean + precision @ total, lower=True)
-    return solve_triangular(cholesky.T, whitened + chance.normal(source, total.shape), lower=False)
+    matrix, h = prior + count * precision, prior @ prior_mean + precision @ total
+    noise = chance.normal(source, total.shape)
+    if total.size == 1:  # a number needs no factorisation, which would cost as much as that of a small matrix
+        root = jnp.sqrt(matrix[0])
+        return (h / root + noise) / root
+    cholesky = jnp.linalg.cholesky(matrix)
+    whitened = solve_triangular(cholesky, h, lower=True)
+    return solve_triangular(cholesky, whitened + noise, lower=True, trans=1)
 
 
 def draw_covariance(source: Source, scatter: jax.Array, degrees: Count) -> Covariance:
@@ -63,7 +68,7 @@ def draw_covariance(source: Source, scatter: jax.Array, degrees: Count) -> Covar
     chi2 = 2.0 * chance.gamma(of_diagonal, 0.5 * (degrees - np.arange(q)))
     bartlett = jnp.tril(chance.normal(of_below, (q, q)), -1) + jnp.diag(jnp.sqrt(chi2))
     u = jnp.linalg.cholesky(scatter)
-    root = solve_triangular(u.T, bartlett, lower=False)
+    root = solve_triangular(u, bartlett, lower=True, trans=1)
     factor = solve_triangular(bartlett, u.T, lower=True).T
     return Covariance(factor, root @ root.T)
 

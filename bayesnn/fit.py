@@ -12,12 +12,12 @@ from bayesnn import draws as draws_module
 from bayesnn import hosts
 from bayesnn._runtime import as_key, computing
 from bayesnn.binding import bind
-from bayesnn.chains import Plan
 from bayesnn.data import Dataset, new_inputs
 from bayesnn.exchange import all_chains, several
 from bayesnn.gaps import DIM, SITE, gap_labels, patched, patches
 from bayesnn.inference_data import Group, build, map_chains
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.relabel import order_units, permute
 from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
 from bayesnn.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf

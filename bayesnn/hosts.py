@@ -17,9 +17,9 @@ import jax
 import numpy as np
 
 from bayesnn import _checks
-from bayesnn.chains import Plan
 from bayesnn.checkpoint import Checkpoint, Memory
 from bayesnn.exchange import all_chains, everyone, several
+from bayesnn.plan import Plan
 
 LOST_AFTER = 30
 

@@ -49,7 +49,7 @@ class MarginalModel:
         y = y if offset is None else y - offset.reshape(-1, *(1,) * (y.ndim - 1))
         data = readout.products(*self.model.one_a_row(x, design, y, weights))
         numpyro.factor("log_marginal", readout.log_marginal(data, prior, precision))
-        return readout.solve(data, prior, precision)
+        return readout.solve(data, readout.precision_of(prior), precision)
 
     def complete(self, key: jax.Array, sites: Sites, x: jax.Array, y: jax.Array, *rows: Any) -> Sites:
         """One draw of the body's sites, with exact draws of the readout and of what else was integrated out."""

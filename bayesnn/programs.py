@@ -7,11 +7,10 @@ nor compiles. A function of the user's own, which may read what it likes, is nev
 
 from __future__ import annotations
 
-import importlib
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -26,17 +25,27 @@ from bayesnn.spread import Spread
 Data = tuple[Any, ...]
 Record = Callable[[jax.Array, Any, Data], dict[str, jax.Array]]
 KEPT = 16  # descriptions whose programs are kept
+QUICK: dict[str, Any] = {
+    "xla_cpu_use_fusion_emitters": False,  # the older ones for fused loops; to 0.10
+    "xla_backend_optimization_level": 2,  # of LLVM
+    "xla_cpu_prefer_vector_width": 512,  # where the processor has them
+}
 MANY_MAPS = 45_000  # Linux allows a process 65,530 memory maps, and compiled programs take dozens each
 PLAIN = (str, bytes, bool, int, type(None))
 TRACED_OPTIONS = ("jax_default_matmul_precision", "jax_debug_nans", "jax_threefry_partitionable", "jax_disable_jit")
 
 
 class Program:
-    """Start and loop of a kernel, compiled when first needed for a batch of some size on some device."""
+    """Start and loop of a kernel, compiled when first needed for a batch of some size on some device.
 
-    def __init__(self, kernel: MCMCKernel, record: Record, warmup: int, buffer: int) -> None:
+    The start runs once, so it is always compiled the quick way; the loop where it is `quick`.
+    """
+
+    def __init__(self, kernel: MCMCKernel, record: Record, warmup: int, buffer: int, quick: bool) -> None:
+        self.options = quick_options() if quick else {}
         self.init = jax.jit(
-            lambda keys, start, data: jax.vmap(lambda k, z: kernel.init(k, warmup, z, data, {}))(keys, start)
+            lambda keys, start, data: jax.vmap(lambda k, z: kernel.init(k, warmup, z, data, {}))(keys, start),
+            compiler_options=quick_options(),
         )
         self.own_loop = lambda carry, count, thinning, data: _loop(kernel, record, buffer, carry, count, thinning, data)
         self.traced = jax.jit(self.own_loop)
@@ -49,15 +58,30 @@ class Program:
         """
         if (size, place) not in self.compiled:
             traced = place.loop(self.own_loop) if isinstance(place, Spread) else self.traced
-            self.compiled[size, place] = _compile(traced.lower(carry, 1, 1, data))
+            self.compiled[size, place] = traced.lower(carry, 1, 1, data).compile(compiler_options=self.options)
         return self.compiled[size, place]
 
 
-def _compile(lowered: Any) -> Any:
-    """XLA compiles outside Python's lock for seconds; ArviZ, which a fit needs at its end, is imported meanwhile."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(importlib.import_module, "arviz")
-        return lowered.compile()
+@functools.cache
+def quick_options() -> dict[str, Any]:
+    """XLA's options that halve the time of compiling for a CPU, as far as this version has them; none elsewhere.
+
+    The collapsed sweep runs a tenth faster with them, a deep network a third slower: `tests/benchmarks/RESULTS.md`.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    return QUICK if _known(QUICK) else {name: value for name, value in QUICK.items() if _known({name: value})}
+
+
+def _known(options: dict[str, Any]) -> bool:
+    """Whether this version of XLA has these options; each has its own."""
+    try:
+        jax.jit(lambda: 0).lower().compile(compiler_options=options)
+    except jax.errors.JaxRuntimeError as error:
+        if "No such compile option" not in str(error):
+            raise
+        return False
+    return True
 
 
 _kept: OrderedDict[Any, Program] = OrderedDict()
@@ -65,22 +89,29 @@ _lock = threading.Lock()
 
 
 def program_for(
-    kernel: MCMCKernel, record: Record, warmup: int, buffer: int, shapes: Any, settings: tuple[Any, ...]
+    kernel: MCMCKernel,
+    record: Record,
+    warmup: int,
+    buffer: int,
+    shapes: Any,
+    settings: tuple[Any, ...],
+    quick: bool = False,
 ) -> Program:
     """A program, kept from an earlier run where that is provably the same.
 
     `record` decides, since it knows sampler and model; `shapes` is a tree of arrays, `settings` what else is traced.
+    `quick` says that the loop's operations are small ones, so that compiling it should be quick.
     """
     described = describe(record)
     if described is None:
-        return Program(kernel, record, warmup, buffer)
+        return Program(kernel, record, warmup, buffer, quick)
     sizes = tuple((a.shape, str(a.dtype)) for a in jax.tree.leaves(shapes)), str(jax.tree.structure(shapes))
     options = tuple(str(getattr(jax.config, name)) for name in TRACED_OPTIONS)
     key = described, type(kernel), warmup, buffer, sizes, settings, options
     with _lock:
         if key not in _kept:
             _spare_memory_maps()
-            _kept[key] = Program(kernel, record, warmup, buffer)
+            _kept[key] = Program(kernel, record, warmup, buffer, quick)
         _kept.move_to_end(key)
         while len(_kept) > KEPT:
             _kept.popitem(last=False)

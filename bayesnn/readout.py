@@ -27,6 +27,14 @@ class Readout(NamedTuple):
     whitened: jax.Array
 
 
+class Precision(NamedTuple):
+    """The readout's prior as posteriors use it: V^-1 (k, k), V^-1 b0 (k,), diagonal of V (k,)."""
+
+    matrix: jax.Array
+    shift: jax.Array
+    variance: jax.Array
+
+
 class Products(NamedTuple):
     """What the data contribute: D'D (k, k), D'y (k,), y'y and n."""
 
@@ -44,17 +52,21 @@ def products(design: jax.Array, y: jax.Array, weights: jax.Array | None = None) 
     return Products(weighted.T @ design, weighted.T @ y, weights @ y**2, weights.sum())
 
 
-def solve(data: Products, prior: GaussianPrior, noise_precision: jax.Array) -> Readout:
+def precision_of(prior: GaussianPrior) -> Precision:
+    """The readout's prior as posteriors use it."""
+    inverse = symmetric_inverse(prior.covariance)
+    return Precision(inverse, inverse @ prior.mean, jnp.diag(prior.covariance))
+
+
+def solve(data: Products, prior: Precision, noise_precision: jax.Array) -> Readout:
     """Posterior of the readout coefficients given the error precision 1/s2."""
-    precision = symmetric_inverse(prior.covariance)
-    cholesky = jnp.linalg.cholesky(data.gram * noise_precision + precision)
-    h = data.cross * noise_precision + precision @ prior.mean
-    return Readout(cholesky, solve_triangular(cholesky, h, lower=True))
+    cholesky = jnp.linalg.cholesky(data.gram * noise_precision + prior.matrix)
+    return Readout(cholesky, solve_triangular(cholesky, data.cross * noise_precision + prior.shift, lower=True))
 
 
 def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Array) -> jax.Array:
     """log p(y | body, variances), the readout integrated out, every constant kept (model size may vary)."""
-    readout = solve(data, prior, noise_precision)
+    readout = solve(data, precision_of(prior), noise_precision)
     root = jnp.linalg.cholesky(prior.covariance)
     whitened_mean = solve_triangular(root, prior.mean, lower=True)
     normal = 0.5 * data.rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
@@ -66,7 +78,7 @@ def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Arra
 def draw(source: Source, readout: Readout) -> jax.Array:
     """An exact draw of the coefficients (k,)."""
     noise = chance.normal(source, readout.whitened.shape)
-    return solve_triangular(readout.cholesky.T, readout.whitened + noise, lower=False)
+    return solve_triangular(readout.cholesky, readout.whitened + noise, lower=True, trans=1)
 
 
 def moments(readout: Readout, design: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -25,7 +25,7 @@ from bayesnn.model import Model
 from bayesnn.priors import MuellerRiosInsua
 from bayesnn.priors.factors import ExponentialFactor, Factor, GammaFactor, HalfCauchyFactor
 from bayesnn.priors.mueller_rios_insua import Hyper
-from bayesnn.samplers.gibbs import GibbsState
+from bayesnn.samplers.collapsed import GibbsState
 from bayesnn.samplers.weights import WeightState
 
 Sites = dict[str, jax.Array]

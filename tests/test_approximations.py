@@ -30,7 +30,7 @@ from bayesnn import (
 from bayesnn._runtime import compilation_cache_on, double
 from bayesnn.agreement import agreement, close
 from bayesnn.baseline import against_linear, linear_log_density
-from bayesnn.chains import Plan
+from bayesnn.plan import Plan
 from bayesnn.samplers import SAMPLERS, Chains, laplace, optimize
 from bayesnn.samplers.density import make_density, take_rows
 from bayesnn.samplers.optimize import CHECK, split_rows

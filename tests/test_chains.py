@@ -15,7 +15,7 @@ from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn import Gibbs, chains, fit, shallow
 from bayesnn._runtime import computing
-from bayesnn.chains import CHAIN_METHODS, Plan
+from bayesnn.plan import CHAIN_METHODS, Plan
 
 
 class WalkState(NamedTuple):
@@ -283,7 +283,7 @@ def test_an_unknown_method_lists_the_known_ones():
 @pytest.mark.parametrize("method", CHAIN_METHODS)
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_groups_share_the_chains_out(count, method, workers, monkeypatch):
-    monkeypatch.setattr(chains, "parallel_workers", lambda: workers)
+    monkeypatch.setattr("bayesnn.plan.parallel_workers", lambda: workers)
     plan = Plan(1, 1, count, method=method)
     groups = plan.groups()
     np.testing.assert_array_equal(np.concatenate(groups), np.arange(count))

@@ -15,8 +15,8 @@ from matplotlib import pyplot as plt
 from scipy import stats
 
 import bayesnn as bnn
-from bayesnn import chains
 from bayesnn.draws import function_value, over_draws
+from bayesnn.plan import Plan
 from bayesnn.samplers import Gibbs, base
 
 matplotlib.use("Agg")
@@ -67,7 +67,7 @@ def handed_on(monkeypatch):
     class Reached(Exception):
         pass
 
-    def stop(*args):
+    def stop(*args, quick):
         raise Reached(*args)
 
     def call(*args, **kwargs):
@@ -349,7 +349,7 @@ def test_default_sampler(handed_on):
 
 def test_counts_and_keys_are_handed_on(handed_on):
     got = handed_on(MODEL, X, Y, draws=11, warmup=12, chains=3, thinning=2, chain_method="sequential", progress=False)
-    assert got.plan == chains.Plan(11, 12, 3, 2, "sequential", False)
+    assert got.plan == Plan(11, 12, 3, 2, "sequential", False)
     keys = [handed_on(MODEL, X, Y, key=key).key for key in (5, np.int64(5), jax.random.key(5))]
     assert len({tuple(np.asarray(jax.random.key_data(key)).tolist()) for key in keys}) == 1
 

@@ -31,7 +31,7 @@ from bayesnn import (
 )
 from bayesnn.marginal import MarginalModel
 from bayesnn.priors import MuellerRiosInsua
-from bayesnn.samplers import gibbs, proposals, units
+from bayesnn.samplers import collapsed, proposals, units
 from bayesnn.samplers.proposals import PROPOSALS, Proposal
 
 # Every hyperparameter differs from its default and from zero, so that one which an update forgets shows; sizes of 8 to
@@ -168,9 +168,12 @@ def readout_before_units(key, state, model, x, y):
     """As the algorithm is usually printed: the readout drawn before the units move, then used for the rest."""
     key_readout, key_units, key_hyper = jax.random.split(key, 3)
     design = model.design(model.prior.unpack({"gamma": state.gamma}, {}), x)
-    stale = gibbs.draw_readout(key_readout, state, model, x, readout.products(design, y))
-    state, data, _ = Gibbs().move_units(key_units, state, model, x, y)
-    hyper, noise_precision = gibbs.draw_hyper(key_hyper, state, model, stale, data)
+    prior = collapsed.collapsed_prior(model, state, x)
+    stale = collapsed.draw_readout(
+        key_readout, state, model, x, readout.solve(readout.products(design, y), prior, state.noise_precision)
+    )
+    state, data, *_ = Gibbs().move_units(key_units, state, model, x, y)
+    hyper, noise_precision = collapsed.draw_hyper(key_hyper, state, model, stale, data)
     return state._replace(coefficients=stale, hyper=hyper, noise_precision=noise_precision)
 
 
@@ -199,7 +202,7 @@ def no_prior_mean(monkeypatch):
 
 
 def flips_without_prior_ratio(monkeypatch):
-    monkeypatch.setattr(units, "log_prior", lambda values, hyper: jnp.zeros(values.shape[:-1]))
+    monkeypatch.setattr(units, "flip_ratio", lambda gamma, hyper: jnp.zeros(gamma.shape[:-1]))
 
 
 def reflection_without_prior_ratio(monkeypatch):
@@ -346,7 +349,7 @@ def test_a_determinant_left_out_of_the_marginal_density_is_seen(monkeypatch):
     right = readout.log_marginal
 
     def log_marginal(data, prior, noise_precision):
-        cholesky = readout.solve(data, prior, noise_precision).cholesky
+        cholesky = readout.solve(data, readout.precision_of(prior), noise_precision).cholesky
         return right(data, prior, noise_precision) + jnp.log(jnp.diag(cholesky)).sum()
 
     monkeypatch.setattr(readout, "log_marginal", log_marginal)

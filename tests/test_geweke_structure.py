@@ -18,7 +18,8 @@ from bayesnn import Geometric, Gibbs, Model, shallow
 from bayesnn.architecture import Structure, random_structure
 from bayesnn.model import bind_lags
 from bayesnn.priors import MuellerRiosInsua
-from bayesnn.samplers import birth_death, gibbs, structure
+from bayesnn.samplers import birth_death, structure
+from bayesnn.samplers.collapsed import GibbsState
 
 WIDE = bnn.ShallowHyperparameters(
     **vars(test_geweke.HYPER)
@@ -59,7 +60,7 @@ def prior(key: jax.Array, model: Model, width: int) -> dict[str, jax.Array]:
     return sites
 
 
-def state_of(sites: dict[str, jax.Array], model: Model, width: int) -> gibbs.GibbsState:
+def state_of(sites: dict[str, jax.Array], model: Model, width: int) -> GibbsState:
     units = model.terms((width,)).units
     found = random_structure(sites, units, model.linear)
     found = Structure(*(jnp.asarray(v, int) for v in found))

@@ -14,7 +14,7 @@ import pytest
 
 import bayesnn as bnn
 from bayesnn import hosts
-from bayesnn.chains import Plan
+from bayesnn.plan import Plan
 
 CASES = ("gibbs", "hmc", "rows", "ensemble", "variational")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="JAX has no processes that work together there")

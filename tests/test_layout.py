@@ -35,6 +35,7 @@ RANKS = (
     ("gaps",),
     ("exchange", "spread"),
     ("checkpoint", "programs"),
+    ("plan",),
     ("chains",),
     ("hosts",),
     ("samplers",),

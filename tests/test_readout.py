@@ -42,6 +42,10 @@ class Problem(NamedTuple):
         return readout.products(self.design, self.y), GaussianPrior(self.mean, self.covariance), 1 / self.variance
 
 
+def solve(data, prior, noise_precision):
+    return readout.solve(data, readout.precision_of(prior), noise_precision)
+
+
 def make(n, units, intercept, predictors, common):
     """`common` is the variance of mu_beta: zero where it is given, positive where it is integrated out."""
     rng = np.random.default_rng([n, units, predictors])
@@ -98,7 +102,7 @@ def test_constants_are_right_when_the_number_of_units_varies():
 
 @problems
 def test_the_posterior_is_that_of_conditioning(problem):
-    solved = compute(readout.solve, *problem.arguments())
+    solved = compute(solve, *problem.arguments())
     mean, covariance = problem.posterior()
     inverse = np.linalg.inv(solved.cholesky @ solved.cholesky.T)
     np.testing.assert_allclose(np.linalg.solve(solved.cholesky.T, solved.whitened), mean, rtol=RTOL, atol=RTOL)
@@ -108,7 +112,7 @@ def test_the_posterior_is_that_of_conditioning(problem):
 @problems
 def test_draws_are_exact(problem, monkeypatch):
     """A draw is affine in its normal noise: noise of zeros and unit vectors reads off mean and covariance."""
-    solved = compute(readout.solve, *problem.arguments())
+    solved = compute(solve, *problem.arguments())
 
     def draw(noise):
         monkeypatch.setattr(jax.random, "normal", lambda key, shape: noise.reshape(shape))
@@ -123,7 +127,7 @@ def test_draws_are_exact(problem, monkeypatch):
 
 def test_draws_have_the_moments_of_the_posterior():
     problem = make(9, 3, True, 2, 1.5)
-    draws = many(readout.draw, compute(readout.solve, *problem.arguments()), seed=0)
+    draws = many(readout.draw, compute(solve, *problem.arguments()), seed=0)
     mean, covariance = problem.posterior()
     assert z_of_moments(draws, mean, covariance) < LIMIT
     assert z_of_moments(draws, mean, 1.1 * covariance) > LIMIT
@@ -132,7 +136,7 @@ def test_draws_have_the_moments_of_the_posterior():
 @problems
 def test_the_moments_of_the_function_are_those_of_conditioning(problem):
     rows = make(5, problem.design.shape[1], False, 0, 0.0).design
-    mean, variance = compute(readout.moments, compute(readout.solve, *problem.arguments()), rows)
+    mean, variance = compute(readout.moments, compute(solve, *problem.arguments()), rows)
     b, covariance = problem.posterior()
     np.testing.assert_allclose(mean, rows @ b, rtol=RTOL, atol=RTOL)
     np.testing.assert_allclose(variance, np.diag(rows @ covariance @ rows.T), rtol=RTOL, atol=RTOL)

@@ -20,7 +20,7 @@ from test_chains import DATA, SAMPLER, Walk, X, Y, record
 import bayesnn as bnn
 from bayesnn import chains
 from bayesnn._runtime import computing
-from bayesnn.chains import Plan
+from bayesnn.plan import Plan
 from bayesnn.store import format as store_format
 from bayesnn.store import keeper
 from bayesnn.store.keeper import RunStore
@@ -406,7 +406,7 @@ CEILING = """
     from test_chains import Walk, DATA
     from bayesnn import chains
     from bayesnn._runtime import computing
-    from bayesnn.chains import Plan
+    from bayesnn.plan import Plan
     from bayesnn.store.keeper import RunStore
 
     class Thrown(RunStore):

@@ -8,7 +8,7 @@ import devices_script
 import numpy as np
 import pytest
 
-from bayesnn.chains import Plan
+from bayesnn.plan import Plan
 
 DEVICES = 3
 

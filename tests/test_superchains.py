@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
-from bayesnn.chains import Plan
 from bayesnn.convergence import group_chains, in_words, nested_r_hat
+from bayesnn.plan import Plan
 
 X = np.linspace(-1.5, 1.5, 14)[:, None]
 Y = np.tanh(2 * X[:, 0]) + 0.1 * np.cos(11 * X[:, 0])

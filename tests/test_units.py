@@ -53,7 +53,7 @@ def scores(j, rows, y, candidates, prior, noise_precision=NOISE_PRECISION):
     everyone = np.concatenate([rows[j][None], candidates])
     with_y = np.concatenate([rows, y[None]])
     gram, cross = jnp.asarray(with_y @ with_y.T), jnp.asarray(with_y @ everyone.T)
-    left = units.leave_out(jnp.asarray(j), gram, units.precision_of(prior), noise_precision)
+    left = units.leave_out(jnp.asarray(j), gram, readout.precision_of(prior), noise_precision)
     return np.asarray(units.score_columns(left, cross, jnp.asarray(np.sum(everyone**2, axis=1))))
 
 
@@ -136,7 +136,16 @@ def products(values, rows, inputs, index):
 
 @computing
 def update(key, gamma, candidates, proposal, *rest):
-    moved = _update(jax.random.key(key), gamma, candidates, proposal, HYPER, *rest, NOISE_PRECISION)
+    moved = _update(
+        jax.random.key(key),
+        gamma,
+        candidates,
+        proposal,
+        HYPER,
+        *rest[:-1],
+        readout.precision_of(rest[-1]),
+        NOISE_PRECISION,
+    )
     level = np.log(jax.random.uniform(jax.random.key(key), (M,)))  # what the flips are decided with
     return jax.tree.map(np.asarray, moved), np.asarray(level)
 

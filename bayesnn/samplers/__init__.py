@@ -2,9 +2,10 @@
 
 from bayesnn import _checks
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
+from bayesnn.samplers.collapsed import collapses
 from bayesnn.samplers.freezing import with_fixed
 from bayesnn.samplers.gaps import GapGibbs, with_gaps
-from bayesnn.samplers.gibbs import Gibbs, collapses
+from bayesnn.samplers.gibbs import Gibbs
 from bayesnn.samplers.kernel import StepsKernel
 from bayesnn.samplers.laplace import Laplace
 from bayesnn.samplers.mclmc import MCLMC

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 from numpyro.infer.mcmc import MCMCKernel
 
-from bayesnn.chains import Plan, Run, run_chains
+from bayesnn.chains import Run, run_chains
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 
 Stats = dict[str, jax.Array]
 Data = tuple[Any, ...]  # the arguments of the model: x (n, p), y (n,), and what else it takes
@@ -47,7 +48,11 @@ class Chains(Sampler):
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """One loop drives all kernels."""
         kernel = self.kernel(target)
-        return run_chains(kernel, self.record(kernel, report), key, data, plan)
+        return run_chains(kernel, self.record(kernel, report), key, data, plan, quick=self.quick(target))
+
+    def quick(self, target: Any) -> bool:
+        """Whether a step is made of small operations, for which quick compiling costs no speed."""
+        return False
 
     def record(self, kernel: MCMCKernel, report: Report) -> Callable[[jax.Array, Any, Data], dict[str, jax.Array]]:
         """What is recorded of a state: the reported sites, and the sampler's own statistics."""

@@ -13,9 +13,10 @@ from numpyro import handlers
 from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn._runtime import as_precision, precision
-from bayesnn.chains import Plan, Run
+from bayesnn.chains import Run
 from bayesnn.layers import Fixed
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.samplers.base import Chains, Report, Sampler, Stats
 from bayesnn.samplers.density import Data, make_density
 from bayesnn.samplers.mclmc import MCLMC

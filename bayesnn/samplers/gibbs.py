@@ -9,21 +9,25 @@ follow another distribution.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from bayesnn import _checks, chance, readout
-from bayesnn.architecture import Structure, used_units
 from bayesnn.chance import Source
-from bayesnn.layers import Dense
-from bayesnn.likelihoods import Gaussian
 from bayesnn.model import Model
-from bayesnn.priors import GaussianPrior, MuellerRiosInsua
-from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.base import Info, Stats, Steps
 from bayesnn.samplers.birth_death import birth_death
+from bayesnn.samplers.collapsed import (
+    GibbsState,
+    Swept,
+    active_units,
+    collapsed_prior,
+    collapses,
+    draw_hyper,
+    draw_readout,
+    prior_of,
+)
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 from bayesnn.samplers.proposals import PROPOSALS
 from bayesnn.samplers.reflections import as_products, reflect
@@ -34,20 +38,6 @@ from bayesnn.samplers.weights import MOVES, WeightGibbs, WeightState
 COLLAPSED = "collapsed"
 EXACT, BIRTH_DEATH = "exact", "birth_death"
 TARGET_MOVES = 0.5  # of the adaptive walk: among many candidates scored together, half the units moving
-
-
-class GibbsState(NamedTuple):
-    """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
-
-    `structure` says which of them are in use; it is None where the architecture is fixed.
-    """
-
-    gamma: jax.Array
-    coefficients: jax.Array
-    hyper: Hyper
-    noise_precision: jax.Array
-    log_scale: jax.Array
-    structure: Structure | None = None
 
 
 @dataclass(frozen=True)
@@ -131,6 +121,10 @@ class Gibbs(Steps):
         """Whether this model is sampled with the readout integrated out."""
         return self.weights == COLLAPSED or (self.weights is None and collapses(model))
 
+    def quick(self, target: Model) -> bool:
+        """So is the collapsed sweep, as measured from 300 to 100,000 rows."""
+        return self.collapsed(target)
+
     def for_rows(self) -> Gibbs:
         """The same where rows have case weights or an offset, which the collapsed sweep does not know."""
         if self.weights == COLLAPSED:
@@ -144,7 +138,7 @@ class Gibbs(Steps):
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> GibbsState:
         """Units from the prior at its guesses, the error variance at that of y."""
-        prior = _prior(model)
+        prior = prior_of(model)
         key_hyper, key_gamma = jax.random.split(key)
         terms = model.terms(x.shape[1:])
         hyper = prior.start(key_hyper, model.table(x.shape[1:]), terms)
@@ -166,21 +160,17 @@ class Gibbs(Steps):
         """Units, then the architecture where it is random, then readout, then hyperparameters."""
         of_units, of_structure, of_readout, of_hyper = chance.split(source, 4)
         active = active_units(state)
-        state, data, moved = self.move_units(of_units, state, model, x, y)
+        state, data, solved, moved = self.move_units(of_units, state, model, x, y)
         if state.structure is not None:
             state, data = self.move_structure(chance.as_key(of_structure), state, model, x, y)
-        coefficients = draw_readout(of_readout, state, model, x, data)
+            solved = readout.solve(data, collapsed_prior(model, state, x), state.noise_precision)
+        coefficients = draw_readout(of_readout, state, model, x, solved)
         hyper, noise_precision = draw_hyper(of_hyper, state, model, coefficients, data)
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
         return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
-    def move_units(
-        self, source: Source, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
-    ) -> tuple[GibbsState, readout.Products, jax.Array]:
-        """Step 1, readout and mu_beta integrated out: every unit, then the reflection of all with mu_gamma.
-
-        The state's readout is stale afterwards. Also the products of the new design, and which units moved (m,).
-        """
+    def move_units(self, source: Source, state: GibbsState, model: Model, x: jax.Array, y: jax.Array) -> Swept:
+        """Step 1, readout and mu_beta integrated out: every unit, then the reflection of all with mu_gamma."""
         of_candidates, of_flips, of_reflection = chance.split(source, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
         proposal = PROPOSALS[self.proposal]
@@ -193,11 +183,11 @@ class Gibbs(Steps):
         gamma, gram, moved = update_units(
             of_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision, active
         )
-        gamma, gram, hyper = reflect(of_reflection, gamma, gram, hyper, _prior(model), prior, noise_precision, active)
-        data = as_products(gram)._replace(
+        new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
+        data = as_products(new.gram)._replace(
             rows=y.shape[0]
         )  # a plain number, so that the draw of sigma can be made ahead
-        return state._replace(gamma=gamma, hyper=hyper), data, moved.astype(y.dtype)
+        return Swept(state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(y.dtype))
 
     def move_structure(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
@@ -236,58 +226,7 @@ class Gibbs(Steps):
         )
 
 
-def active_units(state: GibbsState) -> jax.Array | None:
-    """Ones for the units in use (m,); None where the architecture is fixed and all are."""
-    return None if state.structure is None else used_units(state.structure.units, state.gamma.shape[0])
-
-
-def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> GaussianPrior:
-    """The readout's normal given sigma_beta, mu_beta integrated out."""
-    used = model.masks(state.structure, x.shape[1:])
-    terms, variance = model.terms(x.shape[1:]), 1.0 / state.hyper.beta_precision
-    return _prior(model).collapsed_given(terms, variance, None if used is None else used.coefficients)
-
-
 def _info(moved: jax.Array, active: jax.Array) -> Info:
     """Of the units in use, none being all of none; the walks of the others are left as they are."""
     share = jnp.where(active.any(), (moved * active).sum() / jnp.maximum(active.sum(), 1.0), 1.0)
     return Info(share, jnp.where(active > 0, moved, TARGET_MOVES))
-
-
-def draw_readout(source: Source, state: GibbsState, model: Model, x: jax.Array, data: readout.Products) -> jax.Array:
-    """Step 2: beta (and intercept, linear) given the units, mu_beta integrated out."""
-    coefficients = readout.draw(source, readout.solve(data, collapsed_prior(model, state, x), state.noise_precision))
-    used = model.masks(state.structure, x.shape[1:])
-    return coefficients if used is None else coefficients * used.coefficients
-
-
-def draw_hyper(
-    source: Source,
-    state: GibbsState,
-    model: Model,
-    coefficients: jax.Array,
-    data: readout.Products,
-) -> tuple[Hyper, jax.Array]:
-    """Step 3: all of nu given the state's units and the readout (k,)."""
-    of_hyper, of_noise = chance.split(source)
-    beta = coefficients[: state.gamma.shape[0]]
-    hyper = _prior(model).draw_hyper(of_hyper, state.hyper, state.gamma, beta, active_units(state))
-    squares = data.square - 2.0 * coefficients @ data.cross + coefficients @ data.gram @ coefficients
-    noise = model.likelihood.draw_precision(of_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
-    return hyper, noise
-
-
-def collapses(model: Model) -> bool:
-    """Whether units can be moved with the readout integrated out: one logistic layer, the Müller-Ríos Insua prior and
-    Gaussian errors of one output, their precision gamma distributed.
-    """
-    single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
-    logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
-    y = model.likelihood
-    gaussian = isinstance(y, Gaussian) and not y.outputs and y.noise_scale is None
-    return logistic and gaussian and isinstance(model.prior, MuellerRiosInsua)
-
-
-def _prior(model: Model) -> MuellerRiosInsua:
-    assert isinstance(model.prior, MuellerRiosInsua)
-    return model.prior

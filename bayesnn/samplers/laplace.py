@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesnn import _checks
-from bayesnn.chains import Plan, Run
+from bayesnn.chains import Run
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import Data, Density, make_density
 from bayesnn.samplers.point import MAP, climb_notes, report_all

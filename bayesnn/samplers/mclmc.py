@@ -12,9 +12,10 @@ from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn import _checks
 from bayesnn._runtime import PRECISIONS
-from bayesnn.chains import Plan, Run, run_chains
+from bayesnn.chains import Run, run_chains
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.samplers import tuning as tuning_module
 from bayesnn.samplers.base import Chains, Report, Stats
 from bayesnn.samplers.density import Data, Density, make_density

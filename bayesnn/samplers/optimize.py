@@ -19,7 +19,8 @@ from tqdm.auto import tqdm
 
 from bayesnn._runtime import as_precision
 from bayesnn._runtime import precision as precision_of
-from bayesnn.chains import Plan, call_all
+from bayesnn.chains import call_all
+from bayesnn.plan import Plan
 from bayesnn.samplers.density import Data, Density, take_rows
 
 OPTIMIZERS: dict[str, Callable[[Any], Any]] = {"adam": optim.Adam, "sgd": optim.SGD}

@@ -11,9 +11,10 @@ import numpy as np
 from bayesnn import _checks
 from bayesnn._runtime import PRECISIONS, as_precision
 from bayesnn._runtime import precision as precision_of
-from bayesnn.chains import Plan, Run
+from bayesnn.chains import Run
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import FEW_ROWS, Data, make_density
 from bayesnn.samplers.optimize import OPTIMIZERS, Climb, Optimum, as_kept, from_kept, optimize, these_rows

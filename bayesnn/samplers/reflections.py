@@ -7,13 +7,25 @@ Single units flip inside the unit moves; this one also moves the population mean
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 
 from bayesnn import chance, readout
 from bayesnn.chance import Source
-from bayesnn.priors import GaussianPrior, MuellerRiosInsua
+from bayesnn.priors import MuellerRiosInsua
 from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.readout import Precision
+
+
+class Reflected(NamedTuple):
+    """Units (m, q), products (k + 2, k + 2) and hyperparameters after the step, and the readout given these."""
+
+    gamma: jax.Array
+    gram: jax.Array
+    hyper: Hyper
+    readout: readout.Readout
 
 
 def reflect(
@@ -22,20 +34,22 @@ def reflect(
     gram: jax.Array,
     hyper: Hyper,
     weights: MuellerRiosInsua,
-    prior: GaussianPrior,
+    prior: Precision,
     noise_precision: jax.Array,
     active: jax.Array | None = None,
-) -> tuple[jax.Array, jax.Array, Hyper]:
-    """gamma (m, q), products (k + 2, k + 2) of [design, y, 1] and hyperparameters after a Metropolis step.
+) -> Reflected:
+    """A Metropolis step, from products (k + 2, k + 2) of [design, y, 1].
 
     `active` (m,) says which units are in use, those first; the columns of the others stay zero.
     """
-    turned = reflected_products(gram, gamma.shape[0] if active is None else active.sum())
-    density = log_density(turned, prior, noise_precision) - log_density(gram, prior, noise_precision)
-    ratio = density + weights.log_mean_prior(-hyper.mu_gamma) - weights.log_mean_prior(hyper.mu_gamma)
-    accept = jnp.log(chance.uniform(source)) < ratio
+    both = jnp.stack([gram, reflected_products(gram, gamma.shape[0] if active is None else active.sum())])
+    solved = jax.vmap(lambda one: readout.solve(as_products(one), prior, noise_precision))(both)
+    means = jnp.stack([hyper.mu_gamma, -hyper.mu_gamma])
+    density = jax.vmap(log_density)(solved) + jax.vmap(weights.log_mean_prior)(means)
+    accept = jnp.log(chance.uniform(source)) < density[1] - density[0]
     sign = jnp.where(accept, -1.0, 1.0)
-    return sign * gamma, jnp.where(accept, turned, gram), hyper._replace(mu_gamma=sign * hyper.mu_gamma)
+    chosen = jax.tree.map(lambda a: jnp.where(accept, a[1], a[0]), (both, solved))
+    return Reflected(sign * gamma, chosen[0], hyper._replace(mu_gamma=sign * hyper.mu_gamma), chosen[1])
 
 
 def reflected_products(gram: jax.Array, m: int | jax.Array) -> jax.Array:
@@ -50,6 +64,6 @@ def as_products(gram: jax.Array) -> readout.Products:
     return readout.Products(gram[:-2, :-2], gram[:-2, -2], gram[-2, -2], gram[-1, -1])
 
 
-def log_density(gram: jax.Array, prior: GaussianPrior, noise_precision: jax.Array) -> jax.Array:
-    """log p(y | units), the readout integrated out."""
-    return readout.log_marginal(as_products(gram), prior, noise_precision)
+def log_density(solved: readout.Readout) -> jax.Array:
+    """log p(y | units), the readout integrated out, but for what neither units nor their columns change."""
+    return 0.5 * solved.whitened @ solved.whitened - jnp.log(jnp.diag(solved.cholesky)).sum()

@@ -11,9 +11,10 @@ import numpy as np
 
 from bayesnn import _checks
 from bayesnn._runtime import PRECISIONS
-from bayesnn.chains import Plan, Run, run_chains
+from bayesnn.chains import Run, run_chains
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.samplers.base import Chains, Observe, Report, Stats
 from bayesnn.samplers.density import Data
 from bayesnn.samplers.optimize import split_rows

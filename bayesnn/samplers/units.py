@@ -16,11 +16,11 @@ import jax.numpy as jnp
 from jax import lax
 from jax.scipy.linalg import solve_triangular
 
-from bayesnn import chance, readout
+from bayesnn import chance
 from bayesnn.chance import Source
-from bayesnn.priors import GaussianPrior
 from bayesnn.priors.mueller_rios_insua import Hyper
-from bayesnn.samplers.proposals import Candidates, Proposal, log_prior
+from bayesnn.readout import Precision
+from bayesnn.samplers.proposals import Candidates, Proposal
 
 BLOCK = 1024  # rows of data whose candidate columns fit a second-level cache, for a few chains at once
 FEW_BLOCKS = 16
@@ -43,30 +43,16 @@ class Scored(NamedTuple):
 
 
 class Left(NamedTuple):
-    """A problem with column j left out: L_-j (k, k), b (k,), and what column j adds by itself."""
+    """A problem with column j left out: L_-j (k, k), h_-j (k,), and what column j adds by itself."""
 
     others: jax.Array
     cholesky: jax.Array
-    b: jax.Array
+    h: jax.Array
     coupling: jax.Array
     own: jax.Array
     shift: jax.Array
     variance: jax.Array
     noise_precision: jax.Array
-
-
-class Precision(NamedTuple):
-    """The readout's prior as the moves use it: V^-1 (k, k), V^-1 b0 (k,), diagonal of V (k,)."""
-
-    matrix: jax.Array
-    shift: jax.Array
-    variance: jax.Array
-
-
-def precision_of(prior: GaussianPrior) -> Precision:
-    """The readout's prior as the moves use it."""
-    inverse = readout.symmetric_inverse(prior.covariance)
-    return Precision(inverse, inverse @ prior.mean, jnp.diag(prior.covariance))
 
 
 def activations(gamma: jax.Array, inputs: jax.Array) -> jax.Array:
@@ -89,7 +75,7 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
 
     def part(rows: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         columns = activations(values, inputs)
-        return rows @ columns.T, jnp.sum(columns**2, axis=1), columns
+        return rows @ columns.T, columns**2 @ jnp.ones(inputs.shape[1]), columns
 
     blocks = inputs.shape[1] // BLOCK
     if blocks < FEW_BLOCKS:
@@ -114,7 +100,7 @@ def update_units(
     inputs: jax.Array,
     extra: jax.Array,
     y: jax.Array,
-    prior: GaussianPrior,
+    prior: Precision,
     noise_precision: jax.Array,
     active: jax.Array | None = None,
 ) -> Moved:
@@ -128,34 +114,41 @@ def update_units(
     columns, count = (columns, m) if active is None else (columns * active[:, None], active.sum().astype(int))
     rows = jnp.concatenate([columns, extra, y[None], jnp.ones_like(y)[None]])
     gram = rows @ rows.T
-    precision = precision_of(prior)
     level = jnp.log(chance.uniform(source, (m,)))
     everyone = jnp.concatenate([gamma[:, None], candidates.values], axis=1)
-    flip_ratio = log_prior(-everyone, hyper) - log_prior(everyone, hyper)
+    ratio_of_flip = flip_ratio(everyone, hyper)
 
     def move(j: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         rows, gram, chosen, sign = carry
         scored = candidate_products(candidates.values[j], rows, inputs)
         cross = jnp.concatenate([gram[:, j][:, None], scored.cross], axis=1)  # current first: (k + 2, K + 1)
         squares = jnp.concatenate([gram[j, j][None], scored.squares])
-        left = leave_out(j, gram, precision, noise_precision)
-        score = score_columns(left, cross, squares)
+        cross, squares = with_turned(cross, squares, gram[-1])
+        score, turned_score = jnp.split(score_columns(leave_out(j, gram, prior, noise_precision), cross, squares), 2)
         index = proposal.choose(score + candidates.log_weight[j], candidates.noise[j])
-        cross, square = cross[:, index], squares[index]
         column = jnp.where(index > 0, scored.column(index - 1), rows[j])
 
-        turned, turned_square = _one_minus(cross, square, gram[-1])
-        turned_score = score_columns(left, turned[:, None], turned_square[None])[0]
-        flip = level[j] < turned_score - score[index] + flip_ratio[j, index]
+        flip = level[j] < turned_score[index] - score[index] + ratio_of_flip[j, index]
         column = jnp.where(flip, 1.0 - column, column)
-        new = jnp.where(flip, turned, cross).at[j].set(jnp.where(flip, turned_square, square))
-        gram = gram.at[j].set(new).at[:, j].set(new)
-        return rows.at[j].set(column), gram, chosen.at[j].set(index), sign.at[j].set(jnp.where(flip, -1.0, 1.0))
+        place = jnp.where(flip, index + len(score), index)
+        new = put(cross[:, place], j, squares[place])
+        gram = put(gram, j, new).at[:, j].set(new, mode="promise_in_bounds")
+        return put(rows, j, column), gram, put(chosen, j, index), put(sign, j, jnp.where(flip, -1.0, 1.0))
 
     start = (rows, gram, jnp.zeros(m, int), jnp.ones(m))
     _, gram, chosen, sign = lax.fori_loop(0, count, move, start)
     taken = jnp.take_along_axis(everyone, chosen[:, None, None], axis=1)[:, 0]
     return Moved(sign[:, None] * taken, gram, chosen > 0)
+
+
+def put(array: jax.Array, j: jax.Array, row: jax.Array) -> jax.Array:
+    """The array with this row j, which is there: looking whether it is would cost more than writing."""
+    return array.at[j].set(row, mode="promise_in_bounds")
+
+
+def flip_ratio(gamma: jax.Array, hyper: Hyper) -> jax.Array:
+    """log p(-gamma) - log p(gamma) of units (..., q), -2 mu' S^-1 gamma."""
+    return -2.0 * gamma @ (hyper.s_gamma.precision @ hyper.mu_gamma)
 
 
 def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: jax.Array) -> Left:
@@ -168,9 +161,8 @@ def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: 
     k_left = gram[:k, :k] * noise_precision + prior.matrix
     cholesky = jnp.linalg.cholesky(jnp.where(others[:, None] & others, k_left, jnp.eye(k)))
     h = jnp.where(others, gram[:k, k] * noise_precision + prior.shift, 0.0)
-    b = solve_triangular(cholesky, h, lower=True)
     own = prior.matrix[j, j], prior.shift[j], prior.variance[j]
-    return Left(others, cholesky, b, prior.matrix[:, j], *own, noise_precision)
+    return Left(others, cholesky, h, prior.matrix[:, j], *own, noise_precision)
 
 
 def score_columns(left: Left, cross: jax.Array, squares: jax.Array) -> jax.Array:
@@ -179,15 +171,17 @@ def score_columns(left: Left, cross: jax.Array, squares: jax.Array) -> jax.Array
     cross (k + 1 or more, c) of [design, y, ...] with the candidates, squares (c,). s is kept at or above 1/V_jj, its
     exact lower bound, which cancellation could cross.
     """
-    k = left.b.shape[0]
+    k = left.h.shape[0]
     against = jnp.where(left.others[:, None], cross[:k] * left.noise_precision + left.coupling[:, None], 0.0)
-    a = solve_triangular(left.cholesky, against, lower=True)
+    solved = solve_triangular(left.cholesky, jnp.concatenate([left.h[:, None], against], axis=1), lower=True)
+    b, a = solved[:, 0], solved[:, 1:]
     s = squares * left.noise_precision + left.own - jnp.sum(a**2, axis=0)
     s = jnp.maximum(s, 1.0 / left.variance)
-    t = cross[k] * left.noise_precision + left.shift - left.b @ a
+    t = cross[k] * left.noise_precision + left.shift - b @ a
     return -0.5 * jnp.log(s) + t**2 / (2.0 * s)
 
 
-def _one_minus(cross: jax.Array, square: jax.Array, sums: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Products of the column 1 - z from those of z: the flipped unit costs no evaluation of psi."""
-    return sums - cross, sums[-1] - 2.0 * cross[-1] + square
+def with_turned(cross: jax.Array, squares: jax.Array, sums: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Products (k + 2, 2c) and squares (2c,) of columns z and then 1 - z from those of z, without evaluating psi."""
+    turned = sums[:, None] - cross, sums[-1] - 2.0 * cross[-1] + squares
+    return jnp.concatenate([cross, turned[0]], axis=1), jnp.concatenate([squares, turned[1]])

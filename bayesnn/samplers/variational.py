@@ -17,9 +17,10 @@ from numpyro.infer.util import log_density
 from tqdm.auto import tqdm
 
 from bayesnn import _checks
-from bayesnn.chains import CHUNK_SECONDS, Plan, Run
+from bayesnn.chains import CHUNK_SECONDS, Run
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import Data, Density, WeighedLikelihood, make_density, take_rows
 from bayesnn.samplers.point import MAP

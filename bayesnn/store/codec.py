@@ -15,11 +15,11 @@ import numpy as np
 
 from bayesnn import layers, likelihoods, priors, samplers
 from bayesnn.architecture import Architecture, Geometric
-from bayesnn.chains import Plan
 from bayesnn.checkpoint import Checkpoint
 from bayesnn.data import Columns, Dataset, Scaling
 from bayesnn.lagged import Lagged
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.store.state import State
 from bayesnn.store.tables import from_parts, parts_of
 from bayesnn.text import Vocabulary

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bayesnn.chains import Plan
 from bayesnn.checkpoint import Memory
+from bayesnn.plan import Plan
 from bayesnn.samplers import Chains
 from bayesnn.store import codec, files, manifest
 from bayesnn.store.format import DATA, FORMAT, MANIFEST, NETCDF, VERSION, checksum, read_manifest

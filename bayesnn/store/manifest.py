@@ -16,9 +16,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from bayesnn.chains import Plan
 from bayesnn.data import Dataset
 from bayesnn.lagged import Lagged
+from bayesnn.plan import Plan
 
 SHOWN = 200  # letters of a description that an error shows
 SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")

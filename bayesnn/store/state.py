@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayesnn.chains import Plan
 from bayesnn.checkpoint import Checkpoint, Kept
+from bayesnn.plan import Plan
 from bayesnn.store.manifest import software
 
 

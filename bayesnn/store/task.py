@@ -9,13 +9,14 @@ import jax
 import numpy as np
 
 from bayesnn._runtime import as_precision
-from bayesnn.chains import Plan, Run
+from bayesnn.chains import Run
 from bayesnn.checkpoint import Kept
 from bayesnn.data import Dataset
 from bayesnn.gaps import SITE, GappyModel, gaps_of
 from bayesnn.hosts import whole
 from bayesnn.marginal import MarginalModel
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_gaps
 from bayesnn.store import codec, manifest
 from bayesnn.store.state import State, key_numbers

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from bayesnn.chains import Plan
 from bayesnn.checkpoint import Memory
 from bayesnn.data import Dataset
 from bayesnn.gaps import gaps_of
 from bayesnn.model import Model
+from bayesnn.plan import Plan
 from bayesnn.samplers import Gibbs, Sampler
 from bayesnn.store.task import Task
 

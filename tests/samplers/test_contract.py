@@ -29,8 +29,8 @@ from bayesnn import (
     shallow,
 )
 from bayesnn._runtime import compilation_cache_on, double
-from bayesnn.chains import CHAIN_METHODS
 from bayesnn.marginal import MarginalModel
+from bayesnn.plan import CHAIN_METHODS
 from bayesnn.samplers import PROPOSALS, SAMPLERS, Chains, StepsKernel, make_sampler
 from bayesnn.samplers.weights import MOVES, WeightGibbs
 

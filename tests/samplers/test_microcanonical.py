@@ -13,7 +13,8 @@ import pytest
 from bayesnn import MAP, MCLMC, NUTS, Dense, Model, fit
 from bayesnn._runtime import compilation_cache_on, double
 from bayesnn.agreement import agreement, function_values
-from bayesnn.chains import Plan, run_chains
+from bayesnn.chains import run_chains
+from bayesnn.plan import Plan
 from bayesnn.samplers import microcanonical
 from bayesnn.samplers.density import make_density
 from bayesnn.samplers.microcanonical import Point, integrate, random_direction, refresh, turn

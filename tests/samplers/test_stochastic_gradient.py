@@ -11,7 +11,7 @@ from scipy.linalg import solve_discrete_lyapunov
 
 from bayesnn import MAP, NUTS, SGHMC, SGLD, Bernoulli, Cyclical, Dense, Model, Polynomial, diagnose, extend, fit
 from bayesnn._runtime import compilation_cache_on, double
-from bayesnn.chains import Plan
+from bayesnn.plan import Plan
 from bayesnn.samplers.schedules import Schedule
 from bayesnn.samplers.stochastic import StochasticKernel
 
