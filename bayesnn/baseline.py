@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 from scipy.special import logsumexp
 
 from bayesnn.data import Dataset
@@ -44,6 +43,8 @@ def against_linear(fit: Fit) -> Bar:
 
 def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
     """Log density (n,) of the training rows under the linear model, in units of y; summed over steps with targets."""
+    from scipy import stats
+
     if data.steps is not None:
         rows, _ = np.nonzero(data.steps)
         offset = None if data.offset is None else data.offset[rows]

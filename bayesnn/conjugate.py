@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 from scipy.special import gammaln
 
 NOISE_WORTH = 1.0  # observations that the guess of the error variance counts for
@@ -117,5 +116,7 @@ def update(prior: NormalInverseGamma, x: np.ndarray, y: np.ndarray) -> tuple[Nor
 
 def student_log_density(y: np.ndarray, predictive: tuple[float, np.ndarray, np.ndarray]) -> np.ndarray:
     """Log density of y (...) under what `LinearRegression.predictive` gave."""
+    from scipy import stats
+
     df, location, scale = predictive
     return stats.t.logpdf(y, df, location, scale)

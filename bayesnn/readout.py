@@ -54,8 +54,7 @@ def products(design: jax.Array, y: jax.Array, weights: jax.Array | None = None) 
 
 def precision_of(prior: GaussianPrior) -> Precision:
     """The readout's prior as posteriors use it."""
-    inverse = symmetric_inverse(prior.covariance)
-    return Precision(inverse, inverse @ prior.mean, jnp.diag(prior.covariance))
+    return Precision(prior.precision, prior.precision @ prior.mean, jnp.diag(prior.covariance))
 
 
 def solve(data: Products, prior: Precision, noise_precision: jax.Array) -> Readout:
@@ -85,9 +84,3 @@ def moments(readout: Readout, design: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Rao-Blackwell mean (n,) and variance (n,) of f at the rows of a design (n, k)."""
     rows = solve_triangular(readout.cholesky, design.T, lower=True)
     return rows.T @ readout.whitened, jnp.sum(rows**2, axis=0)
-
-
-def symmetric_inverse(matrix: jax.Array) -> jax.Array:
-    """Inverse of a positive definite matrix by its Cholesky factor."""
-    root = solve_triangular(jnp.linalg.cholesky(matrix), jnp.eye(matrix.shape[0]), lower=True)
-    return root.T @ root

@@ -8,7 +8,6 @@ from typing import Any
 
 import jax
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import log_softmax, logsumexp, softmax
 
 from bayesnn import _checks
@@ -188,6 +187,8 @@ def mixture_weights(log_densities: np.ndarray) -> np.ndarray:
     >>> mixture_weights(np.log([[0.9, 0.1], [0.1, 0.9]])).round(3).tolist()
     [0.5, 0.5]
     """
+    from scipy.optimize import minimize
+
     rows, columns = log_densities.shape
 
     def loss(z: np.ndarray) -> tuple[float, np.ndarray]:

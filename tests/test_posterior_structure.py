@@ -56,6 +56,7 @@ def test_without_rows_the_number_of_units_has_its_prior(method):
 # Tiny data: brute force over the prior
 
 
+@_runtime.computing
 def brute_force(draws=400_000):
     """log p(y | M) and standard errors: the density with the readout integrated out, averaged over the prior."""
     model = tiny_model()
@@ -74,8 +75,7 @@ def brute_force(draws=400_000):
 
         return jnp.stack([density(units) for units in range(3)])
 
-    with _runtime.double():
-        logs = np.asarray(geweke.in_blocks(one)(jax.random.split(jax.random.key(1), draws)))
+    logs = np.asarray(geweke.in_blocks(one)(jax.random.split(jax.random.key(1), draws)))
     ratios = np.exp(logs - logs.max(axis=0))
     relative = ratios.std(axis=0) / ratios.mean(axis=0) / np.sqrt(draws)
     assert (relative < 0.05).all()

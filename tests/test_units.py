@@ -32,7 +32,7 @@ def problem(extras):
     inputs = np.concatenate([np.ones((1, N)), x])
     of_unit = np.arange(M + extras) < M
     covariance = np.diag(np.where(of_unit, 0.7, 2.0)) + 1.5 * np.outer(of_unit, of_unit)
-    prior = GaussianPrior(np.where(of_unit, 0.4, 0.0), covariance)
+    prior = GaussianPrior(np.where(of_unit, 0.4, 0.0), covariance, np.linalg.inv(covariance))
     return rng.normal(size=(M, Q)), rng.normal(size=(M, K, Q)), inputs, inputs[:extras], rng.normal(size=N), prior
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from bayesnn.baselines.base import Baseline, Task, enough
 from bayesnn.scores.predictive import NormalPredictive
@@ -58,5 +58,5 @@ class Automatic(Baseline):
             seen = np.ascontiguousarray(task.values[:origin], dtype=np.float64)
             result = model.forward(y=seen, h=task.horizon, level=[LEVEL])
         low, high = (np.asarray(result[f"{side}-{LEVEL}"], dtype=np.float64) for side in ("lo", "hi"))
-        sd = (high - low) / (2 * norm.ppf(0.5 + LEVEL / 200))
+        sd = (high - low) / (2 * ndtri(0.5 + LEVEL / 200))
         return np.asarray(result["mean"], dtype=np.float64), np.maximum(sd, np.finfo(float).tiny ** 0.25)

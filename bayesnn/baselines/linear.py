@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import logsumexp
-from scipy.stats import norm
 
 from bayesnn.baselines.base import Baseline, Task
 from bayesnn.conjugate import LinearRegression, linear_regression, student_log_density
@@ -58,6 +57,8 @@ class LinearAR(Baseline):
         one_step = line.predictive(self._rows(w, task.origins))
 
         def density(y: np.ndarray) -> np.ndarray:
+            from scipy.stats import norm
+
             per_root = []
             for root in transform.roots(y):
                 logs = logsumexp(norm.logpdf(root, centre, sd[:, None, None]), axis=0) - np.log(len(sd))

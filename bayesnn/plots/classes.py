@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
 from bayesnn import _checks
 from bayesnn.effects.table import Rows, categories_of, chosen, rows_to_average
@@ -44,6 +43,8 @@ def reliability(
     J. Bröcker and L. Smith (2007), Increasing the reliability of reliability diagrams, Weather and Forecasting 22,
     651-661.
     """
+    from scipy.stats import binom
+
     _checks.positive_integer("bins", bins, minimum=2)
     _check_classes(fit)
     axes = new_axes(ax)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
 from bayesnn import _checks
 from bayesnn.backtest import Backtest
@@ -83,6 +82,8 @@ def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins
     The grey band holds 95% of the bins by chance, if windows are independent. A hump says that the predictive is too
     wide, a U that it is too narrow, a slope that it is off to one side.
     """
+    from scipy.stats import binom
+
     _checks.positive_integer("bins", bins, minimum=2)
     name = backtest.methods[0] if method is None else method
     _checks.known("method", name, backtest.methods)
@@ -114,6 +115,8 @@ def coverage(
         Of 50, 80 and 95, in per cent.
     ax : matplotlib.axes.Axes, optional
     """
+    from scipy.stats import binom
+
     names = list(methods) if methods is not None else _first_and_best(backtest)
     for name in names:
         _checks.known("method", name, backtest.methods)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom
 
 from bayesnn import _checks
 from bayesnn.fit import Fit
@@ -35,6 +34,8 @@ def pit_histogram(fit: Fit, x: Any, y: Any, *, bins: int = 10, offset: Any = Non
 
     A hump says that the predictive is too wide, a U that it is too narrow, a slope that it is off to one side.
     """
+    from scipy.stats import binom
+
     _checks.positive_integer("bins", bins, minimum=2)
     axes = new_axes(ax)
     pit = probability_transform(fit, x, y, offset=offset).ravel()

@@ -54,10 +54,11 @@ class Terms(NamedTuple):
 
 
 class GaussianPrior(NamedTuple):
-    """Joint normal of the readout coefficients: mean (k,), covariance (k, k)."""
+    """Joint normal of the readout coefficients: mean (k,), covariance (k, k) and its inverse."""
 
     mean: jax.Array
     covariance: jax.Array
+    precision: jax.Array
 
 
 class Prior(abc.ABC):

@@ -162,14 +162,13 @@ class MuellerRiosInsua(Prior):
         Coefficients that are not `used` (k,) are independent of all others and of any size: their columns are zero.
         """
         mean, fixed = self.readout_moments(terms)
-        of_unit = (np.arange(terms.size) < terms.units).astype(float)
-        if used is not None:
-            of_used = of_unit * used
-            diagonal = jnp.where(used > 0, fixed + of_used * variance, 1.0)
-            common = self.readout_mean_variance * of_used[:, None] * of_used
-            return GaussianPrior(jnp.asarray(mean) * used, jnp.diag(diagonal) + common)
-        common = self.readout_mean_variance * np.outer(of_unit, of_unit)
-        return GaussianPrior(jnp.asarray(mean), jnp.diag(jnp.asarray(fixed) + of_unit * variance) + common)
+        in_use = jnp.ones(terms.size) if used is None else used
+        of_unit = (np.arange(terms.size) < terms.units) * in_use
+        diagonal = jnp.where(in_use > 0, fixed + of_unit * variance, 1.0)
+        common = self.readout_mean_variance * of_unit[:, None] * of_unit
+        # Sherman and Morrison: the diagonal is `variance` wherever `common` is not zero
+        less = common / (variance * (variance + self.readout_mean_variance * of_unit.sum()))
+        return GaussianPrior(jnp.asarray(mean) * in_use, jnp.diag(diagonal) + common, jnp.diag(1.0 / diagonal) - less)
 
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
         """mu_beta given beta and sigma_beta."""

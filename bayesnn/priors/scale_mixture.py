@@ -59,7 +59,7 @@ class ScaleMixture(Prior):
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
         """The same as a joint normal: there is nothing more to integrate."""
         mean, sd = self.readout(terms)
-        return GaussianPrior(mean, jnp.diag(sd**2))
+        return GaussianPrior(mean, jnp.diag(sd**2), jnp.diag(sd**-2.0))
 
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
         """Nothing was left out."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy.special import ndtr, ndtri
 
 from bayesnn.scores.transform import crps
 
@@ -62,17 +62,18 @@ class NormalPredictive(Predictive):
         return self.location
 
     def quantile(self, probability: float) -> np.ndarray:
-        return self.location + self.sd * stats.norm.ppf(probability)
+        return self.location + self.sd * ndtri(probability)
 
     def cdf(self, y: np.ndarray) -> np.ndarray:
-        return stats.norm.cdf(y, self.location, self.sd)
+        return ndtr((y - self.location) / self.sd)
 
     def crps(self, y: np.ndarray) -> np.ndarray:
         z = (y - self.location) / self.sd
-        return self.sd * (z * (2 * stats.norm.cdf(z) - 1) + 2 * stats.norm.pdf(z) - 1 / np.sqrt(np.pi))
+        density = np.exp(-0.5 * z**2) / np.sqrt(2 * np.pi)
+        return self.sd * (z * (2 * ndtr(z) - 1) + 2 * density - 1 / np.sqrt(np.pi))
 
     def log_density(self, y: np.ndarray) -> np.ndarray:
-        return stats.norm.logpdf(y, self.location, self.sd)
+        return -0.5 * ((y - self.location) / self.sd) ** 2 - np.log(self.sd) - 0.5 * np.log(2 * np.pi)
 
 
 @dataclass(frozen=True, eq=False)

@@ -71,6 +71,21 @@ def test_the_collapsed_readout_is_the_expression_on_paper(intercept, predictors)
     covariance[M:, M:] = np.diag(rest)
     np.testing.assert_allclose(collapsed.mean, [0.4] * M + [0.0] * len(rest), rtol=1e-10)
     np.testing.assert_allclose(collapsed.covariance, covariance, rtol=1e-10)
+    np.testing.assert_allclose(collapsed.precision, np.linalg.inv(covariance), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize("used", [[1, 1, 0, 1, 1], [1, 0, 0, 1, 0], [0, 0, 0, 0, 1]])
+def test_what_is_not_used_is_out_of_the_collapsed_readout(used):
+    used = np.array(used, dtype=float)
+    prior = MuellerRiosInsua(readout_mean=0.4, readout_mean_variance=2.0, intercept_variance=3.0, linear_variance=0.2)
+    whole = computing(prior.collapsed_given)(Terms(3, True, 1), np.array(0.5))
+    part = computing(prior.collapsed_given)(Terms(3, True, 1), np.array(0.5), used)
+    kept = np.flatnonzero(used)
+    block = np.asarray(whole.covariance)[np.ix_(kept, kept)]
+    np.testing.assert_allclose(np.asarray(part.covariance)[np.ix_(kept, kept)], block, rtol=1e-10)
+    np.testing.assert_allclose(np.asarray(part.precision)[np.ix_(kept, kept)], np.linalg.inv(block), rtol=1e-10)
+    np.testing.assert_allclose(np.asarray(part.precision) @ np.asarray(part.covariance), np.eye(5), atol=1e-12)
+    assert not part.mean[used == 0].any()
 
 
 # Exact updates

@@ -246,6 +246,8 @@ def test_the_collapsed_readout_has_the_moments_of_the_readout(case):
     draws, expected = many(draw, seed=1), collapsed()
     assert z_of_moments(draws, expected.mean, expected.covariance) < LIMIT
     assert z_of_moments(draws, expected.mean, 1.1 * expected.covariance) > LIMIT
+    rounding = 10 * np.finfo(expected.covariance.dtype).eps
+    np.testing.assert_allclose(expected.precision @ expected.covariance, np.eye(terms.size), rtol=0, atol=rounding)
 
 
 @cases
