@@ -1,14 +1,17 @@
 """Closed-form conditionals against numerical integration of prior times likelihood, each with a planted mistake."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.scipy.linalg import solve_triangular
 from quadrature import LIMIT, many, z_against, z_of_mean, z_of_moments
 from scipy import special, stats
 
 from bayesnn import conditionals
-from bayesnn._runtime import double
+from bayesnn._runtime import computing, double
 
 GUESS, SIZE = 0.7, 3.0
 RESIDUALS = np.array([0.4, -1.1, 0.2, 0.9, -0.5])
@@ -174,3 +177,26 @@ def test_inverse_gaussian_numbers_of_huge_means_do_not_cancel():
 
 
 inverse_gaussian = conditionals.inverse_gaussian  # one object, compiled once
+
+
+@pytest.mark.parametrize("trans", [0, 1])
+@pytest.mark.parametrize(("k", "count"), [(3, 5), (40, 25), (40, 26), (64, 64), (33, 61), (1200, 3)])
+def test_triangular_solves_a_few_columns_at_a_time(k, count, trans):
+    rng = np.random.default_rng(k)
+    factor = np.tril(rng.normal(size=(k, k))) / np.sqrt(k) + 3.0 * np.eye(k)
+    right = rng.normal(size=(k, count))
+    ours = computing(conditionals.solve_lower)(factor, right, trans)
+    np.testing.assert_allclose(ours, np.linalg.solve(factor.T if trans else factor, right), rtol=1e-9, atol=1e-12)
+
+
+def test_no_triangular_solve_is_so_large_that_openblas_shares_it():
+    """It starts threads from 1024 numbers on the right on; all columns at once would be seen."""
+
+    def most_numbers(solve, k, count):
+        shapes = (jax.ShapeDtypeStruct(shape, float) for shape in ((k, k), (k, count)))
+        found = re.findall(r"(\d+),(\d+)\] = triangular_solve", str(jax.make_jaxpr(solve)(*shapes)))
+        return max(int(rows) * int(columns) for rows, columns in found)
+
+    for k, count in ((31, 31), (32, 32), (54, 19), (100, 100)):
+        assert most_numbers(conditionals.solve_lower, k, count) < 1024
+    assert most_numbers(lambda a, b: solve_triangular(a, b, lower=True), 32, 32) == 1024

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.scipy.linalg import solve_triangular
 
 from bayesnn import chance
 from bayesnn.chance import Source
+from bayesnn.conditionals import solve_lower
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.readout import Precision
 from bayesnn.samplers.proposals import Candidates, Proposal
@@ -173,7 +173,7 @@ def score_columns(left: Left, cross: jax.Array, squares: jax.Array) -> jax.Array
     """
     k = left.h.shape[0]
     against = jnp.where(left.others[:, None], cross[:k] * left.noise_precision + left.coupling[:, None], 0.0)
-    solved = solve_triangular(left.cholesky, jnp.concatenate([left.h[:, None], against], axis=1), lower=True)
+    solved = solve_lower(left.cholesky, jnp.concatenate([left.h[:, None], against], axis=1))
     b, a = solved[:, 0], solved[:, 1:]
     s = squares * left.noise_precision + left.own - jnp.sum(a**2, axis=0)
     s = jnp.maximum(s, 1.0 / left.variance)

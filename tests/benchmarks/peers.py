@@ -1,6 +1,6 @@
 """This package beside its peers on one posterior: effective draws a second, and the whole way to converged draws.
 
-Run: python tests/benchmarks/peers.py [--only bayesnn_gibbs,nutpie] [--draws 1000] [--limit 900] [--json peers.json]
+Run: python tests/benchmarks/peers.py [--only bayesnn_gibbs,nutpie] [--keys 0,1,2] [--limit 900] [--json peers.json]
 
 Needs the extra `bench`; a peer that is not installed is named as missing. Sunspots of 1700-1988, lags 2, 5 hidden
 units, the hyperparameters and standardised data of `shallow.py`, four chains, 1000 warm-up steps; every peer is a fresh
@@ -27,6 +27,7 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -63,7 +64,7 @@ def scaled():
 
 
 def bayesnn_peer(sampler, **settings):
-    def run(draws, since):
+    def run(draws, since, key):
         import bayesnn as bnn
 
         x, y = rows()
@@ -75,6 +76,7 @@ def bayesnn_peer(sampler, **settings):
             draws=draws,
             warmup=WARMUP,
             chains=CHAINS,
+            key=key,
             progress=False,
             **settings,
         )
@@ -88,7 +90,7 @@ def bayesnn_peer(sampler, **settings):
 
 
 def numpyro_peer(centred):
-    def run(draws, since):
+    def run(draws, since, key):
         import numpyro
         from shallow import textbook
 
@@ -98,7 +100,7 @@ def numpyro_peer(centred):
 
         arguments = *map(jax.numpy.asarray, scaled()), HIDDEN, centred
         mcmc = MCMC(NUTS(textbook), num_warmup=WARMUP, num_samples=draws, num_chains=CHAINS, progress_bar=False)
-        mcmc.warmup(jax.random.key(0), *arguments)
+        mcmc.warmup(jax.random.key(key), *arguments)
         jax.block_until_ready(mcmc.post_warmup_state)
         before, seconds, f = since(), 0.0, []
         while True:
@@ -154,7 +156,7 @@ def from_trace(trace):
 
 
 def pymc_peer(centred):
-    def run(draws, since):
+    def run(draws, since, key):
         import pymc as pm
 
         marks = []
@@ -173,7 +175,7 @@ def pymc_peer(centred):
                     tune=WARMUP,
                     chains=CHAINS,
                     progressbar=False,
-                    random_seed=1,
+                    random_seed=1 + key,
                     callback=watch,
                     compute_convergence_checks=False,
                 )
@@ -185,14 +187,14 @@ def pymc_peer(centred):
 
 
 def nutpie_peer(centred):
-    def run(draws, since):
+    def run(draws, since, key):
         import nutpie
 
         compiled = nutpie.compile_pymc_model(pymc_model(centred))
         count, ready = draws, since()
         while True:
             begun = time.perf_counter()
-            trace = nutpie.sample(compiled, draws=count, tune=WARMUP, chains=CHAINS, seed=1, progress_bar=False)
+            trace = nutpie.sample(compiled, draws=count, tune=WARMUP, chains=CHAINS, seed=1 + key, progress_bar=False)
             seconds = time.perf_counter() - begun
             steps = [trace.warmup_sample_stats["n_steps"].sum().item(), trace.sample_stats["n_steps"].sum().item()]
             warm = seconds * steps[0] / sum(steps)  # seconds by leapfrog steps, of which both phases consist
@@ -202,25 +204,25 @@ def nutpie_peer(centred):
     return run
 
 
-def blackjax_density(centred):
+def blackjax_density(centred, key):
     import jax
     from numpyro.infer import init_to_sample
     from numpyro.infer.util import initialize_model
     from shallow import textbook
 
     arguments = *map(jax.numpy.asarray, scaled()), HIDDEN, centred
-    keys = jax.random.split(jax.random.key(0), CHAINS)
+    keys = jax.random.split(jax.random.key(2 * key), CHAINS)
     info = initialize_model(keys, textbook, model_args=arguments, init_strategy=init_to_sample)
     return info.param_info.z, lambda z: -info.potential_fn(z), jax.vmap(jax.vmap(lambda z: info.postprocess_fn(z)["f"]))
 
 
 def blackjax_peer(algorithm, centred=False):
-    def run(draws, since):
+    def run(draws, since, key):
         import blackjax
         import jax
 
-        starts, density, function = blackjax_density(centred)
-        keys = jax.random.split(jax.random.key(1), CHAINS)
+        starts, density, function = blackjax_density(centred, key)
+        keys = jax.random.split(jax.random.key(1 + 2 * key), CHAINS)
 
         def warm_nuts(key, start):
             adapt = blackjax.window_adaptation(blackjax.nuts, density)
@@ -270,7 +272,7 @@ def blackjax_peer(algorithm, centred=False):
 
 
 def peers():
-    """Name -> function of (draws, clock)."""
+    """Name -> function of (draws, clock, key)."""
     import bayesnn as bnn
 
     return {
@@ -298,14 +300,14 @@ def judged(f, count):
     return float(az.rhat(data)["f"].max()), float(ess.min()), float(np.median(ess))
 
 
-def child(name, draws, limit, started):
+def child(name, draws, limit, started, key):
     """Run one peer in this process until it has converged or the limit is over, and print what was seen."""
 
     def since():
         return time.time() - started
 
     result = {}
-    for before, seconds, f in peers()[name](draws, since):
+    for before, seconds, f in peers()[name](draws, since, key):
         total = f.shape[1]
         r_hat, low, middle = judged(f, total)
         result = {"first_draw": before, "sampling_seconds": seconds, "draws": total, "r_hat": r_hat, "ess_min": low}
@@ -402,6 +404,7 @@ def main():
     parser.add_argument("--only", default="", help="peers, separated by commas")
     parser.add_argument("--draws", type=int, default=1000, help="draws a chain of the first run")
     parser.add_argument("--limit", type=float, default=900, help="seconds for one peer to converge")
+    parser.add_argument("--keys", default="0", help="one run a key, separated by commas; ratios are of medians")
     parser.add_argument("--json", default="peers.json")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
@@ -410,20 +413,35 @@ def main():
         airfoil()
         return
     if chosen.child:
-        child(chosen.child, chosen.draws, chosen.limit, chosen.started)
+        child(chosen.child, chosen.draws, chosen.limit, chosen.started, int(chosen.keys))
         return
     names = chosen.only.split(",") if chosen.only else [*peers(), "airfoil"]
-    table, ours, cache = {}, None, tempfile.mkdtemp()
-    for name in names:
-        if package := missing("bde" if name == "airfoil" else name):
-            table[name] = {"missing": f"{package} is not installed: pip install bayesnn[bench]"}
-        else:
-            arguments = ["--child", name, "--draws", chosen.draws, "--limit", chosen.limit]
-            table[name] = launched(arguments, chosen.limit, cache)
-        ours = ours or (table[name].get("converged") if name == "bayesnn_gibbs" else None)
-        show(name, table[name], ours)
-        machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
-        Path(chosen.json).write_text(json.dumps({"machine": machine | versions(), "peers": table}, indent=1))
+    table, ours, keys = {}, None, chosen.keys.split(",")
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            table[name] = []
+            for key in keys[:1] if name == "airfoil" else keys:
+                cache = f"{folder}/{key}"  # "again" finds what "bayesnn_gibbs" of the same key has left
+                if package := missing("bde" if name == "airfoil" else name):
+                    row = {"missing": f"{package} is not installed: pip install bayesnn[bench]"}
+                else:
+                    arguments = ["--child", name, "--draws", chosen.draws, "--limit", chosen.limit, "--keys", key]
+                    row = launched(arguments, chosen.limit, cache)
+                table[name].append(row)
+                show(f"{name} {key}" if len(keys) > 1 else name, row, ours)
+            middle = middle_of(table[name])
+            ours = ours or (middle if name == "bayesnn_gibbs" else None)
+            if middle and ours and len(keys) > 1:
+                print(f"{name:24s} median of {len(keys)}: converged {middle:.1f} s, {middle / ours:.1f} x", flush=True)
+            machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
+            Path(chosen.json).write_text(json.dumps({"machine": machine | versions(), "peers": table}, indent=1))
+
+
+def middle_of(rows):
+    """Median seconds to converged draws; None if half the runs did not get there."""
+    seconds = [row.get("converged") or float("inf") for row in rows]
+    middle = statistics.median(seconds)
+    return middle if middle < float("inf") else None
 
 
 if __name__ == "__main__":
