@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 from bayesnn.data import Dataset
 from bayesnn.fit import Fit
 from bayesnn.likelihoods import Likelihood
+from bayesnn.pointwise import predictive
 from bayesnn.sequences import TABLE
 
 RIDGE = 1.0  # penalty on coefficients of standardised columns
@@ -34,11 +34,9 @@ def against_linear(fit: Fit) -> Bar:
     A continuous target has a ridge regression with normal errors (of sequences: a constant), classes their frequencies,
     counts a constant rate.
     """
-    log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy()
-    predictive = logsumexp(log_likelihood, axis=1) - np.log(log_likelihood.shape[1])
     weights = np.ones(len(fit.data.x)) if fit.data.weights is None else fit.data.weights
     linear = linear_log_density(fit.data, fit.model.likelihood) * weights
-    return Bar(predictive.sum(axis=1) / weights.sum(), float(linear.sum() / weights.sum()))
+    return Bar(predictive(fit).sum(axis=1) / weights.sum(), float(linear.sum() / weights.sum()))
 
 
 def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:

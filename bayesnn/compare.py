@@ -15,6 +15,7 @@ from bayesnn.cross_validation import CrossValidation, coded_rows, cross_validate
 from bayesnn.fit import Fit
 from bayesnn.gaps import gaps_of
 from bayesnn.loo import K_LIMIT, Loo, loo, total_error
+from bayesnn.pointwise import kept
 from bayesnn.stacking import mixture_weights
 
 METHODS = ("auto", "loo", "k-fold")
@@ -192,7 +193,7 @@ def _table(fits: Mapping[str, Fit], results: Mapping[str, Any], label: str, high
 
 def _inside(fit: Fit, rows: np.ndarray) -> float:
     """Log predictive density of rows that are part of the fit, summed."""
-    values = fit.idata["log_likelihood"]["y"].to_numpy()[..., rows]
+    values = kept(fit.idata).to_numpy()[..., rows]
     return float((logsumexp(values, axis=(0, 1)) - np.log(values[..., 0].size)).sum())
 
 

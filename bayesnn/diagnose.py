@@ -11,6 +11,7 @@ from bayesnn.agreement import agreement, close, function_values, short_run
 from bayesnn.baseline import against_linear
 from bayesnn.convergence import group_chains, in_words, nested_r_hat
 from bayesnn.fit import Fit
+from bayesnn.pointwise import totals
 
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
 ESS_PER_CHAIN = 100  # the same source
@@ -96,7 +97,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     posterior = fit.idata["posterior"]
     random = fit.model.architecture.sites() if fit.model.architecture is not None else {}
     nuisance = {name: posterior[name].to_numpy() for name in (*fit.model.likelihood.dims, *random)}
-    log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy().sum(axis=-1)
+    log_likelihood = totals(fit.idata)
     beside = short_run(fit) if check and reference is None else reference
     apart = None if beside is None else agreement(fit, beside)
     if fit.sampler.approximate:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import jax
 import numpy as np
 
-from bayesnn import draws as draws_module
-from bayesnn import hosts
+from bayesnn import hosts, pointwise
 from bayesnn._runtime import as_key, computing
 from bayesnn.binding import bind
 from bayesnn.data import Dataset, new_inputs
 from bayesnn.exchange import all_chains, several
-from bayesnn.gaps import DIM, SITE, gap_labels, patched, patches
+from bayesnn.gaps import DIM, SITE, gap_labels
 from bayesnn.inference_data import Group, build, map_chains
 from bayesnn.model import Model
 from bayesnn.plan import Plan
@@ -99,6 +97,7 @@ def fit(
     progress: bool = True,
     path: Any = None,
     start: Fit | None = None,
+    log_likelihood: bool = True,
 ) -> Fit:
     """Draw from the posterior of a model given inputs x, a table or sequences, and a target y; or a series' own past.
 
@@ -146,6 +145,10 @@ def fit(
     start : Fit, optional
         For the collapsed Gibbs sampler: a fit of the same model to other rows, from whose last states the chains start.
         A short warm-up then does. A series refitted as it grows is such a case.
+    log_likelihood : bool
+        Whether to keep the log likelihood of every row and draw, which `loo`, `compare` and `stack_chains` need.
+        Without it memory does not grow with draws times rows; the sums over rows are then the sample statistic
+        `log_likelihood`.
 
     Returns
     -------
@@ -181,7 +184,7 @@ def fit(
         _check_random(spec, plain)
     spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
     plan = Plan(draws, warmup, chains, thinning, chain_method, progress, superchains=superchains)
-    task = Task(model, data, spec, as_key(key), str(key), marginalize)
+    task = Task(model, data, spec, as_key(key), str(key), marginalize, bool(log_likelihood))
     if start is not None:
         plan = replace(plan, keeper=start_of(start, task, plan, path))
     return run(task, plan, path)
@@ -227,24 +230,28 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         site, column = model.prior.sort_by
         stats["unit_order"] = order_units(posterior[site][..., column], posterior.get("M"))
         posterior = permute(posterior, dims, stats["unit_order"])
-    log_likelihood = _log_likelihood(model, data, posterior)
+    rows = {}
+    if attrs.get("log_likelihood", 1):
+        rows = {"log_likelihood": Group({"y": pointwise.of_rows(model, data, posterior)}, {"y": (*PER_DRAW, "obs")})}
+    else:
+        stats[pointwise.STAT] = pointwise.of_all(model, data, posterior)
     nuisance = {name: posterior[name] for name in model.likelihood.dims}
     posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
     stat_dims = {name: PER_DRAW + (("unit",) if name == "unit_order" else ()) for name in stats}
     time = ("time",) if model.per_step(data.x.shape[1:]) else ()
     outputs = model.likelihood.output_dims if data.y.ndim > 1 + len(time) else ()
     scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}
-    rows = {n: v for n, v in (("weights", data.weights), ("offset", data.offset)) if v is not None}
+    of_row = {n: v for n, v in (("weights", data.weights), ("offset", data.offset)) if v is not None}
     groups = {
         "posterior": Group(posterior, {name: PER_DRAW + d for name, d in dims.items()}, attrs),
         "sample_stats": Group(stats, stat_dims, attrs),
-        "log_likelihood": Group({"y": log_likelihood}, {"y": (*PER_DRAW, "obs")}),
+        **rows,
         "observed_data": Group({"y": data.y}, {"y": ("obs", *time, *outputs)}),
         "constant_data": Group(
-            scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)} | rows,
+            scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)} | of_row,
             {"x": data.dims, "x_center": ("predictor",), "x_scale": ("predictor",)}
             | {"y_center": np.ndim(data.scaling.y_center) * outputs, "y_scale": np.ndim(data.scaling.y_scale) * outputs}
-            | {name: ("obs",) for name in rows},
+            | {name: ("obs",) for name in of_row},
         ),
     }
     coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {
@@ -253,24 +260,6 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         "time": np.arange(data.y.shape[1] if time else 0),
     }
     return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
-
-
-def _log_likelihood(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
-    x, y = data.scaled()
-    shape = next(iter(posterior.values())).shape[:2]
-    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in posterior.items()}
-    if SITE in flat:
-        flat[SITE] = data.series.transform.pointwise(flat[SITE])
-        where = patches(data.series)
-
-        def density(model: Model, sites: Any, x: jax.Array, *rest: Any) -> jax.Array:
-            return draws_module.log_density(model, sites, patched(x, sites[SITE], where, data.scaling), *rest)
-
-    else:
-        density = draws_module.log_density
-    values = draws_module.over_draws(density, model, flat, x, y, data.offset, data.weights)
-    volume = data.scaling.log_volume * data.targets * (1.0 if data.weights is None else data.weights)
-    return values.reshape(*shape, len(y)) - volume
 
 
 def _default_sampler(model: Model, plain: bool) -> Sampler:

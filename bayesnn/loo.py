@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from bayesnn import pointwise
 from bayesnn.fit import Fit
 from bayesnn.inference_data import Group, build, loo_pointwise
 
@@ -105,17 +106,17 @@ def loo(fit: Fit) -> Loo:
     >>> result.pointwise.dims
     ('obs',)
     """
-    values = fit.idata["log_likelihood"]["y"]
+    values = pointwise.kept(fit.idata)
     log_likelihood = values.to_numpy()
-    pointwise, k = psis(log_likelihood)
+    each, k = psis(log_likelihood)
     inside = logsumexp(log_likelihood, axis=(0, 1)) - np.log(np.prod(log_likelihood.shape[:2]))
     frame = values.isel(chain=0, draw=0, drop=True)
-    elpd = float(pointwise.sum())
+    elpd = float(each.sum())
     return Loo(
         elpd,
-        total_error(pointwise),
+        total_error(each),
         float(inside.sum()) - elpd,
-        frame.copy(data=pointwise).rename("elpd"),
+        frame.copy(data=each).rename("elpd"),
         frame.copy(data=k).rename("pareto_k"),
     )
 

@@ -15,6 +15,7 @@ from bayesnn._runtime import as_key, computing
 from bayesnn.diagnose import diagnose
 from bayesnn.fit import Fit, assemble
 from bayesnn.loo import K_LIMIT, psis
+from bayesnn.pointwise import kept
 
 CONCENTRATION = 1.001  # Y. Yao, A. Vehtari and A. Gelman (2022): equal columns do not share by chance
 UNITS = ("chain", "mode")
@@ -99,7 +100,7 @@ def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
     import xarray as xr
 
     _checks.known("by", by, UNITS)
-    log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy()
+    log_likelihood = kept(fit.idata).to_numpy()
     chains = len(log_likelihood)
     if chains < 2:
         raise ValueError("stacking needs at least two chains, got one: fit with chains=8 or so")

@@ -40,6 +40,7 @@ RANKS = (
     ("hosts",),
     ("samplers",),
     ("convergence", "relabel", "draws", "inference_data", "folds", "tempering"),
+    ("pointwise",),
     ("store",),
     ("binding",),
     ("fit", "annealing"),

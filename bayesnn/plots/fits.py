@@ -15,6 +15,7 @@ from bayesnn.diagnose import diagnose
 from bayesnn.fit import Fit
 from bayesnn.model import Model
 from bayesnn.plots.canvas import interval, new_axes
+from bayesnn.pointwise import totals
 from bayesnn.predict import predict
 from bayesnn.prior_predictive import prior_predictive
 
@@ -91,7 +92,7 @@ def diagnostics(fit: Fit, *, ax: Any = None) -> Any:
     """Log likelihood of every chain by draw, coloured by the group of chains it agrees with; verdict as the title."""
     axes = new_axes(ax)
     diagnosis = diagnose(fit)
-    log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy().sum(axis=-1)
+    log_likelihood = totals(fit.idata)
     for number, group in enumerate(diagnosis.modes):
         for i, chain in enumerate(group):
             label = f"chains {', '.join(map(str, group))}" if i == 0 else None

@@ -41,7 +41,10 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A bound model, its data, a sampler and a key; `key_text` is the key as the user gave it."""
+    """A bound model, its data, a sampler and a key; `key_text` is the key as the user gave it.
+
+    `log_likelihood` says whether that of every row and draw is kept.
+    """
 
     model: Model
     data: Dataset
@@ -49,6 +52,7 @@ class Task:
     key: jax.Array
     key_text: str
     marginalize: bool
+    log_likelihood: bool = True
 
     @property
     def parts(self) -> tuple[Target, tuple[Any, ...], Sampler]:
@@ -82,6 +86,7 @@ class Task:
             "inference_library": "bayesnn",
             "sampler": repr(self.sampler),
             "marginalize": int(self.marginalize),
+            "log_likelihood": int(self.log_likelihood),
             "warmup": plan.warmup,
             "thinning": plan.thinning,
             "superchains": plan.superchains or 0,
