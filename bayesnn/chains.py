@@ -70,24 +70,26 @@ def run_chains(
         return Run(keeper.values(), dict(before.seconds), True, checkpoint=before)
     seconds = dict.fromkeys(("compile", "warmup", "sampling"), 0.0) | ({} if before is None else before.seconds)
     started = time.perf_counter()
-    with precision_of(precision):
-        workers = _start(kernel, record, key, as_precision(data), plan, as_precision(start), precision, before, quick)
-    seconds["compile"] += time.perf_counter() - started
-    done = (0, 0) if before is None else (before.warmup, before.draws)
-    place = Place(*done, tuple(worker.carry for worker in workers), seconds)
-    complete = True
     total = plan.warmup + plan.draws * plan.thinning
-    bar = tqdm(total=total, initial=done[0] + done[1] * plan.thinning, disable=not plan.progress, unit="step")
-    with bar, ThreadPoolExecutor(1) as pool:
-        pool.submit(importlib.import_module, "arviz")  # a fit needs it at its end; chains run outside Python's lock
-        try:
-            for phase in ("warmup", "sampling"):
-                place = _phase(phase, workers, place, plan, keeper, bar)
-        except KeyboardInterrupt:
-            keeper.flush()
-            if several() or keeper.checkpoint is None or not keeper.checkpoint.draws:
-                raise
-            complete = False
+    complete = True
+    with ThreadPoolExecutor(1) as pool:  # ArviZ, which a fit needs at its end, is imported while XLA and chains run
+        meanwhile = functools.partial(pool.submit, importlib.import_module, "arviz")
+        with precision_of(precision):
+            given = as_precision(data), plan, as_precision(start)
+            workers = _start(kernel, record, key, *given, precision, before, quick, meanwhile)
+        seconds["compile"] += time.perf_counter() - started
+        done = (0, 0) if before is None else (before.warmup, before.draws)
+        place = Place(*done, tuple(worker.carry for worker in workers), seconds)
+        initial = done[0] + done[1] * plan.thinning
+        with tqdm(total=total, initial=initial, disable=not plan.progress, unit="step") as bar:
+            try:
+                for phase in ("warmup", "sampling"):
+                    place = _phase(phase, workers, place, plan, keeper, bar)
+            except KeyboardInterrupt:
+                keeper.flush()
+                if several() or keeper.checkpoint is None or not keeper.checkpoint.draws:
+                    raise
+                complete = False
     keeper.flush()
     checkpoint = keeper.checkpoint
     assert checkpoint is not None
@@ -159,6 +161,7 @@ def _start(
     precision: str,
     before: Checkpoint | None,
     quick: bool,
+    meanwhile: Callable[[], Any],
 ) -> list[_Worker]:
     """Every batch of chains at its start, or at the checkpoint."""
     chain_keys, record_keys, start_keys = _start_keys(
@@ -178,7 +181,7 @@ def _start(
             carry, local = jax.device_put((carry, data), device)
         else:
             carry, local = spread.carry(carry), spread.data(data)
-        loop = program.loop(carry, local, len(group), spread or device)
+        loop = program.loop(carry, local, len(group), spread or device, meanwhile)
         workers.append(_Worker(loop, carry if before is None else unpack(before, carry, group), local, precision))
     return workers
 

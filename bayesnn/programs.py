@@ -51,14 +51,17 @@ class Program:
         self.traced = jax.jit(self.own_loop)
         self.compiled: dict[Any, Any] = {}
 
-    def loop(self, carry: Any, data: Data, size: int, place: Any) -> Any:
+    def loop(self, carry: Any, data: Data, size: int, place: Any, meanwhile: Callable[[], Any]) -> Any:
         """(carry, count, thinning, data) -> carry, recorded values (count of `buffer`, chain, ...).
 
-        `place` is a device, or how chains or rows are spread over several.
+        `place` is a device, or how chains or rows are spread over several; `meanwhile` is called before XLA compiles,
+        which takes seconds outside Python's lock.
         """
         if (size, place) not in self.compiled:
             traced = place.loop(self.own_loop) if isinstance(place, Spread) else self.traced
-            self.compiled[size, place] = traced.lower(carry, 1, 1, data).compile(compiler_options=self.options)
+            lowered = traced.lower(carry, 1, 1, data)
+            meanwhile()
+            self.compiled[size, place] = lowered.compile(compiler_options=self.options)
         return self.compiled[size, place]
 
 

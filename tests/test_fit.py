@@ -329,7 +329,7 @@ def test_bad_settings_are_refused_before_anything_is_compiled(monkeypatch, call,
 
 
 def refuse_to_run(monkeypatch):
-    def run_chains(*args):
+    def run_chains(*args, **given):
         raise AssertionError("the chains were started")
 
     monkeypatch.setattr(base, "run_chains", run_chains)

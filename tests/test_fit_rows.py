@@ -26,7 +26,7 @@ def network(likelihood=None, **options):
 def no_chains(monkeypatch):
     """Anything that reaches the chains fails the test."""
 
-    def run_chains(*args):
+    def run_chains(*args, **given):
         raise AssertionError("the chains were started")
 
     monkeypatch.setattr(chains, "run_chains", run_chains)

@@ -105,3 +105,37 @@ def test_descriptions():
     hidden = Frozen()
     object.__setattr__(hidden, "b", 2)
     assert programs.describe(hidden) is None
+
+
+@pytest.fixture
+def fresh_options():
+    programs.quick_options.cache_clear()
+    yield
+    programs.quick_options.cache_clear()
+
+
+def test_options_that_xla_does_not_know_are_left_out(monkeypatch, fresh_options):
+    known = programs.quick_options()
+    assert known and set(known) <= set(programs.QUICK)
+    monkeypatch.setattr(programs, "QUICK", programs.QUICK | {"xla_cpu_of_another_version": True})
+    programs.quick_options.cache_clear()
+    assert programs.quick_options() == known
+
+
+def test_options_with_wrong_values_are_not_hidden(monkeypatch, fresh_options):
+    monkeypatch.setattr(programs, "QUICK", {"xla_backend_optimization_level": "fast"})
+    with pytest.raises(jax.errors.JaxRuntimeError):
+        programs.quick_options()
+
+
+@pytest.mark.parametrize(
+    ("sampler", "quick"),
+    [(SAMPLER, True), (replace(SAMPLER, weights="hmc"), False), (bnn.NUTS(max_tree_depth=2), False)],
+    ids=["collapsed", "all weights", "nuts"],
+)
+def test_loops_of_small_operations_alone_are_compiled_the_quick_way(sampler, quick, monkeypatch):
+    options, make = [], programs.Program
+    monkeypatch.setattr(programs, "_kept", programs.OrderedDict())
+    monkeypatch.setattr(programs, "Program", lambda *given: options.append(made := make(*given)) or made)
+    bnn.fit(bnn.shallow(2), X, Y, **ARGUMENTS | {"sampler": sampler})
+    assert [bool(program.options) for program in options] == [quick]

@@ -65,8 +65,8 @@ def test_a_fit_can_be_read_as_it_was_sampled(monkeypatch):
     recorded = {}
     run_chains = base.run_chains
 
-    def watched(*arguments):
-        run = run_chains(*arguments)
+    def watched(*arguments, **given):
+        run = run_chains(*arguments, **given)
         recorded.update({name: values.copy() for name, values in run.values.items()})
         return run
 
