@@ -193,7 +193,7 @@ def test_no_triangular_solve_is_so_large_that_openblas_shares_it():
     """It starts threads from 1024 numbers on the right on; all columns at once would be seen."""
 
     def most_numbers(solve, k, count):
-        shapes = (jax.ShapeDtypeStruct(shape, float) for shape in ((k, k), (k, count)))
+        shapes = (jax.ShapeDtypeStruct(shape, np.float32) for shape in ((k, k), (k, count)))
         found = re.findall(r"(\d+),(\d+)\] = triangular_solve", str(jax.make_jaxpr(solve)(*shapes)))
         return max(int(rows) * int(columns) for rows, columns in found)
 
