@@ -10,6 +10,7 @@ from jax.scipy.linalg import solve_triangular
 from quadrature import LIMIT, many, z_against, z_of_mean, z_of_moments
 from scipy import special, stats
 
+import bayesnn as bnn
 from bayesnn import conditionals
 from bayesnn._runtime import computing, double
 
@@ -200,3 +201,15 @@ def test_no_triangular_solve_is_so_large_that_openblas_shares_it():
     for k, count in ((31, 31), (32, 32), (54, 19), (100, 100)):
         assert most_numbers(conditionals.solve_lower, k, count) < 1024
     assert most_numbers(lambda a, b: solve_triangular(a, b, lower=True), 32, 32) == 1024
+
+
+@pytest.mark.parametrize(("units", "inputs"), [(2, 40), (60, 1)])
+def test_no_solve_of_a_sweep_is_so_large(units, inputs):
+    sampler, model = bnn.Gibbs(sweeps=1), bnn.shallow(units)
+    x, y, key = np.ones((50, inputs)), np.arange(50.0), jax.random.key(0)
+    with double():
+        state = sampler.init(key, model, jnp.asarray(x), jnp.asarray(y))
+        step = jax.make_jaxpr(lambda state: sampler.step(key, state, model, jnp.asarray(x), jnp.asarray(y)))
+        found = re.findall(r"(\d+),(\d+)\] = triangular_solve", str(step(state)))
+    assert found
+    assert max(int(rows) * int(columns) for rows, columns in found) < 1024
