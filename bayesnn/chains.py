@@ -11,21 +11,23 @@ import functools
 import importlib
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from jax.sharding import SingleDeviceSharding
 from numpyro.infer.mcmc import MCMCKernel
 from tqdm.auto import tqdm
 
-from bayesnn._runtime import as_precision
+from bayesnn._runtime import as_precision, no_collection
 from bayesnn._runtime import precision as precision_of
 from bayesnn.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
 from bayesnn.exchange import from_first, several
-from bayesnn.plan import Plan, keys_of
+from bayesnn.plan import Plan
 from bayesnn.programs import Record, program_for
+from bayesnn.spread import placed, shapes_at
 
 CHUNK = 100  # most draws one compiled call collects
 CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is heard this often
@@ -72,11 +74,10 @@ def run_chains(
     started = time.perf_counter()
     total = plan.warmup + plan.draws * plan.thinning
     complete = True
-    with ThreadPoolExecutor(1) as pool:  # ArviZ, which a fit needs at its end, is imported while XLA and chains run
-        meanwhile = functools.partial(pool.submit, importlib.import_module, "arviz")
-        with precision_of(precision):
+    with ThreadPoolExecutor(1) as pool:  # for what takes seconds beside Python's tracing, XLA and chains
+        with precision_of(precision), no_collection():
             given = as_precision(data), plan, as_precision(start)
-            workers = _start(kernel, record, key, *given, precision, before, quick, meanwhile)
+            workers = _start(kernel, record, key, *given, precision, before, quick, pool)
         seconds["compile"] += time.perf_counter() - started
         done = (0, 0) if before is None else (before.warmup, before.draws)
         place = Place(*done, tuple(worker.carry for worker in workers), seconds)
@@ -161,44 +162,28 @@ def _start(
     precision: str,
     before: Checkpoint | None,
     quick: bool,
-    meanwhile: Callable[[], Any],
+    pool: Executor,
 ) -> list[_Worker]:
-    """Every batch of chains at its start, or at the checkpoint."""
-    chain_keys, record_keys, start_keys = _start_keys(
-        key, plan.all_chains, plan.numbers(), plan.numbers(plan.superchains)
-    )
+    """Every batch of chains at its start, or at the checkpoint; what takes seconds outside Python's lock, in `pool`."""
     devices, spread = jax.local_devices(), plan.spread
-    shapes = (chain_keys, start, data)
-    program = program_for(kernel, record, plan.warmup, CHUNK, shapes, (precision, tuple(map(str, devices))), quick)
-    state = program.init(start_keys, start, data)
-    if plan.superchains is not None:  # one start for all chains of a superchain, and a future of its own for each
-        state = state._replace(rng_key=chain_keys)
+    numbers, starts = plan.numbers(), None if plan.superchains is None else plan.numbers(plan.superchains)
+    groups = plan.groups() if spread is None else [np.arange(plan.chains)]
+    rest = key, numbers, starts, start, data
+    program = program_for(kernel, record, plan.warmup, CHUNK, rest, (precision, tuple(map(str, devices))), quick)
+    likes, compiling = program.start(pool, plan.all_chains, groups, *rest)
+    meanwhile = functools.partial(pool.submit, importlib.import_module, "arviz")  # which a fit needs at its end
     workers = []
-    for i, group in enumerate(plan.groups() if spread is None else [np.arange(plan.chains)]):
-        carry = _rows((state, record_keys), group)
+    for i, (group, like) in enumerate(zip(groups, likes, strict=True)):
         device = devices[i % len(devices)] if plan.side_by_side else devices[0]
-        if spread is None:
-            carry, local = jax.device_put((carry, data), device)
-        else:
-            carry, local = spread.carry(carry), spread.data(data)
-        loop = program.loop(carry, local, len(group), spread or device, meanwhile)
-        workers.append(_Worker(loop, carry if before is None else unpack(before, carry, group), local, precision))
+        of_carry, whole = (SingleDeviceSharding(device),) * 2 if spread is None else (spread.of_carry, spread.over())
+        like, local = shapes_at(like, of_carry), placed(data, whole)
+        loop = program.loop(like, local, len(group), spread or device, meanwhile)
+        workers.append(_Worker(loop, like, local, precision))
+    for i, carry in enumerate(compiling.result()(groups, *rest)):
+        carry = jax.tree.map(lambda a, like: placed(a, like.sharding), carry, workers[i].carry)
+        carry = carry if before is None else unpack(before, carry, groups[i])
+        workers[i] = workers[i]._replace(carry=carry)
     return workers
-
-
-@functools.partial(jax.jit, static_argnums=1)
-def _start_keys(
-    key: jax.Array, count: int, rows: np.ndarray, starts: np.ndarray
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Keys of the chains, of what is recorded of them, and of where they start; in one program, not six."""
-    of_chains, of_record = jax.random.split(key)
-    return keys_of(of_chains, count, rows), keys_of(of_record, count, rows), keys_of(of_chains, count, starts)
-
-
-@jax.jit
-def _rows(tree: Any, rows: np.ndarray) -> Any:
-    """These rows of every array; in one program, where each array would be one."""
-    return jax.tree.map(lambda a: a[rows], tree)
 
 
 SHOWN = {"acceptance_rate": "acceptance", "loss": "loss", "held_out_log_density": "held-out log density"}

@@ -11,15 +11,18 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Executor, Future
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from numpyro.infer.mcmc import MCMCKernel
 
+from bayesnn.plan import keys_of
 from bayesnn.spread import Spread
 
 Data = tuple[Any, ...]
@@ -32,37 +35,52 @@ QUICK: dict[str, Any] = {
 }
 MANY_MAPS = 45_000  # Linux allows a process 65,530 memory maps, and compiled programs take dozens each
 PLAIN = (str, bytes, bool, int, type(None))
-TRACED_OPTIONS = ("jax_default_matmul_precision", "jax_debug_nans", "jax_threefry_partitionable", "jax_disable_jit")
+TRACED_OPTIONS = (
+    "jax_default_matmul_precision",
+    "jax_debug_nans",
+    "jax_threefry_partitionable",
+    "jax_disable_jit",
+    "jax_default_device",
+)
 
 
 class Program:
-    """Start and loop of a kernel, compiled when first needed for a batch of some size on some device.
+    """Start and loop of a kernel, compiled when first needed for batches of some size on some device.
 
     The start runs once, so it is always compiled the quick way; the loop where it is `quick`.
     """
 
     def __init__(self, kernel: MCMCKernel, record: Record, warmup: int, buffer: int, quick: bool) -> None:
         self.options = quick_options() if quick else {}
-        self.init = jax.jit(
-            lambda keys, start, data: jax.vmap(lambda k, z: kernel.init(k, warmup, z, data, {}))(keys, start),
-            compiler_options=quick_options(),
-        )
+        self.own_start = functools.partial(_start, kernel, warmup)
         self.own_loop = lambda carry, count, thinning, data: _loop(kernel, record, buffer, carry, count, thinning, data)
         self.traced = jax.jit(self.own_loop)
-        self.compiled: dict[Any, Any] = {}
+        self.starts: dict[Any, tuple[Any, Future[Any]]] = {}
+        self.loops: dict[Any, Any] = {}
+
+    def start(self, pool: Executor, count: int, groups: list[np.ndarray], *rest: Any) -> tuple[Any, Future[Any]]:
+        """What `_start` gives, in shapes, and the program of (groups, *rest) that gives it.
+
+        `pool` compiles that while Python traces the loop, for which shapes are enough.
+        """
+        which = count, *map(len, groups)
+        if which not in self.starts:
+            lowered = jax.jit(functools.partial(self.own_start, count)).lower(groups, *rest)
+            self.starts[which] = lowered.out_info, pool.submit(lowered.compile, compiler_options=quick_options())
+        return self.starts[which]
 
     def loop(self, carry: Any, data: Data, size: int, place: Any, meanwhile: Callable[[], Any]) -> Any:
         """(carry, count, thinning, data) -> carry, recorded values (count of `buffer`, chain, ...).
 
-        `place` is a device, or how chains or rows are spread over several; `meanwhile` is called before XLA compiles,
-        which takes seconds outside Python's lock.
+        `carry` may be of shapes; `place` is a device, or how chains or rows are spread over several; `meanwhile` is
+        called before XLA compiles, which takes seconds outside Python's lock.
         """
-        if (size, place) not in self.compiled:
+        if (size, place) not in self.loops:
             traced = place.loop(self.own_loop) if isinstance(place, Spread) else self.traced
             lowered = traced.lower(carry, 1, 1, data)
             meanwhile()
-            self.compiled[size, place] = lowered.compile(compiler_options=self.options)
-        return self.compiled[size, place]
+            self.loops[size, place] = lowered.compile(compiler_options=self.options)
+        return self.loops[size, place]
 
 
 @functools.cache
@@ -149,6 +167,31 @@ def _spare_memory_maps() -> None:
     if maps.exists() and maps.read_bytes().count(b"\n") > MANY_MAPS:
         _kept.clear()
         jax.clear_caches()
+
+
+def _start(
+    kernel: MCMCKernel,
+    warmup: int,
+    count: int,
+    groups: list[np.ndarray],
+    key: jax.Array,
+    numbers: np.ndarray,
+    starts: np.ndarray | None,
+    start: Any,
+    data: Data,
+) -> list[Any]:
+    """Every batch of chains at its start: their states, and the keys of what is recorded of them.
+
+    `groups` says which of the chains here make a batch, `numbers` which of the run's `count` chains are here. Where
+    `starts` names others, these start in their place, many chains in one, with a future of its own for each.
+    """
+    of_chains, of_record = jax.random.split(key)
+    chain_keys, record_keys = keys_of(of_chains, count, numbers), keys_of(of_record, count, numbers)
+    start_keys = chain_keys if starts is None else keys_of(of_chains, count, starts)
+    state = jax.vmap(lambda k, z: kernel.init(k, warmup, z, data, {}))(start_keys, start)
+    if starts is not None:
+        state = state._replace(rng_key=chain_keys)
+    return [jax.tree.map(lambda a, rows=rows: a[rows], (state, record_keys)) for rows in groups]
 
 
 def _loop(

@@ -42,14 +42,6 @@ class Spread:
         """Where states of chains (chain, ...) lie."""
         return self.over(AXIS) if self.what == "chains" else self.over()
 
-    def carry(self, carry: Any) -> Any:
-        """States of chains where they belong."""
-        return placed(carry, self.of_carry)
-
-    def data(self, data: Any) -> Any:
-        """The data, whole on every device: the loop spreads the work on them."""
-        return placed(data, self.over())
-
     def loop(self, loop: Loop) -> Any:
         """The compiled loop of chains, over these devices."""
         if self.what == "chains":
@@ -84,3 +76,8 @@ def placed(tree: Any, sharding: Sharding) -> Any:
         return jax.make_array_from_callback(array.shape, sharding, lambda index: array[index])
 
     return jax.tree.map(place, tree)
+
+
+def shapes_at(tree: Any, sharding: Sharding) -> Any:
+    """Shapes and types of arrays (jax.ShapeDtypeStruct) that will lie there."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), tree)

@@ -139,3 +139,29 @@ def test_loops_of_small_operations_alone_are_compiled_the_quick_way(sampler, qui
     monkeypatch.setattr(programs, "Program", lambda *given: options.append(made := make(*given)) or made)
     bnn.fit(bnn.shallow(2), X, Y, **ARGUMENTS | {"sampler": sampler})
     assert [bool(program.options) for program in options] == [quick]
+
+
+@pytest.mark.parametrize("superchains", [None, 2])
+@pytest.mark.parametrize("sampler", [SAMPLER, bnn.NUTS(max_tree_depth=2)], ids=["gibbs", "nuts"])
+def test_the_loop_is_compiled_before_the_start_has_run(sampler, superchains, monkeypatch):
+    """In another thread, for the shapes that the start then gives."""
+    order, place = [], programs.Program.start
+
+    class Watched:
+        def __init__(self, compiling):
+            self.compiling = compiling
+
+        def result(self):
+            order.append("start")
+            return self.compiling.result()
+
+    def start(self, *arguments):
+        shapes, compiling = place(self, *arguments)
+        return shapes, Watched(compiling)
+
+    loop = programs.Program.loop
+    monkeypatch.setattr(programs, "_kept", programs.OrderedDict())
+    monkeypatch.setattr(programs.Program, "start", start)
+    monkeypatch.setattr(programs.Program, "loop", lambda *given: order.append("loop") or loop(*given))
+    bnn.fit(bnn.shallow(2), X, Y, **ARGUMENTS | {"sampler": sampler, "chains": 4, "superchains": superchains})
+    assert order[-1] == "start" and set(order[:-1]) == {"loop"}

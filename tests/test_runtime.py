@@ -1,5 +1,6 @@
 """Double precision and the compilation cache: on inside, and as the user had them afterwards."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -45,6 +46,19 @@ def compile_something(number):
         return float(jax.jit(lambda a: jnp.sin(a) * number)(jnp.ones(3))[0])
 
     assert public() == pytest.approx(np.sin(1.0) * number, rel=1e-10)
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_garbage_collection_rests_and_is_left_as_it_was(on):
+    before = gc.isenabled()
+    (gc.enable if on else gc.disable)()
+    try:
+        with pytest.raises(KeyError), _runtime.no_collection():
+            assert not gc.isenabled()
+            raise KeyError
+        assert gc.isenabled() == on
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 # Precision
