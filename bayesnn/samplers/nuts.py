@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 from numpyro import infer
 from numpyro.infer.mcmc import MCMCKernel
 
@@ -74,6 +75,9 @@ class HMC(Chains):
         Length of a trajectory in units of the tuned mass matrix; the number of steps follows from the step size.
     dense_mass : bool
         Whether the mass matrix is full rather than diagonal.
+    max_steps : int
+        At most so many leapfrog steps: where the step size would need more, trajectories are shorter. `n_steps` of the
+        sample statistics shows it.
 
     References
     ----------
@@ -88,18 +92,21 @@ class HMC(Chains):
     target_accept: float = 0.8
     trajectory_length: float = 6.283185307179586
     dense_mass: bool = False
+    max_steps: int = 1000
 
     def __post_init__(self) -> None:
         """Refuse impossible settings."""
         _checks.fraction("target_accept", self.target_accept)
         _checks.positive("trajectory_length", self.trajectory_length)
+        _checks.positive_integer("max_steps", self.max_steps)
 
     def check(self, model: Model) -> None:
         """Any model with a density will do."""
 
     def kernel(self, model: Any) -> MCMCKernel:
-        """NumPyro's HMC kernel."""
-        return infer.HMC(
+        """NumPyro's HMC kernel, its trajectories limited."""
+        return LimitedHMC(
+            self.max_steps,
             model,
             target_accept_prob=self.target_accept,
             trajectory_length=self.trajectory_length,
@@ -109,6 +116,24 @@ class HMC(Chains):
     def stats(self, state: Any) -> Stats:
         """Statistics of the step."""
         return _stats(state)
+
+
+class LimitedHMC(infer.HMC):
+    """HMC of at most `most` leapfrog steps: a step size that warm-up made tiny would ask for millions.
+
+    A trajectory's length depends on the step size alone, which is fixed after warm-up: the posterior stays invariant.
+    """
+
+    def __init__(self, most: int, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.most = most
+
+    def sample(self, state: Any, model_args: Any, model_kwargs: Any) -> Any:
+        """One trajectory of the state's length, or of as many steps as are allowed."""
+        length = state.trajectory_length
+        longest = (self.most - 0.5) * state.adapt_state.step_size  # the number of steps is rounded up
+        limited = state._replace(trajectory_length=jnp.minimum(length, longest))
+        return super().sample(limited, model_args, model_kwargs)._replace(trajectory_length=length)
 
 
 def _stats(state: Any) -> Stats:

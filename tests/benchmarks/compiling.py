@@ -13,7 +13,7 @@ Every figure is of a fresh process without a cache of programs, four chains; the
     one         the same with OPENBLAS_NUM_THREADS=1
 
 A step of "sunspots", "rows_...", "inputs_..." and "units_..." is one sweep of the collapsed Gibbs sampler; of
-"hmc_in_gibbs", ten with twenty gradients each; of "nuts", "lstm" and "mclmc", one draw.
+"hmc_in_gibbs", ten with twenty gradients each; of "nuts" and "lstm", one draw.
 """
 
 import argparse
@@ -55,7 +55,6 @@ CASES = {
     "nuts": 100,
     "lstm": 5,
     "hmc_in_gibbs": 40,
-    "mclmc": 300,
 }  # draws
 
 
@@ -87,8 +86,6 @@ def problem(case):
         x = rng.normal(size=(200, 30, 2))
         return bnn.Model([bnn.LSTM(8)]), x, x[:, :, 0].sum(axis=1), bnn.NUTS(max_tree_depth=5)
     deep = [bnn.Dense(16, "tanh"), bnn.Dense(16, "tanh")]
-    if case == "mclmc":
-        return bnn.Model(deep), *table(2000, 3), bnn.MCLMC()
     return bnn.Model(deep, prior=bnn.Hierarchical()), *table(1000, 4), bnn.Gibbs()
 
 

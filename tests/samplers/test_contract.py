@@ -238,6 +238,7 @@ def test_what_is_neither_name_nor_spec_is_refused(sampler):
         lambda: NUTS(max_tree_depth=0),
         lambda: HMC(target_accept=0.0),
         lambda: HMC(trajectory_length=-1.0),
+        lambda: HMC(max_steps=0),
     ],
 )
 def test_impossible_settings_are_refused(spec):
@@ -296,3 +297,12 @@ def test_every_other_sampler_takes_every_model(case):
 def test_every_registered_sampler_is_tested_here():
     chains = {make for make in SAMPLERS.values() if issubclass(make, Chains)}  # approximations: test_approximations.py
     assert {type(spec) for spec, _ in SAMPLER_CASES.values()} == chains
+
+
+@pytest.mark.parametrize(("most", "long"), [(7, False), (1000, True)])
+def test_hmc_takes_no_more_steps_than_allowed(most, long):
+    """A step size that warm-up made tiny would otherwise ask for millions, and the run seem to hang."""
+    sampler = HMC(trajectory_length=30.0, max_steps=most)
+    result = fit(SHALLOW, X, Y, sampler=sampler, draws=5, warmup=5, chains=2, progress=False)
+    steps = result.idata["sample_stats"]["n_steps"].to_numpy()
+    assert (steps > 7).any() if long else (steps <= 7).all()

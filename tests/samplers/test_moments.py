@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 from scipy.special import expit
 
-from bayesnn import NUTS, Gibbs, ShallowHyperparameters, fit, shallow
+from bayesnn import HMC, NUTS, Gibbs, ShallowHyperparameters, fit, shallow
 from bayesnn.samplers import PROPOSALS
 
 PINNED = 1e4  # a variance has relative variance 2e-4, its effect on a mean; Monte Carlo leaves 1e-2 of an sd
@@ -37,6 +37,7 @@ CASES = {
     **{f"gibbs-{proposal}": (Gibbs(proposal, candidates=6, sweeps=4), False) for proposal in PROPOSALS},
     "nuts": (NUTS(target_accept=0.9), False),
     "nuts-marginalised": (NUTS(target_accept=0.9), True),
+    "hmc-of-few-steps": (HMC(max_steps=6), True),  # a trajectory of 2 pi would take more
 }
 
 
