@@ -213,6 +213,7 @@ def test_ctrl_c_ends_a_long_fit_with_its_draws():
         stderr=subprocess.PIPE,
         text=True,
         cwd=os.path.dirname(os.path.dirname(chains.__file__)),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     try:
         for _ in range(5):  # warm-up, then draws
