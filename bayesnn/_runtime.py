@@ -12,7 +12,9 @@ import contextlib
 import functools
 import gc
 import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -92,6 +94,38 @@ def cache_folder() -> Path | None:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return base / "bayesnn"
+
+
+@contextlib.contextmanager
+def held_interrupts() -> Iterator[Callable[[], None]]:
+    """Context in which Ctrl-C waits for a call of the function that it gives, or for the end; a second one does not.
+
+    Python raises KeyboardInterrupt wherever it happens to be. In the code of a lock, or of a callback of the garbage
+    collector, it turns into another error or is lost. Handlers of the user's own stay, as do other threads.
+    """
+    heard: list[int] = []
+    answered: list[bool] = []
+
+    def hear(number: int, frame: Any) -> None:
+        if heard:
+            raise KeyboardInterrupt
+        heard.append(number)
+
+    def answer() -> None:
+        if heard and not answered:
+            answered.append(True)
+            raise KeyboardInterrupt
+
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield answer
+        return
+    signal.signal(signal.SIGINT, hear)
+    try:
+        yield answer
+        answer()
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from jax.sharding import SingleDeviceSharding
 from numpyro.infer.mcmc import MCMCKernel
 from tqdm.auto import tqdm
 
-from bayesnn._runtime import as_precision, no_collection
+from bayesnn._runtime import as_precision, held_interrupts, no_collection
 from bayesnn._runtime import precision as precision_of
 from bayesnn.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
 from bayesnn.exchange import from_first, several
@@ -84,8 +84,9 @@ def run_chains(
         initial = done[0] + done[1] * plan.thinning
         with tqdm(total=total, initial=initial, disable=not plan.progress, unit="step") as bar:
             try:
-                for phase in ("warmup", "sampling"):
-                    place = _phase(phase, workers, place, plan, keeper, bar)
+                with held_interrupts() as answer:
+                    for phase in ("warmup", "sampling"):
+                        place = _phase(phase, workers, place, plan, keeper, bar, answer)
             except KeyboardInterrupt:
                 keeper.flush()
                 if several() or keeper.checkpoint is None or not keeper.checkpoint.draws:
@@ -97,8 +98,19 @@ def run_chains(
     return Run(keeper.values(), dict(checkpoint.seconds), complete, checkpoint=checkpoint)
 
 
-def _phase(phase: str, workers: list[_Worker], place: Place, plan: Plan, keeper: Keeper, bar: Any) -> Place:
-    """The rest of warm-up or sampling, chunk by chunk; each goes to the keeper with the place it leads to."""
+def _phase(
+    phase: str,
+    workers: list[_Worker],
+    place: Place,
+    plan: Plan,
+    keeper: Keeper,
+    bar: Any,
+    answer: Callable[[], None],
+) -> Place:
+    """The rest of warm-up or sampling, chunk by chunk; each goes to the keeper with the place it leads to.
+
+    `answer` raises KeyboardInterrupt if Ctrl-C was pressed.
+    """
     warming = phase == "warmup"
     total, thinning = (plan.warmup, 1) if warming else (plan.draws, plan.thinning)
     bar.set_description(f"{phase}, {plan.chains} chain{'s' if plan.chains > 1 else ''}")
@@ -116,6 +128,7 @@ def _phase(phase: str, workers: list[_Worker], place: Place, plan: Plan, keeper:
         keeper.add(None if warming else values, place)
         bar.set_postfix_str(_postfix(values), refresh=False)
         bar.update(count * thinning)
+        answer()
         count = max(1, int(CHUNK_SECONDS * count / (now - begun)))
         if several() and plan.method == "rows":  # all take part in every call of the loop
             count = from_first(count)

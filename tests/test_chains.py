@@ -184,11 +184,13 @@ def test_an_interrupted_fit_is_marked(monkeypatch):
 
 
 LONG_FIT = """
+    import signal
     import sys
     import numpy as np
     import bayesnn as bnn
     from bayesnn import chains
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     advance = chains._advance_all
 
     def announced(*arguments):
@@ -213,7 +215,6 @@ def test_ctrl_c_ends_a_long_fit_with_its_draws():
         stderr=subprocess.PIPE,
         text=True,
         cwd=os.path.dirname(os.path.dirname(chains.__file__)),
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a job in the background ignores it
     )
     try:
         for _ in range(5):  # warm-up, then draws

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -59,6 +60,45 @@ def test_garbage_collection_rests_and_is_left_as_it_was(on):
         assert gc.isenabled() == on
     finally:
         (gc.enable if before else gc.disable)()
+
+
+@pytest.fixture
+def ctrl_c():
+    """Presses Ctrl-C; under a handler that raises, whatever the tests were started with."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_waits_until_it_is_asked_for(ctrl_c):
+    done = []
+    with pytest.raises(KeyboardInterrupt), _runtime.held_interrupts() as answer:
+        answer()
+        ctrl_c()
+        done.append("held")
+        answer()
+        done.append("not reached")
+    assert done == ["held"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_is_not_forgotten_at_the_end_and_a_second_one_does_not_wait(ctrl_c):
+    with pytest.raises(KeyboardInterrupt), _runtime.held_interrupts():
+        ctrl_c()
+    with pytest.raises(KeyboardInterrupt), _runtime.held_interrupts():
+        ctrl_c()
+        ctrl_c()
+        pytest.fail("the second one waited")
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_handlers_of_ones_own_stay(ctrl_c):
+    heard = []
+    signal.signal(signal.SIGINT, lambda *_: heard.append(1))
+    with _runtime.held_interrupts() as answer:
+        ctrl_c()
+        answer()
+    assert heard == [1]
 
 
 # Precision
