@@ -3,7 +3,8 @@
 Collapsed densities subtract numbers that nearly cancel, so single precision gives a wrong posterior without a word.
 JAX's 64-bit switch is global, but it has a thread-local context: every public function that computes runs inside it,
 and the user's other JAX code keeps its own precision. The compilation cache is JAX's own persistent one; where the user
-has not set one up, it is pointed at a folder of this package while a function runs, and put back afterwards.
+has not set one up, it is pointed at a folder of this package while a function runs, and put back afterwards. Ctrl-C and
+Python's garbage collector are held back likewise, where they would do harm, and put back.
 """
 
 from __future__ import annotations

@@ -144,7 +144,7 @@ def test_loops_of_small_operations_alone_are_compiled_the_quick_way(sampler, qui
 @pytest.mark.parametrize("superchains", [None, 2])
 @pytest.mark.parametrize("sampler", [SAMPLER, bnn.NUTS(max_tree_depth=2)], ids=["gibbs", "nuts"])
 def test_the_loop_is_compiled_before_the_start_has_run(sampler, superchains, monkeypatch):
-    """In another thread, for the shapes that the start then gives."""
+    """For the shapes that the start then gives; nobody waits for the start before."""
     order, place = [], programs.Program.start
 
     class Watched:

@@ -13,6 +13,8 @@ process on all cores with its own defaults otherwise. Columns:
     min, median   effective draws a second of sampling, over all function values
     memory        peak resident memory in MB, of the process or the largest that it started
 
+At the end: how far means and standard deviations of function values are from those of the first peer.
+
 The function is scored at all 287 rows. The textbook model is written once for NumPyro (BlackJAX samples its density),
 once for PyMC (nutpie samples that), with the Wishart prior of the units' precision as its Bartlett factor in both.
 "bayesnn_gibbs" starts with an empty cache of compiled programs, "again" with what that left on the disk, as every
@@ -435,6 +437,19 @@ def main():
                 print(f"{name:24s} median of {len(keys)}: converged {middle:.1f} s, {middle / ours:.1f} x", flush=True)
             machine = {"machine": platform.machine(), "cores": os.cpu_count(), "python": platform.python_version()}
             Path(chosen.json).write_text(json.dumps({"machine": machine | versions(), "peers": table}, indent=1))
+    agreement(table)
+
+
+def agreement(table):
+    """Print how far function values of each peer, all keys together, are from those of the first."""
+    moments = {}
+    for name, rows in table.items():
+        if rows := [row for row in rows if "mean of f" in row]:
+            moments[name] = [np.mean([row[of] for row in rows], axis=0) for of in ("mean of f", "sd of f")]
+    for name, (mean, sd) in list(moments.items())[1:]:
+        first_mean, first_sd = next(iter(moments.values()))
+        apart, ratio = np.max(np.abs(mean - first_mean) / first_sd), sd / first_sd
+        print(f"{name:24s} means within {apart:.3f} sd of the first, sd {ratio.min():.3f} to {ratio.max():.3f} times")
 
 
 def middle_of(rows):
