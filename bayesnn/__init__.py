@@ -1,30 +1,31 @@
 """Bayesian neural networks for statisticians: hierarchical priors, exact Gibbs sampling and NUTS, ArviZ throughout."""
 
-import bayesnn._quiet  # noqa: F401  # before anything that loads jaxlib
+import bayesnn._internal.quiet  # noqa: F401  # before anything that loads jaxlib
 from bayesnn import datasets, plots, text
-from bayesnn.architecture import Geometric
-from bayesnn.architectures import architectures
-from bayesnn.attention_maps import attention_maps
-from bayesnn.backtest import Backtest, backtest
-from bayesnn.compare import Comparison, compare
-from bayesnn.cross_validation import CrossValidation, cross_validate
-from bayesnn.decide import Decision, decide
-from bayesnn.defaults import Suggestion, suggest
-from bayesnn.diagnose import Diagnosis, diagnose
-from bayesnn.effects import (
-    average_marginal_effects,
-    contrast,
-    individual_curves,
-    partial_dependence,
-    relevance,
-)
-from bayesnn.evidence import Evidence, log_marginal_likelihood
-from bayesnn.extend import extend
-from bayesnn.fit import Fit, fit
-from bayesnn.forecast import forecast
-from bayesnn.generate import generate, next_tokens
-from bayesnn.hosts import join_hosts
-from bayesnn.lagged import Lagged, lagged
+from bayesnn.data.sequences import pad
+from bayesnn.data.series.lagged import Lagged, lagged
+from bayesnn.data.series.suggest import Suggestion, suggest
+from bayesnn.effects.dependence import individual_curves, partial_dependence
+from bayesnn.effects.marginal import average_marginal_effects, contrast
+from bayesnn.effects.relevance import relevance
+from bayesnn.evaluation.architectures import architectures
+from bayesnn.evaluation.compare import Comparison, compare
+from bayesnn.evaluation.cross_validation import CrossValidation, cross_validate
+from bayesnn.evaluation.diagnose import Diagnosis, diagnose
+from bayesnn.evaluation.evidence import Evidence, log_marginal_likelihood
+from bayesnn.evaluation.loo import Loo, loo
+from bayesnn.evaluation.scores.evaluate import evaluate
+from bayesnn.evaluation.stacking import ChainWeights, stack_chains, stacked
+from bayesnn.fitting.extend import extend
+from bayesnn.fitting.fit import Fit, fit
+from bayesnn.fitting.open_run import open_run
+from bayesnn.fitting.relabel import as_sampled
+from bayesnn.fitting.save import load, save
+from bayesnn.fitting.select import drop_chains, select_chains
+from bayesnn.forecasting.backtest import Backtest, backtest
+from bayesnn.forecasting.forecast import forecast
+from bayesnn.forecasting.skeleton import Skeleton, skeleton
+from bayesnn.forecasting.stationary import stationary
 from bayesnn.layers import (
     GRU,
     LSTM,
@@ -49,13 +50,17 @@ from bayesnn.layers import (
     fix,
 )
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
-from bayesnn.loo import Loo, loo
-from bayesnn.model import Model
-from bayesnn.open_run import open_run
-from bayesnn.predict import predict, to_frame
-from bayesnn.prior_predictive import prior_predictive
+from bayesnn.models.model import Model
+from bayesnn.models.random_architecture import Geometric
+from bayesnn.models.shallow import ShallowHyperparameters, shallow
+from bayesnn.prediction.attention_maps import attention_maps
+from bayesnn.prediction.decide import Decision, decide
+from bayesnn.prediction.generate import generate, next_tokens
+from bayesnn.prediction.predict import predict
+from bayesnn.prediction.prior_predictive import prior_predictive
+from bayesnn.prediction.to_frame import to_frame
+from bayesnn.prediction.uncertainty import decompose
 from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
-from bayesnn.relabel import as_sampled
 from bayesnn.samplers import (
     HMC,
     MAP,
@@ -70,15 +75,7 @@ from bayesnn.samplers import (
     Polynomial,
     Variational,
 )
-from bayesnn.save import load, save
-from bayesnn.scores import evaluate
-from bayesnn.select import drop_chains, select_chains
-from bayesnn.sequences import pad
-from bayesnn.shallow import ShallowHyperparameters, shallow
-from bayesnn.skeleton import Skeleton, skeleton
-from bayesnn.stacking import ChainWeights, stack_chains, stacked
-from bayesnn.stationary import stationary
-from bayesnn.uncertainty import decompose
+from bayesnn.samplers.engine.multihost import join_hosts
 
 __all__ = [
     "GRU",

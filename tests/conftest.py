@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `bayesnn._quiet` does, which comes too late here
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `bayesnn._internal.quiet` does, which comes too late here
 
 import jax  # noqa: E402
 import numpy as np  # noqa: E402
@@ -59,8 +59,8 @@ def fake_fit() -> Callable:
     `change` may edit the recorded values (chain, draw, ...) before they become inference data.
     """
     bnn = importlib.import_module("bayesnn")
-    fit_module = importlib.import_module("bayesnn.fit")
-    runtime = importlib.import_module("bayesnn._runtime")
+    fit_module = importlib.import_module("bayesnn.fitting.fit")
+    runtime = importlib.import_module("bayesnn._internal.runtime")
 
     def make(
         model,

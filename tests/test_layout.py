@@ -5,6 +5,7 @@ planted tree.
 """
 
 import ast
+import graphlib
 import os
 import shutil
 import subprocess
@@ -15,83 +16,57 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PUBLIC_NAMES = ROOT / "tests" / "golden" / "public_names.txt"
 
-# Modules and subpackages of bayesnn, lowest rank first; those of one line share a rank. A file imports from lower
-# ranks and from its own subpackage only. Modules that start with an underscore have the lowest rank.
-RANKS = (
-    ("_checks", "_quiet", "_runtime"),
-    ("sequences", "categories", "chance"),
-    ("text",),
-    ("data", "conjugate", "dates", "transforms"),
-    ("exogenous", "histories"),
-    ("defaults",),
-    ("lagged",),
-    ("layers",),
-    ("network",),
-    ("conditionals",),
-    ("priors", "likelihoods", "architecture"),
-    ("model",),
-    ("shallow", "readout", "targets"),
-    ("marginal",),
-    ("gaps",),
-    ("exchange", "spread"),
-    ("checkpoint",),
-    ("plan",),
-    ("programs",),
-    ("chains",),
-    ("hosts",),
-    ("samplers",),
-    ("convergence", "relabel", "draws", "inference_data", "folds", "tempering"),
-    ("pointwise",),
-    ("store",),
-    ("binding",),
-    ("fit", "annealing"),
-    ("paths",),
-    ("save",),
-    (
-        "open_run",
-        "extend",
-        "predict",
-        "prior_predictive",
-        "loo",
-        "evidence",
-        "select",
-        "agreement",
-        "baseline",
-        "architectures",
-        "attention_maps",
-    ),
-    ("forecast", "generate", "skeleton", "stationary"),
-    ("diagnose", "scores", "uncertainty", "decide"),
-    ("cross_validation", "stacking", "effects"),
-    ("compare", "baselines", "rolling"),
-    ("backtest",),
-    ("plots",),
+# The folders of bayesnn in the order of the flow, each with its idea. A file imports from folders of lower ranks, and
+# from its own folder without circles. ARCHITECTURE.md shows this list; a test compares them.
+RANKS: tuple[dict[str, str], ...] = (
+    {
+        "_internal": "checks of input, runtime, random numbers, conditional draws, declarations of weights",
+        "datasets": "embedded tables and series",
+    },
+    {
+        "data": "tables, sequences and categories as arrays; in `data/series/` a series' own past",
+        "layers": "frozen specs: declare weights, apply them to ONE example",
+    },
+    {
+        "text": "cutting, vocabularies, bags of words, word vectors",
+        "priors": "sample statements of weights, and the exact updates each prior knows",
+        "likelihoods": "the target given function values, and the exact updates of nuisance parameters",
+    },
+    {"models": "network, readout, likelihood and prior as one NumPyro model; what of it is random or missing"},
+    {"samplers": "specs of all samplers; `engine/` drives chains, the other folders hold one method each"},
+    {"fitting": "the one door from data to posterior; inference data; in `fitting/store/` runs and fits on the disk"},
+    {"prediction": "what a fit says of new rows: predictions, prior predictions, generated tokens, decisions"},
+    {"evaluation": "convergence, cross-validation, comparison, evidence; in `evaluation/scores/` scoring rules"},
+    {
+        "forecasting": "sample paths, rolling origins, skeletons; in `forecasting/baselines/` simpler methods",
+        "effects": "dependence curves, marginal effects, contrasts, relevance of inputs",
+    },
+    {"plots": "pictures; every function returns Axes"},
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
-APART = {"datasets"}  # imports nothing of the package, and only its __init__ imports them
 TOP = "__init__"
 
-TOP_LEVEL = {"pyproject.toml", "README.md", "bayesnn", "examples", "tests"}
+TOP_LEVEL = {"pyproject.toml", "README.md", "LICENSE", "CITATION.cff", "bayesnn", "examples", "tests"}
 CACHES = {"__pycache__", "build", "dist"}  # for a folder that git does not describe
 MAX_FILE_LINES = 300
 MAX_FUNCTION_LINES = 60
 
 
-# Import ranks
+# Import ranks and circles
 
 
-def module_of(path: Path, package: Path) -> str:
-    """The direct child of the package that a file belongs to: `layers` for layers/dense.py, `fit` for fit.py."""
+def folder_of(path: Path, package: Path) -> str:
+    """The direct child of the package that a file belongs to: `layers` for layers/dense.py."""
     return path.relative_to(package).parts[0].removesuffix(".py")
 
 
-def imported_modules(path: Path, package: Path) -> list[tuple[int, str]]:
-    """Line and direct child of the package for each of a file's imports from the package, in functions too.
+def imports_of(path: Path, package: Path) -> list[tuple[int, tuple[str, ...]]]:
+    """Line and dotted name below the package for each of a file's imports from it, in functions too.
 
-    `__init__` stands for the package itself, as in `import bayesnn` and `from bayesnn import Model`.
+    The empty name stands for the package itself, as in `import bayesnn` and `from bayesnn import Model`.
     """
     here = (package.name, *path.relative_to(package).parts[:-1])
-    children = {child.name.removesuffix(".py") for child in package.iterdir()} | RANK.keys() | APART
+    children = {child.name.removesuffix(".py") for child in package.iterdir()} | RANK.keys()
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), filename=str(path))):
         if isinstance(node, ast.Import):
@@ -104,36 +79,79 @@ def imported_modules(path: Path, package: Path) -> list[tuple[int, str]]:
             continue
         for target in targets:
             if target[0] == package.name:
-                child = target[1] if len(target) > 1 and target[1] in children else TOP
-                found.append((node.lineno, child))
+                found.append((node.lineno, tuple(target[1:]) if len(target) > 1 and target[1] in children else ()))
     return found
 
 
 def rank_complaints(package: Path) -> list[str]:
-    """Imports that do not go down, and modules that have no rank."""
+    """Imports that do not go down, and files or folders that have no rank."""
     complaints = []
     for path in sorted(package.rglob("*.py")):
-        module, where = module_of(path, package), path.relative_to(package.parent)
-        if module == TOP:
+        folder, where = folder_of(path, package), path.relative_to(package.parent)
+        if folder == TOP:
             continue
-        if not module.startswith("_") and module not in RANK.keys() | APART:
-            complaints.append(f"{where}: add the module '{module}' to the rank table RANKS in tests/test_layout.py")
+        if folder not in RANK:
+            complaints.append(
+                f"{where}: '{folder}' has no rank: move it into a folder of RANKS in tests/test_layout.py"
+            )
             continue
-        for line, target in imported_modules(path, package):
-            if target == module and path.parent != package:
-                continue  # its own subpackage
-            if target == TOP:
+        for line, target in imports_of(path, package):
+            if not target:
                 complaints.append(f"{where}:{line} imports the package itself; import the module that defines the name")
-            elif module in APART or target in APART:
-                complaints.append(f"{where}:{line} imports {target}, but {' and '.join(sorted(APART))} stand apart")
-            elif rank_of(target) >= rank_of(module):
-                complaints.append(f"{where}:{line} imports {target}, which does not rank below {module}")
+            elif target[0] != folder and RANK.get(target[0], len(RANKS)) >= RANK[folder]:
+                complaints.append(f"{where}:{line} imports {target[0]}, which does not rank below {folder}")
     return complaints
 
 
-def rank_of(module: str) -> float:
-    """Position in the rank table; an unlisted module ranks above all, unless it starts with an underscore."""
-    return 0 if module.startswith("_") else RANK.get(module, float("inf"))
+def module_graph(package: Path) -> dict[str, set[str]]:
+    """The modules of the package by dotted name, each with those that it imports."""
+    names = {path: ".".join(path.relative_to(package).with_suffix("").parts) for path in package.rglob("*.py")}
+    names = {path: name.removesuffix(TOP).removesuffix(".") for path, name in names.items()}
+    modules = set(names.values()) - {""}
+    graph: dict[str, set[str]] = {}
+    for path, name in names.items():
+        if name:
+            found = {resolved(target, modules) for _, target in imports_of(path, package)}
+            graph[name] = found - {"", name}
+    return graph
+
+
+def resolved(target: tuple[str, ...], modules: set[str]) -> str:
+    """The module that an imported name comes from: the longest part of it that is one; empty where none is."""
+    parts = [".".join(target[:length]) for length in range(len(target), 0, -1)]
+    return next((part for part in parts if part in modules), "")
+
+
+def circle_complaints(package: Path) -> list[str]:
+    """Modules that import each other, however long the way round."""
+    sorter = graphlib.TopologicalSorter(module_graph(package))
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        return [f"a circle of imports: {' <- '.join(error.args[1])}"]
+    return []
+
+
+def shadow_complaints(package: Path) -> list[str]:
+    """Names that an `__init__` imports although a module beside it has them: `import a.b as m` gives the function."""
+    complaints = []
+    for path in sorted(package.rglob("__init__.py")):
+        beside = {child.name.removesuffix(".py") for child in path.parent.iterdir()}
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module != package.name:
+                names = [alias.asname or alias.name for alias in node.names]
+                complaints += [
+                    f"{path.relative_to(package.parent)}:{node.lineno} hides the module '{name}' beside it"
+                    for name in names
+                    if name in beside
+                ]
+    return complaints
+
+
+def rank_table() -> str:
+    """The table of ARCHITECTURE.md."""
+    rows = [f"| {rank} | `{name}/` | {idea} |" for rank, names in enumerate(RANKS) for name, idea in names.items()]
+    return "\n".join(["| rank | folder | idea |", "|---|---|---|", *rows])
 
 
 # Sizes
@@ -207,8 +225,34 @@ def git(root: Path, *arguments: str) -> subprocess.CompletedProcess:
 # The repository keeps the rules
 
 
-def test_imports_go_down():
+def test_imports_go_down_and_make_no_circle():
     assert rank_complaints(ROOT / "bayesnn") == []
+    assert circle_complaints(ROOT / "bayesnn") == []
+
+
+def test_no_name_hides_a_module():
+    assert shadow_complaints(ROOT / "bayesnn") == []
+
+
+def test_the_package_has_sixteen_entries():
+    entries = {p.name for p in (ROOT / "bayesnn").iterdir()} - CACHES
+    entries = {name for name in entries if not name.endswith(".md") and name != "py.typed"}
+    assert entries == RANK.keys() | {"__init__.py"}
+    assert len(entries) <= 16
+
+
+def test_architecture_shows_the_ranks():
+    assert rank_table() in (ROOT / "bayesnn" / "ARCHITECTURE.md").read_text(encoding="utf-8"), rank_table()
+
+
+def test_tests_mirror_the_folders():
+    folders = {p.relative_to(ROOT / "bayesnn") for p in (ROOT / "bayesnn").rglob("__init__.py")}
+    mirrored = {folder.parent for folder in folders}
+    tests = {p.parent.relative_to(ROOT / "tests") for p in (ROOT / "tests").rglob("test_*.py")}
+    assert tests <= mirrored
+    assert {folder.parts[0] for folder in mirrored if folder.parts} <= {
+        folder.parts[0] for folder in tests if folder.parts
+    }
 
 
 def test_files_and_functions_are_short():
@@ -251,26 +295,22 @@ def plant(package: Path, file: str, text: str) -> Path:
 @pytest.mark.parametrize(
     ("file", "text", "complaint"),
     [
-        ("data.py", "from .fit import fit", "imports fit, which does not rank below data"),
-        ("data.py", "import bayesnn.fit", "imports fit, which"),
-        ("data.py", "from bayesnn.fit import Fit", "imports fit, which"),
-        ("data.py", "from bayesnn import fit", "imports fit, which"),
-        ("data.py", "from . import network", "imports network, which"),
-        ("data.py", "def late():\n    from .layers import Dense", "bayesnn/data.py:2 imports layers"),
-        ("layers/dense.py", "from ..samplers.base import Sampler", "imports samplers"),
-        ("layers/deep/er.py", "from ...model import Model", "imports model"),
+        ("data/a.py", "from ..fitting.fit import fit", "imports fitting, which does not rank below data"),
+        ("data/a.py", "import bayesnn.fitting", "imports fitting, which"),
+        ("data/a.py", "from bayesnn.fitting.fit import Fit", "imports fitting, which"),
+        ("data/a.py", "from bayesnn import fitting", "imports fitting, which"),
+        ("data/a.py", "from .. import models", "imports models, which"),
+        ("data/a.py", "def late():\n    from ..layers import Dense", "bayesnn/data/a.py:2 imports layers"),
+        ("data/series/a.py", "from ...layers import Dense", "imports layers, which"),
         ("priors/normal.py", "from ..likelihoods import Gaussian", "imports likelihoods, which"),
-        ("predict.py", "from .scores import crps", "imports scores, which"),
-        ("_checks.py", "from .data import Dataset", "imports data, which"),
-        ("_other.py", "from ._checks import check", "imports _checks, which"),
-        ("fit.py", "from bayesnn import Model", "imports the package itself"),
-        ("fit.py", "from . import Model", "imports the package itself"),
-        ("fit.py", "import bayesnn", "imports the package itself"),
-        ("datasets/series.py", "from .._checks import check", "stand apart"),
-        ("text/bags.py", "from ..data import code", "imports data, which does not rank below text"),
-        ("plots.py", "from .datasets import lynx", "stand apart"),
-        ("novel.py", "import numpy", "add the module 'novel' to the rank table"),
-        ("novel/__init__.py", "", "add the module 'novel' to the rank table"),
+        ("_internal/checks.py", "from ..data import Dataset", "imports data, which"),
+        ("fitting/fit.py", "from bayesnn import Model", "imports the package itself"),
+        ("fitting/fit.py", "from .. import Model", "imports the package itself"),
+        ("fitting/fit.py", "import bayesnn", "imports the package itself"),
+        ("_internal/checks.py", "from ..datasets import lynx", "imports datasets, which"),
+        ("plots/a.py", "from ..novel import x", "imports the package itself"),
+        ("novel.py", "import numpy", "'novel' has no rank"),
+        ("novel/__init__.py", "", "'novel' has no rank"),
     ],
 )
 def test_a_forbidden_import_is_seen(tmp_path, file, text, complaint):
@@ -282,16 +322,28 @@ def test_a_forbidden_import_is_seen(tmp_path, file, text, complaint):
 def test_allowed_imports_pass(tmp_path):
     package = plant(tmp_path / "bayesnn", "__init__.py", "from .plots import band\nfrom .datasets import lynx")
     plant(
-        package, "fit.py", "import numpy\nfrom numpyro.infer import MCMC\nfrom .data import x\nfrom .samplers import y"
+        package, "fitting/fit.py", "import numpy\nfrom numpyro.infer import MCMC\nfrom ..data import x\nfrom . import y"
     )
-    plant(package, "_checks.py", "import difflib")
     plant(package, "layers/__init__.py", "from .dense import Dense\nfrom . import base")
-    plant(
-        package,
-        "layers/dense.py",
-        "from .._checks import check\nfrom ..data import Dataset\nfrom bayesnn.layers import base",
-    )
+    plant(package, "layers/dense.py", "from .._internal import checks\nfrom bayesnn.layers import base")
     assert rank_complaints(package) == []
+
+
+def test_a_circle_is_seen(tmp_path):
+    package = plant(tmp_path / "bayesnn", "text/a.py", "from bayesnn.text import b\nimport bayesnn.data.x")
+    plant(package, "text/__init__.py", "from bayesnn.text.a import one")
+    plant(package, "text/b.py", "")
+    plant(package, "data/x.py", "")
+    assert circle_complaints(package) == []
+    plant(package, "text/b.py", "def late():\n    from .a import one")
+    (complaint,) = circle_complaints(package)
+    assert "text.a" in complaint and "text.b" in complaint
+
+
+def test_a_name_that_hides_a_module_is_seen(tmp_path):
+    package = plant(tmp_path / "bayesnn", "text/__init__.py", "from bayesnn.text.a import one\nfrom .a import a")
+    plant(package, "text/a.py", "")
+    assert shadow_complaints(package) == ["bayesnn/text/__init__.py:2 hides the module 'a' beside it"]
 
 
 def test_long_files_and_functions_are_seen(tmp_path):

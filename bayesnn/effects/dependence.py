@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn import _checks
-from bayesnn._runtime import computing
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import computing
 from bayesnn.effects.expected import expected
 from bayesnn.effects.table import chosen, grid_of, rows_to_average
-from bayesnn.fit import Fit
+from bayesnn.fitting.fit import Fit
 
 GRID_DIMS = ("grid", "grid2")
 
@@ -54,8 +54,8 @@ def partial_dependence(
     Examples
     --------
     >>> import numpy as np
-    >>> from bayesnn.fit import fit
-    >>> from bayesnn.shallow import shallow
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
     >>> result = fit(shallow(2), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> partial_dependence(result, "x0", grid=[-1.0, 0.0, 1.0]).shape
@@ -119,8 +119,8 @@ def individual_curves(
     Examples
     --------
     >>> import numpy as np
-    >>> from bayesnn.fit import fit
-    >>> from bayesnn.shallow import shallow
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
     >>> result = fit(shallow(2), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> individual_curves(result, "x0", count=5, points=3).shape
@@ -131,7 +131,7 @@ def individual_curves(
     (name,), (values,) = _grids(fit, _one(input), grid, points)
     base = rows_to_average(fit, rows, offset)
     if rows is None:
-        base = base.take(_spread(base.table[name].to_numpy(), _checks.positive_integer("count", count)))
+        base = base.take(_spread(base.table[name].to_numpy(), checks.positive_integer("count", count)))
     parts = [expected(fit, base.with_values(**{name: value})) for value in values]
     curves = xr.concat(parts, dim="grid").transpose("chain", "draw", "obs", "grid", ...)
     attrs = {"kind": parts[0].attrs["kind"], "inputs": [name]}
@@ -146,13 +146,13 @@ def _one(input: Any) -> str:
 
 def _grids(fit: Fit, inputs: Any, grid: Any, points: int) -> tuple[tuple[str, ...], list[np.ndarray]]:
     """Names of the inputs to move and the values of each."""
-    _checks.positive_integer("points", points, minimum=2)
+    checks.positive_integer("points", points, minimum=2)
     names = chosen(fit, inputs) if inputs is not None else ()
     if not 1 <= len(names) <= len(GRID_DIMS):
         raise ValueError(f"inputs must name one or two columns, got {inputs!r}")
     if isinstance(grid, Mapping):
         for name in grid:
-            _checks.known("input in grid", name, names)
+            checks.known("input in grid", name, names)
     elif grid is not None and len(names) > 1:
         raise ValueError("grid must be a mapping from name to values where there are two inputs")
     values = grid if isinstance(grid, Mapping) else {names[0]: grid}

@@ -8,11 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayesnn.draws import expectation, over_draws, probabilities
 from bayesnn.effects.table import Rows
-from bayesnn.fit import Fit
-from bayesnn.model import Model
-from bayesnn.predict import predict
+from bayesnn.fitting.draws import expectation, over_draws, probabilities
+from bayesnn.fitting.fit import Fit
+from bayesnn.models.model import Model
+from bayesnn.prediction.predict import predict
 from bayesnn.priors import Sites
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._runtime import computing
+from bayesnn._internal.runtime import computing
 from bayesnn.effects.expected import expected, slopes
 from bayesnn.effects.table import Rows, categories_of, check_value, chosen, is_indicator, rows_to_average
-from bayesnn.fit import Fit
+from bayesnn.fitting.fit import Fit
 
 
 @computing
@@ -44,8 +44,8 @@ def average_marginal_effects(fit: Fit, inputs: Any = None, *, rows: Any = None, 
     Examples
     --------
     >>> import numpy as np
-    >>> from bayesnn.fit import fit
-    >>> from bayesnn.shallow import shallow
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
     >>> result = fit(shallow(2), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> average_marginal_effects(result).sizes["input"]
@@ -91,8 +91,8 @@ def contrast(fit: Fit, changes: Mapping[str, tuple[Any, Any]], *, rows: Any = No
     Examples
     --------
     >>> import numpy as np
-    >>> from bayesnn.fit import fit
-    >>> from bayesnn.shallow import shallow
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
     >>> result = fit(shallow(2), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> contrast(result, {"x0": (0.0, 1.0)}).dims

@@ -8,14 +8,14 @@ import jax
 import numpy as np
 from scipy.special import logsumexp
 
-from bayesnn import _checks
-from bayesnn._runtime import as_key, computing
-from bayesnn.draws import expectation, log_density, over_draws
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_key, computing
 from bayesnn.effects.expected import slopes
 from bayesnn.effects.table import Rows, coded_places, rows_to_average
-from bayesnn.fit import Fit
+from bayesnn.evaluation.scores import ScoredRows, scored_rows
+from bayesnn.fitting.draws import expectation, log_density, over_draws
+from bayesnn.fitting.fit import Fit
 from bayesnn.likelihoods import as_coordinate
-from bayesnn.scores import ScoredRows, scored_rows
 
 METHODS = ("permutation", "sensitivity", "ard")
 SCORES = ("log_density", "predictive", "rmse")
@@ -73,22 +73,22 @@ def relevance(
     Examples
     --------
     >>> import numpy as np
-    >>> from bayesnn.fit import fit
-    >>> from bayesnn.shallow import shallow
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
     >>> result = fit(shallow(2), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> relevance(result, repeats=3).sizes["permutation"]
     3
     """
-    _checks.known("method", method, METHODS)
+    checks.known("method", method, METHODS)
     if y is None and x is not None and method == "permutation":
         raise ValueError("x and y go together: pass both to score other rows, none for the training rows")
     if method == "permutation":
-        _checks.known("score", score, SCORES)
+        checks.known("score", score, SCORES)
         if score == "rmse" and fit.model.likelihood.kind == "class":
             raise ValueError('score="rmse" is for numbers, and this fit has classes: use "log_density" or "predictive"')
         rows = _training(fit) if x is None else scored_rows(fit, x, y, offset=offset)
-        return _permutation(fit, rows, score, _checks.positive_integer("repeats", repeats), key)
+        return _permutation(fit, rows, score, checks.positive_integer("repeats", repeats), key)
     return _sensitivity(fit, rows_to_average(fit, x, offset)) if method == "sensitivity" else _ard(fit)
 
 

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesnn import _checks
-from bayesnn.data import Columns, code
-from bayesnn.fit import Fit
-from bayesnn.predict import offset_for
+from bayesnn._internal import checks
+from bayesnn.data.dataset import Columns, code
+from bayesnn.fitting.fit import Fit
+from bayesnn.prediction.predict import offset_for
 
 
 class Rows(NamedTuple):
@@ -38,7 +38,7 @@ def rows_to_average(fit: Fit, rows: Any = None, offset: Any = None) -> Rows:
     coded = code(fit.data.columns, rows)
     if not len(coded):
         raise ValueError("rows is empty: at least one row to average over is needed")
-    _checks.finite("rows", coded, fit.data.columns.inputs)
+    checks.finite("rows", coded, fit.data.columns.inputs)
     return Rows(decode(fit.data.columns, coded), offset_for(fit, offset, len(coded)))
 
 
@@ -84,7 +84,7 @@ def chosen(fit: Fit, inputs: Any) -> tuple[str, ...]:
         return fit.data.columns.names
     names = (inputs,) if isinstance(inputs, str) else tuple(inputs)
     for name in names:
-        _checks.known("input", name, fit.data.columns.names)
+        checks.known("input", name, fit.data.columns.names)
     if len(set(names)) != len(names) or not names:
         raise ValueError(f"inputs must be different names, at least one, got {names}")
     return names
@@ -104,7 +104,7 @@ def grid_of(fit: Fit, name: str, values: Any, points: int) -> np.ndarray:
         check_value(fit, name, values)
         return _objects(values)
     grid = np.asarray(values, dtype=np.float64)
-    _checks.finite(f"grid of {name!r}", grid)
+    checks.finite(f"grid of {name!r}", grid)
     return grid
 
 
@@ -113,9 +113,9 @@ def check_value(fit: Fit, name: str, values: Sequence[Any]) -> None:
     categories = categories_of(fit, name)
     for value in values:
         if categories is None:
-            _checks.number(f"value of {name!r}", value)
+            checks.number(f"value of {name!r}", value)
         else:
-            _checks.known(f"category of {name!r}", value, categories)
+            checks.known(f"category of {name!r}", value, categories)
 
 
 def _objects(values: Sequence[Any]) -> np.ndarray:

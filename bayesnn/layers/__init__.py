@@ -1,20 +1,21 @@
 """Layers: frozen specs that see one example."""
 
+from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.attention import SelfAttention
-from bayesnn.layers.attention_pool import AttentionPool
-from bayesnn.layers.base import Layer, Shape, Weight, Weights
+from bayesnn.layers.base import Layer
 from bayesnn.layers.bidirectional import Bidirectional
 from bayesnn.layers.convolution import Conv1D
-from bayesnn.layers.decoder import DecoderBlock, Seq2Seq
 from bayesnn.layers.dense import ACTIVATIONS, Dense
 from bayesnn.layers.dropout import Dropout
 from bayesnn.layers.embedding import Embedding, Vectors
 from bayesnn.layers.fixed import Fixed, fix
-from bayesnn.layers.pooling import AsSequence, Flatten, Last, MeanPool
-from bayesnn.layers.positions import LayerNorm, PositionalEncoding
+from bayesnn.layers.norm import LayerNorm
+from bayesnn.layers.pooling import AsSequence, AttentionPool, Flatten, Last, MeanPool
+from bayesnn.layers.positions import PositionalEncoding
 from bayesnn.layers.recurrent import GRU, LSTM, Elman
 from bayesnn.layers.residual import Residual
-from bayesnn.layers.transformer import TransformerBlock
+from bayesnn.layers.seq2seq import Seq2Seq
+from bayesnn.layers.transformer import DecoderBlock, TransformerBlock
 
 __all__ = [
     "ACTIVATIONS",

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from bayesnn import _checks
-from bayesnn.layers.base import Layer, Shape, Weight, Weights, sequence_shape
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer, sequence_shape
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ class SelfAttention(Layer):
 
     def __post_init__(self) -> None:
         """Refuse impossible sizes."""
-        _checks.positive_integer("heads", self.heads)
+        checks.positive_integer("heads", self.heads)
         if self.size is not None:
-            _checks.positive_integer("size", self.size)
+            checks.positive_integer("size", self.size)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """One array a role, so that a prior can tell them apart."""

@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 import abc
-from dataclasses import dataclass, replace
-from typing import Any
 
 import jax
 
-Shape = tuple[int, ...]
-Weights = dict[str, jax.Array]
-
-
-@dataclass(frozen=True)
-class Weight:
-    """One weight array of a layer: what a prior needs to know about it, and no more.
-
-    shape, dims (one name an axis), role ("kernel", "bias", ...), fan_in (inputs feeding one unit).
-    """
-
-    shape: Shape
-    dims: tuple[str, ...]
-    role: str
-    fan_in: int
+from bayesnn._internal.weights import Shape, Weight, Weights
 
 
 class Layer(abc.ABC):
@@ -67,19 +51,6 @@ class Layer(abc.ABC):
     @abc.abstractmethod
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """The layer's value for one example x."""
-
-
-def of_part(values: dict[str, Any], part: str) -> dict[str, Any]:
-    """What belongs to one part of a layer made of layers, by its own names: `part_kernel` -> `kernel`."""
-    return {name.removeprefix(f"{part}_"): v for name, v in values.items() if name.startswith(f"{part}_")}
-
-
-def table_of_part(table: dict[str, Weight], part: str) -> dict[str, Weight]:
-    """The weights of one part under the names of the whole, axes included: `kernel` -> `part_kernel`."""
-    return {
-        f"{part}_{name}": replace(weight, dims=tuple(f"{part}_{dim}" for dim in weight.dims))
-        for name, weight in table.items()
-    }
 
 
 def sequence_shape(layer: Layer, shape: Shape) -> tuple[int, int]:

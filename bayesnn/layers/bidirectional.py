@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from bayesnn.layers.base import Layer, Shape, Weight, Weights, of_part, table_of_part
+from bayesnn._internal.weights import Shape, Weight, Weights, of_part, table_of_part
+from bayesnn.layers.base import Layer
 from bayesnn.layers.recurrent import Recurrent
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from bayesnn import _checks
-from bayesnn.layers.base import Layer, Shape, Weight, Weights, sequence_shape
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer, sequence_shape
 from bayesnn.layers.dense import ACTIVATIONS
 
 
@@ -42,12 +43,12 @@ class Conv1D(Layer):
 
     def __post_init__(self) -> None:
         """Refuse an impossible layer at once."""
-        _checks.positive_integer("units", self.units)
-        _checks.positive_integer("window", self.window)
+        checks.positive_integer("units", self.units)
+        checks.positive_integer("window", self.window)
         if not self.causal and self.window % 2 == 0:
             raise ValueError(f"window must be odd unless causal=True, since it is centred, got {self.window}")
         if not callable(self.activation):
-            _checks.known("activation", self.activation, ACTIVATIONS)
+            checks.known("activation", self.activation, ACTIVATIONS)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """Kernel and bias."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from bayesnn import _checks
-from bayesnn.layers.base import Layer, Shape, Weight, Weights
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer
 
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "logistic": jax.nn.sigmoid,
@@ -54,9 +55,9 @@ class Dense(Layer):
 
     def __post_init__(self) -> None:
         """Refuse an impossible layer at once."""
-        _checks.positive_integer("units", self.units)
+        checks.positive_integer("units", self.units)
         if not callable(self.activation):
-            _checks.known("activation", self.activation, ACTIVATIONS)
+            checks.known("activation", self.activation, ACTIVATIONS)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """Kernel (units, d) and bias (units,)."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
-from bayesnn import _checks
-from bayesnn.layers.base import Shape, Weights
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weights
 from bayesnn.layers.pooling import Weightless
 
 
@@ -75,7 +75,7 @@ class Dropout(Weightless):
 
     def __post_init__(self) -> None:
         """Refuse an impossible rate."""
-        _checks.fraction("rate", self.rate)
+        checks.fraction("rate", self.rate)
 
     def output_shape(self, shape: Shape) -> Shape:
         """That of the input."""

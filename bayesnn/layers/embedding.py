@@ -11,8 +11,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayesnn import _checks
-from bayesnn.layers.base import Layer, Shape, Weight, Weights
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +78,9 @@ class Embedding(Layer):
     def __post_init__(self) -> None:
         """Refuse impossible sizes, and keep arrays so that the spec hashes."""
         if not isinstance(self.vocabulary, Sized):
-            _checks.positive_integer("vocabulary", self.vocabulary, minimum=2)
+            checks.positive_integer("vocabulary", self.vocabulary, minimum=2)
         if self.width is not None:
-            _checks.positive_integer("width", self.width)
+            checks.positive_integer("width", self.width)
         self._keep_initial()
         self._keep_scale()
 
@@ -90,7 +91,7 @@ class Embedding(Layer):
         wanted = self.tokens, vectors.values.shape[-1] if self.width is None else self.width
         if vectors.values.shape != wanted:
             raise ValueError(f"initial must have shape {wanted}, a vector a token, got {vectors.values.shape}")
-        _checks.finite("initial", vectors.values)
+        checks.finite("initial", vectors.values)
         object.__setattr__(self, "initial", vectors)
 
     def _keep_scale(self) -> None:
@@ -105,7 +106,7 @@ class Embedding(Layer):
                 f"scale must have shape {(self.tokens,)}, a number a token, or {(self.tokens, width)}, got "
                 f"{scale.values.shape}"
             )
-        _checks.finite("scale", scale.values)
+        checks.finite("scale", scale.values)
         if (scale.values <= 0).any():
             raise ValueError(
                 f"scale must be above zero, got {int((scale.values <= 0).sum())} other(s), the first at token "

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import jax
 
-from bayesnn.layers.base import Layer, Shape, Weight, Weights
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def fix(layer: Layer) -> Fixed:
     Examples
     --------
     >>> from bayesnn.layers.dense import Dense
-    >>> from bayesnn.model import Model
+    >>> from bayesnn.models.model import Model
     >>> Model([fix(Dense(20, "tanh")), Dense(3, "tanh")]).layers[0].layer
     Dense(units=20, activation='tanh')
     """

@@ -1,4 +1,4 @@
-"""Where a step stands, added to what it is; and values brought to a common scale."""
+"""Where a step stands, added to what it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from bayesnn import _checks
-from bayesnn.layers.base import Layer, Shape, Weight, Weights, sequence_shape
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer, sequence_shape
 
 KINDS = ("sinusoidal", "learnt")
 LONGEST = 10_000.0  # wavelength over 2 pi, Vaswani et al. (2017), section 3.5
@@ -42,9 +43,9 @@ class PositionalEncoding(Layer):
 
     def __post_init__(self) -> None:
         """Refuse unknown kinds."""
-        _checks.known("kind", self.kind, KINDS)
+        checks.known("kind", self.kind, KINDS)
         if self.maximum is not None:
-            _checks.positive_integer("maximum", self.maximum)
+            checks.positive_integer("maximum", self.maximum)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """One vector a position, where they are learnt."""
@@ -75,45 +76,3 @@ def sinusoids(time: int, width: int) -> np.ndarray:
     feature = np.arange(width)
     angle = np.arange(time)[:, None] / LONGEST ** ((feature - feature % 2) / width)
     return np.where(feature % 2, np.cos(angle), np.sin(angle))
-
-
-@dataclass(frozen=True)
-class LayerNorm(Layer):
-    """(x - mean)/sd over the features of a step, times 1 + gain, plus bias.
-
-    x (..., d) -> (..., d); gain and bias (d,). The gain's prior is centred at no change.
-
-    Parameters
-    ----------
-    epsilon : float
-        Added to the variance.
-
-    References
-    ----------
-    J. Ba, J. Kiros and G. Hinton (2016), Layer normalization, arXiv:1607.06450, equation (4).
-
-    Examples
-    --------
-    >>> LayerNorm().output_shape((10, 4))
-    (10, 4)
-    """
-
-    epsilon: float = 1e-5
-
-    def __post_init__(self) -> None:
-        """Refuse an epsilon that is not positive."""
-        _checks.positive("epsilon", self.epsilon)
-
-    def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Gain and bias."""
-        return {role: Weight((shape[-1],), ("feature",), role, 1) for role in ("gain", "bias")}
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """That of the input."""
-        return shape
-
-    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Each step by itself."""
-        centred = x - x.mean(axis=-1, keepdims=True)
-        scaled = centred / jnp.sqrt((centred**2).mean(axis=-1, keepdims=True) + self.epsilon)
-        return scaled * (1.0 + weights["gain"]) + weights["bias"]

@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bayesnn import _checks
-from bayesnn.layers.base import Layer, Shape, Weight, Weights, sequence_shape
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer, sequence_shape
 
 State = Any  # of one cell: arrays (units,)
 
@@ -34,9 +35,9 @@ class Recurrent(Layer):
 
     def __post_init__(self) -> None:
         """Refuse impossible sizes."""
-        _checks.positive_integer("units", self.units)
+        checks.positive_integer("units", self.units)
         if self.truncate is not None:
-            _checks.positive_integer("truncate", self.truncate)
+            checks.positive_integer("truncate", self.truncate)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """input_kernel (gate, unit, input), recurrent_kernel (gate, unit, source), bias (gate, unit), initial."""

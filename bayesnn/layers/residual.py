@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import jax
 
-from bayesnn.layers.base import Layer, Shape, Weight, Weights
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 
-from bayesnn import conditionals
-from bayesnn.data import numeric_target
+from bayesnn._internal import conditionals
+from bayesnn.data.dataset import numeric_target
 
 Nuisance = dict[str, jax.Array]
 Latents = dict[str, jax.Array]

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
-from bayesnn import _checks
-from bayesnn.data import numeric_target
+from bayesnn._internal import checks
+from bayesnn.data.dataset import numeric_target
 from bayesnn.likelihoods.base import Likelihood
 
 
@@ -36,7 +36,7 @@ class Poisson(Likelihood):
     def __post_init__(self) -> None:
         """Refuse a baseline that is no number."""
         if self.baseline is not None:
-            _checks.number("baseline", self.baseline)
+            checks.number("baseline", self.baseline)
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> Poisson:
         """The baseline from the counts."""
@@ -77,9 +77,9 @@ class NegativeBinomial(Likelihood):
 
     def __post_init__(self) -> None:
         """Refuse impossible settings."""
-        _checks.positive("dispersion_guess", self.dispersion_guess)
+        checks.positive("dispersion_guess", self.dispersion_guess)
         if self.baseline is not None:
-            _checks.number("baseline", self.baseline)
+            checks.number("baseline", self.baseline)
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> NegativeBinomial:
         """The baseline from the counts."""
@@ -108,7 +108,7 @@ def encode_counts(y: Any) -> np.ndarray:
     target = numeric_target(y)
     if target.ndim != 1:
         raise ValueError(f"y must hold one count a row, shape (n,), got {target.shape}")
-    _checks.finite("y", target)
+    checks.finite("y", target)
     bad = np.flatnonzero((target < 0) | (target != np.round(target)))
     if len(bad):
         raise ValueError(

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
-from bayesnn import _checks, conditionals
-from bayesnn.chance import Source
-from bayesnn.data import numeric_target, target_names
+from bayesnn._internal import checks, conditionals
+from bayesnn._internal.random import Source
+from bayesnn.data.dataset import numeric_target, target_names
 from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 
 
@@ -54,10 +54,10 @@ class Gaussian(Likelihood):
 
     def __post_init__(self) -> None:
         """Refuse a guess or size that is not positive."""
-        _checks.positive("noise_guess", self.noise_guess)
-        _checks.positive("noise_size", self.noise_size)
+        checks.positive("noise_guess", self.noise_guess)
+        checks.positive("noise_size", self.noise_size)
         if self.noise_scale is not None:
-            _checks.positive("noise_scale", self.noise_scale)
+            checks.positive("noise_scale", self.noise_scale)
         names = () if isinstance(self.outputs_named, str) else tuple(self.outputs_named)
         if len(names) == 1 or len(set(names)) != len(names) or isinstance(self.outputs_named, str):
             raise ValueError(

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
 
-from bayesnn import _checks, conditionals
+from bayesnn._internal import checks, conditionals
 from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 
 
@@ -47,10 +47,10 @@ class StudentT(Likelihood):
 
     def __post_init__(self) -> None:
         """Refuse impossible settings."""
-        _checks.positive("noise_guess", self.noise_guess)
-        _checks.positive("noise_size", self.noise_size)
+        checks.positive("noise_guess", self.noise_guess)
+        checks.positive("noise_size", self.noise_size)
         if self.df is not None:
-            _checks.positive("df", self.df)
+            checks.positive("df", self.df)
             if self.df <= 1:
                 raise ValueError(f"df must be above 1, where the mean exists, got {self.df}")
 

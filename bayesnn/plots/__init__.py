@@ -1,6 +1,6 @@
 """Pictures of data, fits and diagnostics; every function draws into given or new Axes and returns them."""
 
-from bayesnn.plots.architecture import architecture
+from bayesnn.plots.architectures import architecture
 from bayesnn.plots.classes import probability_map, reliability
 from bayesnn.plots.effects import individual_curves, marginal_effects, partial_dependence, relevance
 from bayesnn.plots.fits import diagnostics, fit_band, prior, units

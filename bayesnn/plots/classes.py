@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn import _checks
+from bayesnn._internal import checks
 from bayesnn.effects.table import Rows, categories_of, chosen, rows_to_average
-from bayesnn.fit import Fit
+from bayesnn.evaluation.scores import predictive_probabilities, reliability_bins, scored_rows
+from bayesnn.fitting.fit import Fit
 from bayesnn.plots.canvas import new_axes
-from bayesnn.predict import predict
-from bayesnn.scores import predictive_probabilities, reliability_bins, scored_rows
+from bayesnn.prediction.predict import predict
 
 
 def reliability(
@@ -45,7 +45,7 @@ def reliability(
     """
     from scipy.stats import binom
 
-    _checks.positive_integer("bins", bins, minimum=2)
+    checks.positive_integer("bins", bins, minimum=2)
     _check_classes(fit)
     axes = new_axes(ax)
     rows = scored_rows(fit, x, y, offset=offset)
@@ -92,7 +92,7 @@ def probability_map(
     matplotlib.axes.Axes
         The line is the boundary of the most probable class, or where the probability of `output` is one half.
     """
-    _checks.positive_integer("points", points, minimum=2)
+    checks.positive_integer("points", points, minimum=2)
     _check_classes(fit)
     axes = new_axes(ax)
     names = _two_numeric(fit, inputs)
@@ -109,7 +109,7 @@ def probability_map(
             lead = probabilities[..., k] - np.delete(probabilities, k, axis=2).max(axis=2)
             axes.contour(*grids, lead, levels=[0.0], colors="k", linewidths=1.2)
     else:
-        _checks.known("output", output, classes)
+        checks.known("output", output, classes)
         place = classes.index(output)
         shown = axes.contourf(*grids, probabilities[..., place], levels=np.linspace(0, 1, 11), cmap="RdBu_r", alpha=0.7)
         axes.figure.colorbar(shown, ax=axes, label=f"predictive probability of {output}")
@@ -129,7 +129,7 @@ def _event(fit: Fit, probabilities: np.ndarray, codes: np.ndarray, output: Any) 
         return probabilities.max(axis=1), probabilities.argmax(axis=1) == codes, "the most probable class"
     if output is None:
         output = classes[1]
-    _checks.known("output", output, classes)
+    checks.known("output", output, classes)
     place = classes.index(output)
     return probabilities[:, place], codes == place, str(output)
 

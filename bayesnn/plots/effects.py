@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn import _checks
-from bayesnn import effects as effects_module
-from bayesnn.fit import Fit
+from bayesnn._internal import checks
+from bayesnn.effects import dependence as dependence_effects
+from bayesnn.effects import marginal as marginal_effects_of
+from bayesnn.effects import relevance as relevance_effects
+from bayesnn.fitting.fit import Fit
 from bayesnn.plots.canvas import interval, new_axes
 
 SAMPLES = ("chain", "draw", "permutation")
@@ -37,9 +39,9 @@ def partial_dependence(
     matplotlib.axes.Axes
         Marks along the axis are the training rows; maps show these rows as points.
     """
-    wanted = sorted(_checks.levels(levels), reverse=True)
+    wanted = sorted(checks.levels(levels), reverse=True)
     axes = new_axes(ax)
-    dependence = effects_module.partial_dependence(fit, inputs, **options)
+    dependence = dependence_effects.partial_dependence(fit, inputs, **options)
     names = dependence.attrs["inputs"]
     if len(names) == 2 and not _discrete(dependence["grid"]) and not _discrete(dependence["grid2"]):
         return _map(axes, fit, _selected(dependence, output))
@@ -76,9 +78,9 @@ def individual_curves(
     **options
         `grid`, `rows`, `count`, `points`, `kind` of `bnn.individual_curves`.
     """
-    (wanted,) = _checks.levels((level,))
+    (wanted,) = checks.levels((level,))
     axes = new_axes(ax)
-    curves = _selected(effects_module.individual_curves(fit, input, **options), output)
+    curves = _selected(dependence_effects.individual_curves(fit, input, **options), output)
     if _discrete(curves["grid"]):
         raise ValueError(f"curves are drawn for numeric inputs, and {input!r} is categorical: use partial_dependence")
     grid, own = curves["grid"].to_numpy(), curves["own"].to_numpy()
@@ -100,7 +102,7 @@ def marginal_effects(
 ) -> Any:
     """Average marginal effect of each input with its credible intervals; options of `bnn.average_marginal_effects`."""
     axes = new_axes(ax)
-    effects = effects_module.average_marginal_effects(fit, inputs, **options)
+    effects = marginal_effects_of.average_marginal_effects(fit, inputs, **options)
     _forest(axes, effects, levels)
     axes.axvline(0.0, color="0.6", lw=0.8, zorder=0)
     share = "probability" if "class" in effects.dims else "y"
@@ -113,7 +115,7 @@ def relevance(
 ) -> Any:
     """Relevance of each input with its intervals, the most relevant on top; options of `bnn.relevance`."""
     axes = new_axes(ax)
-    scores = effects_module.relevance(fit, x, y, **options)
+    scores = relevance_effects.relevance(fit, x, y, **options)
     order = scores.mean([d for d in scores.dims if d != "input"]).to_numpy().argsort()[::-1]
     _forest(axes, scores.isel(input=order), levels)
     axes.axvline(0.0, color="0.6", lw=0.8, zorder=0)
@@ -123,7 +125,7 @@ def relevance(
 
 def _forest(axes: Any, draws: Any, levels: Sequence[float]) -> None:
     """A mean with intervals for each input, one colour an output."""
-    wanted = sorted(_checks.levels(levels), reverse=True)
+    wanted = sorted(checks.levels(levels), reverse=True)
     outputs = [d for d in draws.dims if d not in (*SAMPLES, "input")]
     flat = _flat(draws, "input", *outputs).reshape(
         -1, draws.sizes["input"], int(np.prod([draws.sizes[d] for d in outputs]))
@@ -192,7 +194,7 @@ def _selected(draws: Any, output: Any) -> Any:
     labels = draws[dims[0]].to_numpy().tolist()
     if output is None and dims == ["class"] and len(labels) == 2:
         output = labels[1]
-    _checks.known("output", output, labels)
+    checks.known("output", output, labels)
     return draws.isel({dims[0]: labels.index(output)})
 
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from bayesnn import _checks
-from bayesnn.architecture import used_inputs
-from bayesnn.data import Dataset
-from bayesnn.diagnose import diagnose
-from bayesnn.fit import Fit
-from bayesnn.model import Model
+from bayesnn._internal import checks
+from bayesnn.data.dataset import Dataset
+from bayesnn.evaluation.diagnose import diagnose
+from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.pointwise import totals
+from bayesnn.models.model import Model
+from bayesnn.models.random_architecture import used_inputs
 from bayesnn.plots.canvas import interval, new_axes
-from bayesnn.pointwise import totals
-from bayesnn.predict import predict
-from bayesnn.prior_predictive import prior_predictive
+from bayesnn.prediction.predict import predict
+from bayesnn.prediction.prior_predictive import prior_predictive
 
 GRID = 200  # points of a curve
 
@@ -42,7 +42,7 @@ def fit_band(
     -------
     matplotlib.axes.Axes
     """
-    wanted = sorted(_checks.levels(levels), reverse=True)
+    wanted = sorted(checks.levels(levels), reverse=True)
     axes = new_axes(ax)
     position = _position(fit.data, input)
     rows, grid = _sweep_input(fit.data, position)
@@ -125,7 +125,7 @@ def _position(data: Dataset, name: str | None) -> int:
     data.columns.check_table("bands over an input are")
     if name is None:
         return 0
-    _checks.known("input", name, data.columns.inputs)
+    checks.known("input", name, data.columns.inputs)
     return data.columns.inputs.index(name)
 
 

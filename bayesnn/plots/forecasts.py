@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn import _checks
-from bayesnn.backtest import Backtest
-from bayesnn.fit import Fit
-from bayesnn.paths import lagged_data
+from bayesnn._internal import checks
+from bayesnn.fitting.fit import Fit
+from bayesnn.forecasting.backtest import Backtest
+from bayesnn.forecasting.paths import lagged_data
 from bayesnn.plots.canvas import interval, new_axes
 
 
@@ -49,9 +49,9 @@ def forecast(
     -------
     matplotlib.axes.Axes
     """
-    wanted = sorted(_checks.levels(levels), reverse=True)
+    wanted = sorted(checks.levels(levels), reverse=True)
     past, ahead = _one_series(data, forecast, series)
-    past = past if history is None else past.iloc[-_checks.positive_integer("history", history) :]
+    past = past if history is None else past.iloc[-checks.positive_integer("history", history) :]
     draws = ahead.transpose("chain", "draw", "time").to_numpy().reshape(-1, ahead.sizes["time"])
     times, now = _times(past.index), _times(ahead.indexes["time"])
     joined = np.concatenate([times[-1:], now])  # bands grow out of the last value seen
@@ -84,11 +84,11 @@ def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins
     """
     from scipy.stats import binom
 
-    _checks.positive_integer("bins", bins, minimum=2)
+    checks.positive_integer("bins", bins, minimum=2)
     name = backtest.methods[0] if method is None else method
-    _checks.known("method", name, backtest.methods)
+    checks.known("method", name, backtest.methods)
     rows = backtest.forecasts
-    _checks.known("horizon", horizon, [int(h) for h in np.sort(rows["horizon"].unique())])  # type: ignore[misc]
+    checks.known("horizon", horizon, [int(h) for h in np.sort(rows["horizon"].unique())])  # type: ignore[misc]
     values = rows.loc[(rows["method"] == name) & (rows["horizon"] == horizon), "pit"].to_numpy()
     axes = new_axes(ax)
     low, high = binom.ppf([0.025, 0.975], len(values), 1.0 / bins)
@@ -119,9 +119,9 @@ def coverage(
 
     names = list(methods) if methods is not None else _first_and_best(backtest)
     for name in names:
-        _checks.known("method", name, backtest.methods)
+        checks.known("method", name, backtest.methods)
     for level in levels:
-        _checks.known("level", level, (50, 80, 95))  # type: ignore[arg-type]
+        checks.known("level", level, (50, 80, 95))  # type: ignore[arg-type]
     rows = backtest.forecasts
     horizons = np.sort(rows["horizon"].unique())
     count = int((rows["method"].eq(names[0]) & rows["horizon"].eq(horizons[0])).sum())
@@ -160,7 +160,7 @@ def _one_series(data: Any, forecast: Any, series: str | None) -> tuple[Any, Any]
     if panel:
         names = [str(name) for name in forecast["unique_id"].to_numpy()]
         name = names[0] if series is None else series
-        _checks.known("series", name, names)
+        checks.known("series", name, names)
         forecast = forecast.isel(unique_id=names.index(name))
         if "ds" in forecast.coords:  # series of the panel end at different dates
             forecast = forecast.assign_coords(time=np.asarray(forecast["ds"].to_numpy()))

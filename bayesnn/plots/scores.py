@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn import _checks
-from bayesnn.fit import Fit
-from bayesnn.loo import K_LIMIT, NAMED_ROWS, loo
+from bayesnn._internal import checks
+from bayesnn.evaluation.loo import K_LIMIT, NAMED_ROWS, loo
+from bayesnn.evaluation.scores import probability_transform
+from bayesnn.fitting.fit import Fit
 from bayesnn.plots.canvas import new_axes
-from bayesnn.scores import probability_transform
 
 
 def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None) -> Any:
@@ -36,7 +36,7 @@ def pit_histogram(fit: Fit, x: Any, y: Any, *, bins: int = 10, offset: Any = Non
     """
     from scipy.stats import binom
 
-    _checks.positive_integer("bins", bins, minimum=2)
+    checks.positive_integer("bins", bins, minimum=2)
     axes = new_axes(ax)
     pit = probability_transform(fit, x, y, offset=offset).ravel()
     low, high = binom.ppf([0.025, 0.975], len(pit), 1.0 / bins)

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn.draws import expectation, over_draws
-from bayesnn.fit import Fit
-from bayesnn.paths import lagged_data
+from bayesnn.fitting.draws import expectation, over_draws
+from bayesnn.fitting.fit import Fit
+from bayesnn.forecasting.paths import lagged_data
+from bayesnn.forecasting.skeleton import Skeleton
+from bayesnn.forecasting.skeleton import skeleton as follow
 from bayesnn.plots.canvas import interval, new_axes
-from bayesnn.skeleton import Skeleton
-from bayesnn.skeleton import skeleton as follow
 
 GRID = 200
 SHOWN = 40  # cycles drawn one by one
@@ -23,7 +23,7 @@ def skeleton(fit: Fit, *, draws: int = 400, ax: Any = None) -> Any:
     One lag: the map with its 50% and 95% bands, the 45 degree line, and the fixed points of the draws, where the two
     cross. More lags: the series in the plane of neighbours, the long-run path of each of some draws, a closed curve or
     a point, and the fixed points on the diagonal. On the transformed scale; the title counts fates and the length of
-    the cycle over `draws` draws (see `bayesnn.skeleton`).
+    the cycle over `draws` draws (see `bayesnn.forecasting.skeleton`).
     """
     result = follow(fit, draws=draws)
     axes = new_axes(ax)

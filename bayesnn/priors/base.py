@@ -13,7 +13,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 
-from bayesnn.layers import Weight, Weights
+from bayesnn._internal.weights import Weight, Weights
 
 Sites = dict[str, jax.Array]
 

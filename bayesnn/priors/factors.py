@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 
-from bayesnn import conditionals
+from bayesnn._internal import conditionals
 
 State = tuple[jax.Array, ...]
 

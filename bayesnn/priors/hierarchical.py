@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bayesnn import _checks
-from bayesnn.layers import Weight
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Weight
 from bayesnn.priors.factors import Factor, GammaFactor
 from bayesnn.priors.normal import fan_in_sd
 from bayesnn.priors.scale_mixture import ScaleMixture
@@ -69,10 +69,10 @@ class Hierarchical(ScaleMixture):
     def __post_init__(self) -> None:
         """Refuse impossible settings."""
         for name in ("guess", "size", "readout_guess", "source_size", "extra"):
-            _checks.positive(name, getattr(self, name))
+            checks.positive(name, getattr(self, name))
         if self.weight_size is not None:
-            _checks.positive("weight_size", self.weight_size)
-        _checks.known("source", self.source, SOURCES)
+            checks.positive("weight_size", self.weight_size)
+        checks.known("source", self.source, SOURCES)
 
     def sd(self, weight: Weight) -> float:
         """1/sqrt(fan-in) for kernels and readout, 1 for biases."""

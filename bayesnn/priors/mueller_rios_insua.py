@@ -12,9 +12,9 @@ import numpyro
 import numpyro.distributions as dist
 from jax.scipy.linalg import solve_triangular
 
-from bayesnn import _checks, chance, conditionals
-from bayesnn.chance import Source
-from bayesnn.layers import Weight, Weights
+from bayesnn._internal import checks, conditionals, random
+from bayesnn._internal.random import Source
+from bayesnn._internal.weights import Weight, Weights
 from bayesnn.priors.arguments import covariance, frozen, masked
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
 
@@ -87,12 +87,12 @@ class MuellerRiosInsua(Prior):
     def __post_init__(self) -> None:
         """Check what can be checked before the inputs are known, and keep arrays as tuples so that the spec hashes."""
         for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "linear_variance"):
-            _checks.positive(name, getattr(self, name))
-        _checks.number("readout_mean", self.readout_mean)
+            checks.positive(name, getattr(self, name))
+        checks.number("readout_mean", self.readout_mean)
         for name in ("unit_guess", "unit_mean", "unit_mean_variance"):
             object.__setattr__(self, name, frozen(name, getattr(self, name)))
         if self.unit_size is not None:
-            _checks.positive("unit_size", self.unit_size)
+            checks.positive("unit_size", self.unit_size)
 
     def unit_size_for(self, q: int) -> float:
         """c_g for q inputs, constant included."""
@@ -183,7 +183,7 @@ class MuellerRiosInsua(Prior):
         `count` is the number of units in use, the others having beta = 0; all of them by default.
         """
         if beta.ndim > 1:
-            keys = jax.random.split(chance.as_key(source), beta.shape[1])
+            keys = jax.random.split(random.as_key(source), beta.shape[1])
             return jax.vmap(self.draw_mu_beta, in_axes=(0, 1, 0))(keys, beta, precision)
         prior = jnp.full((1, 1), 1.0 / self.readout_mean_variance)
         mean = jnp.full((1,), self.readout_mean)
@@ -218,7 +218,7 @@ class MuellerRiosInsua(Prior):
         Units that are not `used` (m,) say nothing: their mask takes them out of every sum and count.
         P. Müller and D. Ríos Insua (1998), section 3, step 3; S_gamma uses the mu_gamma just drawn, as sigma_beta does.
         """
-        of_mu, of_precision, of_mean, of_covariance = chance.split(source, 4)
+        of_mu, of_precision, of_mean, of_covariance = random.split(source, 4)
         m, q = gamma.shape if used is None else (used.sum(), gamma.shape[1])
         guess, mean, mean_covariance = self.unit_matrices(q)
         size = self.unit_size_for(q)

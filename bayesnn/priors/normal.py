@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bayesnn import _checks
-from bayesnn.layers import Weight
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Weight
 from bayesnn.priors.factors import Factor
 from bayesnn.priors.scale_mixture import ScaleMixture
 
@@ -35,7 +35,7 @@ class Normal(ScaleMixture):
     def __post_init__(self) -> None:
         """Refuse scales that are not positive."""
         for name in ("scale", "readout_scale", "extra"):
-            _checks.positive(name, getattr(self, name))
+            checks.positive(name, getattr(self, name))
 
     def sd(self, weight: Weight) -> float:
         """The standard deviation of a weight by its role."""

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpyro
 import numpyro.distributions as dist
 
-from bayesnn.layers import Weight, Weights
+from bayesnn._internal.weights import Weight, Weights
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
 from bayesnn.priors.factors import Factor, State
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bayesnn import _checks
-from bayesnn.layers import Weight
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Weight
 from bayesnn.priors.factors import ExponentialFactor, Factor, GammaFactor, HalfCauchyFactor
 from bayesnn.priors.normal import fan_in_sd
 from bayesnn.priors.scale_mixture import ScaleMixture
@@ -44,8 +44,8 @@ class Horseshoe(ScaleMixture):
 
     def __post_init__(self) -> None:
         """Refuse impossible settings."""
-        _checks.positive("global_scale", self.global_scale)
-        _checks.positive("extra", self.extra)
+        checks.positive("global_scale", self.global_scale)
+        checks.positive("extra", self.extra)
 
     def sd(self, weight: Weight) -> float:
         """1/sqrt(fan-in) for kernels and readout, 1 else."""
@@ -90,9 +90,9 @@ class HeavyTailed(ScaleMixture):
 
     def __post_init__(self) -> None:
         """Refuse impossible settings."""
-        _checks.known("family", self.family, FAMILIES)
+        checks.known("family", self.family, FAMILIES)
         for name in ("df", "guess", "size", "extra"):
-            _checks.positive(name, getattr(self, name))
+            checks.positive(name, getattr(self, name))
 
     def sd(self, weight: Weight) -> float:
         """1/sqrt(fan-in) for kernels and readout, 1 else."""

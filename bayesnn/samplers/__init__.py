@@ -1,20 +1,20 @@
 """Samplers: frozen specs, and the registry of their names."""
 
-from bayesnn import _checks
+from bayesnn._internal import checks
+from bayesnn.samplers.approximate.laplace import Laplace
+from bayesnn.samplers.approximate.map import MAP, Ensemble
+from bayesnn.samplers.approximate.variational import Variational
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
-from bayesnn.samplers.collapsed import collapses
-from bayesnn.samplers.freezing import with_fixed
-from bayesnn.samplers.gaps import GapGibbs, with_gaps
-from bayesnn.samplers.gibbs import Gibbs
+from bayesnn.samplers.fixed_layers import with_fixed
+from bayesnn.samplers.gibbs.collapsed import collapses
+from bayesnn.samplers.gibbs.gibbs import Gibbs
+from bayesnn.samplers.gibbs.missing_values import GapGibbs, with_gaps
+from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.kernel import StepsKernel
-from bayesnn.samplers.laplace import Laplace
-from bayesnn.samplers.mclmc import MCLMC
+from bayesnn.samplers.mclmc.mclmc import MCLMC
 from bayesnn.samplers.nuts import HMC, NUTS
-from bayesnn.samplers.point import MAP, Ensemble
-from bayesnn.samplers.proposals import PROPOSALS
-from bayesnn.samplers.schedules import Cyclical, Polynomial, Schedule
-from bayesnn.samplers.stochastic_gradient import SGHMC, SGLD
-from bayesnn.samplers.variational import Variational
+from bayesnn.samplers.sgmcmc.schedules import Cyclical, Polynomial, Schedule
+from bayesnn.samplers.sgmcmc.sgld_sghmc import SGHMC, SGLD
 
 SAMPLERS: dict[str, type[Sampler]] = {
     "gibbs": Gibbs,
@@ -36,7 +36,7 @@ def make_sampler(sampler: str | Sampler) -> Sampler:
         return sampler
     if not isinstance(sampler, str):
         raise ValueError(f"sampler must be a name or a spec such as bnn.NUTS(), got {sampler!r}")
-    _checks.known("sampler", sampler, SAMPLERS)
+    checks.known("sampler", sampler, SAMPLERS)
     return SAMPLERS[sampler]()
 
 

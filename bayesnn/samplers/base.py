@@ -10,9 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 from numpyro.infer.mcmc import MCMCKernel
 
-from bayesnn.chains import Run, run_chains
-from bayesnn.model import Model
-from bayesnn.plan import Plan
+from bayesnn.models.model import Model
+from bayesnn.samplers.engine.chains import Run, run_chains
+from bayesnn.samplers.engine.plan import Plan
 
 Stats = dict[str, jax.Array]
 Data = tuple[Any, ...]  # the arguments of the model: x (n, p), y (n,), and what else it takes

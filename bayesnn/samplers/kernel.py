@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from numpyro.infer.mcmc import MCMCKernel
 
-from bayesnn.model import Model
+from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Steps
 
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from numpyro import infer
 from numpyro.infer.mcmc import MCMCKernel
 
-from bayesnn import _checks
-from bayesnn.model import Model
+from bayesnn._internal import checks
+from bayesnn.models.model import Model
 from bayesnn.samplers.base import Chains, Stats
 
 
@@ -43,8 +43,8 @@ class NUTS(Chains):
 
     def __post_init__(self) -> None:
         """Refuse impossible settings."""
-        _checks.fraction("target_accept", self.target_accept)
-        _checks.positive_integer("max_tree_depth", self.max_tree_depth)
+        checks.fraction("target_accept", self.target_accept)
+        checks.positive_integer("max_tree_depth", self.max_tree_depth)
 
     def check(self, model: Model) -> None:
         """Any model with a density will do."""
@@ -96,9 +96,9 @@ class HMC(Chains):
 
     def __post_init__(self) -> None:
         """Refuse impossible settings."""
-        _checks.fraction("target_accept", self.target_accept)
-        _checks.positive("trajectory_length", self.trajectory_length)
-        _checks.positive_integer("max_steps", self.max_steps)
+        checks.fraction("target_accept", self.target_accept)
+        checks.positive("trajectory_length", self.trajectory_length)
+        checks.positive_integer("max_steps", self.max_steps)
 
     def check(self, model: Model) -> None:
         """Any model with a density will do."""

@@ -1,11 +1,11 @@
 """Text to token ids and back: cutting, vocabularies, bags of words, vectors made elsewhere."""
 
 from bayesnn.text.bags import bag_of_words, one_hot
-from bayesnn.text.bpe import learn_bpe
 from bayesnn.text.counts import log_ratios, rarity
 from bayesnn.text.cutting import characters, ngrams, words
+from bayesnn.text.learning import learn_bpe, learn_vocabulary
 from bayesnn.text.vectors import read_vectors
-from bayesnn.text.vocabulary import PADDING, UNKNOWN, Vocabulary, learn_vocabulary
+from bayesnn.text.vocabulary import PADDING, UNKNOWN, Vocabulary
 
 __all__ = [
     "PADDING",

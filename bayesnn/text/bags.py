@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn import _checks, sequences
+from bayesnn._internal import checks
+from bayesnn.data import sequences
 
 
 def bag_of_words(ids: Any, size: Any, *, binary: bool = False) -> np.ndarray:
@@ -53,4 +54,4 @@ def one_hot(ids: Any, size: Any) -> np.ndarray:
 
 def size_of(size: Any) -> int:
     """The number of token ids, from itself or from a vocabulary."""
-    return len(size) if isinstance(size, Sized) else _checks.positive_integer("size", size, minimum=2)
+    return len(size) if isinstance(size, Sized) else checks.positive_integer("size", size, minimum=2)

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn import _checks, sequences
+from bayesnn._internal import checks
+from bayesnn.data import sequences
 from bayesnn.text.bags import size_of
 
 
@@ -71,12 +72,12 @@ def log_ratios(ids: Any, labels: Any, size: Any, *, smoothing: float = 1.0) -> n
     """
     count = size_of(size)
     values = sequences.token_ids(ids, count)
-    _checks.positive("smoothing", smoothing)
+    checks.positive("smoothing", smoothing)
     classes, codes = np.unique(np.asarray(labels), return_inverse=True)
     if len(codes) != len(values):
         raise ValueError(f"labels must be one a row, {len(values)}, got {len(codes)}")
     if len(classes) != 2:
-        raise ValueError(f"labels must be of two classes, got {len(classes)}: {_checks.some(classes.tolist())}")
+        raise ValueError(f"labels must be of two classes, got {len(classes)}: {checks.some(classes.tolist())}")
     shares = []
     for code in range(2):
         seen = smoothing + np.bincount(values[codes == code].ravel(), minlength=count).astype(float)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")
 
@@ -48,3 +48,19 @@ def ngrams(tokens: Sequence[str], most: int) -> list[str]:
 
 
 UNITS: dict[str, Callable[[str], list[str]]] = {"words": words, "characters": characters}
+
+
+def pieces(text: str, unit: str, most: int, lower: bool) -> list[str]:
+    """A text cut into words or characters, and runs of them."""
+    return ngrams(UNITS[unit](text.lower() if lower else text), most)
+
+
+def checked(texts: Iterable[str]) -> list[str]:
+    """A list of texts, refusing a single text and what is none."""
+    if isinstance(texts, (str, bytes)):
+        raise ValueError("texts must be a list of texts, got a single one: put it into a list")
+    found = list(texts)
+    wrong = next((t for t in found if not isinstance(t, str)), None)
+    if wrong is not None or not found:
+        raise ValueError(f"texts must be text, at least one, got {type(wrong).__name__ if found else 'none'}")
+    return found

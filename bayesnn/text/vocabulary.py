@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from bayesnn import _checks
-from bayesnn.sequences import pad
+from bayesnn._internal import checks
+from bayesnn.data.sequences import pad
 from bayesnn.text import bpe
-from bayesnn.text.cutting import UNITS, ngrams
+from bayesnn.text.cutting import UNITS, checked, pieces
 
 PADDING, UNKNOWN = "<pad>", "<unk>"  # ids 0 and 1
 SPECIAL = (PADDING, UNKNOWN)
@@ -37,9 +36,7 @@ class Vocabulary:
 
     Examples
     --------
-    >>> vocabulary = learn_vocabulary(["good film", "bad film"])
-    >>> vocabulary.tokens
-    ('<pad>', '<unk>', 'film', 'bad', 'good')
+    >>> vocabulary = Vocabulary(("<pad>", "<unk>", "film", "bad", "good"))
     >>> vocabulary.ids(["Good film!", "a"]).tolist()
     [[4, 2, 1], [1, 0, 0]]
     """
@@ -53,8 +50,8 @@ class Vocabulary:
     def __post_init__(self) -> None:
         """Refuse tokens that do not start with the special ones, or that come twice."""
         object.__setattr__(self, "tokens", tuple(self.tokens))
-        _checks.known("unit", self.unit, (*UNITS, bpe.UNIT))
-        _checks.positive_integer("most", self.most)
+        checks.known("unit", self.unit, (*UNITS, bpe.UNIT))
+        checks.positive_integer("most", self.most)
         if self.tokens[:2] != SPECIAL or len(set(self.tokens)) != len(self.tokens):
             raise ValueError(f"tokens must start with {SPECIAL} and be different, got {self.tokens[:4]}, ...")
         if (self.unit == bpe.UNIT) != (self.rules is not None):
@@ -94,64 +91,3 @@ class Vocabulary:
         if self.rules is not None:
             return bpe.text(self.rules, [i for i in values if i])
         return ("" if self.unit == "characters" else " ").join(self.tokens[i] for i in values if i)
-
-
-def learn_vocabulary(
-    texts: Iterable[str],
-    *,
-    unit: str = "words",
-    most: int = 1,
-    lower: bool = True,
-    minimum: int = 1,
-    maximum: int | None = None,
-) -> Vocabulary:
-    """The tokens of some texts, most frequent first, ties in alphabetical order.
-
-    Parameters
-    ----------
-    texts : iterable of str
-    unit : {"words", "characters"}
-    most : int
-        Whether runs of up to so many of them are tokens too, such as word pairs for 2.
-    lower : bool
-        Whether to turn texts to lower case.
-    minimum : int
-        How often a token must occur.
-    maximum : int, optional
-        Size of the vocabulary, padding and unknown included.
-
-    Raises
-    ------
-    ValueError
-        If nothing is left.
-    """
-    _checks.known("unit", unit, UNITS)
-    for name, value in (("most", most), ("minimum", minimum)):
-        _checks.positive_integer(name, value)
-    counts: Counter[str] = Counter()
-    for text in checked(texts):
-        counts.update(pieces(text, unit, most, lower))
-    for token in SPECIAL:
-        del counts[token]
-    kept = sorted((token for token, count in counts.items() if count >= minimum), key=lambda t: (-counts[t], t))
-    if maximum is not None:
-        kept = kept[: _checks.positive_integer("maximum", maximum, minimum=len(SPECIAL) + 1) - len(SPECIAL)]
-    if not kept:
-        raise ValueError(f"texts must hold tokens that occur at least minimum={minimum} times, got none")
-    return Vocabulary((*SPECIAL, *kept), unit, most, lower)
-
-
-def pieces(text: str, unit: str, most: int, lower: bool) -> list[str]:
-    """A text cut into words or characters, and runs of them."""
-    return ngrams(UNITS[unit](text.lower() if lower else text), most)
-
-
-def checked(texts: Iterable[str]) -> list[str]:
-    """A list of texts, refusing a single text and what is none."""
-    if isinstance(texts, (str, bytes)):
-        raise ValueError("texts must be a list of texts, got a single one: put it into a list")
-    found = list(texts)
-    wrong = next((t for t in found if not isinstance(t, str)), None)
-    if wrong is not None or not found:
-        raise ValueError(f"texts must be text, at least one, got {type(wrong).__name__ if found else 'none'}")
-    return found

@@ -21,7 +21,7 @@ import numpy as np  # noqa: E402
 from scipy.special import logsumexp  # noqa: E402
 
 import bayesnn as bnn  # noqa: E402
-from bayesnn.draws import expectation, log_density, over_draws  # noqa: E402
+from bayesnn.fitting.draws import expectation, log_density, over_draws  # noqa: E402
 
 FOLDER = Path(os.environ.get("BAYESNN_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 

@@ -92,11 +92,12 @@ def problem(case):
 def child(case, way, draws):
     """Compile and sample in this process; seconds to compile and milliseconds a step."""
     import bayesnn as bnn
-    from bayesnn import conditionals, programs
+    from bayesnn._internal import conditionals
     from bayesnn.samplers import Chains, Gibbs
+    from bayesnn.samplers.engine import compiled_programs
 
     if WAYS[way] is not None:
-        programs.QUICK = WAYS[way]
+        compiled_programs.QUICK = WAYS[way]
         for cls in (Chains, Gibbs):
             cls.quick = lambda self, target: True
     if way in ("threads", "one"):

@@ -42,7 +42,7 @@ def child(port, processes, process, draws, rows):
     import numpy as np
 
     import bayesnn as bnn
-    from bayesnn.exchange import everyone
+    from bayesnn.samplers.engine.multihost import everyone
 
     if processes > 1:
         bnn.join_hosts(f"localhost:{port}", processes, process)

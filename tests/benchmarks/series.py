@@ -18,7 +18,7 @@ from scipy.special import expit
 from scipy.stats import norm
 
 import bayesnn as bnn
-from bayesnn.scores import score_table
+from bayesnn.evaluation.scores import score_table
 
 FOLDER = Path(os.environ.get("BAYESNN_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 RANDOM = bnn.shallow(hidden=bnn.Geometric(0.5, 8), linear="random")

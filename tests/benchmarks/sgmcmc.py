@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 
 import bayesnn as bnn
-from bayesnn._runtime import compilation_cache_on, precision
+from bayesnn._internal.runtime import compilation_cache_on, precision
 from bayesnn.samplers.density import make_density, take_rows
 
 NETWORKS = {

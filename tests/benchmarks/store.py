@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 import bayesnn as bnn
-from bayesnn import programs
-from bayesnn.store import keeper
+from bayesnn.fitting.store import run_store
+from bayesnn.samplers.engine import compiled_programs
 
 CASES = {
     "mcycle, shallow(5), Gibbs": (bnn.shallow(5), bnn.Gibbs(), 20_000),
@@ -31,7 +31,7 @@ CASES = {
 def seconds(model, sampler, draws, path, every):
     """Sampling seconds of a fit, and its files."""
     table = bnn.datasets.mcycle()
-    keeper.WRITE_SECONDS = every
+    run_store.WRITE_SECONDS = every
     arguments = {"sampler": sampler, "draws": draws, "warmup": 200, "chains": 4, "key": 0, "progress": False}
     fit = bnn.fit(model, table[["times"]], table["accel"], path=path, **arguments)
     return fit.idata["posterior"].attrs["sampling_seconds"]
@@ -61,7 +61,7 @@ def second(model, sampler):
     result = {}
     for name, key in (("warm", 0), ("first", 1), ("second", 2)):
         if name != "second":
-            programs._kept.clear()  # what a fit was before programs were kept: JAX's cache on disk alone
+            compiled_programs._kept.clear()  # what a fit was before programs were kept: JAX's cache on disk alone
         begun = time.perf_counter()
         settings = {"draws": 20, "warmup": 20, "chains": 4, "progress": False}
         fit = bnn.fit(model, x + 0.01 * key, y + np.sin(key * x[:, 0]), sampler=sampler, key=key, **settings)

@@ -7,9 +7,9 @@ import pytest
 from sequence_loops import attention, dense_at_each_step, norm
 
 import bayesnn as bnn
-from bayesnn._runtime import double
-from bayesnn.layers import DecoderBlock, Seq2Seq, Weight
-from bayesnn.layers.base import of_part
+from bayesnn._internal.runtime import double
+from bayesnn._internal.weights import Weight, of_part
+from bayesnn.layers import DecoderBlock, Seq2Seq
 
 SOURCE, TARGET, WIDTH = 4, 3, 4
 SHAPE = (SOURCE + TARGET, WIDTH)

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 import bayesnn as bnn
-from bayesnn._runtime import double
+from bayesnn._internal.runtime import double
 from bayesnn.layers import Dense, Dropout, Flatten, Residual
 from bayesnn.layers.dropout import dropout_key, dropping
-from bayesnn.network import Network
+from bayesnn.models.network import Network
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 Y = X @ [2.0, -1.0, 0.5] + 0.1 * np.random.default_rng(1).normal(size=60)

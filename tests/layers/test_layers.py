@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from sequence_loops import SEQUENCES
 
-from bayesnn._runtime import double
-from bayesnn.layers import ACTIVATIONS, Dense, Layer, Residual, Shape
-from bayesnn.network import Network
+from bayesnn._internal.runtime import double
+from bayesnn._internal.weights import Shape
+from bayesnn.layers import ACTIVATIONS, Dense, Layer, Residual
+from bayesnn.models.network import Network
 
 RTOL = 1e-10  # float64 on both sides
 

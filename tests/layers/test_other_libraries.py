@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from bayesnn._runtime import double
+from bayesnn._internal.runtime import double
 from bayesnn.layers import GRU, LSTM, DecoderBlock, Elman, SelfAttention, TransformerBlock
 
 FILE = Path(__file__).resolve().parents[1] / "golden" / "layers.npz"

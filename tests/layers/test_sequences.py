@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sequence_loops import SEQUENCES
 
-from bayesnn._runtime import double
+from bayesnn._internal.runtime import double
 from bayesnn.layers import (
     GRU,
     LSTM,
@@ -26,9 +26,9 @@ from bayesnn.layers import (
     SelfAttention,
     TransformerBlock,
 )
-from bayesnn.model import Model
-from bayesnn.network import Network
-from bayesnn.predict import predict
+from bayesnn.models.model import Model
+from bayesnn.models.network import Network
+from bayesnn.prediction.predict import predict
 from bayesnn.priors import Hierarchical, Horseshoe, Normal
 
 SHAPE, REAL = (6, 4), 4  # steps and features, of which the first steps are real

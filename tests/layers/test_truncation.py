@@ -7,7 +7,7 @@ import pytest
 from sequence_loops import elman_step, gru_step, lstm_step
 
 import bayesnn as bnn
-from bayesnn._runtime import double
+from bayesnn._internal.runtime import double
 from bayesnn.layers import GRU, LSTM, Bidirectional, Elman
 
 TIME, WIDTH, UNITS, BLOCK = 7, 2, 2, 3

@@ -13,7 +13,7 @@ from numpyro.infer.util import log_density
 from quadrature import LIMIT, many, z_against
 from scipy import special, stats
 
-from bayesnn._runtime import double
+from bayesnn._internal.runtime import double
 from bayesnn.likelihoods import (
     Bernoulli,
     Categorical,

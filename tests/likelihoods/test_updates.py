@@ -11,21 +11,13 @@ from numpyro.infer.util import log_density
 from quadrature import LIMIT, many, z_against
 from scipy import stats
 
-from bayesnn._runtime import computing
-from bayesnn.draws import log_density as row_log_density
-from bayesnn.draws import over_draws
+from bayesnn._internal.runtime import computing
+from bayesnn.fitting.draws import log_density as row_log_density
+from bayesnn.fitting.draws import over_draws
 from bayesnn.layers import Dense
-from bayesnn.likelihoods import (
-    Bernoulli,
-    Categorical,
-    Gaussian,
-    Heteroskedastic,
-    NegativeBinomial,
-    Poisson,
-    StudentT,
-)
-from bayesnn.marginal import MarginalModel
-from bayesnn.model import Model
+from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
+from bayesnn.models.marginal import MarginalModel
+from bayesnn.models.model import Model
 
 RNG = np.random.default_rng(0)
 F, Y = RNG.normal(size=5), RNG.normal(size=5)

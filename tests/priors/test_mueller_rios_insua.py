@@ -9,10 +9,10 @@ from numpyro import handlers
 from quadrature import LIMIT, many, z_against, z_of_mean, z_of_moments
 from scipy import special, stats
 
-from bayesnn import conditionals
-from bayesnn._runtime import computing
+from bayesnn._internal import conditionals
+from bayesnn._internal.runtime import computing
 from bayesnn.layers import Dense
-from bayesnn.network import Network
+from bayesnn.models.network import Network
 from bayesnn.priors import MuellerRiosInsua, Terms
 from bayesnn.priors.mueller_rios_insua import Hyper
 

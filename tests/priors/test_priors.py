@@ -14,10 +14,10 @@ from numpyro.infer.util import log_density
 from quadrature import LIMIT, many, z_of_moments
 from scipy import stats
 
-from bayesnn._runtime import computing
+from bayesnn._internal.runtime import computing
 from bayesnn.layers import Dense
 from bayesnn.likelihoods import Gaussian
-from bayesnn.model import Model
+from bayesnn.models.model import Model
 from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 
 X = np.random.default_rng(0).normal(size=(6, 2))

@@ -8,10 +8,10 @@ import pytest
 from jax.flatten_util import ravel_pytree
 from scipy import stats
 
-from bayesnn._runtime import computing
+from bayesnn._internal.runtime import computing
 from bayesnn.layers import Dense, Residual
 from bayesnn.likelihoods import Categorical, Gaussian
-from bayesnn.model import Model
+from bayesnn.models.model import Model
 from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 
 WIDTH = 3

@@ -28,11 +28,11 @@ from bayesnn import (
     fit,
     shallow,
 )
-from bayesnn._runtime import compilation_cache_on, double
-from bayesnn.marginal import MarginalModel
-from bayesnn.plan import CHAIN_METHODS
+from bayesnn._internal.runtime import compilation_cache_on, double
+from bayesnn.models.marginal import MarginalModel
 from bayesnn.samplers import PROPOSALS, SAMPLERS, Chains, StepsKernel, make_sampler
-from bayesnn.samplers.weights import MOVES, WeightGibbs
+from bayesnn.samplers.engine.plan import CHAIN_METHODS
+from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs
 
 SHALLOW = shallow(2)
 CLASSES = Model([Dense(2, "tanh"), Dense(2, "relu")], Categorical(("a", "b", "c")), Hierarchical(weight_size=4.0))

@@ -1,0 +1,1 @@
+"""What people bring, as arrays: tables, sequences and categories."""

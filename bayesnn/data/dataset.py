@@ -1,0 +1,288 @@
+"""Tables and sequences in, arrays out: how the rows a user has become the numbers a model sees, and back.
+
+A `Dataset` remembers everything that was learnt from the training rows (column names, categories, centres and scales),
+so that new rows are coded the same way and predictions return in units of y.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn.data import sequences
+from bayesnn.data.categories import categories_of, indicated, indicators
+from bayesnn.data.sequences import DIMS, NUMBERS, TABLE, TOKENS, Reads
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table: their names and, for categorical ones, the categories met at fit time.
+
+    Of sequences, `kind` "sequence" or "tokens", the features at each step; `steps` is their length at fit time and
+    `vocabulary` the number of token ids, and `source` how many leading steps are a sequence of their own.
+    """
+
+    names: tuple[str, ...]
+    categories: tuple[tuple[Any, ...] | None, ...]
+    named: bool
+    kind: str = TABLE
+    steps: int = 0
+    vocabulary: int = 0
+    source: int = 0
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the numeric columns after coding: one a number, one indicator a category (one for two)."""
+        return tuple(
+            label
+            for name, cats in zip(self.names, self.categories, strict=True)
+            for label in ([name] if cats is None else [f"{name}[{c}]" for c in indicated(cats)])
+        )
+
+    def check_table(self, what: str) -> None:
+        """Refuse sequences where only the columns of a table will do."""
+        if self.kind != TABLE:
+            raise ValueError(f"{what} for tables (n, p), and this fit has sequences")
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Centres and scales of inputs (p,) and target, one number each or one an output."""
+
+    x_center: tuple[float, ...]
+    x_scale: tuple[float, ...]
+    y_center: float | tuple[float, ...] = 0.0
+    y_scale: float | tuple[float, ...] = 1.0
+
+    def inputs(self, x: np.ndarray) -> np.ndarray:
+        """Inputs (n, p) or (n, time, d) in units of the data -> on the scale the model sees; token ids stay."""
+        if np.issubdtype(x.dtype, np.integer):
+            return x
+        return (x - np.asarray(self.x_center)) / np.asarray(self.x_scale)
+
+    def target(self, y: np.ndarray) -> np.ndarray:
+        """Target in units of y -> on the scale the model sees; codes of classes stay as they are."""
+        if np.issubdtype(np.asarray(y).dtype, np.integer):
+            return y
+        return (y - np.asarray(self.y_center)) / np.asarray(self.y_scale)
+
+    def undo(self, y: np.ndarray) -> np.ndarray:
+        """Target or function values on the scale the model sees -> in units of y."""
+        return y * np.asarray(self.y_scale) + np.asarray(self.y_center)
+
+    @property
+    def log_volume(self) -> float:
+        """What a log density loses on its way to units of y: the log of the scale, summed over outputs."""
+        return float(np.log(self.y_scale).sum())
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Training rows in units of the data, with what was learnt from them.
+
+    x (n, p) coded inputs, or sequences (n, time, d) or token ids (n, time), with their padding; y (n,) or (n, outputs),
+    labels as codes; `obs` (n,) row labels; case weights (n,) and offset (n,) where there are any; `series`, the
+    `Lagged` that the rows were made from, if they were; `steps` (n, time), which steps are real, where each has a
+    target, y (n, time).
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    columns: Columns
+    scaling: Scaling
+    obs: np.ndarray
+    weights: np.ndarray | None = None
+    offset: np.ndarray | None = None
+    series: Any = None
+    steps: np.ndarray | None = None
+
+    @property
+    def targets(self) -> Any:
+        """Number of targets of each row: one, or one a real step."""
+        return 1 if self.steps is None else self.steps.sum(axis=1)
+
+    @property
+    def dims(self) -> tuple[str, ...]:
+        """Names of the axes of x."""
+        return DIMS[self.columns.kind]
+
+    def scaled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Inputs and target on the scale the model sees."""
+        return self.scaling.inputs(self.x), self.scaling.target(self.y)
+
+
+def make_dataset(
+    x: Any,
+    y: np.ndarray,
+    *,
+    standardize: bool = True,
+    scale_target: bool = True,
+    weights: Any = None,
+    offset: Any = None,
+    reads: Reads = Reads(),
+    steps: np.ndarray | None = None,
+) -> Dataset:
+    """Check, code and (optionally) learn the scaling of inputs x and a target as numbers, (n,) or (n, K).
+
+    x is a table (n, p), sequences (n, time, d) or, as `reads` says, token ids (n, time). `steps` (n, time)
+    says which steps are real, where each has a target, y (n, time).
+    """
+    columns = learn_columns(x, reads)
+    coded = code(columns, x)
+    checks.rows(len(coded), len(y))
+    check_finite("x", columns, coded)
+    values = y if steps is None else y[steps]
+    checks.finite("y", values)
+    if scale_target:
+        checks.varying("y", values)
+    scaling = input_scaling(columns, coded, standardize)
+    if standardize and scale_target:
+        scaling = replace(scaling, y_center=_numbers(values.mean(axis=0)), y_scale=_numbers(values.std(axis=0)))
+    cases = None if weights is None else case_weights(weights, len(y))
+    obs, shift = row_labels(x, len(coded)), new_offset(offset, len(y))
+    return Dataset(coded, y, columns, scaling, obs, cases, shift, steps=steps)
+
+
+def case_weights(weights: Any, count: int) -> np.ndarray:
+    """Case weights (n,), checked: at least zero, some above."""
+    values = _numeric("weights", weights)
+    if values.shape != (count,):
+        raise ValueError(f"weights must have shape ({count},), one a row, got {values.shape}")
+    checks.finite("weights", values)
+    if (values < 0).any() or not values.any():
+        found = f"{int((values < 0).sum())} negative one(s)" if values.any() else "zeros only"
+        raise ValueError(f"weights must be at least zero and not all zero, got {found}")
+    return values
+
+
+def new_offset(offset: Any, count: int) -> np.ndarray | None:
+    """An offset as numbers (n,), checked; one number serves all rows."""
+    if offset is None:
+        return None
+    values = _numeric("offset", offset)
+    if values.shape not in ((), (count,)):
+        raise ValueError(f"offset must be a number or have shape ({count},), one a row, got {values.shape}")
+    checks.finite("offset", np.atleast_1d(values))
+    return np.broadcast_to(values, (count,)).copy()
+
+
+def new_inputs(columns: Columns, scaling: Scaling, x: Any) -> np.ndarray:
+    """Rows to predict at, coded and scaled as at fit time; sequences of at least as many steps as there were then."""
+    coded = code(columns, x)
+    if not len(coded):
+        raise ValueError("x is empty: at least one row is needed")
+    check_finite("x", columns, coded)
+    return scaling.inputs(coded)
+
+
+def check_finite(name: str, columns: Columns, coded: np.ndarray) -> None:
+    """Refuse NaN and infinities in a table; sequences were checked when they were coded."""
+    if columns.kind == TABLE:
+        checks.finite(name, coded, columns.inputs)
+
+
+def learn_columns(x: Any, reads: Reads = Reads()) -> Columns:
+    """Names and categories of a table: a DataFrame's own, or x0, x1, ... for an array; what sequences consist of."""
+    kind, (vocabulary, source) = sequences.kind_of(x, reads.vocabulary), reads
+    if vocabulary is not None:
+        steps = sequences.token_ids(x, vocabulary, source).shape[1]
+        return Columns((), (), False, kind, steps, vocabulary, source)
+    if kind == NUMBERS:
+        _, steps, features = np.shape(x)
+        return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, kind, steps, source=source)
+    if _is_frame(x):
+        names = tuple(str(c) for c in x.columns)
+        checks.column_names(names)
+        return Columns(names, tuple(categories_of(x[c]) for c in x.columns), named=True)
+    checks.two_dimensional("x", np.shape(x))
+    names = tuple(f"x{i}" for i in range(np.shape(x)[1]))
+    checks.column_names(names)
+    return Columns(names, (None,) * len(names), named=False)
+
+
+def code(columns: Columns, x: Any) -> np.ndarray:
+    """A table as float64 (n, p): numbers as they are, categories as indicators; sequences as long as at fit time."""
+    if columns.kind == TOKENS:
+        return sequences.to_steps(sequences.token_ids(x, columns.vocabulary, columns.source), columns.steps)
+    if columns.kind == NUMBERS:
+        return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
+    if not _is_frame(x):
+        checks.two_dimensional("x", np.shape(x))
+        checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
+        if any(cats is not None for cats in columns.categories):
+            raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
+        return np.ascontiguousarray(_numeric("x", x))  # sums in one order, whatever the layout, to the last bit
+    checks.columns(columns.names, [str(c) for c in x.columns], columns.named)
+    blocks = []
+    for i, cats in enumerate(columns.categories):
+        series = x.iloc[:, i]
+        if cats is None:
+            blocks.append(_numeric(f"column {columns.names[i]!r}", series.to_numpy())[:, None])
+        else:
+            blocks.append(indicators(columns.names[i], cats, series))
+    return np.concatenate(blocks, axis=1) if blocks else np.empty((len(x), 0))
+
+
+def row_labels(x: Any, count: int) -> np.ndarray:
+    """Labels of the rows: a pandas index where there is one, else 0, 1, ..."""
+    return np.asarray(x.index) if _is_frame(x) and x.index.nlevels == 1 else np.arange(count)
+
+
+def numeric_target(y: Any) -> np.ndarray:
+    """A target as float64 (n,) or (n, K); a single column is (n,)."""
+    try:
+        values = _numeric("y", y.to_numpy() if hasattr(y, "to_numpy") else y)
+    except ValueError as error:
+        raise ValueError(f"{error}; for labels use Categorical() or Bernoulli()") from None
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim not in (1, 2):
+        raise ValueError(f"y must have shape (n,), or (n, outputs) for several outputs, got {values.shape}")
+    return values
+
+
+def target_names(y: Any) -> tuple[str, ...]:
+    """Names of the outputs of a target (n, K): a DataFrame's columns, or y0, y1, ...; none for a single output."""
+    count = np.shape(y)[1] if np.ndim(y) == 2 else 1
+    if count == 1:
+        return ()
+    return tuple(map(str, y.columns)) if _is_frame(y) else tuple(f"y{i}" for i in range(count))
+
+
+def _numeric(name: str, values: Any) -> np.ndarray:
+    if np.iscomplexobj(values):
+        raise ValueError(f"{name} must hold real numbers, got {np.asarray(values).dtype}")
+    try:
+        if isinstance(values, np.ma.MaskedArray):
+            values = np.ma.filled(values.astype(np.float64), np.nan)  # what is masked is missing
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers, got {np.asarray(values).dtype}: {error}") from None
+
+
+def same_index(x: Any, y: Any) -> None:
+    """Refuse a table and a target of pandas whose rows are labelled differently."""
+    if _is_frame(x) and hasattr(y, "index") and hasattr(y, "to_numpy") and not x.index.equals(y.index):
+        raise ValueError("x and y must have the same index, got different ones: align them, or pass y.to_numpy()")
+
+
+def input_scaling(columns: Columns, coded: np.ndarray, standardize: bool) -> Scaling:
+    """Centre and scale of each input, over the real steps of sequences; zero and one where nothing is standardised."""
+    if columns.kind == TOKENS or not standardize:
+        width = len(columns.inputs)
+        return Scaling((0.0,) * width, (1.0,) * width)
+    x = coded if columns.kind == TABLE else coded[sequences.real_steps(coded)]
+    scale = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)  # the sd of a constant is rounding, not zero
+    return Scaling(_numbers(x.mean(axis=0)), _numbers(scale))
+
+
+def _numbers(values: np.ndarray) -> Any:
+    """A float, or a tuple of them."""
+    return tuple(map(float, values)) if np.ndim(values) else float(values)
+
+
+def _is_frame(x: Any) -> bool:
+    return hasattr(x, "columns") and hasattr(x, "iloc")

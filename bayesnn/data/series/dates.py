@@ -1,0 +1,128 @@
+"""The time axis of a series: whether it is regular, how it goes on, and how many steps make a season."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+
+GAP = 1.6  # times the median distance: months differ by less
+SEASONS = {"M": 12, "Q": 4}
+
+
+def step_of(name: str, index: Any) -> Any:
+    """Distance of neighbours on a sorted, regular index: a pandas frequency, or a whole number.
+
+    index is a PeriodIndex, a DatetimeIndex or one of whole numbers.
+    """
+    import pandas as pd
+
+    _check_order(name, index)
+    if isinstance(index, pd.PeriodIndex):
+        step = index.freq
+    elif isinstance(index, pd.DatetimeIndex):
+        found = index.freq or _inferred(index)
+        if found is None:
+            _refuse_gaps(name, index)
+        step = pd.tseries.frequencies.to_offset(found)
+    elif index.dtype.kind in "iu":
+        step = int(np.min(np.diff(index))) if len(index) > 1 else 1
+    else:
+        raise ValueError(
+            f"the index of {name} must hold dates, periods or whole numbers, got {index.dtype}: make one of them, such "
+            "as pd.PeriodIndex(index, freq='M'), or drop it with series.to_numpy()"
+        )
+    check_step(name, index, step)
+    return step
+
+
+def check_step(name: str, index: Any, step: Any) -> None:
+    """Refuse an index that does not go on by this step, naming the dates that are missing or out of place."""
+    _check_order(name, index)
+    expected = span(index[0], step, len(index), index)
+    if index.equals(expected):
+        return
+    longer = expected
+    while longer[-1] < index[-1]:
+        longer = span(index[0], step, 2 * len(longer), index)
+    missing, odd = list(longer[longer < index[-1]].difference(index)), list(index.difference(longer))
+    what = f"no {checks.some(missing)}" if missing else f"{checks.some(odd)}"
+    raise ValueError(
+        f"the dates of {name} must be evenly spaced, one every {word(step)}, got {what}: give every date a value, NaN "
+        "where it was not observed, as series.asfreq(...) or series.reindex(...) do"
+    )
+
+
+def word(step: Any) -> str:
+    """A step in words."""
+    return str(getattr(step, "freqstr", step))
+
+
+def span(start: Any, step: Any, count: int, like: Any) -> Any:
+    """`count` dates from `start` on, as an index of the same kind, name and time zone as `like`."""
+    import pandas as pd
+
+    if isinstance(like, pd.PeriodIndex):
+        return pd.period_range(start, periods=count, freq=step, name=like.name)
+    if isinstance(like, pd.DatetimeIndex):
+        return pd.date_range(start, periods=count, freq=step, name=like.name, unit=like.unit)
+    return pd.Index(int(start) + int(step) * np.arange(count), name=like.name)
+
+
+def following(index: Any, step: Any, count: int) -> Any:
+    """The `count` dates after an index."""
+    return span(index[-1], step, count + 1, index)[1:]
+
+
+def seasonal_period(step: Any) -> int:
+    """Steps to a year for months and quarters, else 1."""
+    letter = word(step).lstrip("0123456789").removeprefix("B")[:1]  # business months and quarters too
+    year, every = SEASONS.get(letter, 1), int(getattr(step, "n", 1))
+    return year // every if year % every == 0 else 1
+
+
+def labels(index: Any) -> np.ndarray:
+    """Dates as plain values that any file format keeps: numbers, datetime64, or text for periods and time zones."""
+    values = np.asarray(index)
+    return values if values.dtype.kind in "iuM" else np.array([str(value) for value in index])
+
+
+def _check_order(name: str, index: Any) -> None:
+    if index.hasnans:
+        raise ValueError(f"the dates of {name} must be known, got {int(index.isna().sum())} missing")
+    if not index.is_unique:
+        twice = checks.some(list(index[index.duplicated()].unique()))
+        raise ValueError(f"the dates of {name} must differ, got more than one value for {twice}: drop or average them")
+    if not index.is_monotonic_increasing:
+        raise ValueError(f"the dates of {name} must increase, got them out of order: use series.sort_index()")
+
+
+def _inferred(index: Any) -> Any:
+    import pandas as pd
+
+    if len(index) < 3:
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pandas is about to return an offset in place of its name: both serve
+        return pd.infer_freq(index)
+
+
+def _refuse_gaps(name: str, index: Any) -> None:
+    """Say where a DatetimeIndex without a frequency is irregular."""
+    if len(index) < 3:
+        raise ValueError(
+            f"the frequency of {name} cannot be told from {len(index)} date(s): set it, such as index.freq = 'D'"
+        )
+    distance = np.diff(index.asi8)
+    usual = np.median(distance)
+    after = index[:-1][(distance > GAP * usual) | (distance * GAP < usual)]
+    if not len(after):
+        after = index[:-1][distance != usual]
+    raise ValueError(
+        f"the dates of {name} must be evenly spaced, got irregular steps after {checks.some(list(after))}: give every "
+        "date a value, NaN where it was not observed, as series.asfreq(...) does, or drop the dates with "
+        "series.to_numpy()"
+    )

@@ -1,0 +1,123 @@
+"""Inputs beside a series' own past: which lags of which columns, by date, and what of them must be known ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+
+Columns = tuple[tuple[str, int], ...]  # (column, lag), in the order of the inputs
+
+
+def column_lags(exogenous: Any, lags: Mapping[str, Any] | None) -> Columns:
+    """Each exogenous column with each of its lags; none without exogenous."""
+    if exogenous is None:
+        if lags:
+            raise ValueError(f"exogenous_lags needs exogenous, got lags of {list(lags)} without it")
+        return ()
+    first = next(iter(exogenous.values()), None) if isinstance(exogenous, Mapping) else exogenous
+    names = [str(c) for c in _frame(first).columns if c not in ("unique_id", "ds")]
+    checks.column_names(names)
+    wanted = {str(column): chosen for column, chosen in (lags or {}).items()}
+    for column in wanted:
+        checks.known("exogenous column", column, names)
+    return tuple((name, lag) for name in names for lag in _lags_of(name, wanted.get(name, [0])))
+
+
+def read_tables(exogenous: Any, series: Mapping[str, Any]) -> dict[str, Any]:
+    """Exogenous values as floats, one table by date for each series."""
+    tables = {name: _table_of(exogenous, name) for name in series}
+    return {name: _numbers(name, table, series[name].index) for name, table in tables.items()}
+
+
+def input_rows(name: str, columns: Columns, table: Any, index: Any, positions: np.ndarray) -> np.ndarray:
+    """Exogenous inputs (n, e) of the rows at these positions of an index that may reach beyond the series.
+
+    Every value a row needs must be in the table (dates, columns) and finite; absent ones are named.
+    """
+    blocks = []
+    for column, lag in columns:
+        wanted = index[positions - lag]
+        values = table[column].reindex(wanted).to_numpy()
+        absent = np.flatnonzero(~np.isfinite(values))
+        if len(absent):
+            raise ValueError(
+                f"exogenous column {column!r} must have a finite value at every date used for series {name!r}, got "
+                f"none at {checks.some([wanted[i] for i in absent])}: align exogenous with the series, and give dates "
+                "to forecast in future="
+            )
+        blocks.append(values)
+    return np.stack(blocks, axis=1) if blocks else np.empty((len(positions), 0))
+
+
+def with_future(name: str, columns: Columns, table: Any, future: Any, index: Any) -> Any:
+    """The table of a series with the user's future values, which go before what it had for the same dates."""
+    if future is None:
+        return table
+    known = sorted({column for column, _ in columns})
+    own = _numbers(name, _table_of(future, name), index, what="future")
+    unknown = [column for column in own.columns if column not in known]
+    if unknown:
+        raise ValueError(f"future has the unknown column(s) {unknown}: the fit has {known or 'no'} exogenous column(s)")
+    return table if table is None else own.combine_first(table)
+
+
+def _lags_of(column: str, lags: Any) -> tuple[int, ...]:
+    given = [lags] if isinstance(lags, (int, np.integer)) else list(lags)
+    chosen = [checks.positive_integer(f"each lag of exogenous column {column!r}", lag, 0) for lag in given]
+    if not chosen or len(set(chosen)) != len(chosen):
+        raise ValueError(f"lags of exogenous column {column!r} must be different whole numbers, got {given}")
+    return tuple(sorted(chosen))
+
+
+def _frame(values: Any) -> Any:
+    """A table, from a table or a single column."""
+    import pandas as pd
+
+    if isinstance(values, pd.Series):
+        return values.to_frame(values.name if values.name is not None else "exogenous")
+    if not isinstance(values, pd.DataFrame):
+        raise ValueError(f"exogenous inputs must be a pandas.DataFrame by date, got {type(values).__name__}")
+    return values
+
+
+def _table_of(exogenous: Any, name: str) -> Any:
+    """The part of the user's inputs that belongs to one series; a plain table belongs to all."""
+    if isinstance(exogenous, Mapping):
+        if name not in exogenous:
+            raise ValueError(f"exogenous inputs must be given for every series, got none for {name!r}")
+        return _frame(exogenous[name])
+    table = _frame(exogenous)
+    if "unique_id" in table.columns:
+        table = table.set_index(["unique_id", "ds"])
+    if table.index.nlevels == 1:
+        return table
+    own = table[table.index.get_level_values(0).astype(str) == name]
+    return own.droplevel(0)
+
+
+def _numbers(name: str, table: Any, index: Any, what: str = "exogenous") -> Any:
+    """A table as floats, by different dates of the same kind as those of the series."""
+    if not table.index.is_unique:
+        twice = checks.some(list(table.index[table.index.duplicated()].unique()))
+        raise ValueError(f"{what} must have one row a date for series {name!r}, got several for {twice}")
+    if len(table) and _kind(table.index) != _kind(index):
+        raise ValueError(
+            f"{what} must be indexed by dates like those of series {name!r}, {_kind(index)}, got {_kind(table.index)}"
+        )
+    try:
+        return table.set_axis([str(c) for c in table.columns], axis=1).astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{what} must hold numbers: {error}; code categories as indicators") from None
+
+
+def _kind(index: Any) -> str:
+    """What the labels of an index are: whole numbers, periods of a frequency, times in a zone."""
+    if index.dtype.kind in "iu":
+        return "whole numbers"
+    if index.dtype.kind == "M" or getattr(index, "tz", None) is not None:
+        return f"times with time zone {index.tz}"
+    return str(index.dtype)

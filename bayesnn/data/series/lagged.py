@@ -1,0 +1,280 @@
+"""lagged(series, lags): a series' own past, and what is known beside it, as the rows of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn.data.series import dates
+from bayesnn.data.series.exogenous import Columns, column_lags, input_rows, read_tables
+from bayesnn.data.series.reading import common_step, read_series
+from bayesnn.data.series.suggest import is_auto, suggest
+from bayesnn.data.series.transforms import Transform, make_transform
+
+MISSING = ("error", "latent")
+FEWEST_ROWS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Lagged:
+    """Rows of a series' own past, for `fit(model, lagged)`; made by `lagged`.
+
+    Attributes
+    ----------
+    x : pandas.DataFrame, (n, p)
+        Columns "lag 1", "lag 2", ... in increasing order, then exogenous ones ("name", or "name, lag k"); indexed by
+        the dates of the targets, a panel by (unique_id, ds).
+    y : pandas.Series, (n,)
+        Targets on the transformed scale, the one the network is trained on.
+    lags : tuple of int
+        Increasing.
+    period : int
+        Steps of a season, 1 where there is none.
+    series : dict of pandas.Series
+        Whole series by name, in units of the data.
+    transforms : dict of Transform
+        Of each series, with its own centre and scale if it is standardised.
+    exogenous : dict of pandas.DataFrame
+        Inputs by series and date; empty without any.
+    columns : tuple of (str, int)
+        Exogenous inputs of a row, each with its lag.
+    step : pandas frequency or int
+        From one date to the next.
+    panel : bool
+        Whether series came as a dictionary or table of several.
+    """
+
+    x: Any
+    y: Any
+    lags: tuple[int, ...]
+    period: int
+    series: Mapping[str, Any]
+    transforms: Mapping[str, Transform]
+    exogenous: Mapping[str, Any]
+    columns: Columns
+    step: Any
+    panel: bool
+
+    @property
+    def transform(self) -> Transform:
+        """The transform of the first series; those of a panel differ in centre and scale alone."""
+        return next(iter(self.transforms.values()))
+
+    @property
+    def window(self) -> int:
+        """How many of the last values a forecast feeds back: the longest lag and what differences use up."""
+        return self.lags[-1] + self.transform.loss
+
+    @property
+    def reach(self) -> int:
+        """How many dates of the past a forecast needs: the window, and the longest lag of exogenous columns."""
+        return max([self.window, *(lag for _, lag in self.columns)])
+
+    @property
+    def obs(self) -> np.ndarray:
+        """Labels of the rows: dates, with the series' name before them in a panel."""
+        if not self.panel:
+            return dates.labels(self.x.index)
+        return np.array([f"{name} {date}" for name, date in self.x.index])
+
+    def with_series(self, series: Mapping[str, Any]) -> Lagged:
+        """The same with other series of its kind: transforms stay, a series it did not have learns its own."""
+        for name, values in series.items():
+            _check_values(self.transforms.get(name, self.transform), f"series {name!r}", values)
+        own = {name: self.transforms.get(name) or self.transform.learn(v.to_numpy()) for name, v in series.items()}
+        return replace(self, series=series, transforms=own)
+
+    def __repr__(self) -> str:
+        """Size, lags and transform in a line."""
+        names = ", ".join(self.transform.names)
+        several = f" of {len(self.series)} series" if self.panel else ""
+        lags = ", ".join(map(str, self.lags))
+        return f"<Lagged: {len(self.y)} rows{several}, lags {lags}{'; ' if names else ''}{names}>"
+
+
+def lagged(
+    series: Any,
+    lags: int | Sequence[int] | str,
+    *,
+    exogenous: Any = None,
+    exogenous_lags: Mapping[str, Sequence[int]] | None = None,
+    seasonal: int | None = None,
+    transform: str | Sequence[str] | None = None,
+    missing: str = "error",
+) -> Lagged:
+    """A data set of a series' own past: each value beside those that came before it.
+
+    Parameters
+    ----------
+    series : array, pandas.Series, dict of them, or pandas.DataFrame
+        One series (T,) with any regular index: dates, periods, or whole numbers such as years. Or a panel, which shares
+        one network: a dictionary, a table with a column a series (values missing before the first and after the last
+        observation are cut off), or a long table with the columns unique_id, ds and y.
+    lags : int, sequence of int, or "auto"
+        3 means lags 1, 2, 3; [1, 2, 12] means these; "auto" leaves the choice to `bnn.suggest`.
+    exogenous : pandas.DataFrame, optional
+        Other inputs, numbers by date; for a panel also indexed by (unique_id, ds), with columns unique_id and ds, or a
+        dictionary. See the table below.
+    exogenous_lags : dict of sequence of int, optional
+        Lags of each exogenous column, 0 being the date of the target itself. Default: [0].
+    seasonal : int, optional
+        Steps of a season, for seasonal differences and scores. Default: 12 for months, 4 for quarters, else 1.
+    transform : str or sequence of str, optional
+        Undone exactly in forecasts: at most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by
+        its own mean and sd), then any of "difference" and "seasonal_difference". A square root is squared, so both of
+        its signs belong to one value. Or "auto", which leaves the choice to `bnn.suggest`.
+    missing : {"error", "latent"}
+        What to do about missing observations (NaN): "error" refuses them, naming the dates; "latent" makes them further
+        unknowns of the fit (site `missing`, in units of the series), which its forecasts and log likelihoods use draw
+        by draw. For one series, without differences or square roots; rows that need them are NaN in `x` and `y`. Those
+        before the first target, which nothing predicts, have the prior N(0, 1) on the scale the model sees.
+
+    Returns
+    -------
+    Lagged
+
+    Raises
+    ------
+    ValueError
+        If dates are irregular, lags impossible or longer than a series, values unfit for the transform, or inputs
+        absent.
+
+    Notes
+    -----
+    What exogenous columns mean, with T the last date of the series and `future` given to `forecast`:
+
+    ===================  ==============================  =====================================================
+    `exogenous_lags`     needed at the date t of a row   needed from `future` for T+1, ..., T+h
+    ===================  ==============================  =====================================================
+    [0] (default)        t: known in advance             T+1, ..., T+h
+    [1], [2, 3], ...     t less each lag                 T+1, ..., T+h-(least lag): nothing up to that horizon
+    [0, 1], ...          t and t less each lag           T+1, ..., T+h
+    ===================  ==============================  =====================================================
+
+    Examples
+    --------
+    >>> data = lagged([1.0, 2.0, 4.0, 7.0], lags=2)
+    >>> data.x.to_numpy().tolist(), data.y.tolist()
+    ([[2.0, 1.0], [4.0, 2.0]], [4.0, 7.0])
+    """
+    checks.known("missing", missing, MISSING)
+    if is_auto(lags) or is_auto(transform):
+        suggestion = suggest(series, lags=lags, transform=transform, seasonal=seasonal)
+        lags, transform = suggestion.lags, suggestion.transform
+    chosen = _lags(lags)
+    values, panel = read_series(series)
+    step = common_step(values)
+    period = dates.seasonal_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
+    spec = make_transform(transform, period)
+    if missing == "latent" and (panel or spec.differences or spec.folds):
+        raise ValueError(
+            'missing="latent" is for one series without differences or square roots, got '
+            f"{'a panel' if panel else spec.names}: interpolate the missing values, or use another transform"
+        )
+    transforms = {name: _learn(spec, name, one, missing == "latent") for name, one in values.items()}
+    columns = column_lags(exogenous, exogenous_lags)
+    tables = read_tables(exogenous, values) if columns else {}
+    parts = [_rows(name, one, transforms[name], chosen, columns, tables.get(name)) for name, one in values.items()]
+    x, y = _together(parts, list(values), panel)
+    return Lagged(x, y, chosen, period, values, transforms, tables, columns, step, panel)
+
+
+def as_rows(x: Any, y: Any) -> tuple[Any, Any, Lagged | None]:
+    """Table, target and, if that is where they come from, the lagged data."""
+    if isinstance(x, Lagged):
+        if y is not None:
+            raise ValueError("y must not be given with lagged data, which brings its own: use fit(model, lagged)")
+        return x.x, x.y, x
+    if y is None:
+        raise ValueError("y must be given with a table x: only fit(model, bnn.lagged(series, lags)) goes without")
+    return x, y, None
+
+
+def lag_matrix(w: np.ndarray, lags: Sequence[int]) -> np.ndarray:
+    """Rows of lags (T - longest, lags) of a series w (T,), one for each w_t with all of its past."""
+    longest = max(lags)
+    return np.stack([w[longest - lag : len(w) - lag] for lag in lags], axis=1)
+
+
+def _lags(lags: Any) -> tuple[int, ...]:
+    """Lags, increasing."""
+    if isinstance(lags, (int, np.integer)) and not isinstance(lags, bool):
+        return tuple(range(1, checks.positive_integer("lags", lags) + 1))
+    if not isinstance(lags, (Sequence, np.ndarray, range)) or isinstance(lags, str) or not len(lags):
+        raise ValueError(f"lags must be a whole number, or whole numbers such as [1, 2, 12], got {lags!r}")
+    chosen = [checks.positive_integer("each of the lags", lag) for lag in lags]
+    if len(set(chosen)) != len(chosen):
+        raise ValueError(f"lags must differ, got {list(lags)}")
+    return tuple(sorted(chosen))
+
+
+def _learn(spec: Transform, name: str, series: Any, gaps: bool) -> Transform:
+    """The transform of one series, after a look at its values."""
+    _check_values(spec, f"series {name!r}", series.dropna() if gaps else series)
+    values = series.to_numpy()
+    if not np.isfinite(values).any():
+        raise ValueError(f"series {name!r} must have some observations, got missing values alone")
+    if np.nanmax(values) == np.nanmin(values):
+        raise ValueError(f"series {name!r} must vary, got {values[0]} in every one of {len(values)} place(s)")
+    return spec.learn(values)
+
+
+def _check_values(spec: Transform, called: str, series: Any) -> None:
+    """Refuse missing values, and those the transform cannot take."""
+    values = series.to_numpy()
+    absent = np.flatnonzero(np.isnan(values))
+    if len(absent):
+        raise ValueError(
+            f"{called} must have no missing values, got {len(absent)}, at "
+            f"{checks.some([series.index[i] for i in absent])}: interpolate them, use the part without, or make them "
+            'unknowns of the fit with missing="latent"'
+        )
+    spec.check(called, values, series.index)
+
+
+def _rows(
+    name: str, series: Any, transform: Transform, lags: tuple[int, ...], columns: Columns, table: Any
+) -> tuple[Any, Any]:
+    """Inputs and targets of one series, by date."""
+    import pandas as pd
+
+    window = lags[-1] + transform.loss
+    used = max([window, *(lag for _, lag in columns)])
+    count = len(series) - used
+    if count < FEWEST_ROWS:
+        differences = f" and differences of {checks.some(transform.differences)}" if transform.differences else ""
+        raise ValueError(
+            f"series {name!r} is too short: lags up to {max(used - transform.loss, lags[-1])}{differences} leave "
+            f"{max(count, 0)} of its {len(series)} value(s) as targets, and {FEWEST_ROWS} are needed; use fewer lags"
+        )
+    w = transform.forward(series.to_numpy())
+    if np.isfinite(w[-count:]).sum() < FEWEST_ROWS:
+        raise ValueError(
+            f"series {name!r} must have at least {FEWEST_ROWS} observed targets, got fewer: use fewer lags"
+        )
+    index = series.index[used:]
+    names = [f"lag {lag}" for lag in lags]
+    x = pd.DataFrame(lag_matrix(w, lags)[used - window :], index=index, columns=names)
+    if columns:
+        known = input_rows(name, columns, table, series.index, np.arange(used, len(series)))
+        x = x.join(pd.DataFrame(known, index=index, columns=[_label(column, lag) for column, lag in columns]))
+    return x, pd.Series(w[-count:], index=index, name=series.name)
+
+
+def _label(column: str, lag: int) -> str:
+    return f"{column}, lag {lag}" if lag else column
+
+
+def _together(parts: list[tuple[Any, Any]], names: list[str], panel: bool) -> tuple[Any, Any]:
+    """Rows of all series below each other, by (unique_id, ds) for a panel."""
+    import pandas as pd
+
+    if not panel:
+        return parts[0]
+    x, y = zip(*parts, strict=True)
+    level = ["unique_id", "ds"]
+    return pd.concat(x, keys=names, names=level), pd.concat(y, keys=names, names=level).rename("y")

@@ -1,0 +1,150 @@
+"""Lags and a transform for a series without tuning: lags by its season, the transform by a marginal likelihood."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn.data.series import dates
+from bayesnn.data.series.linear_regression import linear_regression
+from bayesnn.data.series.reading import common_step, read_series
+from bayesnn.data.series.transforms import Transform, make_transform
+
+AUTO = "auto"
+LAGS_WITHOUT_SEASON = 3
+VALUES_A_LAG = 6  # observations for each step that the longest lag reaches back
+ROWS_A_COEFFICIENT = 2  # rows for each coefficient that a seasonal difference must leave
+
+
+@dataclass(frozen=True, eq=False)
+class Suggestion:
+    """Lags and transform for `bnn.lagged`, and how the transforms compared.
+
+    Attributes
+    ----------
+    lags : tuple of int
+    transform : tuple of str
+        Empty for none.
+    table : pandas.DataFrame
+        By candidate, best first: log_marginal, the natural log of the density of the same rows under a linear
+        autoregression in units of the series, summed over the series of a panel, and probability, its share if all
+        candidates were as likely before.
+    """
+
+    lags: tuple[int, ...]
+    transform: tuple[str, ...]
+    table: Any
+
+    def __str__(self) -> str:
+        """The choice, and the table."""
+        chosen = ", ".join(self.transform) or "none"
+        return f"lags {', '.join(map(str, self.lags))}; transform: {chosen}\n{self.table.round(2).to_string()}"
+
+
+def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: int | None = None) -> Suggestion:
+    """Lags and transform for a series by a rule that needs no tuning; what is given is kept.
+
+    Lags run from 1 to a season and one (1 to 3 where there is no season), but no further back than a sixth of the
+    observations. The transform is, among none, log, difference, log and difference, and these with a seasonal
+    difference, the one under which a linear autoregression with a conjugate prior gives the observations the highest
+    density, in units of the series and for the same rows, those that all candidates can explain. Logarithms are for
+    series above zero; seasonal differences for those that are long enough.
+
+    Parameters
+    ----------
+    series : in the forms that `bnn.lagged` takes; the series of a panel share lags and transform
+    lags : "auto", int or sequence of int
+    transform : "auto", or as for `bnn.lagged`
+    seasonal : int, optional
+        Steps of a season, by default from the index.
+
+    Returns
+    -------
+    Suggestion
+
+    Examples
+    --------
+    >>> from bayesnn.datasets import air_passengers
+    >>> suggest(air_passengers(), lags=[1, 2, 12, 13]).transform
+    ('log', 'seasonal_difference')
+    """
+    found, _ = read_series(series)
+    step = common_step(found)
+    period = dates.seasonal_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
+    values = [one.to_numpy() for one in found.values()]
+    for name, one in found.items():
+        checks.finite(f"series {name!r}", one.to_numpy())
+    chosen = _lags(lags, period, min(map(len, values)))
+    names = candidates(values, period, len(chosen), chosen[-1]) if is_auto(transform) else [_names(transform)]
+    specs = {", ".join(n) or "none": make_transform(n, period) for n in names}
+    table = _compared(values, specs, chosen)
+    return Suggestion(chosen, specs[table.index[0]].names, table)
+
+
+def is_auto(value: Any) -> bool:
+    """Whether the choice is left to `suggest`."""
+    return isinstance(value, str) and value == AUTO
+
+
+def default_lags(period: int, count: int) -> tuple[int, ...]:
+    """1, 2, ... to a season and one, for a series of `count` observations.
+
+    Examples
+    --------
+    >>> default_lags(4, 40), default_lags(1, 100), default_lags(12, 36)
+    ((1, 2, 3, 4, 5), (1, 2, 3), (1, 2, 3, 4, 5, 6))
+    """
+    longest = period + 1 if period > 1 else LAGS_WITHOUT_SEASON
+    return tuple(range(1, max(1, min(longest, count // VALUES_A_LAG)) + 1))
+
+
+def candidates(values: Sequence[np.ndarray], period: int, count: int, deepest: int) -> list[tuple[str, ...]]:
+    """Transforms that all series allow, with `count` lags of which the longest is `deepest`."""
+    rows = min(map(len, values)) - deepest - 1
+    differences: list[tuple[str, ...]] = [(), ("difference",)]
+    if period > 1 and rows - period >= ROWS_A_COEFFICIENT * (count + 1):
+        differences += [("seasonal_difference",), ("difference", "seasonal_difference")]
+    curves: list[tuple[str, ...]] = [(), ("log",)] if all((one > 0).all() for one in values) else [()]
+    return [curve + difference for curve in curves for difference in differences]
+
+
+def log_marginal(values: np.ndarray, transform: Transform, lags: Sequence[int], start: int) -> float:
+    """Log density of values[start:] given those before, under the linear autoregression of the transformed series."""
+    w = np.r_[np.full(transform.loss, np.nan), transform.forward(values)]
+    times = np.arange(start, len(values))
+    line = linear_regression(w[times[:, None] - np.array(lags)], w[times])
+    return line.log_marginal + float(transform.log_slope(values[times]).sum())
+
+
+def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: Sequence[int]) -> Any:
+    import pandas as pd
+
+    start = max(lags) + max(spec.loss for spec in specs.values())
+    shortest = min(map(len, values))
+    if shortest - start < 2:
+        raise ValueError(
+            f"series are too short to compare transforms: the shortest has {shortest} values, and lags up to "
+            f"{max(lags)} with differences need {start + 2}; give fewer lags, or a transform"
+        )
+    total = {
+        label: sum(log_marginal(one, spec.learn(one), lags, start) for one in values) for label, spec in specs.items()
+    }
+    table = pd.DataFrame({"log_marginal": total}).sort_values("log_marginal", ascending=False, kind="stable")
+    share = np.exp(table["log_marginal"] - table["log_marginal"].iloc[0])
+    return table.assign(probability=share / share.sum()).rename_axis("transform")
+
+
+def _lags(lags: Any, period: int, count: int) -> tuple[int, ...]:
+    if is_auto(lags):
+        return default_lags(period, count)
+    if isinstance(lags, (int, np.integer)):
+        return tuple(range(1, checks.positive_integer("lags", lags) + 1))
+    return tuple(sorted(checks.positive_integer("each of the lags", lag) for lag in lags))
+
+
+def _names(transform: Any) -> tuple[str, ...]:
+    return (transform,) if isinstance(transform, str) else tuple(transform or ())

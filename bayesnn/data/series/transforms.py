@@ -1,0 +1,170 @@
+"""What is done to a series before a network sees it, and how it is undone exactly.
+
+y -> u = g(y), number by number (a logarithm or a root, then an affine map) -> w, u with earlier values subtracted. The
+network sees lags of w and predicts w; a forecast rebuilds u from the history, and y from u.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+
+CURVES = ("log", "log10", "sqrt")
+STANDARDIZE = "standardize"
+DIFFERENCES = ("difference", "seasonal_difference")
+TRANSFORMS = (*CURVES, STANDARDIZE, *DIFFERENCES)
+
+
+@dataclass(frozen=True)
+class Transform:
+    """y -> u = (curve(y) - center) / scale -> w = u less earlier values, one difference after the other.
+
+    Parameters
+    ----------
+    names : tuple of str
+        What was asked for, in order.
+    differences : tuple of int
+        Steps back of each difference: 1, or the seasonal period.
+    center, scale : float
+        Of curve(y), learnt from a series if "standardize" is among the names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Transform(("log", "difference"), (1,)).forward(np.exp([1.0, 3.0, 6.0]))
+    array([2., 3.])
+    """
+
+    names: tuple[str, ...] = ()
+    differences: tuple[int, ...] = ()
+    center: float = 0.0
+    scale: float = 1.0
+
+    @property
+    def curve(self) -> str | None:
+        """The logarithm or root, if there is one."""
+        return next((name for name in self.names if name in CURVES), None)
+
+    @property
+    def folds(self) -> bool:
+        """Whether two values of u give the same y, as those of a square root do: u is then the larger one."""
+        return self.curve == "sqrt"
+
+    @property
+    def loss(self) -> int:
+        """How many values a differenced series is shorter."""
+        return sum(self.differences)
+
+    @property
+    def filter(self) -> tuple[float, ...]:
+        """c_1, ..., c_loss with w_t = u_t - sum_k c_k u_{t-k}."""
+        polynomial = np.ones(1)
+        for step in self.differences:
+            polynomial = np.convolve(polynomial, np.r_[1.0, np.zeros(step - 1), -1.0])
+        return tuple(float(-c) for c in polynomial[1:])
+
+    def learn(self, values: np.ndarray) -> Transform:
+        """The transform with the centre and scale of a series (T,); missing values are passed over."""
+        if STANDARDIZE not in self.names:
+            return self
+        curved = self._curved(values[np.isfinite(values)])
+        if np.ptp(curved) == 0:
+            raise ValueError(
+                f"a series to standardize must vary, got {values[0]} in every one of {len(values)} place(s)"
+            )
+        return replace(self, center=float(curved.mean()), scale=float(curved.std()))
+
+    def check(self, name: str, values: np.ndarray, dates: Any) -> None:
+        """Refuse values that the curve cannot take, naming their dates."""
+        if self.curve is None:
+            return
+        bad = values < 0 if self.curve == "sqrt" else values <= 0
+        if bad.any():
+            wanted = "at least zero" if self.curve == "sqrt" else "above zero"
+            raise ValueError(
+                f"{name} must be {wanted} for the transform {self.curve!r}, got {int(bad.sum())} other value(s), at "
+                f"{checks.some([dates[i] for i in np.flatnonzero(bad)])}: choose another transform"
+            )
+
+    def pointwise(self, values: Any) -> np.ndarray:
+        """y -> u, number by number."""
+        return (self._curved(np.asarray(values, dtype=np.float64)) - self.center) / self.scale
+
+    def inverse(self, u: Any) -> np.ndarray:
+        """u -> y, number by number; a square root is squared, whatever its sign."""
+        curved = np.asarray(u, dtype=np.float64) * self.scale + self.center
+        with np.errstate(over="ignore"):  # a path that has run away ends at infinity
+            match self.curve:
+                case "log":
+                    return np.exp(curved)
+                case "log10":
+                    return 10.0**curved
+                case "sqrt":
+                    return curved**2
+        return curved
+
+    def roots(self, values: Any) -> list[np.ndarray]:
+        """Every u that gives these y: one, or two for a square root."""
+        if not self.folds:
+            return [self.pointwise(values)]
+        root = np.sqrt(np.asarray(values, dtype=np.float64))
+        return [(sign * root - self.center) / self.scale for sign in (1.0, -1.0)]
+
+    def log_slope(self, values: Any) -> np.ndarray:
+        """log |du/dy|, number by number: infinite at y = 0 of a square root, whose y has an infinite density there."""
+        y = np.asarray(values, dtype=np.float64)
+        with np.errstate(divide="ignore"):
+            match self.curve:
+                case "log":
+                    slope = -np.log(y)
+                case "log10":
+                    slope = -np.log(y) - np.log(np.log(10.0))
+                case "sqrt":
+                    slope = -np.log(2.0) - 0.5 * np.log(y)
+                case _:
+                    slope = np.zeros_like(y)
+        return slope - np.log(self.scale)
+
+    def difference(self, u: np.ndarray) -> np.ndarray:
+        """U (..., T) -> w (..., T - loss)."""
+        for step in self.differences:
+            u = u[..., step:] - u[..., :-step]
+        return u
+
+    def forward(self, values: Any) -> np.ndarray:
+        """y (T,) -> w (T - loss,)."""
+        return self.difference(self.pointwise(values))
+
+    def _curved(self, values: np.ndarray) -> np.ndarray:
+        match self.curve:
+            case "log":
+                return np.log(values)
+            case "log10":
+                return np.log10(values)
+            case "sqrt":
+                return np.sqrt(values)
+        return values
+
+
+def make_transform(transform: Any, period: int) -> Transform:
+    """A transform from a name or names in the order in which they are applied, and the seasonal period."""
+    names = (transform,) if isinstance(transform, str) else tuple(transform or ())
+    for name in names:
+        checks.known("transform", name, TRANSFORMS)
+    stage = [0 if name in CURVES else 1 if name == STANDARDIZE else 2 for name in names]
+    if stage != sorted(stage) or stage.count(0) > 1 or stage.count(1) > 1:
+        raise ValueError(
+            f"transform must be at most one of {', '.join(map(repr, CURVES))}, then perhaps 'standardize', then any "
+            f"differences, in this order, got {names}"
+        )
+    if "seasonal_difference" in names and period < 2:
+        raise ValueError(
+            "a seasonal difference needs a period of at least 2, and the series' index says none: "
+            "give one, such as seasonal=12"
+        )
+    steps = {"difference": 1, "seasonal_difference": period}
+    return Transform(names, tuple(steps[name] for name in names if name in steps))

@@ -1,0 +1,103 @@
+"""How far one fit is from another where it matters: on function values and nuisance parameters, never on weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesnn.data.dataset import Scaling
+from bayesnn.fitting.draws import function_value, over_draws
+from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.fit import fit as fit_model
+from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate
+
+POINTS = 100  # rows of the training data at which the function is judged
+SHIFT_LIMIT = 0.5  # posterior standard deviations between means: below it intervals still cover much the same
+RATIO_LIMIT = 1.25  # of standard deviations, either way
+
+
+def function_values(fit: Fit) -> np.ndarray:
+    """The function at up to POINTS training rows, (chain, draw, point), in units of y."""
+    x, _ = fit.data.scaled()
+    rows = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int))
+    posterior = fit.idata["posterior"].sizes
+    f = over_draws(function_value, fit.model, fit.draws(), x[rows])
+    if fit.data.steps is not None:  # as many real steps, spread over these rows
+        places = np.argwhere(fit.data.steps[rows])
+        places = places[np.unique(np.linspace(0, len(places) - 1, min(POINTS, len(places))).astype(int))]
+        f = f[:, places[:, 0], places[:, 1]]
+    scaling = fit.data.scaling
+    values = fit.model.likelihood.in_units(f, np.asarray(scaling.y_center), np.asarray(scaling.y_scale))
+    return np.asarray(values).reshape(posterior["chain"], posterior["draw"], -1)
+
+
+def agreement(fit: Fit, reference: Fit) -> Any:
+    """Table of how far a fit is from a reference: rows worst and median function value, and nuisance parameters.
+
+    Columns: `shift`, |difference of means| in standard deviations of the reference; `sd_ratio`, sd over that of the
+    reference (the worst is the one furthest from 1).
+
+    Raises
+    ------
+    ValueError
+        If the two are not fits of the same training rows.
+    """
+    import pandas as pd
+
+    same = fit.data.x.shape == reference.data.x.shape and np.allclose(fit.data.x, reference.data.x, equal_nan=True)
+    if (
+        not same
+        or fit.data.y.shape != reference.data.y.shape
+        or not np.allclose(fit.data.y, reference.data.y, equal_nan=True)
+    ):
+        raise ValueError("reference must be a fit of the same rows x and y, in the same order: fit it to them")
+    shift, ratio = _apart(function_values(fit), function_values(reference))
+    worst = float(ratio[np.argmax(np.abs(np.log(np.maximum(ratio, 1e-12))))])
+    rows = {"f, worst": (shift.max(), worst), "f, median": (np.median(shift), np.median(ratio))}
+    for name in fit.model.likelihood.dims:
+        if name in reference.model.likelihood.dims:
+            values = (f.idata["posterior"][name].to_numpy() for f in (fit, reference))
+            shift, ratio = _apart(*(v.reshape(*v.shape[:2], -1) for v in values))
+            rows[name] = (shift.max(), ratio[np.argmax(np.abs(np.log(np.maximum(ratio, 1e-12))))])
+    return pd.DataFrame(rows, index=["shift", "sd_ratio"]).T
+
+
+def close(table: Any) -> bool:
+    """Whether an agreement table shows a fit that can stand in for the reference."""
+    ratio = np.abs(np.log(np.maximum(table["sd_ratio"], 1e-12)))
+    return bool((table["shift"] <= SHIFT_LIMIT).all() and (ratio <= np.log(RATIO_LIMIT)).all())
+
+
+def short_run(fit: Fit, draws: int = 500, warmup: int = 500, chains: int = 4, key: Any = 0) -> Fit:
+    """A Markov chain Monte Carlo run of the same model on the same rows, with the default sampler."""
+    data, likelihood = fit.data, fit.model.likelihood
+    y = data.y
+    if isinstance(likelihood, Bernoulli | Categorical):  # codes back to labels, which may be tuples
+        y = as_coordinate(likelihood.classes)[data.y]
+    return fit_model(
+        fit.model,
+        data.x,
+        y,
+        draws=draws,
+        warmup=warmup,
+        chains=chains,
+        key=key,
+        weights=data.weights,
+        offset=data.offset,
+        standardize=_standardised(data.scaling),
+        progress=False,
+    )
+
+
+def _standardised(scaling: Scaling) -> bool:
+    """Whether anything was centred or scaled: of token ids only the target is."""
+    centres, scales = (*scaling.x_center, scaling.y_center), (*scaling.x_scale, scaling.y_scale)
+    return any(np.any(c) for c in centres) or any(np.any(np.asarray(s) != 1.0) for s in scales)
+
+
+def _apart(values: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """|Difference of means| in reference sd, and ratio of sds, for (chain, draw, k) each -> (k,)."""
+    flat, base = (v.reshape(-1, v.shape[-1]) for v in (values, reference))
+    sd = base.std(axis=0) + 1e-12 * (1.0 + np.abs(base).max(axis=0))
+    return np.abs(flat.mean(axis=0) - base.mean(axis=0)) / sd, flat.std(axis=0) / sd

@@ -1,0 +1,258 @@
+"""K-fold cross-validation: the model is fitted again without each fold, and scored on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.special import logsumexp
+from tqdm.auto import tqdm
+
+from bayesnn._internal.runtime import as_key, computing
+from bayesnn.data.dataset import Dataset, code
+from bayesnn.data.sequences import TABLE
+from bayesnn.evaluation.diagnose import R_HAT_LIMIT, diagnose
+from bayesnn.evaluation.folds import check_classes, make_folds, stratum_codes
+from bayesnn.evaluation.loo import total_error
+from bayesnn.evaluation.scores.evaluate import evaluate
+from bayesnn.fitting.draws import log_density, over_draws
+from bayesnn.fitting.fit import Fit, bind, fit
+from bayesnn.likelihoods import as_coordinate
+from bayesnn.models.model import Model
+
+
+@dataclass(frozen=True, eq=False)
+class CrossValidation:
+    """Scores of held-out rows.
+
+    Attributes
+    ----------
+    pointwise : xarray.DataArray, (obs,)
+        log p(y_i | the other folds), natural log, in units of y; for labels, the log probability of the right one. NaN
+        for rows that were not reached before an interruption.
+    scores : pandas.DataFrame
+        By fold: number of rows held out, elpd, worst R-hat of the function, and everything `evaluate` gives.
+    folds : numpy.ndarray, (n,)
+        Fold of each row; pass it as `folds=` to use the same ones again.
+    """
+
+    pointwise: Any
+    scores: Any
+    folds: np.ndarray
+
+    @property
+    def elpd(self) -> float:
+        """Sum of the pointwise values of the rows that were held out."""
+        return float(np.nansum(self.pointwise.to_numpy()))
+
+    @property
+    def se(self) -> float:
+        """Standard error of `elpd`."""
+        values = self.pointwise.to_numpy()
+        return total_error(values[~np.isnan(values)])
+
+    @property
+    def log_loss(self) -> float:
+        """Minus the mean of the pointwise values."""
+        return -float(np.nanmean(self.pointwise.to_numpy()))
+
+    @property
+    def complete(self) -> bool:
+        """Whether every fold was reached."""
+        return len(self.scores) == self.folds.max() + 1
+
+    @property
+    def verdict(self) -> str:
+        """Whether every fold was reached and whether its chains agreed."""
+        total = self.folds.max() + 1
+        state = "" if self.complete else f"Interrupted after {len(self.scores)} of {total} folds. "
+        apart = self.scores.index[~(self.scores["r_hat"] <= R_HAT_LIMIT)]
+        if self.scores["r_hat"].isna().all():  # approximations, which have nothing that converges
+            apart = apart[:0]
+        if not len(apart):
+            return f"{state}The chains agree in every fold."
+        return (
+            f"{state}In {len(apart)} of {len(self.scores)} folds the chains do not agree on the function (R-hat up to "
+            f"{self.scores['r_hat'].max():.2f}): the scores are those of the mixture of all chains; run longer."
+        )
+
+    def __str__(self) -> str:
+        """Estimate, verdict and scores."""
+        head = f"{self.folds.max() + 1}-fold cross-validation: elpd {self.elpd:.2f} (se {self.se:.2f})"
+        return f"{head}\n{self.verdict}\n\n{self.scores.round(3).to_string()}"
+
+
+@computing
+def cross_validate(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    folds: Any = 10,
+    sampler: Any = None,
+    draws: int = 1000,
+    warmup: int = 1000,
+    chains: int = 4,
+    key: Any = 0,
+    groups: Any = None,
+    stratify: Any = None,
+    weights: Any = None,
+    offset: Any = None,
+    progress: bool = True,
+    **settings: Any,
+) -> CrossValidation:
+    """Fit a model K times, each time without one fold of the rows, and score it on that fold.
+
+    The draws of all chains make one predictive density. Scaling is learnt from the training rows of each fold.
+
+    Parameters
+    ----------
+    model : Model
+    x : array or pandas.DataFrame, shape (n, p)
+    y : array or pandas.Series, shape (n,), or (n, outputs), or class labels
+    folds : int or array of shape (n,)
+        Number of folds, or the fold of each row.
+    sampler, draws, warmup, chains
+        As in `fit`, for each of the K fits.
+    key : int or jax.Array
+        Seed of the folds and of the fits.
+    groups : array of shape (n,), optional
+        Rows with the same label, such as those of one person, are held out together.
+    stratify : array of shape (n,), optional
+        Labels to spread evenly over the folds. Default: the classes, where y has classes.
+    weights, offset : array of shape (n,), optional
+        As in `fit`. A row of weight w counts as w equal rows that are held out together.
+    progress : bool
+        Whether to show a bar over the folds.
+    **settings
+        Further arguments of `fit`.
+
+    Returns
+    -------
+    CrossValidation
+        After Ctrl-C: of the folds that were finished.
+
+    Raises
+    ------
+    ValueError
+        If a class would be missing from the training rows of a fold, or anything `fit` refuses.
+
+    References
+    ----------
+    S. Arlot and A. Celisse (2010), A survey of cross-validation procedures for model selection, Statistics Surveys 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
+    >>> result = cross_validate(shallow(1), x, y, folds=2, draws=50, warmup=50, chains=2, progress=False)
+    >>> list(result.scores.columns[:4])
+    ['rows', 'elpd', 'r_hat', 'rmse']
+    """
+    standardize = settings.get("standardize", True)
+    bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
+    rows = coded_rows(bound, data)
+    spec = model if bound.likelihood.kind == "count" else bound  # classes are those of all rows, a baseline is not
+    key_folds, key_fits = jax.random.split(as_key(key))
+    strata = rows.codes if stratify is None else stratum_codes(stratify, len(rows.data.y))
+    assigned = make_folds(len(rows.data.y), folds, key_folds, strata=strata, groups=groups)
+    if rows.codes is not None:
+        check_classes(assigned, rows.codes, rows.classes)
+    options: dict[str, Any] = {"sampler": sampler, "draws": draws, "warmup": warmup, "chains": chains} | settings
+
+    def refit(train: np.ndarray, key: jax.Array) -> Fit:
+        inputs, target = rows.take(train)
+        return fit(spec, inputs, target, key=key, progress=False, **rows.extra(train), **options)
+
+    return _run(rows, refit, assigned, key_fits, progress)
+
+
+@dataclass(frozen=True, eq=False)
+class CodedRows:
+    """All rows, coded once, so that every fold knows the categories and classes of all; sequences as they are."""
+
+    model: Model
+    data: Dataset
+    table: Any
+    target: Any
+    codes: np.ndarray | None
+    classes: tuple[Any, ...]
+
+    def take(self, rows: np.ndarray) -> tuple[Any, Any]:
+        """Inputs and target of some rows, as `fit` takes them."""
+        return self.table.iloc[rows] if self.data.columns.kind == TABLE else self.table[rows], self.target[rows]
+
+    def extra(self, rows: np.ndarray) -> dict[str, Any]:
+        """Case weights and offset of some rows, where there are any."""
+        given = {"weights": self.data.weights, "offset": self.data.offset}
+        return {name: values[rows] for name, values in given.items() if values is not None}
+
+
+def coded_rows(model: Model, data: Dataset) -> CodedRows:
+    """The rows of a fit, or of one to be."""
+    import pandas as pd
+
+    table: Any = data.x
+    if data.columns.kind == TABLE:
+        table = pd.DataFrame(data.x, index=data.obs, columns=list(data.columns.inputs))
+    if model.likelihood.kind != "class":
+        return CodedRows(model, data, table, data.y, None, ())
+    classes, codes = model.likelihood.classes, data.y.astype(int)  # type: ignore[attr-defined]
+    by_row = codes if data.steps is None else None  # folds do not balance the classes of steps
+    return CodedRows(model, data, table, as_coordinate(classes)[codes], by_row, classes)
+
+
+def _run(
+    rows: CodedRows, refit: Callable[[np.ndarray, jax.Array], Fit], folds: np.ndarray, key: jax.Array, progress: bool
+) -> CrossValidation:
+    """Every fold in turn; after an interruption, the folds that were finished, or nothing but the interruption."""
+    import pandas as pd
+    import xarray as xr
+
+    pointwise = np.full(len(folds), np.nan)
+    scores: list[Any] = []
+    number = int(folds.max()) + 1
+    with tqdm(total=number, disable=not progress, unit="fold", desc="cross-validation") as bar:
+        for fold, own in enumerate(jax.random.split(key, number)):
+            try:
+                held = np.flatnonzero(folds == fold)
+                fitted = refit(np.flatnonzero(folds != fold), own)
+                if not fitted.complete:
+                    raise KeyboardInterrupt
+                pointwise[held], row = _score(rows, fitted, held)
+            except KeyboardInterrupt:
+                if not scores:
+                    raise
+                pointwise[held] = np.nan
+                break
+            scores.append(row)
+            bar.update()
+    frame = pd.DataFrame(scores).rename_axis("fold")
+    values = xr.DataArray(pointwise, {"obs": rows.data.obs}, ("obs",), "elpd")
+    return CrossValidation(values, frame.astype({"rows": int}), folds)
+
+
+def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+    """Log predictive density of the held-out rows, and their scores."""
+    x, y = rows.take(held)
+    extra = rows.extra(held)
+    inputs, target = scaled_rows(fitted, x, rows.data.y[held])
+    arrays = inputs, target, extra.get("offset"), extra.get("weights")
+    densities = over_draws(log_density, fitted.model, fitted.draws(), *arrays)
+    targets = rows.data.targets if rows.data.steps is None else rows.data.targets[held]
+    volume = fitted.data.scaling.log_volume * targets * extra.get("weights", 1.0)
+    pointwise = logsumexp(densities, axis=0) - np.log(len(densities)) - volume
+    r_hat = np.nan if fitted.sampler.approximate else diagnose(fitted).table.loc["f, worst", "r_hat"]
+    head = {"rows": len(held), "elpd": float(pointwise.sum()), "r_hat": r_hat}
+    return pointwise, head | evaluate(fitted, x, y, **extra).to_dict()
+
+
+def scaled_rows(fitted: Fit, x: Any, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and target (numbers, codes for labels) on the scale a fit's model sees."""
+    scaling = fitted.data.scaling
+    return scaling.inputs(code(fitted.data.columns, x)), scaling.target(y)

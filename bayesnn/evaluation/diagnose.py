@@ -1,0 +1,281 @@
+"""Convergence, judged where it matters: on function values first, never on weights, which have label and sign modes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesnn.evaluation.agreement import agreement, close, function_values, short_run
+from bayesnn.evaluation.convergence import group_chains, in_words, nested_r_hat
+from bayesnn.evaluation.linear_reference import against_linear
+from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.pointwise import totals
+
+R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
+ESS_PER_CHAIN = 100  # the same source
+CHAINS = 4  # what the same asks for in all, where short chains are judged together
+BFMI_LIMIT = 0.3  # M. Betancourt (2016), Diagnosing suboptimal cotangent disintegrations
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What `diagnose` found.
+
+    Attributes
+    ----------
+    ok : bool
+        Whether the draws can be used as they are.
+    verdict : str
+        One line: what was found and what to do.
+    table : pandas.DataFrame
+        Rows: worst and median function value, nuisance parameters, what is random in the architecture, log likelihood;
+        columns r_hat (nested for a fit with superchains), ess_bulk, ess_tail, mcse (in units of y, for the log
+        likelihood in nats).
+    modes : tuple of tuples of int
+        Chains that agree on the function, largest group first.
+    mode_table : pandas.DataFrame
+        For each group its chains, mean log likelihood and mean nuisance parameters.
+    agreement : pandas.DataFrame or None
+        Beside a reference: for the worst and median function value and nuisance parameters, `shift`, the difference of
+        means in standard deviations of the reference, and `sd_ratio`, the fit's sd over the reference's.
+    """
+
+    ok: bool
+    verdict: str
+    table: Any
+    modes: tuple[tuple[int, ...], ...]
+    mode_table: Any
+    agreement: Any = None
+
+    def __str__(self) -> str:
+        """Verdict, table, and the groups of chains where there are several."""
+        parts = [self.verdict, self.table.round(3).to_string()]
+        if self.agreement is not None:
+            parts.append(self.agreement.round(3).to_string())
+        if len(self.modes) > 1:
+            parts.append(self.mode_table.round(3).to_string())
+        return "\n\n".join(parts)
+
+
+def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> Diagnosis:
+    """Judge a fit: R-hat and effective sample sizes of function values, chains in other modes, sampler warnings.
+
+    An approximation (mode, ensemble, Laplace, variational) has nothing that converges: it is called one, and is `ok`
+    only if a reference shows it close: means within half a standard deviation, standard deviations within a quarter.
+
+    Parameters
+    ----------
+    fit : Fit
+    reference : Fit, optional
+        Markov chain Monte Carlo fit of the same rows, to say how far the function values are from it.
+    check : bool
+        Whether to make such a reference here: four chains of 500 draws after 500, with the default sampler.
+
+    Returns
+    -------
+    Diagnosis
+        `print` it; `.ok` and `.verdict` for scripts, `.table` for reports.
+
+    References
+    ----------
+    A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Bürkner (2021), Rank-normalization, folding, and
+    localization: an improved R-hat, Bayesian Analysis 16, 667-718. The statistics are ArviZ's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> result = fit(shallow(1), x, x[:, 0] + np.cos(30 * x[:, 0]) / 5, draws=300, warmup=300, progress=False)
+    >>> diagnose(result).modes
+    ((0, 1, 2, 3),)
+    """
+    f = function_values(fit)
+    posterior = fit.idata["posterior"]
+    random = fit.model.architecture.sites() if fit.model.architecture is not None else {}
+    nuisance = {name: posterior[name].to_numpy() for name in (*fit.model.likelihood.dims, *random)}
+    log_likelihood = totals(fit.idata)
+    beside = short_run(fit) if check and reference is None else reference
+    apart = None if beside is None else agreement(fit, beside)
+    if fit.sampler.approximate:
+        return _approximation(fit, f, nuisance, log_likelihood, apart)
+    superchains = int(posterior.attrs.get("superchains", 0))
+    table = _table(f, nuisance, log_likelihood, superchains)
+    modes = group_chains(np.concatenate([f, log_likelihood[..., None]], axis=-1), superchains)
+    worst = table.loc["f, worst"]
+    mixed = bool(worst["r_hat"] <= R_HAT_LIMIT)
+    wanted = ESS_PER_CHAIN * (CHAINS if superchains else f.shape[0])
+    enough = bool(min(worst["ess_bulk"], worst["ess_tail"]) >= wanted)
+    modes = (tuple(range(f.shape[0])),) if mixed else modes
+    warnings = _sampler_warnings(fit)
+    parts = [
+        _verdict(fit, worst, modes, mixed, None if enough else wanted, f.shape),
+        *warnings,
+        *_notes(fit),
+        *_distance(apart),
+    ]
+    ok = mixed and enough and not warnings and f.shape[0] > 1
+    return Diagnosis(ok, " ".join(parts), table, modes, _mode_table(modes, nuisance, log_likelihood), apart)
+
+
+def _approximation(
+    fit: Fit, f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray, apart: Any
+) -> Diagnosis:
+    """An approximation has a spread, but no R-hat worth the name."""
+    import pandas as pd
+
+    values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
+    sd = {name: v.reshape(-1, *v.shape[2:]).std(axis=0) for name, v in values.items()}
+    rows = {"f, worst": sd["f"].max(), "f, median": np.median(sd["f"])}
+    table = pd.DataFrame({"sd": rows | {name: float(np.max(v)) for name, v in sd.items() if name != "f"}})
+    state = "" if fit.complete else "Interrupted. "
+    kind = type(fit.sampler).__name__
+    verdict = f"{state}APPROXIMATION: {kind} draws are not from the posterior, however many there are."
+    if apart is None:
+        verdict += " How far off, diagnose(fit, reference=...) or diagnose(fit, check=True) shows."
+    warnings = _members(fit)
+    everyone = (tuple(range(f.shape[0])),)
+    ok = apart is not None and close(apart) and not warnings and fit.complete
+    parts = [verdict, *_distance(apart), *warnings]
+    return Diagnosis(ok, " ".join(parts), table, everyone, _mode_table(everyone, nuisance, log_likelihood), apart)
+
+
+def _distance(apart: Any) -> list[str]:
+    if apart is None:
+        return []
+    worst, median = apart.loc["f, worst"], apart.loc["f, median"]
+    return [
+        f"{'Close to' if close(apart) else 'FAR FROM'} the reference: means of function values differ by up to "
+        f"{worst['shift']:.2f} of its sd (median {median['shift']:.2f}), and sds are {median['sd_ratio']:.2f} times "
+        f"its own (furthest {worst['sd_ratio']:.2f})."
+    ]
+
+
+def _notes(fit: Fit) -> list[str]:
+    """What holds of a sampler whatever its draws show."""
+    if not fit.sampler.unadjusted:
+        return []
+    stats = fit.idata["sample_stats"]
+    if "energy_variance" in stats:
+        error = float(stats["energy_variance"].to_numpy().mean())
+        return [
+            f"Steps are not adjusted: their energy error has variance {error:.2g} a dimension, which leaves a bias "
+            "that a smaller energy_variance lowers."
+        ]
+    attrs = fit.idata["posterior"].attrs
+    notes = [
+        f"Steps are not adjusted, and see {attrs['batch_size']} rows each: both leave a bias, mostly too wide a "
+        f"spread, that a smaller step_size lowers (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
+    ]
+    if attrs["temperature"] != 1.0:
+        notes.append(f"Draws are from the posterior density to the power 1/{attrs['temperature']:g}.")
+    return notes
+
+
+def _members(fit: Fit) -> list[str]:
+    """Members of an ensemble that a linear model beats."""
+    if not fit.sampler.of_members:
+        return []
+    bar = against_linear(fit)
+    if not bar.failed:
+        return []
+    named = ", ".join(map(str, bar.failed))
+    lowest = bar.chains[list(bar.failed)].max()
+    return [
+        f"Chain(s) {named} do worse than a linear model on the training rows (log density a row at most {lowest:.3f}, "
+        f"against {bar.linear:.3f}): leave them out with bnn.drop_chains(fit, [{named}])."
+    ]
+
+
+def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray, superchains: int) -> Any:
+    import arviz as az
+    import pandas as pd
+    import xarray as xr
+
+    values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
+    names = {n: ("chain", "draw", *(f"{n}_{i}" for i in range(v.ndim - 2))) for n, v in values.items()}
+    data = xr.Dataset({n: (names[n], v) for n, v in values.items()})
+    with np.errstate(divide="ignore", invalid="ignore"):  # a value that never moved has no R-hat: NaN, not converged
+        columns = {
+            "r_hat": data.map(lambda v: _nested(v, superchains)) if superchains else az.rhat(data),
+            "ess_bulk": az.ess(data, method="bulk"),
+            "ess_tail": az.ess(data, method="tail"),
+            "mcse": az.mcse(data),
+        }
+    worst = {c: _worst(c)(d["f"].to_numpy()) for c, d in columns.items()}
+    rows = {"f, worst": worst, "f, median": {c: np.median(d["f"].to_numpy()) for c, d in columns.items()}}
+    for name in [*nuisance, "log likelihood"]:
+        rows[name] = {c: float(_worst(c)(d[name].to_numpy())) for c, d in columns.items()}
+    return pd.DataFrame(rows).T
+
+
+def _nested(values: Any, superchains: int) -> Any:
+    return values.isel(chain=0, draw=0, drop=True).copy(data=nested_r_hat(values.to_numpy(), superchains))
+
+
+def _worst(column: str) -> Any:
+    return np.min if column.startswith("ess") else np.max
+
+
+def _mode_table(modes: tuple[tuple[int, ...], ...], nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {"chains": in_words(group), "log likelihood": log_likelihood[list(group)].mean()}
+            | {name: v[list(group)].mean() for name, v in nuisance.items()}
+            for group in modes
+        ]
+    ).rename_axis("group")
+
+
+def _verdict(
+    fit: Fit, worst: Any, modes: tuple[tuple[int, ...], ...], mixed: bool, wanted: int | None, shape: tuple[int, ...]
+) -> str:
+    """`wanted` is how many effective draws there should be, None where there are as many."""
+    chains, draws = shape[:2]
+    state = "" if fit.complete else f"Interrupted after {draws} draws a chain. "
+    kind = "nested R-hat" if fit.idata["posterior"].attrs.get("superchains") else "R-hat"
+    numbers = f"worst function value: {kind} {worst['r_hat']:.3f}, {min(worst['ess_bulk'], worst['ess_tail']):.0f}"
+    numbers += " effective draws"
+    if chains < 2:
+        return f"{state}One chain cannot be judged: run at least 4 ({numbers})."
+    if not mixed and len(modes) > 1:
+        named = "; ".join(f"chain{'s' if len(g) > 1 else ''} {in_words(g)}" for g in modes)
+        return (
+            f"{state}NOT CONVERGED: the chains disagree on the function and fall into {len(modes)} groups ({named}), "
+            f"as in a posterior of several modes ({numbers}). Averages over these chains weigh the modes by chance: "
+            "run longer and with more chains, look at the groups one by one, or choose fewer hidden units."
+        )
+    if not mixed:
+        return (
+            f"{state}NOT CONVERGED: the chains have not mixed yet ({numbers}). Run longer: draws={4 * draws} or more."
+        )
+    if wanted is not None:
+        factor = wanted / max(1.0, np.nan_to_num(min(worst["ess_bulk"], worst["ess_tail"])))
+        return (
+            f"{state}The chains agree, but with few effective draws ({numbers}; {wanted} wanted). "
+            f"Run longer: draws={int(np.ceil(factor * draws / 100) * 100)}."
+        )
+    return f"{state}Converged: {chains} chains agree on the function ({numbers})."
+
+
+def _sampler_warnings(fit: Fit) -> list[str]:
+    import arviz as az
+
+    stats = fit.idata["sample_stats"]
+    warnings = []
+    if "diverging" in stats and (count := int(stats["diverging"].to_numpy().sum())):
+        warnings.append(f"{count} divergent transitions: raise target_accept, or use the Gibbs sampler.")
+    if "energy" in stats:
+        energy = stats["energy"].to_numpy()
+        lowest = float(np.min(az.bfmi(energy))) if energy.shape[1] > 1 else np.nan
+        if lowest < BFMI_LIMIT:
+            warnings.append(f"E-BFMI is {lowest:.2f} (below {BFMI_LIMIT}): heavy tails are explored slowly.")
+    rate = float(stats["acceptance_rate"].to_numpy().mean()) if "acceptance_rate" in stats else 1.0
+    if rate < 0.01:
+        warnings.append(f"Only {rate:.1%} of the moves were taken: use another proposal.")
+    return warnings + _members(fit)

@@ -1,0 +1,203 @@
+"""The log marginal likelihood of a model: how probable the data are before they are seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from tqdm.auto import tqdm
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_key, computing
+from bayesnn.evaluation import annealing, tempering
+from bayesnn.evaluation.tempering import Particles, Path
+from bayesnn.fitting.fit import bind
+from bayesnn.models.marginal import MarginalModel
+from bayesnn.models.model import Model
+
+DEFAULTS = {"ais": (500, 1), "thermodynamic": (50, 20)}  # temperatures, and moves at each
+FEW_EFFECTIVE = 30  # with 21 of them the evidence of two units on mcycle was 5.7 nats too low, with 38 and 47 it held
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """An estimate of log p(y | x, model).
+
+    Attributes
+    ----------
+    estimate : float
+        Natural log, in units of y (for labels and counts: of probability), so that models that scale y differently
+        compare.
+    se : float
+        Monte Carlo standard error of `estimate`.
+    ess : float
+        Effective number of the particles' weights; NaN for thermodynamic integration, which has none.
+    table : pandas.DataFrame
+        By temperature: temperature, step size, acceptance rate, mean and standard deviation of the log likelihood over
+        the particles.
+    particles : int
+    method : str
+    """
+
+    estimate: float
+    se: float
+    ess: float
+    table: Any
+    particles: int
+    method: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing speaks against the standard error."""
+        return not self.ess < FEW_EFFECTIVE and float(self.table["acceptance"].min()) > 0.2
+
+    @property
+    def verdict(self) -> str:
+        """What speaks against the estimate, and what to do."""
+        lowest = float(self.table["acceptance"].min())
+        if self.ess < FEW_EFFECTIVE:
+            return (
+                f"Only {self.ess:.1f} of {self.particles} particles are effective: the estimate is most likely too low "
+                "and its error larger than it says. Take more temperatures, or marginalize=True."
+            )
+        if lowest <= 0.2:
+            return f"At some temperature only {lowest:.0%} of the moves are taken: take more temperatures."
+        return "No sign of trouble; a mode that no particle reached leaves none, so compare another key."
+
+    def __str__(self) -> str:
+        """Estimate and verdict."""
+        effective = "" if np.isnan(self.ess) else f", {self.ess:.0f} of {self.particles} particles effective"
+        return f"log marginal likelihood {self.estimate:.2f} (Monte Carlo se {self.se:.2f}{effective})\n{self.verdict}"
+
+
+@computing
+def log_marginal_likelihood(
+    model: Model,
+    x: Any,
+    y: Any,
+    *,
+    method: str = "ais",
+    temperatures: Any = None,
+    particles: int = 200,
+    moves: int | None = None,
+    leapfrogs: int = 10,
+    key: Any = 0,
+    weights: Any = None,
+    offset: Any = None,
+    standardize: bool = True,
+    marginalize: bool = False,
+    progress: bool = True,
+) -> Evidence:
+    """log p(y | x, model), the parameters integrated out under the prior.
+
+    Particles go from the prior to the posterior through densities prior times likelihood^t, by HMC moves whose step
+    sizes and scales a pilot run of its own particles has tuned at each temperature.
+
+    Parameters
+    ----------
+    model : Model
+    x : array or pandas.DataFrame, shape (n, p)
+    y : array or pandas.Series, shape (n,), or (n, outputs), or class labels
+    method : {"ais", "thermodynamic"}
+        Annealed importance sampling, unbiased for p(y) whatever the moves; or the integral over t of the mean log
+        likelihood, whose standard error does not cover what is left of the steps between temperatures.
+    temperatures : int or array, optional
+        Number of steps, spread so that each costs about as much; or the temperatures themselves, rising from 0 to 1.
+        Default: 500 steps, for thermodynamic integration 50.
+    particles : int
+        Independent paths; for thermodynamic integration they are resampled within 20 independent batches.
+    moves : int, optional
+        HMC moves at each temperature. Default: 1, for thermodynamic integration 20, of which it leaves out the first
+        half.
+    leapfrogs : int
+        Steps of a move.
+    key : int or jax.Array
+    weights, offset, standardize
+        As in `fit`. The prior is on the scale the model sees, so it then depends on centre and scale of the data.
+    marginalize : bool
+        Whether to integrate a Gaussian readout out in closed form: fewer dimensions, more effective particles.
+    progress : bool
+        Whether to show progress bars.
+
+    Returns
+    -------
+    Evidence
+
+    Raises
+    ------
+    ValueError
+        If temperatures do not rise from 0 to 1, or data and model do not fit together.
+
+    References
+    ----------
+    R. Neal (2001), Annealed importance sampling, Statistics and Computing 11, 125-139; A. Gelman and X.-L. Meng (1998),
+    Simulating normalizing constants, Statistical Science 13, 163-185; N. Friel, M. Hurn and J. Wyse (2014), Improving
+    power posterior estimation of statistical evidence, Statistics and Computing 24, 709-723.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
+    >>> result = log_marginal_likelihood(shallow(1), x, y, temperatures=20, particles=20, progress=False)
+    >>> bool(result.se > 0)
+    True
+    """
+    checks.known("method", method, DEFAULTS)
+    default_steps, default_moves = DEFAULTS[method]
+    grid = _grid(default_steps if temperatures is None else temperatures)
+    for name, value in (("particles", particles), ("leapfrogs", leapfrogs)):
+        checks.positive_integer(name, value, minimum=4 if name == "particles" else 1)
+    count = checks.positive_integer("moves", default_moves if moves is None else moves)
+    bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
+    if bound.architecture is not None:
+        raise ValueError(
+            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random one, which "
+            "bnn.architectures(fit) reads"
+        )
+    rows = (*data.scaled(), data.offset, data.weights)
+    arrays = tuple(None if a is None else jnp.asarray(a) for a in rows)
+    target = MarginalModel(bound) if marginalize else bound
+    key_pilot, key_start, key_moves = jax.random.split(as_key(key), 3)
+    with tqdm(disable=not progress, unit="step", desc="pilot") as bar:
+        tuned, _ = tempering.pilot(target, particles, leapfrogs, key_pilot, arrays, bar)
+    path = tempering.refine(tuned, grid)
+    state = tempering.from_prior(target, particles, key_start, arrays)
+
+    def moved(key: jax.Array, state: Particles, k: int) -> tuple[Particles, Any]:
+        return tempering.move(target, leapfrogs, key, state, arrays, path.at(k))
+
+    batches = annealing.batch_numbers(particles)
+    walk = annealing.Walk(moved, path, count, batches if method == "thermodynamic" else None)
+    levels, rates = walk.run(key_moves, state, progress)
+    ais = method == "ais"
+    estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
+    jacobian = data.scaling.log_volume * (len(data.y) if data.weights is None else float(data.weights.sum()))
+    return Evidence(estimate - jacobian, se, ess, _table(levels, rates, path), particles, method)
+
+
+def _table(levels: list[np.ndarray], rates: list[float], path: Path) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame(
+        {
+            "temperature": path.temperatures[1:],
+            "step_size": path.step_sizes[1:],
+            "acceptance": rates,
+            "log_likelihood": [values[-1].mean() for values in levels[1:]],
+            "sd": [values[-1].std() for values in levels[1:]],
+        }
+    )
+
+
+def _grid(temperatures: Any) -> int | np.ndarray:
+    if isinstance(temperatures, (int, np.integer)) and not isinstance(temperatures, bool):
+        return checks.positive_integer("temperatures", temperatures, minimum=2)
+    grid = np.asarray(temperatures, dtype=np.float64)
+    if grid.ndim != 1 or len(grid) < 3 or grid[0] != 0 or grid[-1] != 1 or not (np.diff(grid) > 0).all():
+        raise ValueError(f"temperatures must be a number of steps, or rise from 0 to 1, got {temperatures!r}")
+    return grid

@@ -1,0 +1,226 @@
+"""Stacking: weights of several predictive distributions, of models or of chains stuck in different modes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.special import log_softmax, logsumexp, softmax
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_key, computing
+from bayesnn.evaluation.diagnose import diagnose
+from bayesnn.evaluation.loo import K_LIMIT, psis
+from bayesnn.fitting.fit import Fit, assemble
+from bayesnn.fitting.pointwise import kept
+
+CONCENTRATION = 1.001  # Y. Yao, A. Vehtari and A. Gelman (2022): equal columns do not share by chance
+UNITS = ("chain", "mode")
+
+
+@dataclass(frozen=True, eq=False)
+class ChainWeights:
+    """Stacking weights of chains.
+
+    Attributes
+    ----------
+    weights : xarray.DataArray, (chain,)
+        They sum to one; the chains of a group share theirs equally.
+    table : pandas.DataFrame
+        For each group its chains, weight, elpd (PSIS-LOO of that group alone), mean log likelihood, and the number of
+        rows with k-hat above 0.7.
+    elpd : float
+        Leave-one-out log predictive density of the weighted mixture.
+    elpd_equal : float
+        The same with every chain weighted alike, which is what all other functions do.
+    """
+
+    weights: Any
+    table: Any
+    elpd: float
+    elpd_equal: float
+
+    @property
+    def verdict(self) -> str:
+        """What the weights gain, and whether they can be trusted."""
+        high = int((self.table["high_k"] > 0).sum())
+        doubt = f" {high} group(s) have rows with k-hat above {K_LIMIT}: take the weights as rough." if high else ""
+        gain = f"elpd {self.elpd:.2f}, with equal weights {self.elpd_equal:.2f}."
+        return f"Stacked: {gain} Use them with stacked(fit, weights).{doubt}"
+
+    def __str__(self) -> str:
+        """Verdict and table."""
+        return f"{self.verdict}\n\n{self.table.round(3).to_string()}"
+
+
+@computing
+def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
+    """Stacking weights for chains that are stuck in different modes.
+
+    Chains that do not mix visit the modes in proportions set by their starts, not by the posterior. Stacking weighs
+    them by how well their mixture predicts rows left out: not the posterior, but a better predictive distribution.
+
+    Parameters
+    ----------
+    fit : Fit
+        With two chains or more.
+    by : {"chain", "mode"}
+        One weight a chain, or one a group of chains that agree on the function (`diagnose(fit).modes`), which is
+        steadier: more draws stand behind each leave-one-out density.
+
+    Returns
+    -------
+    ChainWeights
+        `.weights` has the chain coordinate; `stacked(fit, weights)` makes a fit of them.
+
+    Raises
+    ------
+    ValueError
+        If there is a single chain, or `by` is unknown.
+
+    References
+    ----------
+    Y. Yao, A. Vehtari and A. Gelman (2022), Stacking for non-mixing Bayesian computations: the curse and blessing of
+    multimodal posteriors, JMLR 23(79).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> result = fit(shallow(1), x, x[:, 0] + np.cos(30 * x[:, 0]) / 5, draws=100, warmup=100, progress=False)
+    >>> stack_chains(result).weights.dims
+    ('chain',)
+    """
+    import pandas as pd
+    import xarray as xr
+
+    checks.known("by", by, UNITS)
+    log_likelihood = kept(fit.idata).to_numpy()
+    chains = len(log_likelihood)
+    if chains < 2:
+        raise ValueError("stacking needs at least two chains, got one: fit with chains=8 or so")
+    groups = tuple((c,) for c in range(chains)) if by == "chain" else diagnose(fit).modes
+    left_out = [psis(log_likelihood[list(group)]) for group in groups]
+    densities = np.stack([values for values, _ in left_out], axis=1)
+    shares = mixture_weights(densities)
+    sizes = np.array([len(group) for group in groups])
+    rows = [
+        {
+            "chains": ", ".join(map(str, group)),
+            "weight": share,
+            "elpd": values.sum(),
+            "log_likelihood": log_likelihood[list(group)].sum(axis=-1).mean(),
+            "high_k": int((~(k <= K_LIMIT)).sum()),
+        }
+        for group, share, (values, k) in zip(groups, shares, left_out, strict=True)
+    ]
+    weights = np.empty(chains)
+    for group, share in zip(groups, shares, strict=True):
+        weights[list(group)] = share / len(group)
+    coords = {"chain": fit.idata["posterior"]["chain"].to_numpy()}
+    return ChainWeights(
+        xr.DataArray(weights, coords, ("chain",), "weight"),
+        pd.DataFrame(rows).rename_axis("group"),
+        mixture_score(densities, shares),
+        mixture_score(densities, sizes / chains),
+    )
+
+
+@computing
+def stacked(fit: Fit, weights: Any, *, key: Any = 0) -> Fit:
+    """A fit whose draws are resampled from the chains by weight, for `predict`, `evaluate` and all that averages.
+
+    Systematic resampling of all draws, shuffled, so that the chains of the result are alike by construction: judge
+    convergence on the fit that was given, not on this one.
+
+    Parameters
+    ----------
+    fit : Fit
+    weights : ChainWeights or array of shape (chain,)
+        Not negative, with a positive sum.
+    key : int or jax.Array
+
+    Returns
+    -------
+    Fit
+        With the weights in the posterior's attribute `stacking_weights`.
+
+    Raises
+    ------
+    ValueError
+        If there is not one weight a chain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> result = fit(shallow(1), x, x[:, 0], draws=10, warmup=10, chains=2, progress=False)
+    >>> stacked(result, [0.0, 1.0]).idata["posterior"].attrs["stacking_weights"]
+    [0.0, 1.0]
+    """
+    posterior = fit.idata["posterior"]
+    chains, draws = posterior.sizes["chain"], posterior.sizes["draw"]
+    share = _shares(weights, chains)
+    chosen = _resample(as_key(key), np.repeat(share / draws, draws)).reshape(chains, draws)
+    stats = {f"stat {name}": values.to_numpy() for name, values in fit.idata["sample_stats"].data_vars.items()}
+    recorded = {n: v.reshape(-1, *v.shape[2:])[chosen] for n, v in (fit.sites() | stats).items()}
+    recorded.pop("stat unit_order", None)  # the units are in order already, and stay so
+    attrs = dict(posterior.attrs) | {"stacking_weights": share.tolist()}
+    return replace(fit, idata=assemble(fit.model, fit.data, recorded, attrs))
+
+
+def mixture_weights(log_densities: np.ndarray) -> np.ndarray:
+    """Weights (k,) that maximise sum_i log sum_k w_k p_ik over the simplex, from log p (n, k).
+
+    With a Dirichlet(1.001) prior, which keeps the maximum inside, so that w = softmax(z) reaches it: the objective is
+    concave in w, so there is no other.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mixture_weights(np.log([[0.9, 0.1], [0.1, 0.9]])).round(3).tolist()
+    [0.5, 0.5]
+    """
+    from scipy.optimize import minimize
+
+    rows, columns = log_densities.shape
+
+    def loss(z: np.ndarray) -> tuple[float, np.ndarray]:
+        log_weights = log_softmax(z)
+        joint = log_densities + log_weights
+        total = logsumexp(joint, axis=1)
+        gain = np.exp(joint - total[:, None]).sum(axis=0) + CONCENTRATION - 1
+        value = total.sum() + (CONCENTRATION - 1) * log_weights.sum()
+        return -value / rows, (np.exp(log_weights) * gain.sum() - gain) / rows
+
+    tight = {"ftol": 1e-15, "gtol": 1e-10, "maxiter": 10_000}
+    return softmax(minimize(loss, np.zeros(columns), jac=True, method="L-BFGS-B", options=tight).x)
+
+
+def mixture_score(log_densities: np.ndarray, weights: Sequence[float] | np.ndarray) -> float:
+    """sum_i log sum_k w_k p_ik from log p (n, k)."""
+    return float(logsumexp(log_densities, b=np.asarray(weights), axis=1).sum())
+
+
+def _shares(weights: Any, chains: int) -> np.ndarray:
+    values = np.asarray(weights.weights if isinstance(weights, ChainWeights) else weights, dtype=np.float64)
+    if values.shape != (chains,) or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
+        raise ValueError(f"weights must be one number a chain, not negative, {chains} in all, got {values.tolist()}")
+    return values / values.sum()
+
+
+def _resample(key: jax.Array, probabilities: np.ndarray) -> np.ndarray:
+    """As many indices as there are probabilities, each drawn within one of its expected count, in random order."""
+    key_start, key_order = jax.random.split(key)
+    count = len(probabilities)
+    points = (np.arange(count) + float(jax.random.uniform(key_start))) / count
+    cumulative = np.cumsum(probabilities)
+    chosen = np.searchsorted(cumulative / cumulative[-1], points)
+    return chosen[np.asarray(jax.random.permutation(key_order, count))]

@@ -1,0 +1,1 @@
+"""From model and data to a fit: binding, sampling, inference data, files."""

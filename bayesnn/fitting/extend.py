@@ -1,0 +1,89 @@
+"""extend(fit, draws): more draws of chains that are done, as if they had been asked for at once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import computing
+from bayesnn.fitting.fit import Fit, assemble, in_units, run
+from bayesnn.fitting.inference_data import append_draws, map_chains
+from bayesnn.fitting.store import State, Task, attributes_of, draw, state_of
+from bayesnn.fitting.store.manifest import differences, software
+from bayesnn.fitting.store.state import key_from
+from bayesnn.samplers.engine import multihost
+from bayesnn.samplers.engine.checkpoint import Memory
+from bayesnn.samplers.engine.multihost import all_chains
+
+
+@computing
+def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
+    """A fit with more draws: bit by bit those of one longer run.
+
+    Chains go on from their last state, without warm-up. A fit that has a folder (`fit(..., path=)`) is continued there.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a sampler with chains; complete or interrupted.
+    draws : int
+        Draws of each chain to add.
+    progress : bool
+        Whether to show progress bars.
+
+    Returns
+    -------
+    Fit
+        With all draws, old and new. The one given is not changed.
+
+    Raises
+    ------
+    ValueError
+        If the fit is an approximation, lacks some of its chains or draws, or was made by other software.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=20, warmup=20, chains=2, progress=False)
+    >>> extend(result, 30, progress=False).idata["posterior"].sizes["draw"]
+    50
+    """
+    checks.positive_integer("draws", draws)
+    if not isinstance(fit, Fit):
+        raise ValueError(f"fit must be a fit, as bnn.fit returns it, got {type(fit).__name__}")
+    state = _state(fit)
+    attrs = fit.idata["posterior"].attrs
+    rest = bool(attrs["marginalize"]), bool(attrs.get("log_likelihood", 1))
+    task = Task(fit.model, fit.data, fit.sampler, key_from(*state.key), str(attrs["key"]), *rest)
+    plan = replace(state.plan, draws=state.checkpoint.draws + draws, progress=progress)
+    if state.path is not None:
+        return run(task, plan, state.path)
+    plan = multihost.share(replace(plan, keeper=Memory(state.checkpoint, state.kept)))
+    more = draw(task, plan)
+    new = assemble(fit.model, fit.data, in_units(fit.data, more.values), task.attributes(plan) | attributes_of(more))
+    new = new if plan.of is None else map_chains(new, all_chains)
+    return replace(fit, idata=append_draws(fit.idata, new), state=state_of(task, plan, more, None))
+
+
+def _state(fit: Fit) -> State:
+    """Where the chains stand, if they are those of the draws and can be continued here."""
+    state, sizes = fit.state, fit.idata["posterior"].sizes
+    if state is None:
+        raise ValueError(
+            f"fit must have chains to go on from, got one by {fit.sampler}, whose draws are independent: "
+            "fit again with more draws"
+        )
+    expected = (state.plan.chains, state.checkpoint.draws)
+    if (sizes["chain"], sizes["draw"]) != expected:
+        raise ValueError(
+            f"fit must have all its {expected[0]} chains of {expected[1]} draws, got {sizes['chain']} of "
+            f"{sizes['draw']}: extend the fit first, then take some of them"
+        )
+    other: Any = differences(state.software, software())
+    if other:
+        raise ValueError(f"fit cannot be continued bit by bit with other software: {other}. Fit again with more draws")
+    return state

@@ -1,0 +1,267 @@
+"""fit(model, x, y) -> Fit: the one door from data to posterior."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal.runtime import as_key, computing
+from bayesnn.data.dataset import Dataset, new_inputs
+from bayesnn.fitting import pointwise
+from bayesnn.fitting.binding import bind
+from bayesnn.fitting.inference_data import Group, build, map_chains
+from bayesnn.fitting.relabel import order_units, permute
+from bayesnn.fitting.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf
+from bayesnn.models.missing_values import DIM, SITE, gap_labels
+from bayesnn.models.model import Model
+from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
+from bayesnn.samplers.engine import multihost
+from bayesnn.samplers.engine.multihost import all_chains, several
+from bayesnn.samplers.engine.plan import Plan
+
+PER_DRAW = ("chain", "draw")
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A fitted model: what was fitted, to which data, how, and the draws.
+
+    Attributes
+    ----------
+    model : Model
+    data : Dataset
+        Training rows in units of the data, with column names and scaling.
+    sampler : Sampler
+    idata : arviz.InferenceData or xarray.DataTree
+        Groups posterior, sample_stats, log_likelihood, observed_data, constant_data. `sigma` and log-likelihood are in
+        units of y; all other sites are on the scale the model sees.
+    state : State, optional
+        Where the chains stand, for `extend`; None for approximations.
+    """
+
+    model: Model
+    data: Dataset
+    sampler: Sampler
+    idata: Any
+    state: State | None = field(default=None, repr=False)
+
+    def sites(self) -> dict[str, np.ndarray]:
+        """Posterior draws (chain, draw, ...) on the scale the model sees."""
+        posterior = {name: values.to_numpy() for name, values in self.idata["posterior"].data_vars.items()}
+        nuisance = {name: posterior[name] for name in self.model.likelihood.dims}
+        return posterior | self.model.likelihood.rescale(nuisance, 1.0 / np.asarray(self.data.scaling.y_scale))
+
+    def draws(self) -> dict[str, np.ndarray]:
+        """The same with the chains one after the other (chain x draw, ...)."""
+        return {name: values.reshape(-1, *values.shape[2:]) for name, values in self.sites().items()}
+
+    def inputs(self, x: Any) -> np.ndarray:
+        """New rows (n, ...), checked, coded and scaled as the model sees them."""
+        rows = new_inputs(self.data.columns, self.data.scaling, x)
+        self.model.check_steps(self.data.x.shape[1:], rows.shape[1:])
+        return rows
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run reached its end, rather than being interrupted."""
+        return bool(self.idata["posterior"].attrs["complete"])
+
+    def __repr__(self) -> str:
+        """Shape, sampler and state in a line."""
+        sizes = self.idata["posterior"].sizes
+        state = "" if self.complete else ", interrupted"
+        return (
+            f"<Fit: {len(self.data.y)} rows, {self.sampler}, {sizes['chain']} chains of {sizes['draw']} draws{state}>"
+        )
+
+
+@computing
+def fit(
+    model: Model,
+    x: Any,
+    y: Any = None,
+    *,
+    sampler: str | Sampler | None = None,
+    draws: int = 1000,
+    warmup: int = 1000,
+    chains: int = 4,
+    key: Any = 0,
+    thinning: int = 1,
+    weights: Any = None,
+    offset: Any = None,
+    standardize: bool = True,
+    marginalize: bool = False,
+    chain_method: str = "auto",
+    superchains: int | None = None,
+    progress: bool = True,
+    path: Any = None,
+    start: Fit | None = None,
+    log_likelihood: bool = True,
+) -> Fit:
+    """Draw from the posterior of a model given inputs x, a table or sequences, and a target y; or a series' own past.
+
+    Parameters
+    ----------
+    model : Model
+    x : array or pandas.DataFrame, shape (n, p), or Lagged
+        Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y. Or
+        sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`. Those of different
+        lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does. Token ids of type int32 in a file,
+        `numpy.load(path, mmap_mode="r")`, stay there: samplers with minibatches read the rows they need.
+    y : array or pandas.Series, shape (n,), or (n, outputs)
+        Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`. Where the layers end in a
+        sequence, one target a step, (n, time) or n lists; what stands at padded steps of x is ignored.
+    sampler : str or Sampler, optional
+        "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", or a spec such
+        as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network with Gaussian errors, else "nuts".
+    draws, warmup, chains, thinning : int
+        Kept draws a chain, warm-up steps, chains, and steps from one kept draw to the next.
+    key : int or jax.Array
+        Seed, or a JAX key. The same key gives the same draws.
+    weights : array (n,), optional
+        Case weights, at least zero: each multiplies the log likelihood of its row.
+    offset : array (n,), optional
+        Added to the function, such as the log of an exposure for counts; predictions then need one too.
+    standardize : bool
+        Whether to bring inputs, and a continuous target, to mean zero and unit variance; undone in every prediction.
+    marginalize : bool
+        Whether to integrate a Gaussian readout out while sampling and draw it back exactly. For gradient samplers; the
+        Gibbs sampler always does.
+    chain_method : {"auto", "parallel", "vectorized", "sequential", "rows"}
+        "auto" is "parallel": one batch of chains a device, or a core where there is a single CPU device. "rows": all
+        chains in one batch, and each device of every process has a part of the rows. What was chosen is the attribute
+        `chain_method` of the posterior. Several processes share the chains out, see `join_hosts`.
+    superchains : int, optional
+        For hundreds of short chains: so many groups of chains, each with one starting point for all of its chains, as
+        nested R-hat needs them, which `diagnose` then reports.
+    progress : bool
+        Whether to show progress bars.
+    path : str or Path, optional
+        A folder, new or empty, in which the run is kept while it is made. Called again with the same arguments after
+        it was killed, `fit` goes on where it was, and the draws are bit by bit those of a run that was never stopped;
+        once it is done, it reads them. With more `draws`, a run of chains is continued. See `open_run`.
+
+    start : Fit, optional
+        For the collapsed Gibbs sampler: a fit of the same model to other rows, from whose last states the chains start.
+        A short warm-up then does. A series refitted as it grows is such a case.
+    log_likelihood : bool
+        Whether to keep the log likelihood of every row and draw, which `loo`, `compare` and `stack_chains` need.
+        Without it memory does not grow with draws times rows; the sums over rows are then the sample statistic
+        `log_likelihood`.
+
+    Returns
+    -------
+    Fit
+        Its model is bound to the data: it knows the classes, or the names of several outputs. After Ctrl-C during
+        sampling: the draws made so far, marked incomplete.
+
+    Raises
+    ------
+    ValueError
+        Before anything is compiled, if data, settings or model do not fit together, or `path` holds anything but this
+        run, or a run that is damaged, of other software or being written.
+    OSError
+        If `path` cannot be written, say because the disk is full; what was written before is intact.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
+    >>> result = fit(shallow(2), x, y, draws=50, warmup=50, chains=2, progress=False)
+    >>> result.idata["posterior"]["gamma"].dims
+    ('chain', 'draw', 'unit', 'input')
+    """
+    if not isinstance(model, Model):
+        raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
+    model, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
+    plain = data.weights is None and data.offset is None
+    spec = make_sampler(sampler) if sampler is not None else _default_sampler(model, plain)
+    spec.check(model)
+    if model.architecture is not None:
+        _check_random(spec, plain)
+    spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
+    plan = Plan(draws, warmup, chains, thinning, chain_method, progress, superchains=superchains)
+    task = Task(model, data, spec, as_key(key), str(key), marginalize, bool(log_likelihood))
+    if start is not None:
+        plan = replace(plan, keeper=start_of(start, task, plan, path))
+    return run(task, plan, path)
+
+
+def run(task: Task, plan: Plan, path: Any = None) -> Fit:
+    """Draw, in memory or in the folder `path`, and put the inference data together."""
+    task.report  # noqa: B018  # refuses what cannot be sampled so before a folder is made
+    if several():
+        multihost.agree(task.identity(plan))
+        plan = multihost.share(plan) if isinstance(task.sampler, Chains) else plan
+    own = multihost.folder(path)
+    with keeping(own, task, plan) as plan:
+        done = draw(task, plan)
+        attrs = task.attributes(plan) | attributes_of(done)
+        idata = assemble(task.model, task.data, in_units(task.data, done.values), attrs)
+        if path is not None and done.complete:
+            write_netcdf(own, idata)
+    if plan.of is not None:
+        idata = map_chains(idata, all_chains)
+    return Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path))
+
+
+def in_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Recorded values with the missing observations of a series, if it has any, in its own units."""
+    return values | ({SITE: data.series.transform.inverse(values[SITE])} if SITE in values else {})
+
+
+def _check_random(spec: Sampler, plain: bool) -> None:
+    """Only the collapsed Gibbs sweep moves between architectures."""
+    if not plain:
+        raise ValueError("a random architecture takes neither case weights nor an offset: give hidden as a number")
+    if not isinstance(spec, Gibbs):
+        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
+
+
+def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
+    """Inference data from recorded draws on the scale the model sees; values named "stat ..." are sample statistics."""
+    dims = model.dims(data.x.shape[1:]) | ({SITE: (DIM,)} if SITE in values else {})
+    stats = {name.removeprefix("stat "): v for name, v in values.items() if name.startswith("stat ")}
+    posterior = {name: values[name] for name in dims}
+    if model.prior.sort_by is not None:
+        site, column = model.prior.sort_by
+        stats["unit_order"] = order_units(posterior[site][..., column], posterior.get("M"))
+        posterior = permute(posterior, dims, stats["unit_order"])
+    rows = {}
+    if attrs.get("log_likelihood", 1):
+        rows = {"log_likelihood": Group({"y": pointwise.of_rows(model, data, posterior)}, {"y": (*PER_DRAW, "obs")})}
+    else:
+        stats[pointwise.STAT] = pointwise.of_all(model, data, posterior)
+    nuisance = {name: posterior[name] for name in model.likelihood.dims}
+    posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
+    stat_dims = {name: PER_DRAW + (("unit",) if name == "unit_order" else ()) for name in stats}
+    time = ("time",) if model.per_step(data.x.shape[1:]) else ()
+    outputs = model.likelihood.output_dims if data.y.ndim > 1 + len(time) else ()
+    scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}
+    of_row = {n: v for n, v in (("weights", data.weights), ("offset", data.offset)) if v is not None}
+    groups = {
+        "posterior": Group(posterior, {name: PER_DRAW + d for name, d in dims.items()}, attrs),
+        "sample_stats": Group(stats, stat_dims, attrs),
+        **rows,
+        "observed_data": Group({"y": data.y}, {"y": ("obs", *time, *outputs)}),
+        "constant_data": Group(
+            scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)} | of_row,
+            {"x": data.dims, "x_center": ("predictor",), "x_scale": ("predictor",)}
+            | {"y_center": np.ndim(data.scaling.y_center) * outputs, "y_scale": np.ndim(data.scaling.y_scale) * outputs}
+            | {name: ("obs",) for name in of_row},
+        ),
+    }
+    coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {
+        "obs": data.obs,
+        "step": np.arange(data.columns.steps),
+        "time": np.arange(data.y.shape[1] if time else 0),
+    }
+    return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
+
+
+def _default_sampler(model: Model, plain: bool) -> Sampler:
+    return Gibbs() if plain and collapses(model) else make_sampler("nuts")

@@ -1,0 +1,105 @@
+"""open_run(path): the draws of a run that is going on, was killed, or is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bayesnn._internal.runtime import computing
+from bayesnn.data.dataset import Dataset
+from bayesnn.fitting.fit import assemble, in_units
+from bayesnn.fitting.store import attributes_of, codec
+from bayesnn.fitting.store.format import (
+    DATA,
+    chunks,
+    damaged,
+    read_checkpoint,
+    read_draws,
+    read_manifest,
+    read_part,
+    stop_of,
+)
+from bayesnn.fitting.store.manifest import data_digest, differences, text_of
+from bayesnn.fitting.task import RESULT, result_of
+from bayesnn.models.model import Model
+from bayesnn.samplers.engine.chains import Run
+
+
+@computing
+def open_run(path: Any, *, model: Model | None = None) -> Any:
+    """Inference data of what the folder of a run holds so far; the run itself is neither needed nor disturbed.
+
+    Parameters
+    ----------
+    path : str or Path
+        The folder given to `fit(..., path=)`.
+    model : Model, optional
+        Only where the model has functions or classes of your own, which a file does not hold: the one given to `fit`.
+
+    Returns
+    -------
+    arviz.InferenceData or xarray.DataTree
+        As `fit.idata`. The attribute `complete` is 0 while draws are missing, of `draws_planned`.
+
+    Raises
+    ------
+    ValueError
+        If there are no draws yet, or the folder holds no run or a damaged one.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> folder = tempfile.mkdtemp()
+    >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=20, warmup=20, chains=2, progress=False, path=folder)
+    >>> open_run(folder)["posterior"].sizes["draw"]
+    20
+    """
+    folder = Path(path)
+    manifest = read_manifest(folder)
+    bound, data = _task(folder, manifest, model)
+    so_far = _run(folder, manifest)
+    attrs = manifest["attributes"] | attributes_of(so_far) | {"draws_planned": manifest["draws"]}
+    return assemble(bound, data, in_units(data, so_far.values), attrs)
+
+
+def _task(folder: Path, manifest: dict[str, Any], given: Model | None) -> tuple[Model, Dataset]:
+    """The bound model and its data, checked to be those of the run."""
+    arrays, document = read_part(folder / DATA, manifest["identity"])
+    if "data" not in document or ("model" not in document and given is None):
+        raise ValueError(
+            f"{folder} belongs to a model or data with classes of your own, which a file does not hold: give "
+            "open_run(path, model=...) the model; labels must be text, numbers, booleans or tuples of these"
+        )
+    try:
+        parts = {name: codec.decode(value, arrays) for name, value in document.items()}
+    except Exception as error:
+        raise damaged(folder, str(error)) from None
+    if given is not None and "likelihood" in parts:
+        given = replace(given, likelihood=parts["likelihood"])  # it knows the target
+    model, data = given or parts["model"], parts["data"]
+    if data_digest(data) != manifest["run"]["data"]:
+        raise damaged(folder, f"{DATA} does not hold the data of the run")
+    other = differences(manifest["run"], {"model": text_of(model)})
+    if other:
+        raise ValueError(f"model must be that of the run in {folder}, got another: {other}")
+    return model, data
+
+
+def _run(folder: Path, manifest: dict[str, Any]) -> Run:
+    """What was recorded so far, on the scale the model sees."""
+    identity, planned = manifest["identity"], manifest["draws"]
+    if (folder / f"{RESULT}.npz").exists():
+        return result_of(read_part(folder / f"{RESULT}.npz", identity))
+    files = chunks(folder)
+    count = min(stop_of(files[-1]) if files else 0, planned)
+    checkpoint = read_checkpoint(folder, identity)
+    if not count:
+        steps = 0 if checkpoint is None else checkpoint.warmup
+        raise ValueError(f"{folder} holds no draws yet: {steps} of {manifest['run']['warmup']} warm-up steps are done")
+    seconds = dict.fromkeys(("compile", "warmup", "sampling"), 0.0) if checkpoint is None else checkpoint.seconds
+    return Run(read_draws(folder, identity, count), seconds, count == planned)

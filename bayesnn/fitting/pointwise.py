@@ -1,0 +1,98 @@
+"""Log likelihoods of the training rows by draw: of every row where a fit keeps them, else their sums alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from scipy.special import logsumexp
+
+from bayesnn.data.dataset import Dataset
+from bayesnn.fitting import draws
+from bayesnn.fitting.inference_data import groups_of
+from bayesnn.models.missing_values import SITE, patched, patches
+from bayesnn.models.model import Model
+
+STAT = "log_likelihood"  # sample statistic: the sum over rows, where rows are not kept
+SLICE_NUMBERS = 20_000_000  # doubles that may be held where rows are not kept
+
+
+def of_rows(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
+    """log p(y_i | draw) (chain, draw, n), in units of y, from sites on the scale the model sees."""
+    return _evaluated(model, data, posterior, _density) - _volume(data)
+
+
+def of_all(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
+    """Sums of the same over rows, (chain, draw), in memory that does not grow with draws times rows."""
+    volume = np.broadcast_to(_volume(data), len(data.y)).sum()
+    return _evaluated(model, data, posterior, _total) - volume
+
+
+def kept(idata: Any) -> Any:
+    """What a fit keeps of every row, a DataArray (chain, draw, obs).
+
+    Raises
+    ------
+    ValueError
+        If the fit was told not to.
+    """
+    if not _has_rows(idata):
+        raise ValueError(
+            "the fit must hold the log likelihood of every row and draw, got one made with log_likelihood=False: "
+            "fit with log_likelihood=True, or use cross_validate"
+        )
+    return idata["log_likelihood"]["y"]
+
+
+def totals(idata: Any) -> np.ndarray:
+    """Log likelihood of all rows together, (chain, draw)."""
+    if _has_rows(idata):
+        return idata["log_likelihood"]["y"].to_numpy().sum(axis=-1)
+    return idata["sample_stats"][STAT].to_numpy()
+
+
+def predictive(fit: Any) -> np.ndarray:
+    """log of each chain's mean likelihood of every row, (chain, n)."""
+    count = fit.idata["posterior"].sizes["draw"]
+    if _has_rows(fit.idata):
+        return logsumexp(fit.idata["log_likelihood"]["y"].to_numpy(), axis=1) - np.log(count)
+    sites, total = fit.sites(), np.asarray(-np.inf)
+    step = max(1, SLICE_NUMBERS // (len(next(iter(sites.values()))) * len(fit.data.y)))
+    for start in range(0, count, step):
+        part = {name: values[:, start : start + step] for name, values in sites.items()}
+        total = np.logaddexp(total, logsumexp(of_rows(fit.model, fit.data, part), axis=1))
+    return total - np.log(count)
+
+
+def _evaluated(model: Model, data: Dataset, posterior: dict[str, np.ndarray], quantity: Any) -> np.ndarray:
+    x, y = data.scaled()
+    shape = next(iter(posterior.values())).shape[:2]
+    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in posterior.items()}
+    chosen = quantity
+    if SITE in flat:
+        flat[SITE] = data.series.transform.pointwise(flat[SITE])
+        where = patches(data.series)
+
+        def chosen(model: Model, sites: Any, x: jax.Array, *rest: Any) -> jax.Array:
+            return quantity(model, sites, patched(x, sites[SITE], where, data.scaling), *rest)
+
+    values = draws.over_draws(chosen, model, flat, x, y, data.offset, data.weights)
+    return values.reshape(*shape, *values.shape[1:])
+
+
+def _density(*arguments: Any) -> jax.Array:
+    return draws.log_density(*arguments)
+
+
+def _total(*arguments: Any) -> jax.Array:
+    return draws.log_density(*arguments).sum()
+
+
+def _volume(data: Dataset) -> Any:
+    """What scaling the target adds to the log density of each row."""
+    return data.scaling.log_volume * data.targets * (1.0 if data.weights is None else data.weights)
+
+
+def _has_rows(idata: Any) -> bool:
+    return "log_likelihood" in groups_of(idata)

@@ -1,0 +1,192 @@
+"""Specs and labels as JSON, and back, by a table of the classes that a file may name: nothing else is ever made.
+
+Numbers, text, None, tuples, lists and dictionaries stand for themselves or carry a tag; a spec is the name of its class
+and its fields, and is read back through its own checks. Arrays go into a dictionary beside the document.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesnn import layers, likelihoods, priors, samplers
+from bayesnn.data.dataset import Columns, Dataset, Scaling
+from bayesnn.data.series.lagged import Lagged
+from bayesnn.data.series.transforms import Transform
+from bayesnn.fitting.store.state import State
+from bayesnn.fitting.store.tables import from_parts, parts_of
+from bayesnn.models.model import Model
+from bayesnn.models.random_architecture import Architecture, Geometric
+from bayesnn.samplers.engine.checkpoint import Checkpoint
+from bayesnn.samplers.engine.plan import Plan
+from bayesnn.text import Vocabulary
+
+Arrays = dict[str, np.ndarray]
+SPECS: dict[str, type] = {
+    "Architecture": Architecture,
+    "AsSequence": layers.AsSequence,
+    "AttentionPool": layers.AttentionPool,
+    "Bernoulli": likelihoods.Bernoulli,
+    "Bidirectional": layers.Bidirectional,
+    "Categorical": likelihoods.Categorical,
+    "Checkpoint": Checkpoint,
+    "Columns": Columns,
+    "Conv1D": layers.Conv1D,
+    "Cyclical": samplers.Cyclical,
+    "Dataset": Dataset,
+    "DecoderBlock": layers.DecoderBlock,
+    "Dense": layers.Dense,
+    "Dropout": layers.Dropout,
+    "Elman": layers.Elman,
+    "Embedding": layers.Embedding,
+    "Ensemble": samplers.Ensemble,
+    "Fixed": layers.Fixed,
+    "Flatten": layers.Flatten,
+    "GRU": layers.GRU,
+    "Gaussian": likelihoods.Gaussian,
+    "Geometric": Geometric,
+    "Gibbs": samplers.Gibbs,
+    "HMC": samplers.HMC,
+    "HeavyTailed": priors.HeavyTailed,
+    "Heteroskedastic": likelihoods.Heteroskedastic,
+    "Hierarchical": priors.Hierarchical,
+    "Horseshoe": priors.Horseshoe,
+    "LSTM": layers.LSTM,
+    "Lagged": Lagged,
+    "Laplace": samplers.Laplace,
+    "Last": layers.Last,
+    "LayerNorm": layers.LayerNorm,
+    "MAP": samplers.MAP,
+    "MCLMC": samplers.MCLMC,
+    "MeanPool": layers.MeanPool,
+    "Model": Model,
+    "MuellerRiosInsua": priors.MuellerRiosInsua,
+    "NUTS": samplers.NUTS,
+    "NegativeBinomial": likelihoods.NegativeBinomial,
+    "Normal": priors.Normal,
+    "Plan": Plan,
+    "Poisson": likelihoods.Poisson,
+    "Polynomial": samplers.Polynomial,
+    "PositionalEncoding": layers.PositionalEncoding,
+    "Residual": layers.Residual,
+    "SGHMC": samplers.SGHMC,
+    "SGLD": samplers.SGLD,
+    "Scaling": Scaling,
+    "SelfAttention": layers.SelfAttention,
+    "Seq2Seq": layers.Seq2Seq,
+    "State": State,
+    "StudentT": likelihoods.StudentT,
+    "Transform": Transform,
+    "TransformerBlock": layers.TransformerBlock,
+    "Variational": samplers.Variational,
+    "Vectors": layers.Vectors,
+    "Vocabulary": Vocabulary,
+}
+NAMES = {kind: name for name, kind in SPECS.items()}
+ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles
+
+
+def encode(value: Any, arrays: Arrays, where: str) -> Any:
+    """A value as JSON; `where` names it in errors, and names its arrays.
+
+    Raises
+    ------
+    ValueError
+        For what no file can hold without running code when it is read: functions, and classes of the user's own.
+    """
+    if isinstance(value, np.generic):
+        value = value.item() if value.dtype.kind in "biufU" else np.asarray(value)
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if type(value) is float:
+        return value if math.isfinite(value) else {"float": repr(value)}
+    if type(value) in (tuple, list):
+        return {type(value).__name__: [encode(item, arrays, f"{where}[{i}]") for i, item in enumerate(value)]}
+    if type(value) is dict:
+        pairs = [[encode(k, arrays, where), encode(v, arrays, f"{where}.{k}")] for k, v in value.items()]
+        return {"dict": pairs}
+    if isinstance(value, np.ndarray):
+        return _encode_array(value, arrays, where)
+    if type(value) in NAMES:
+        inner = {f.name: encode(getattr(value, f.name), arrays, f"{where}.{f.name}") for f in fields(value)}
+        return {"spec": NAMES[type(value)], "fields": inner}
+    table = parts_of(value)
+    if table is not None:
+        return {"table": encode(table, arrays, where)}
+    raise ValueError(_refusal(value, where))
+
+
+def decode(value: Any, arrays: Arrays) -> Any:
+    """The value that `encode` was given.
+
+    Raises
+    ------
+    ValueError
+        For tags, classes, fields and values that are not known, or that a spec refuses.
+    """
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a tagged value, got {type(value).__name__}")
+    if set(value) == {"spec", "fields"}:
+        return _decode_spec(value["spec"], value["fields"], arrays)
+    if len(value) != 1 or next(iter(value)) not in DECODERS:
+        raise ValueError(f"unknown tag {sorted(value)}")
+    tag, content = next(iter(value.items()))
+    return DECODERS[tag](content, arrays)
+
+
+def _encode_array(value: np.ndarray, arrays: Arrays, where: str) -> Any:
+    if value.dtype.kind not in ARRAY_KINDS:  # labels of mixed types
+        items = [encode(item, arrays, f"{where}[{i}]") for i, item in enumerate(value.ravel().tolist())]
+        return {"objects": {"shape": list(value.shape), "items": items}}
+    while where in arrays:  # text of the user's own is in the names
+        where += "'"
+    arrays[where] = value
+    return {"array": where}
+
+
+def _decode_spec(name: Any, content: Any, arrays: Arrays) -> Any:
+    if name not in SPECS or not isinstance(content, dict):
+        raise ValueError(f"unknown class {name!r}: a newer bayesnn may know it")
+    known = {f.name for f in fields(SPECS[name])}
+    if not set(content) <= known:
+        raise ValueError(f"{name} has unknown fields {sorted(set(content) - known)}: a newer bayesnn may know them")
+    return SPECS[name](**{field: decode(item, arrays) for field, item in content.items()})
+
+
+def _decode_objects(content: Any, arrays: Arrays) -> np.ndarray:
+    result = np.empty(len(content["items"]), dtype=object)
+    result[:] = [decode(item, arrays) for item in content["items"]]
+    return result.reshape(content["shape"])
+
+
+def _decode_float(content: Any, arrays: Arrays) -> float:
+    if content not in ("nan", "inf", "-inf"):
+        raise ValueError(f"unknown float {content!r}")
+    return float(content)
+
+
+DECODERS: dict[str, Callable[[Any, Arrays], Any]] = {
+    "array": lambda content, arrays: arrays[content],
+    "dict": lambda content, arrays: {decode(k, arrays): decode(v, arrays) for k, v in content},
+    "float": _decode_float,
+    "list": lambda content, arrays: [decode(item, arrays) for item in content],
+    "objects": _decode_objects,
+    "table": lambda content, arrays: from_parts(decode(content, arrays)),
+    "tuple": lambda content, arrays: tuple(decode(item, arrays) for item in content),
+}
+
+
+def _refusal(value: Any, where: str) -> str:
+    if callable(value) and not is_dataclass(value):
+        what = f"the function {getattr(value, '__qualname__', value)!r}"
+        cure = "use one of the named activations"
+    else:
+        what = f"an object of the class {type(value).__qualname__}"
+        cure = "use the package's own specs, and labels that are text, numbers, booleans or tuples of these"
+    return f"{where} cannot be saved: a file holds no code, and this is {what}; {cure}, or keep the script that fits"

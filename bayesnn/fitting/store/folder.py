@@ -1,0 +1,133 @@
+"""Opening the folder of a run: a new one is begun, one that holds this very run is resumed, all else is refused."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bayesnn.fitting.store import codec, files, manifest
+from bayesnn.fitting.store.format import DATA, FORMAT, MANIFEST, NETCDF, VERSION, checksum, read_manifest
+from bayesnn.fitting.store.lock import NAME as LOCK
+from bayesnn.fitting.store.lock import Lock
+from bayesnn.fitting.store.run_store import RunStore
+from bayesnn.fitting.task import Task
+from bayesnn.samplers import Chains
+from bayesnn.samplers.engine.checkpoint import Memory
+from bayesnn.samplers.engine.plan import Plan
+
+
+@contextlib.contextmanager
+def keeping(path: Any, task: Task, plan: Plan) -> Iterator[Plan]:
+    """The plan with a keeper: memory without a path, else its folder, which is locked meanwhile.
+
+    Batches of chains are those of the run's beginning, whatever the machine has now: they decide rounding.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another run, something else, or a damaged run, or another process is writing it.
+    """
+    if path is None:
+        yield plan if plan.keeper is not None else replace(plan, keeper=Memory())
+        return
+    folder = Path(path)
+    _begin(folder)
+    lock = Lock(folder)
+    try:
+        yield _opened(folder, task, plan)
+    finally:
+        lock.release()
+
+
+def _begin(folder: Path) -> None:
+    """Make the folder, or see that it is a run's or empty."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"path must be a folder, got the file {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / MANIFEST).exists():
+        strangers = sorted({entry.name for entry in folder.iterdir()} - {LOCK, MANIFEST + files.TEMPORARY})
+        if strangers:
+            raise ValueError(
+                f"path must be a new or empty folder, or one that holds this run, got {folder} with other files in it "
+                f"({', '.join(strangers[:5])}): choose another path"
+            )
+
+
+def _opened(folder: Path, task: Task, plan: Plan) -> Plan:
+    run = manifest.run_of(task.model, task.data, task.sampler, task.key, plan, task.marginalize)
+    if not (folder / MANIFEST).exists():
+        _write_manifest(folder, run, plan, task.attributes(plan))
+    found = read_manifest(folder)
+    _same_run(folder, found, run)
+    _enough(folder, found, task, plan)
+    identity = found["identity"]
+    store = RunStore(folder, identity)
+    if not (folder / DATA).exists():  # killed before it was there
+        _write_data(store, task)
+    if plan.draws > found["draws"]:
+        remove_netcdf(folder)
+        _write_manifest(folder, run, plan, found["attributes"], found["batches"])
+    return replace(plan, keeper=store, batches=found["batches"])
+
+
+def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
+    """Refuse another run, and one that other versions began."""
+    other = manifest.differences(found["run"], {n: v for n, v in run.items() if n not in manifest.SOFTWARE})
+    if other:
+        raise ValueError(
+            f"{folder} holds another run, which is left as it is: {other}. Choose another path, or fit with the "
+            "arguments of that run to go on with it"
+        )
+    versions = manifest.differences(found["run"], {n: v for n, v in run.items() if n in manifest.SOFTWARE})
+    if versions:
+        raise ValueError(
+            f"{folder} holds this run, begun with other software: {versions}. Its draws could not be continued bit by "
+            "bit: install those versions, or choose another path; bnn.open_run reads what is there"
+        )
+
+
+def _enough(folder: Path, found: dict[str, Any], task: Task, plan: Plan) -> None:
+    """Refuse fewer draws than were planned, and more of what cannot be continued."""
+    if plan.draws < found["draws"]:
+        raise ValueError(f"draws must be at least the {found['draws']} of the run in {folder}, got {plan.draws}")
+    if plan.draws > found["draws"] and not isinstance(task.sampler, Chains):
+        raise ValueError(
+            f"draws must be the {found['draws']} of the run in {folder}, got {plan.draws}: {task.sampler} has no "
+            "chains to continue"
+        )
+
+
+def _write_manifest(
+    folder: Path, run: dict[str, Any], plan: Plan, attributes: dict[str, Any], batches: int | None = None
+) -> None:
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "identity": manifest.identity(run),
+        "draws": plan.draws,
+        "batches": plan.most_batches if batches is None else batches,
+        "run": run,
+        "attributes": attributes,
+    }
+    files.write_json(folder / MANIFEST, content | {"checksum": checksum(content)})
+
+
+def _write_data(store: RunStore, task: Task) -> None:
+    """Model and training rows, for `open_run`; what cannot be written without code is left out."""
+    arrays: dict[str, Any] = {}
+    document = {}
+    for name, value in (("model", task.model), ("likelihood", task.model.likelihood), ("data", task.data)):
+        own: dict[str, Any] = {}
+        with contextlib.suppress(ValueError):
+            document[name] = codec.encode(value, own, name)
+            arrays |= own
+    store.write(DATA, arrays, document)
+
+
+def remove_netcdf(folder: Path) -> None:
+    """Inference data that more draws make stale."""
+    for path in folder.glob(f"{NETCDF}*.nc"):
+        path.unlink()

@@ -1,0 +1,131 @@
+"""Names and readers of the files of a run folder; every file carries the name of its run, so none can stray in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bayesnn.fitting.store import files
+from bayesnn.samplers.engine.checkpoint import Checkpoint, Values, as_double
+
+FORMAT = "bayesnn run"
+VERSION = 1
+MANIFEST = "manifest.json"
+CHECKPOINT = "checkpoint.npz"
+DATA = "data.npz"
+NETCDF = "inference"
+KEPT = ("climb.npz", "fixed.npz", "result.npz")
+CHUNK = re.compile(r"draws-(\d{10})-(\d{10})\.npz")
+
+
+def chunk_name(start: int, stop: int) -> str:
+    """File of the draws from `start` up to, but without, `stop`."""
+    return f"draws-{start:010d}-{stop:010d}.npz"
+
+
+def chunks(folder: Path) -> list[Path]:
+    """Files of draws in order."""
+    return sorted(path for path in folder.iterdir() if CHUNK.fullmatch(path.name))
+
+
+def stop_of(path: Path) -> int:
+    """The draw that a chunk ends before."""
+    return int(path.name[17:27])
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether this is what a kill left of a file being written."""
+    name = path.name.removesuffix(files.TEMPORARY)
+    own = name in (MANIFEST, DATA, CHECKPOINT, *KEPT) or CHUNK.fullmatch(name) is not None
+    return own and name != path.name
+
+
+def checksum(content: dict[str, Any]) -> str:
+    """Hash of a manifest without its checksum."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def damaged(folder: Path, what: str) -> ValueError:
+    """The error of a folder that cannot be trusted."""
+    return ValueError(
+        f"{folder} holds a run that is damaged: {what}. Nothing was changed: restore the folder from a copy, or "
+        "move it away and start again"
+    )
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a run folder, checked to be one that this version reads."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ValueError(f"{folder} must be a folder written by bnn.fit(..., path=), got one without {MANIFEST}")
+    try:
+        manifest = files.read_json(path)
+    except ValueError as error:
+        raise damaged(folder, str(error)) from None
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise ValueError(
+            f"{folder} must be a folder written by bnn.fit(..., path=), but its {MANIFEST} is of another program"
+        )
+    if not isinstance(manifest.get("version"), int):
+        raise damaged(folder, f"{MANIFEST} names no version")
+    if manifest["version"] > VERSION:
+        raise ValueError(
+            f"{folder} has format version {manifest['version']}, and this bayesnn reads up to {VERSION}: "
+            "use a newer bayesnn"
+        )
+    content = {name: value for name, value in manifest.items() if name != "checksum"}
+    if manifest.get("checksum") != checksum(content):
+        raise damaged(folder, f"{MANIFEST} was changed")
+    return manifest
+
+
+def read_part(path: Path, identity: str) -> tuple[Values, Any]:
+    """Arrays and document of a file of the run with this name."""
+    if not path.is_file():
+        raise damaged(path.parent, f"{path.name} is missing")
+    try:
+        arrays, document = files.read_arrays(path)
+    except ValueError as error:
+        raise damaged(path.parent, str(error)) from None
+    if not isinstance(document, dict) or document.get("identity") != identity:
+        raise damaged(path.parent, f"{path.name} belongs to another run")
+    return arrays, document.get("content")
+
+
+def read_checkpoint(folder: Path, identity: str) -> Checkpoint | None:
+    """Where the run stands; None before the first checkpoint."""
+    if not (folder / CHECKPOINT).exists():
+        return None
+    arrays, content = read_part(folder / CHECKPOINT, identity)
+    leaves = tuple(arrays[name] for name in sorted(arrays))
+    return Checkpoint(content["warmup"], content["draws"], leaves, tuple(content["keys"]), content["seconds"])
+
+
+def read_draws(folder: Path, identity: str, total: int, *, keep: bool = True) -> Values:
+    """The first `total` draws (chain, draw, ...) of a folder; with keep=False they are only checked."""
+    values: Values = {}
+    done = 0
+    for path in chunks(folder):
+        if done >= total:
+            break
+        stop = stop_of(path)
+        if path.name != chunk_name(done, stop):
+            raise damaged(folder, f"draws {done} and following are missing: the next file is {path.name}")
+        part = read_part(path, identity)[0]
+        if any(v.ndim < 2 or v.shape[1] != stop - done for v in part.values()) or (
+            values and part.keys() != values.keys()
+        ):
+            raise damaged(folder, f"{path.name} does not hold the draws of its name")
+        if keep and not values:
+            values = {n: np.empty((len(v), total, *v.shape[2:]), as_double(v[:, :0]).dtype) for n, v in part.items()}
+        for name, whole in values.items():
+            whole[:, done:stop] = part[name]
+        done = stop
+    if done != total:
+        raise damaged(folder, f"draws {done} to {total} are missing")
+    return values

@@ -1,0 +1,134 @@
+"""What a run is, in words and hashes: enough to tell whether a folder holds the run that is asked for.
+
+Draws are bit-identical only with the same model, data, sampler, key and counts, and the same versions of what computes
+them, so all of that is compared before a run is resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import platform
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from bayesnn.data.dataset import Dataset
+from bayesnn.data.series.lagged import Lagged
+from bayesnn.samplers.engine.plan import Plan
+
+SHOWN = 200  # letters of a description that an error shows
+SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")
+
+
+def software() -> dict[str, str]:
+    """Versions of what draws depend on, and the kind of device."""
+    versions = {name: version_of(name) for name in ("bayesnn", "jax", "jaxlib", "numpyro")}
+    return versions | {"platform": f"{jax.local_devices()[0].device_kind} {platform.machine()}"}
+
+
+def version_of(package: str) -> str:
+    """Version of an installed package."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout
+        return "not installed"
+
+
+def data_digest(data: Dataset) -> str:
+    """Hash of the training rows, their coding and their labels; and of the series they come from."""
+    digest = hashlib.sha256(repr((data.columns, data.scaling)).encode())
+    for array in (data.x, data.y, data.weights, data.offset):
+        digest.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
+        digest.update(b"" if array is None else np.ascontiguousarray(array).data.cast("B"))
+    digest.update(repr(data.obs.tolist()).encode())
+    if data.series is not None:
+        digest.update(_series_text(data.series).encode())
+    return digest.hexdigest()
+
+
+def _series_text(series: Lagged) -> str:
+    """Everything that rows of lags and forecasts of a series depend on."""
+    tables = {name: (list(map(str, one.index)), one.to_numpy().tolist()) for name, one in series.series.items()}
+    exogenous = {name: (list(one.columns), one.to_numpy().tolist()) for name, one in series.exogenous.items()}
+    settings = series.lags, series.period, dict(series.transforms), series.columns, str(series.step), series.panel
+    return repr((tables, exogenous, settings))
+
+
+def key_text(key: jax.Array) -> str:
+    """A JAX key as text, whole number, typed or of the old kind."""
+    numbers = np.asarray(jax.random.key_data(key)).tolist()
+    typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
+    return f"{jax.random.key_impl(key) if typed else 'raw'} {numbers}"
+
+
+def text_of(spec: Any) -> str:
+    """A spec as text that is the same in every process; functions by name and by a hash of their byte code."""
+    if is_dataclass(spec) and not isinstance(spec, type):
+        inner = ", ".join(f"{f.name}={text_of(getattr(spec, f.name))}" for f in fields(spec))
+        return f"{type(spec).__qualname__}({inner})"
+    if isinstance(spec, (tuple, list)):
+        return f"({', '.join(map(text_of, spec))})"
+    if isinstance(spec, dict):
+        return f"{{{', '.join(f'{k!r}: {text_of(v)}' for k, v in spec.items())}}}"
+    if callable(spec):
+        return (
+            f"{getattr(spec, '__module__', '')}.{getattr(spec, '__qualname__', type(spec).__qualname__)}{_code(spec)}"
+        )
+    if isinstance(spec, np.ndarray):
+        return f"array {spec.dtype}{spec.shape} {hashlib.sha256(np.ascontiguousarray(spec).tobytes()).hexdigest()}"
+    return repr(spec)
+
+
+def _code(function: Callable[..., Any]) -> str:
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return ""
+    constants = [c for c in code.co_consts if isinstance(c, (int, float, str, bytes, tuple))]
+    return " " + hashlib.sha256(code.co_code + repr((constants, code.co_names)).encode()).hexdigest()[:16]
+
+
+def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, marginalize: bool) -> dict[str, Any]:
+    """Everything that draws depend on, but for their number."""
+    return (
+        {
+            "model": text_of(model),
+            "data": data_digest(data),
+            "sampler": text_of(sampler),
+            "key": key_text(key),
+            "warmup": plan.warmup,
+            "chains": plan.chains,
+            "thinning": plan.thinning,
+            "marginalize": marginalize,
+        }
+        | _only_some(plan)
+        | software()
+    )
+
+
+def _only_some(plan: Plan) -> dict[str, Any]:
+    """What only some runs have: chains of other processes, groups with one start."""
+    others = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
+    return others | ({} if plan.superchains is None else {"superchains": plan.superchains})
+
+
+def identity(run: dict[str, Any]) -> str:
+    """A short name of a run, written into each of its files."""
+    return hashlib.sha256(repr(sorted(run.items())).encode()).hexdigest()[:32]
+
+
+def differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:
+    """What differs, in words; empty where nothing does."""
+    parts = []
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            parts.append(f"{name} is {_short(found.get(name))} there and {_short(value)} here")
+    return "; ".join(parts)
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= SHOWN else f"{text[:SHOWN]}... ({hashlib.sha256(text.encode()).hexdigest()[:8]})"

@@ -1,0 +1,110 @@
+"""A run in a folder: draws are written while they are made, and a run that was killed goes on where it was.
+
+    manifest.json                    what is run, on what, by what
+    data.npz                         the training rows
+    draws-0000000000-0000000123.npz  recorded values (chain, draw, ...) of these draws, by the names of the sites
+    checkpoint.npz                   where all chains stand: the state of the kernel, keys and adaptation included
+    climb.npz, fixed.npz, result.npz what is computed once: starts of chains; weights that are held; an approximation
+
+Every file is replaced as a whole. Draws are written before the checkpoint that counts them, so that a kill in between
+leaves draws that no checkpoint knows, which are made again, bit by bit the same.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from bayesnn.fitting.store import files
+from bayesnn.fitting.store.format import (
+    CHECKPOINT,
+    chunk_name,
+    chunks,
+    damaged,
+    is_temporary,
+    read_checkpoint,
+    read_draws,
+    read_part,
+    stop_of,
+)
+from bayesnn.samplers.engine.checkpoint import Checkpoint, Kept, Place, Values, joined, pack
+
+WRITE_SECONDS = 2.0  # sampling between two writes: what a kill may cost
+WRITE_BYTES = 2**26  # draws that are held in memory at most
+
+
+class RunStore:
+    """The keeper of a run that has a folder; made by `folder.keeping`, which checks that the folder holds this run."""
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self.folder, self.identity = folder, identity
+        self.kept: dict[str, Kept] = {}
+        self.place: Place | None = None
+        self.pending: list[Values] = []
+        self.written = time.monotonic()
+        self.checkpoint = self._recovered()
+
+    def add(self, values: Values | None, place: Place) -> None:
+        """Draws first: an interrupt between the two lines leaves some too many, which are cut off."""
+        if values is not None:
+            self.pending.append(values)
+        self.place = place
+        size = sum(v.nbytes for chunk in self.pending for v in chunk.values())
+        if time.monotonic() - self.written > WRITE_SECONDS or size > WRITE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Draws and place on the disk."""
+        if self.place is None:
+            return
+        checkpoint = pack(self.place)
+        before = 0 if self.checkpoint is None else self.checkpoint.draws
+        count = checkpoint.draws - before
+        if count:
+            values = {name: v[:, :count] for name, v in joined(self.pending).items()}
+            self.write(chunk_name(before, checkpoint.draws), values, None)
+        names = {f"leaf {i:03d}": leaf for i, leaf in enumerate(checkpoint.leaves)}
+        document = {"warmup": checkpoint.warmup, "draws": checkpoint.draws, "keys": checkpoint.keys}
+        self.write(CHECKPOINT, names, document | {"seconds": checkpoint.seconds})
+        self.checkpoint, self.place, self.pending = checkpoint, None, []
+        self.written = time.monotonic()
+
+    def values(self) -> Values:
+        """All draws of the checkpoint, read back chunk by chunk into arrays of their final size."""
+        total = 0 if self.checkpoint is None else self.checkpoint.draws
+        return read_draws(self.folder, self.identity, total)
+
+    def find(self, name: str) -> Kept | None:
+        """What was kept under this name, by this process or an earlier one."""
+        if name not in self.kept and (self.folder / f"{name}.npz").exists():
+            self.kept[name] = read_part(self.folder / f"{name}.npz", self.identity)
+        return self.kept.get(name)
+
+    def keep(self, name: str, content: Kept) -> None:
+        """A file of its own."""
+        self.write(f"{name}.npz", *content)
+        self.kept[name] = content
+
+    def write(self, name: str, arrays: Values, document: Any) -> None:
+        """A file of this run; where the disk refuses, an error that says so."""
+        try:
+            files.write_arrays(self.folder / name, arrays, {"identity": self.identity, "content": document})
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"cannot write {name} of the run in {self.folder}: {error.strerror}. What was written before is "
+                "intact: make room, and call fit again with the same arguments to go on from there",
+            ) from error
+
+    def _recovered(self) -> Checkpoint | None:
+        """The last checkpoint, every chunk of its draws checked; draws that no checkpoint counts are removed."""
+        checkpoint = read_checkpoint(self.folder, self.identity)
+        done = 0 if checkpoint is None else checkpoint.draws
+        beyond = [path for path in chunks(self.folder) if stop_of(path) > done]
+        if len(beyond) > 1 or (beyond and beyond[0].name != chunk_name(done, stop_of(beyond[0]))):
+            raise damaged(self.folder, f"there are draws beyond {CHECKPOINT}, which is missing or older")
+        read_draws(self.folder, self.identity, done, keep=False)
+        for path in [*beyond, *filter(is_temporary, self.folder.iterdir())]:
+            path.unlink()
+        return checkpoint

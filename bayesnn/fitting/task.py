@@ -1,0 +1,141 @@
+"""What a fit runs, apart from how many draws it takes; and where its chains stand afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import numpy as np
+
+from bayesnn._internal.runtime import as_precision
+from bayesnn.data.dataset import Dataset
+from bayesnn.fitting.store import codec, manifest
+from bayesnn.fitting.store.state import State, key_numbers
+from bayesnn.models.marginal import MarginalModel
+from bayesnn.models.missing_values import SITE, GappyModel, gaps_of
+from bayesnn.models.model import Model
+from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_gaps
+from bayesnn.samplers.engine.chains import Run
+from bayesnn.samplers.engine.checkpoint import Kept
+from bayesnn.samplers.engine.multihost import whole
+from bayesnn.samplers.engine.plan import Plan
+
+RESULT = "result"
+Target = Model | MarginalModel | GappyModel
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a fit records of a draw: the sites of the model, those drawn back that were integrated out."""
+
+    target: Target
+    names: tuple[str, ...]
+
+    def __call__(self, key: jax.Array, sites: dict[str, jax.Array], arrays: Any) -> dict[str, jax.Array]:
+        """Reported values, from all sites and the arguments of the model."""
+        if isinstance(self.target, (MarginalModel, GappyModel)):
+            sites = self.target.complete(key, sites, *arrays)
+        return {name: sites[name] for name in self.names}
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """A bound model, its data, a sampler and a key; `key_text` is the key as the user gave it.
+
+    `log_likelihood` says whether that of every row and draw is kept.
+    """
+
+    model: Model
+    data: Dataset
+    sampler: Sampler
+    key: jax.Array
+    key_text: str
+    marginalize: bool
+    log_likelihood: bool = True
+
+    @property
+    def parts(self) -> tuple[Target, tuple[Any, ...], Sampler]:
+        """What the sampler sees, the arguments of it, and who samples: the missing values of a series change all."""
+        integrates = self.marginalize and not isinstance(self.sampler, Gibbs)
+        target = MarginalModel(self.model) if integrates else self.model
+        sampler = with_fixed(self.model, self.sampler)
+        if len(gaps_of(self.data.series)):
+            return with_gaps(target, self.data, sampler)
+        data = self.data
+        rows = () if data.weights is None and data.offset is None else (data.offset, data.weights)
+        return target, (*as_precision(data.scaled()), *rows), sampler
+
+    @property
+    def report(self) -> Report:
+        """What is recorded."""
+        missing = (SITE,) if len(gaps_of(self.data.series)) else ()
+        return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1:]), *missing))
+
+    def identity(self, plan: Plan) -> str:
+        """A hash of everything that the draws depend on."""
+        run = manifest.run_of(self.model, self.data, self.sampler, self.key, plan, self.marginalize)
+        return manifest.identity(run | {"draws": plan.draws, "method": plan.method})
+
+    def attributes(self, plan: Plan) -> dict[str, Any]:
+        """Attributes of the posterior that are known before the run."""
+        import arviz as az
+        import numpyro
+
+        return {
+            "inference_library": "bayesnn",
+            "sampler": repr(self.sampler),
+            "marginalize": int(self.marginalize),
+            "log_likelihood": int(self.log_likelihood),
+            "warmup": plan.warmup,
+            "thinning": plan.thinning,
+            "superchains": plan.superchains or 0,
+            "key": self.key_text,
+            "chain_method": plan.description,
+            "approximate": int(self.sampler.approximate),
+            "jax_version": jax.__version__,
+            "numpyro_version": numpyro.__version__,
+            "arviz_version": az.__version__,
+        }
+
+
+def draw(task: Task, plan: Plan) -> Run:
+    """Run the sampler. Chains are kept as they go; what is no chain is kept when it is whole, and found again."""
+    target, arrays, sampler = task.parts
+    arguments = target, task.report, task.key, arrays, plan
+    if isinstance(sampler, Chains) or plan.keeper is None:
+        return sampler.draw(*arguments)
+    found = plan.keeper.find(RESULT)
+    if found is not None:
+        return result_of(found)
+    run = sampler.draw(*arguments)
+    if run.complete:
+        values = {f"value {name}": np.asarray(v) for name, v in run.values.items()}
+        attrs = codec.encode(run.attrs, values, "attrs")
+        plan.keeper.keep(RESULT, (values, {"seconds": run.seconds, "attrs": attrs}))
+    return run
+
+
+def result_of(found: Kept) -> Run:
+    """The run of what is no chain, as it was kept."""
+    arrays, document = found
+    values = {name.removeprefix("value "): v for name, v in arrays.items() if name.startswith("value ")}
+    return Run(values, document["seconds"], True, codec.decode(document["attrs"], arrays))
+
+
+def attributes_of(run: Run) -> dict[str, Any]:
+    """Attributes of the posterior that the run gave."""
+    seconds = {f"{name}_seconds": run.seconds[name] for name in ("compile", "warmup", "sampling")}
+    return {"complete": int(run.complete)} | seconds | run.attrs
+
+
+def state_of(task: Task, plan: Plan, run: Run, path: Any) -> State | None:
+    """Where a run ended; None for what is no chain."""
+    if run.checkpoint is None:
+        return None
+    kept = {} if plan.keeper is None else dict(plan.keeper.kept)
+    if plan.of is not None and kept:  # a process knows the starts of its own chains alone
+        return None
+    place = replace(plan, batches=plan.most_batches, keeper=None)
+    place, checkpoint = whole(place, run.checkpoint)
+    return State(checkpoint, place, key_numbers(task.key), kept=kept, path=None if path is None else str(path))

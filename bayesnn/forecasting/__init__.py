@@ -1,0 +1,1 @@
+"""Forecasts of fitted series, and their scores from rolling origins."""

@@ -1,0 +1,62 @@
+"""ARIMA and exponential smoothing with orders chosen automatically, by the optional package statsforecast."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import ndtri
+
+from bayesnn.evaluation.scores.predictive import NormalPredictive
+from bayesnn.forecasting.baselines.base import Baseline, Task, enough
+
+LEVEL = 95
+
+
+def models() -> Any:
+    """The module statsforecast.models, which is slow to import and need not be there."""
+    try:
+        from statsforecast import models as found
+    except ImportError:
+        raise ImportError(
+            'baselines "auto_arima" and "auto_ets" need the package statsforecast: pip install "bayesnn[forecast]", '
+            "or leave them out"
+        ) from None
+    return found
+
+
+@dataclass(frozen=True)
+class Automatic(Baseline):
+    """One of statsforecast's automatic models, order and parameters from the training part.
+
+    Later origins run the same model, with the same parameters, over what they have seen. Normal distributions, whose
+    standard deviation is that of the 95% interval.
+
+    References
+    ----------
+    R. Hyndman and Y. Khandakar (2008), Automatic time series forecasting: the forecast package for R, Journal of
+    Statistical Software 27 (3).
+    """
+
+    kind: str
+    KINDS: ClassVar[dict[str, str]] = {"auto_arima": "AutoARIMA", "auto_ets": "AutoETS"}
+
+    def forecast(self, task: Task) -> NormalPredictive:
+        enough(self.kind, task, 4)
+        model = getattr(models(), self.KINDS[self.kind])(season_length=task.period)
+        training = np.ascontiguousarray(task.training, dtype=np.float64)
+        model.fit(training)
+        rows = [self._one(model, task, int(origin)) for origin in task.origins]
+        mean, sd = (np.stack(part) for part in zip(*rows, strict=True))
+        return NormalPredictive(mean, sd)
+
+    def _one(self, model: Any, task: Task, origin: int) -> tuple[np.ndarray, np.ndarray]:
+        if origin == task.learn_to:
+            result = model.predict(h=task.horizon, level=[LEVEL])
+        else:
+            seen = np.ascontiguousarray(task.values[:origin], dtype=np.float64)
+            result = model.forward(y=seen, h=task.horizon, level=[LEVEL])
+        low, high = (np.asarray(result[f"{side}-{LEVEL}"], dtype=np.float64) for side in ("lo", "hi"))
+        sd = (high - low) / (2 * ndtri(0.5 + LEVEL / 200))
+        return np.asarray(result["mean"], dtype=np.float64), np.maximum(sd, np.finfo(float).tiny ** 0.25)

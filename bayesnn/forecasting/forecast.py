@@ -1,0 +1,149 @@
+"""forecast(fit, horizon): joint sample paths of what comes next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import computing
+from bayesnn.data.series import dates
+from bayesnn.data.series.exogenous import input_rows, with_future
+from bayesnn.data.series.lagged import Lagged
+from bayesnn.data.series.reading import read_series
+from bayesnn.fitting.fit import Fit
+from bayesnn.forecasting.paths import Origins, lagged_data, make_origins, simulate
+from bayesnn.models.missing_values import SITE, gaps_of
+
+
+@computing
+def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None, key: Any = 0) -> Any:
+    """Sample paths of the next `horizon` values, in units of the series.
+
+    Each posterior draw rolls its own path: it simulates a value with its own noise, feeds it back as its own past, and
+    goes on. Paths are joint over time, so any function of them (a sum, a peak) has its own distribution.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of `bnn.lagged(series, lags)`.
+    horizon : int
+        Steps ahead, at least 1.
+    future : pandas.DataFrame, optional
+        Exogenous inputs by date, in the forms that `lagged` takes. Which dates are needed is tabulated there; more may
+        be given. Where it has dates of the past, they go before those of the fit.
+    history : optional
+        Another past to continue from, in the forms that `lagged` takes: the same series at another time, or others of
+        the same kind, at least as long as the lags and differences reach. A standardised series keeps the mean and sd
+        of the fit; a series of a panel that the fit has not met is standardised by its history. Its exogenous inputs
+        are those the fit has for its dates, or are given in `future`.
+    key : int or jax.Array
+        Seed of the simulated errors.
+
+    Returns
+    -------
+    xarray.DataArray
+        (chain, draw, time), a panel (chain, draw, unique_id, time); `time` continues the dates of the series (if those
+        of a panel end at different dates, it counts steps 1, 2, ... and `ds` (unique_id, time) has the dates).
+        `bnn.to_frame` gives a long table.
+
+    Raises
+    ------
+    ValueError
+        If the fit is not of a series, the horizon is below 1, or exogenous values or history are missing.
+
+    References
+    ----------
+    R. Menchero, R. Montes Diez, D. Ríos Insua and P. Müller (2005), Bayesian analysis of nonlinear autoregression
+    models based on neural networks, Neural Computation 17(2).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.data.series.lagged import lagged
+    >>> from bayesnn.models.shallow import shallow
+    >>> series = np.sin(np.arange(30.0)) + 0.1 * np.cos(17 * np.arange(30.0))
+    >>> result = fit(shallow(2), lagged(series, lags=2), draws=50, warmup=50, chains=2, progress=False)
+    >>> forecast(result, 3)["time"].values.tolist()
+    [30, 31, 32]
+    """
+    data = lagged_data(fit)
+    steps = checks.positive_integer("horizon", horizon)
+    series = data.series if history is None else _histories(data, history)
+    data = data if history is None else data.with_series(series)
+    known = np.stack([_future_rows(data, name, future, steps) for name in series])
+    origins = make_origins(data, [(name, values.to_numpy()) for name, values in series.items()])
+    if history is None and len(gaps_of(data)):
+        origins = _with_draws(fit, data, origins)
+    paths = simulate(fit, origins, steps, key, known)
+    return _as_array(fit, data, paths.values)
+
+
+def _future_rows(data: Lagged, name: str, future: Any, steps: int) -> np.ndarray:
+    """Exogenous inputs (h, e) of the steps ahead of one series."""
+    index = data.series[name].index
+    table = with_future(name, data.columns, data.exogenous.get(name), future, index)
+    whole = index.append(dates.following(index, data.step, steps))
+    return input_rows(name, data.columns, table, whole, np.arange(len(index), len(whole)))
+
+
+def _with_draws(fit: Fit, data: Lagged, origins: Origins) -> Origins:
+    """Windows (s, 1, L) of a series with missing values, each draw with its own."""
+    drawn = data.transform.pointwise(fit.draws()[SITE])
+    count = len(next(iter(data.series.values())))
+    windows = np.repeat(origins.windows[None], len(drawn), axis=0)
+    for which, place in enumerate(gaps_of(data)):
+        if place >= count - data.window:
+            windows[:, 0, place - count] = drawn[:, which]
+    return origins._replace(windows=windows)
+
+
+def _histories(data: Lagged, history: Any) -> dict[str, Any]:
+    """Another past, checked: of the same kind, with the same step, long enough."""
+    series, panel = read_series(history)
+    if panel != data.panel:
+        raise ValueError(
+            f"history must be {'a panel' if data.panel else 'one series'} like the data of the fit, got "
+            f"{'a panel' if panel else 'one series'}"
+        )
+    if not panel:
+        series = dict(zip(data.series, series.values(), strict=True))
+    for name, values in series.items():
+        like = next(iter(data.series.values())).index
+        if type(values.index) is not type(like) and (
+            values.index.dtype.kind not in "iu" or like.dtype.kind not in "iu"
+        ):
+            raise ValueError(
+                f"history of series {name!r} must be indexed like the fit's, by {like.dtype}, got {values.index.dtype}"
+            )
+        dates.check_step(f"history of series {name!r}", values.index, data.step)
+        if len(values) < data.reach:
+            raise ValueError(
+                f"history of series {name!r} must have at least {data.reach} values, as far as lags and differences "
+                f"reach, got {len(values)}"
+            )
+    return series
+
+
+def _as_array(fit: Fit, data: Lagged, values: np.ndarray) -> Any:
+    """Paths (s, o, h) as draws with dates."""
+    import pandas as pd
+    import xarray as xr
+
+    sizes = fit.idata["posterior"].sizes
+    chains, draws = sizes["chain"], sizes["draw"]
+    values = values.reshape(chains, draws, *values.shape[1:])
+    steps = values.shape[-1]
+    after = {name: dates.following(one.index, data.step, steps) for name, one in data.series.items()}
+    first = next(iter(after.values())).rename("time")
+    coords: dict[str, Any] = {"chain": np.arange(chains), "draw": np.arange(draws)}
+    if not data.panel:
+        coords |= {"time": first, "unique_id": next(iter(after))}
+        return xr.DataArray(values[:, :, 0], coords=coords, dims=("chain", "draw", "time"), name="y")
+    coords |= {"unique_id": list(after), "time": first}
+    if not all(index.equals(first) for index in after.values()):
+        stacked = pd.DataFrame({name: list(index) for name, index in after.items()}).T.to_numpy()
+        coords |= {"time": np.arange(1, steps + 1), "ds": (("unique_id", "time"), stacked)}
+    return xr.DataArray(values, coords=coords, dims=("chain", "draw", "unique_id", "time"), name="y")

@@ -1,0 +1,153 @@
+"""The deterministic map inside a nonlinear autoregression, draw by draw: where it rests, and where it goes round.
+
+H. Tong (1990), Non-linear Time Series: A Dynamical System Approach, Clarendon Press, chapter 2, calls the map without
+its noise the skeleton: its fixed points and limit cycles are what the series would settle to if nothing disturbed it.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import computing
+from bayesnn.fitting.draws import expectation, over_draws
+from bayesnn.fitting.fit import Fit
+from bayesnn.forecasting.paths import lagged_data
+from bayesnn.models.model import Model
+from bayesnn.priors import Sites
+
+GRID = 400  # points on which fixed points are looked for
+REST = 1e-3  # of the sd of the series: a path that moves less has come to rest
+AWAY = 100.0  # sd of the series: a path beyond has run away
+
+
+@dataclass(frozen=True, eq=False)
+class Skeleton:
+    """Where the deterministic map of each draw leads, on the transformed scale.
+
+    Attributes
+    ----------
+    draws : array (k,)
+        Numbers of the posterior draws that were followed.
+    paths : array (k, steps)
+        Last steps of each path, after it has settled.
+    fate : array (k,) of str
+        "rest", "cycle" or "away".
+    period : array (k,)
+        Mean steps of a cycle, NaN for other fates.
+    fixed_points : list of array
+        Of each draw: values x with f(x, ..., x) = x, stable or not.
+    """
+
+    draws: np.ndarray
+    paths: np.ndarray
+    fate: np.ndarray
+    period: np.ndarray
+    fixed_points: list[np.ndarray]
+
+    def share(self, fate: str) -> float:
+        """Share of the draws that come to "rest", go round in a "cycle" or run "away"."""
+        return float(np.mean(self.fate == fate))
+
+    def __str__(self) -> str:
+        """Fates, and the length of the cycle with its 80% interval."""
+        parts = [f"{self.share(fate):.0%} {fate}" for fate in ("rest", "cycle", "away") if self.share(fate)]
+        length = ""
+        if self.share("cycle"):
+            low, middle, high = np.nanquantile(self.period, [0.1, 0.5, 0.9])
+            length = f"; cycle of {middle:.1f} steps, 80% {low:.1f} to {high:.1f}"
+        return ", ".join(parts) + length
+
+
+@computing
+def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200) -> Skeleton:
+    """Iterate the map of each of some posterior draws, without noise, from the end of the series.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of lagged data without exogenous inputs; the first series of a panel gives the start.
+    draws : int
+        How many draws to follow, spread over the posterior.
+    settle, steps : int
+        Iterations that are thrown away, and that are kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.data.series.lagged import lagged
+    >>> from bayesnn.models.shallow import shallow
+    >>> y = np.sin(np.arange(60.0)) + 0.1 * np.cos(17 * np.arange(60.0))
+    >>> result = fit(shallow(2), lagged(y, lags=2), draws=50, warmup=50, chains=2, progress=False)
+    >>> skeleton(result, draws=20, settle=100, steps=50).paths.shape
+    (20, 50)
+    """
+    data = lagged_data(fit)
+    if data.columns:
+        raise ValueError("the skeleton is that of a series' own past: fit without exogenous inputs")
+    for name, value in (("draws", draws), ("settle", settle), ("steps", steps)):
+        checks.positive_integer(name, value)
+    sites = fit.draws()
+    count = len(next(iter(sites.values())))
+    chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).astype(int))
+    some = {name: values[chosen] for name, values in sites.items()}
+    y_center, y_scale = float(fit.data.scaling.y_center), float(fit.data.scaling.y_scale)  # type: ignore[arg-type]
+    w = data.transform.forward(next(iter(data.series.values())).to_numpy())
+    scaling = fit.data.scaling
+    affine = tuple(jnp.asarray(v) for v in (scaling.x_center, scaling.x_scale, y_center, y_scale))
+    start = jnp.asarray(w[-data.lags[-1] :])
+    paths = np.asarray(_iterate(fit.model, data.lags, settle + steps, some, start, affine))[:, settle:]
+    fate, period = _fates(paths, float(w.mean()), float(w.std()))
+    span = np.linspace(w.min() - w.std(), w.max() + w.std(), GRID)
+    return Skeleton(chosen, paths, fate, period, fixed_points(fit, some, span))
+
+
+def fixed_points(fit: Fit, sites: dict[str, np.ndarray], grid: np.ndarray) -> list[np.ndarray]:
+    """Values x (on the transformed scale) of the grid's span with f(x, ..., x) = x, for each draw."""
+    rows = fit.data.scaling.inputs(np.repeat(grid[:, None], fit.data.x.shape[1], axis=1))
+    gap = fit.data.scaling.undo(over_draws(expectation, fit.model, sites, rows)) - grid
+    found = []
+    for one in gap:
+        at = np.flatnonzero(np.sign(one[1:]) != np.sign(one[:-1]))
+        share = one[at] / (one[at] - one[at + 1])
+        found.append(grid[at] + share * (grid[at + 1] - grid[at]))
+    return found
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _iterate(
+    model: Model, lags: tuple[int, ...], steps: int, sites: Sites, start: jax.Array, affine: tuple[jax.Array, ...]
+) -> jax.Array:
+    """Paths (k, steps) of w from its last values (longest lag,), oldest first."""
+    x_center, x_scale, y_center, y_scale = affine
+
+    def one(sites: Sites) -> jax.Array:
+        def step(past: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
+            rows = (past[-np.array(lags)] - x_center) / x_scale
+            new = expectation(model, sites, rows[None])[0] * y_scale + y_center
+            return jnp.append(past[1:], new), new
+
+        return lax.scan(step, start, None, length=steps)[1]
+
+    return jax.vmap(one)(sites)
+
+
+def _fates(paths: np.ndarray, mean: float, sd: float) -> tuple[np.ndarray, np.ndarray]:
+    """What becomes of each path (k, steps), and the mean distance of its upward crossings of its own mean."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        away = ~np.isfinite(paths).all(axis=1) | (np.abs(paths - mean).max(axis=1) > AWAY * sd)
+        rest = ~away & (np.ptp(paths, axis=1) < REST * sd)
+    fate = np.where(away, "away", np.where(rest, "rest", "cycle"))
+    period = np.full(len(paths), np.nan)
+    for i in np.flatnonzero(fate == "cycle"):
+        above = paths[i] > paths[i].mean()
+        up = np.flatnonzero(above[1:] & ~above[:-1])
+        period[i] = np.diff(up).mean() if len(up) > 1 else np.nan
+    return fate, period

@@ -1,0 +1,54 @@
+"""Values brought to a common scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers.base import Layer
+
+
+@dataclass(frozen=True)
+class LayerNorm(Layer):
+    """(x - mean)/sd over the features of a step, times 1 + gain, plus bias.
+
+    x (..., d) -> (..., d); gain and bias (d,). The gain's prior is centred at no change.
+
+    Parameters
+    ----------
+    epsilon : float
+        Added to the variance.
+
+    References
+    ----------
+    J. Ba, J. Kiros and G. Hinton (2016), Layer normalization, arXiv:1607.06450, equation (4).
+
+    Examples
+    --------
+    >>> LayerNorm().output_shape((10, 4))
+    (10, 4)
+    """
+
+    epsilon: float = 1e-5
+
+    def __post_init__(self) -> None:
+        """Refuse an epsilon that is not positive."""
+        checks.positive("epsilon", self.epsilon)
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """Gain and bias."""
+        return {role: Weight((shape[-1],), ("feature",), role, 1) for role in ("gain", "bias")}
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """That of the input."""
+        return shape
+
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """Each step by itself."""
+        centred = x - x.mean(axis=-1, keepdims=True)
+        scaled = centred / jnp.sqrt((centred**2).mean(axis=-1, keepdims=True) + self.epsilon)
+        return scaled * (1.0 + weights["gain"]) + weights["bias"]

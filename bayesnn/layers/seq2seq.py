@@ -1,0 +1,136 @@
+"""Sequence to sequence: an encoder for the source, a decoder for the target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+
+from bayesnn._internal import checks
+from bayesnn._internal.weights import Shape, Weight, Weights, of_part, table_of_part
+from bayesnn.layers.base import Layer, sequence_shape
+from bayesnn.layers.transformer import DecoderBlock
+
+
+@dataclass(frozen=True)
+class Seq2Seq(Layer):
+    """Sequence to sequence: layers that read the source, and layers that read the target while they look at it.
+
+    x (steps + time, d), the source, padded to its own length, followed by the target's input -> (time, width).
+
+    Parameters
+    ----------
+    steps : int
+        Steps of the source, padding included.
+    encoder : sequence of Layer
+        What reads the source, such as [PositionalEncoding(), TransformerBlock(2)]; it must keep the width d.
+    decoder : sequence of Layer
+        What reads the target's input, such as [PositionalEncoding(), DecoderBlock(2)], with at least one
+        `DecoderBlock`; for prediction step by step all of them causal.
+
+    References
+    ----------
+    A. Vaswani et al. (2017), Attention is all you need, NeurIPS, section 3.
+
+    Examples
+    --------
+    >>> from bayesnn.layers.transformer import TransformerBlock
+    >>> Seq2Seq(6, [TransformerBlock()], [DecoderBlock()]).output_shape((10, 4))
+    (4, 4)
+    """
+
+    steps: int
+    encoder: Sequence[Layer]
+    decoder: Sequence[Layer]
+
+    def __post_init__(self) -> None:
+        """Keep the layers as tuples, so that the spec hashes."""
+        checks.positive_integer("steps", self.steps)
+        for name in ("encoder", "decoder"):
+            layers = getattr(self, name)
+            if not isinstance(layers, Sequence) or not all(isinstance(layer, Layer) for layer in layers):
+                raise ValueError(f"{name} must be a sequence of layers, got {layers!r}")
+            object.__setattr__(self, name, tuple(layers))
+        if not any(isinstance(layer, DecoderBlock) for layer in self.decoder):
+            raise ValueError("decoder must have a DecoderBlock, which looks at the source, got none")
+        if any(isinstance(layer, DecoderBlock) for layer in self.encoder):
+            raise ValueError("encoder must have no DecoderBlock: there is nothing before it to look at")
+
+    @property
+    def source(self) -> int:
+        """Steps of the source."""
+        return self.steps
+
+    def mask_after(self, mask: jax.Array) -> jax.Array:
+        """That of the target."""
+        return mask[self.steps :]
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """Those of both, by their places: encoder0_, ..., decoder0_, ..."""
+        table: dict[str, Weight] = {}
+        for name, layer, before in self._chain(shape):
+            table |= table_of_part(layer.weights(before), name)
+        return table
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One value a step of the target."""
+        *_, (_, layer, before) = self._chain(shape)
+        return layer.output_shape(before)
+
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """What the decoder gives at every step of the target."""
+        return self._decoded(weights, x, mask, len(self.decoder))
+
+    @property
+    def attends(self) -> bool:
+        """The decoder does."""
+        return True
+
+    def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """That of the last decoder block to the source, (head, step of the target, step of the source)."""
+        last = max(i for i, layer in enumerate(self.decoder) if isinstance(layer, DecoderBlock))
+        memory, real = self.memory(weights, x, mask)
+        value, own = self._decoded(weights, x, mask, last), None if mask is None else mask[self.steps :]
+        block, part = self.decoder[last], of_part(weights, f"decoder{last}")
+        assert isinstance(block, DecoderBlock)
+        return block.shares(of_part(part, "cross"), block.asking(part, value, own), memory, real)
+
+    def _decoded(self, weights: Weights, x: jax.Array, mask: jax.Array | None, layers: int) -> jax.Array:
+        """What the first layers of the decoder make of the target's input."""
+        memory, real = self.memory(weights, x, mask)
+        value, own = x[self.steps :], None if mask is None else mask[self.steps :]
+        for i, layer in enumerate(self.decoder[:layers]):
+            part = of_part(weights, f"decoder{i}")
+            if isinstance(layer, DecoderBlock):
+                value = layer.decode(part, value, memory, own, real)
+            else:
+                value = layer.apply(part, value, own)
+        return value
+
+    def memory(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> tuple[jax.Array, jax.Array | None]:
+        """What the encoder makes of the source, and its mask."""
+        value, real = x[: self.steps], None if mask is None else mask[: self.steps]
+        for i, layer in enumerate(self.encoder):
+            value = layer.apply(of_part(weights, f"encoder{i}"), value, real)
+        return value, real
+
+    def _chain(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
+        """Every layer with its name and the shape of what it reads, checked."""
+        time, width = sequence_shape(self, shape)
+        if time <= self.steps:
+            raise ValueError(f"Seq2Seq needs more than the {self.steps} steps of its source, got {time}")
+        chain: list[tuple[str, Layer, Shape]] = []
+        after: Shape = (self.steps, width)
+        for i, layer in enumerate(self.encoder):
+            chain.append((f"encoder{i}", layer, after))
+            after = layer.output_shape(after)
+        if after != (self.steps, width):
+            raise ValueError(f"the encoder must keep the shape {(self.steps, width)} of the source, got {after}")
+        after = (time - self.steps, width)
+        for i, layer in enumerate(self.decoder):
+            if isinstance(layer, DecoderBlock) and after[-1] != width:
+                raise ValueError(f"a DecoderBlock must have the width {width} of the source, got {after[-1]}")
+            chain.append((f"decoder{i}", layer, after))
+            after = layer.output_shape(after)
+        return chain

@@ -1,0 +1,61 @@
+"""A model whose Gaussian readout is integrated out while sampling, and drawn back exactly afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpyro
+from numpyro import handlers
+
+from bayesnn.likelihoods import Gaussian
+from bayesnn.models import readout
+from bayesnn.models.model import Model
+from bayesnn.priors import Sites
+
+
+@dataclass(frozen=True)
+class MarginalModel:
+    """The same posterior as `model`, with the readout (and mu_beta, where the prior has it) left out of the sampling.
+
+    Works for any body; every gradient sampler gains, since the readout and the body it multiplies are what correlates.
+
+    Examples
+    --------
+    >>> from bayesnn.models.shallow import shallow
+    >>> MarginalModel(shallow(2)).model.intercept
+    False
+    """
+
+    model: Model
+
+    def __post_init__(self) -> None:
+        """Only a Gaussian likelihood leaves a Gaussian readout."""
+        likelihood = self.model.likelihood
+        if not isinstance(likelihood, Gaussian) or likelihood.outputs:
+            several = f" with {len(likelihood.output_labels)}" if likelihood.outputs else ""
+            raise ValueError(
+                "marginalize=True needs a Gaussian likelihood with one output, got "
+                f"{type(likelihood).__name__}{several}: fit with marginalize=False"
+            )
+
+    def __call__(self, x: Any, y: Any, offset: Any = None, weights: Any = None) -> readout.Readout:
+        """Issue the statements of all but the readout, and the marginal density of y as a factor."""
+        shape = x.shape[1:]
+        design = self.model.design(self.model.prior.body(self.model.table(shape)), x)
+        prior = self.model.prior.collapsed_readout(self.model.terms(shape))
+        precision = self.model.likelihood.nuisance()["sigma"] ** -2
+        y = y if offset is None else y - offset.reshape(-1, *(1,) * (y.ndim - 1))
+        data = readout.products(*self.model.one_a_row(x, design, y, weights))
+        numpyro.factor("log_marginal", readout.log_marginal(data, prior, precision))
+        return readout.solve(data, readout.precision_of(prior), precision)
+
+    def complete(self, key: jax.Array, sites: Sites, x: jax.Array, y: jax.Array, *rows: Any) -> Sites:
+        """One draw of the body's sites, with exact draws of the readout and of what else was integrated out."""
+        key_readout, key_prior = jax.random.split(key)
+        latent = handlers.seed(handlers.substitute(self, data=sites), key_prior)  # the seed is never used: all is given
+        coefficients = readout.draw(key_readout, latent(x, y, *rows))
+        terms = self.model.terms(x.shape[1:])
+        missing = self.model.prior.complete(key_prior, terms, coefficients, sites)
+        return sites | self.model.split(terms, coefficients) | missing

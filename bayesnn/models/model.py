@@ -1,0 +1,267 @@
+"""Model = network body + linear readout + likelihood + prior: an ordinary NumPyro model function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro
+import numpyro.distributions as dist
+from numpyro import handlers
+
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.layers import DecoderBlock, Layer
+from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
+from bayesnn.models.network import Network
+from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
+from bayesnn.priors import Normal, Prior, Sites, Terms
+
+
+@dataclass(frozen=True)
+class Model:
+    """A body of layers, a linear readout, a likelihood and a prior; calling it with (x, y) is a NumPyro model.
+
+    x (n, p) -> body (n, units) -> f (n,) = [body, 1?, x?] @ [beta, intercept?, linear?] -> y (n,); a likelihood of K
+    outputs has f (n, K), each output with readout coefficients of its own. x may also be sequences (n, time, d) or, for
+    a body that starts with `Embedding`, token ids (n, time).
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        The body; its last layer's outputs are the units of the readout. Without layers, `linear=True` makes a linear
+        model.
+    likelihood : Likelihood
+        y given f. Default `Gaussian()`.
+    prior : Prior
+        Distribution of all weights. Default `Normal()`.
+    intercept, linear : bool
+        Whether the readout has a constant, and a linear term in the inputs.
+    architecture : Architecture, optional
+        What of the network is random, as `bnn.shallow(bnn.Geometric(...))` says it; layers and terms are then those of
+        the largest network.
+
+    Raises
+    ------
+    ValueError
+        When a fit shows that the prior cannot serve the network.
+
+    Examples
+    --------
+    The model is a plain function for any of NumPyro's tools:
+
+    >>> import jax, jax.numpy as jnp
+    >>> from bayesnn.layers import Dense
+    >>> from numpyro import handlers
+    >>> model = Model([Dense(3, "tanh"), Dense(2, "tanh")])
+    >>> trace = handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(jnp.ones((5, 2)))
+    >>> trace["f"]["value"].shape
+    (5,)
+    """
+
+    layers: Sequence[Layer]
+    likelihood: Likelihood = field(default_factory=Gaussian)
+    prior: Prior = field(default_factory=Normal)
+    intercept: bool = True
+    linear: bool = False
+    architecture: Architecture | None = None
+
+    def __post_init__(self) -> None:
+        """Keep the layers as a tuple, so that the spec hashes."""
+        layers = tuple(self.layers) if isinstance(self.layers, Sequence) else (None,)
+        if not all(isinstance(layer, Layer) for layer in layers):
+            raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {self.layers!r}")
+        if not layers and not self.linear:
+            raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
+        if any(isinstance(layer, DecoderBlock) for layer in layers):
+            raise ValueError("DecoderBlock must stand in the decoder of Seq2Seq, which has what it looks at")
+        late = [layer for layer in layers[1:] if layer.tokens is not None]
+        if late:
+            raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
+        if not isinstance(self.likelihood, Likelihood):
+            raise ValueError(f"likelihood must be a spec such as Gaussian(), got {self.likelihood!r}")
+        if not isinstance(self.prior, Prior):
+            raise ValueError(f"prior must be a spec such as Normal(), got {self.prior!r}")
+        if not isinstance(self.architecture, Architecture | None):
+            raise ValueError(f"architecture must be an Architecture or None, got {self.architecture!r}")
+        object.__setattr__(self, "layers", layers)
+
+    @property
+    def network(self) -> Network:
+        """The body as a chain of layers."""
+        return Network(tuple(self.layers))
+
+    def table(self, shape: Shape) -> dict[str, Weight]:
+        """Weights of the body for examples of this shape, (p,) for rows of a table, checked against the prior."""
+        table = self.network.weights(shape)
+        self.prior.check(table)
+        return table
+
+    def terms(self, shape: Shape) -> Terms:
+        """Coefficients of the readout for examples of this shape."""
+        if self.linear and (len(shape) != 1 or self.network.tokens is not None):
+            raise ValueError("linear=True is for tables (n, p), got sequences: leave it out")
+        units = self.network.output_shape(shape)[-1] if self.layers else 0
+        predictors = shape[0] if self.linear else 0
+        return Terms(units, self.intercept, predictors, self.likelihood.outputs, self.likelihood.output_dims)
+
+    def sizes(self, shape: Shape) -> dict[str, int]:
+        """Number of weights of each layer and of the readout, for examples of this shape: (p,) for rows of a table.
+
+        A fit has the shape, `fit.data.x.shape[1:]`, and the model that knows its outputs, `fit.model`.
+
+        Examples
+        --------
+        >>> from bayesnn.layers import LSTM
+        >>> Model([LSTM(4)]).sizes((10, 4))
+        {'lstm0': 144, 'readout': 5}
+        """
+        found = dict.fromkeys(self.network.names(), 0)
+        for weight_name, weight in self.table(shape).items():
+            found[weight_name.split("_", 1)[0]] += math.prod(weight.shape)
+        return found | {"readout": math.prod(self.terms(shape).shape)}
+
+    def dims(self, shape: Shape) -> dict[str, tuple[str, ...]]:
+        """Sites a fit reports, with the names of their axes."""
+        terms = self.terms(shape)
+        readout = {name: weight.dims for name, weight in terms.weights().items()}
+        random = {} if self.architecture is None else self.architecture.sites()
+        return readout | self.prior.dims(self.table(shape), terms) | self.likelihood.dims | random
+
+    def coordinates(self, inputs: Sequence[str], shape: Shape | None = None) -> dict[str, Any]:
+        """Coordinate values of those axes: units are numbered, inputs keep their names, the constant comes first.
+
+        Without a shape, examples are rows of a table with these inputs.
+        """
+        shape = (len(inputs),) if shape is None else shape
+        table = self.table(shape)
+        sizes = {dim: size for w in table.values() for dim, size in zip(w.dims, w.shape, strict=True)}
+        numbered = {dim: np.arange(size) for dim, size in sizes.items()}
+        with_constant = ["const", *inputs]
+        named: dict[str, Any] = {"input": with_constant, "input_": with_constant, "predictor": list(inputs)}
+        named |= {f"{name}_input": list(inputs) for name in self.network.names()[:1]}
+        if self.likelihood.outputs:
+            named[self.likelihood.output_dim] = as_coordinate(self.likelihood.output_labels)
+        return numbered | named | {"unit": np.arange(self.terms(shape).units)}
+
+    def same_weights(self, first: Shape, second: Shape) -> bool:
+        """Whether examples of both shapes are read by weights of the same shapes."""
+        tables = (self.table(shape) for shape in (first, second))
+        return len({tuple((n, w.shape) for n, w in table.items()) for table in tables}) == 1
+
+    def check_steps(self, fitted: Shape, new: Shape) -> None:
+        """Refuse sequences longer than those of a fit where layers have weights for each step."""
+        if not self.same_weights(fitted, new):
+            raise ValueError(
+                f"sequences must have at most the {fitted[0]} steps of the fit, since layers here have weights for "
+                f"each step (learnt positions without maximum=, Flatten), got {new[0]}: cut them, or fit longer ones"
+            )
+
+    def per_step(self, shape: Shape) -> bool:
+        """Whether an example of this shape has one output at every step."""
+        return bool(self.layers) and len(self.network.output_shape(shape)) == 2
+
+    def design(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Columns of the readout (n, k) or (n, time, k): units, constant and inputs, as far as the model has them."""
+        columns = [self.network.apply(weights, x)] if self.layers else []
+        if self.intercept:
+            columns.append(jnp.ones((*(columns[0].shape[:-1] if columns else x.shape[:1]), 1)))
+        if self.linear:
+            columns.append(x)
+        return jnp.concatenate(columns, axis=-1)
+
+    def distribution(self, f: jax.Array, x: jax.Array, nuisance: Sites) -> dist.Distribution:
+        """Distribution of the target of each row given f; where it has one at every step, of those at real steps."""
+        each, steps = self.likelihood.distribution(f, **nuisance), self.network.steps(x)
+        return each if steps is None else each.mask(steps).to_event(1)
+
+    def one_a_row(
+        self, x: jax.Array, values: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
+        """Values (n, ...), targets and case weights, with a row for every step where these have targets of their own;
+        padded ones weigh nothing.
+        """
+        steps = self.network.steps(x)
+        if steps is None:
+            return values, y, weights
+        shares = steps * (1.0 if weights is None else weights[:, None])
+        y = jnp.where(steps.reshape(*steps.shape, *(1,) * (y.ndim - 2)), y, 0)
+        flat_values, flat_y, flat_shares = (v.reshape(-1, *v.shape[2:]) for v in (values, y, shares))
+        return flat_values, flat_y, flat_shares
+
+    def masks(self, structure: Structure | None, shape: Shape) -> Masks | None:
+        """What one architecture uses; None where the architecture is fixed."""
+        if self.architecture is None or structure is None:
+            return None
+        terms = self.terms(shape)
+        found = masks(self.architecture, structure, terms.units, (int(terms.intercept), shape[0]))
+        return found._replace(coefficients=found.coefficients[: terms.size])
+
+    def split(self, terms: Terms, coefficients: jax.Array) -> Sites:
+        """Readout coefficients (k,) or (k, K) by the names of their sites."""
+        sites = {"beta": coefficients[: terms.units]} if terms.units else {}
+        if terms.intercept:
+            sites["intercept"] = coefficients[terms.units]
+        if terms.predictors:
+            sites["linear"] = coefficients[terms.size - terms.predictors :]
+        return sites
+
+    def function(self, sites: Sites, x: jax.Array) -> jax.Array:
+        """f (n,) or (n, K) of one posterior draw at x (n, p), or (n, time, ...), all on the scale the model sees."""
+        weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
+        if self.architecture is not None and "lag_order" in sites:  # idle units and terms have coefficients of zero
+            x = x * used_inputs(self.architecture, sites["lag_order"], x.shape[1])
+        outputs = self.likelihood.outputs
+        names = [name for name in ("beta", "intercept", "linear") if name in sites]
+        coefficients = jnp.concatenate([sites[name].reshape(-1, *outputs) for name in names])
+        return self.design(weights, x) @ coefficients
+
+    def __call__(self, x: Any, y: Any = None, offset: Any = None, weights: Any = None) -> jax.Array:
+        """Issue the sample statements for inputs x (n, p) and target y (n,); without y, it is simulated.
+
+        offset (n,) is added to f, case weights (n,) multiply log densities.
+        """
+        shape = x.shape[1:]
+        terms = self.terms(shape)
+        used = self.masks(self._structure(shape), shape)
+        seen = x if used is None else x * used.inputs
+        design = self.design(self.prior.body(self.table(shape)), seen)
+        mean, sd = self.prior.readout(terms)
+        raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
+        coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
+        for name, value in self.split(terms, coefficients).items():
+            numpyro.deterministic(name, value)
+        f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
+        nuisance = self.likelihood.nuisance()
+        distribution = self.distribution(f, x, nuisance)
+        scale: AbstractContextManager[Any] = nullcontext()
+        if weights is not None:
+            kept = jnp.asarray(weights) > 0  # NumPyro refuses scales of zero: such rows are masked instead
+            distribution, scale = distribution.mask(kept), handlers.scale(scale=jnp.where(kept, weights, 1.0))
+        with numpyro.plate("obs", x.shape[0]), scale:
+            return numpyro.sample("y", distribution, obs=y)
+
+    def _structure(self, shape: Shape) -> Structure | None:
+        """Issue the sample statements of what is random in the architecture."""
+        if self.architecture is None:
+            return None
+        self.architecture.check(shape[0])
+        sites = {n: numpyro.sample(n, prior) for n, prior in self.architecture.priors().items()}
+        return random_structure(sites, self.terms(shape).units, self.linear)
+
+
+def bind_lags(model: Model, count: int) -> Model:
+    """The model that knows how many lag columns its data have, if its lag order is random."""
+    if model.architecture is None or model.architecture.lags is None:
+        return model
+    return replace(model, architecture=replace(model.architecture, lags=count))
+
+
+def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:
+    """f (n,) or (n, K) plus an offset (n,)."""
+    return f if offset is None else f + offset.reshape(-1, *(1,) * (f.ndim - 1))

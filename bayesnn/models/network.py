@@ -1,0 +1,157 @@
+"""A chain of layers: one table of weights, and the package's only vmap over examples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn.data.sequences import PADDING, Reads
+from bayesnn.layers import Layer
+from bayesnn.layers.dropout import dropout_key, dropping
+
+SEQUENCE_NUMBERS = 16_000_000  # numbers that sequences worked on at once may take on their way through the layers
+
+
+@dataclass(frozen=True)
+class Network:
+    """Layers applied one after the other to every example.
+
+    x (n, *shape) -> (n, width), or (n, time, width) where the last layer gives a sequence. Padding is found here, once:
+    zeros among token ids, all-NaN steps of sequences.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def names(self) -> tuple[str, ...]:
+        """One name a layer, its kind and its place: dense0, dense1, ..."""
+        return tuple(f"{type(layer).__name__.lower()}{i}" for i, layer in enumerate(self.layers))
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """Every weight by its full name, such as dense0_kernel, for examples of this shape."""
+        table: dict[str, Weight] = {}
+        for name, layer in zip(self.names(), self.layers, strict=True):
+            for key, weight in layer.weights(shape).items():
+                dims = tuple(f"{name}_{dim}" for dim in weight.dims)
+                table[f"{name}_{key}"] = replace(weight, dims=dims)
+            shape = layer.output_shape(shape)
+        return table
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """What the last layer gives of an example: a vector (width,), of a sequence also one a step (time, width)."""
+        given = shape
+        for layer in self.layers:
+            shape = layer.output_shape(shape)
+        if len(shape) == 1 or (len(shape) == 2 and (len(given) == 2 or self.tokens is not None)):
+            return shape
+        raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
+
+    def numbers(self, shape: Shape) -> int:
+        """About how many numbers one example takes on its way: what all layers give, and their gates or scores."""
+        total = 0
+        for layer in self.layers:
+            total += 2 * shape[0] ** 2 if layer.attends else 0
+            shape = layer.output_shape(shape)
+            total += 4 * math.prod(shape)
+        return total
+
+    def most(self, shape: Shape) -> int:
+        """How many sequences of this shape are worked on at once."""
+        return max(1, SEQUENCE_NUMBERS // self.numbers(shape))
+
+    def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
+        """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""
+
+        def one(example: jax.Array) -> jax.Array:
+            return self._through(weights, example, len(self.layers))[0]
+
+        def dropped(key: jax.Array, example: jax.Array) -> jax.Array:
+            with dropping(key):
+                return one(example)
+
+        key = dropout_key()
+        if key is not None:  # in an optimiser, which has chosen how many examples it takes at once
+            return jax.vmap(dropped)(jax.random.split(key, len(x)), x)
+        sequences = x.ndim > 2 or self.tokens is not None
+        return in_parts(one, x, self.most(x.shape[1:])) if sequences else jax.vmap(one)(x)
+
+    def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
+        """Attention weights (n, head, time, step) of the layer at this place."""
+
+        def one(example: jax.Array) -> jax.Array:
+            value, mask = self._through(weights, example, place)
+            return self.layers[place].attention(self._own(weights, place), value, mask)
+
+        return jax.vmap(one)(x)
+
+    def _through(self, weights: Weights, example: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
+        """What the first `count` layers make of one example, and the mask of it."""
+        example, mask = self.real(example)
+        for place, layer in enumerate(self.layers[:count]):
+            example = layer.apply(self._own(weights, place), example, mask)
+            mask = layer.mask_after(mask) if mask is not None and example.ndim == 2 else None
+        return example, mask
+
+    def _own(self, weights: Weights, place: int) -> Weights:
+        """The weights of one layer by its own names."""
+        name = self.names()[place]
+        return {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
+
+    def real(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """An example without NaN, and the mask (time,) of its real steps; None where an example is a row of a table."""
+        if self.tokens is not None:
+            return example, example != PADDING
+        if example.ndim < 2:
+            return example, None
+        mask = ~jnp.isnan(example).all(axis=-1)
+        return jnp.where(mask[:, None], example, 0.0), mask  # before any layer, so that gradients stay finite
+
+    def steps(self, x: Any) -> jax.Array | None:
+        """Mask (n, time) of the steps that have an output each; None where an example has one output."""
+        if not self.layers or len(self.output_shape(x.shape[1:])) == 1:
+            return None
+
+        def one(example: jax.Array) -> jax.Array:
+            mask = self.real(example)[1]
+            assert mask is not None  # only sequences have outputs at every step
+            for layer in self.layers:
+                mask = layer.mask_after(mask)
+            return mask
+
+        return jax.vmap(one)(jnp.asarray(x))
+
+    @property
+    def reads(self) -> Reads:
+        """What the examples are made of, for the checks of data."""
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0))
+
+    @property
+    def tokens(self) -> int | None:
+        """How many token ids the examples are made of; None where they are numbers."""
+        return self.layers[0].tokens if self.layers else None
+
+
+def in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, most: int) -> jax.Array:
+    """The function of every example x (n, ...), at most so many at once: one part after the other, so that memory does
+    not grow with their number.
+
+    A device that has all examples reads each part where it lies, which may be on the disk. Where there are several
+    devices, examples may be spread over them: each part is then every k-th example, which gives all of them work.
+    """
+    parts = -(-len(x) // most)
+    if parts <= 1:
+        return jax.vmap(function)(x)
+    x, size = jnp.asarray(x), -(-len(x) // parts)
+    if jax.device_count() == 1:
+        first = size * jnp.arange(parts)
+        values = lax.map(lambda i: jax.vmap(function)(x[jnp.minimum(i + jnp.arange(size), len(x) - 1)]), first)
+    else:
+        filled = x[jnp.arange(size * parts) % len(x)].reshape(size, parts, *x.shape[1:])
+        values = lax.map(jax.vmap(function), filled.swapaxes(0, 1)).swapaxes(0, 1)
+    return values.reshape(size * parts, *values.shape[2:])[: len(x)]

@@ -1,0 +1,86 @@
+"""The readout integrated out in closed form: marginal density, exact draw, Rao-Blackwell mean and variance.
+
+With y = D b + e, e ~ N(0, s2 I) and b ~ N(b0, V), everything follows from K = D'D/s2 + V^-1, h = D'y/s2 + V^-1 b0,
+K = L L', w = L^-1 h. Only k x k matrices are factored, never n x n ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.linalg import solve_triangular
+
+from bayesnn._internal import random
+from bayesnn._internal.random import Source
+from bayesnn.priors import GaussianPrior
+
+
+class Readout(NamedTuple):
+    """Posterior of the readout given body and variances: b ~ N(L^-T w, (L L')^-1).
+
+    cholesky L (k, k) lower, whitened w (k,).
+    """
+
+    cholesky: jax.Array
+    whitened: jax.Array
+
+
+class Precision(NamedTuple):
+    """The readout's prior as posteriors use it: V^-1 (k, k), V^-1 b0 (k,), diagonal of V (k,)."""
+
+    matrix: jax.Array
+    shift: jax.Array
+    variance: jax.Array
+
+
+class Products(NamedTuple):
+    """What the data contribute: D'D (k, k), D'y (k,), y'y and n."""
+
+    gram: jax.Array
+    cross: jax.Array
+    square: jax.Array
+    rows: Any
+
+
+def products(design: jax.Array, y: jax.Array, weights: jax.Array | None = None) -> Products:
+    """Cross products of the design (n, k) and the target (n,), each row times its case weight (n,)."""
+    if weights is None:
+        return Products(design.T @ design, design.T @ y, y @ y, y.shape[0])
+    weighted = design * weights[:, None]
+    return Products(weighted.T @ design, weighted.T @ y, weights @ y**2, weights.sum())
+
+
+def precision_of(prior: GaussianPrior) -> Precision:
+    """The readout's prior as posteriors use it."""
+    return Precision(prior.precision, prior.precision @ prior.mean, jnp.diag(prior.covariance))
+
+
+def solve(data: Products, prior: Precision, noise_precision: jax.Array) -> Readout:
+    """Posterior of the readout coefficients given the error precision 1/s2."""
+    cholesky = jnp.linalg.cholesky(data.gram * noise_precision + prior.matrix)
+    return Readout(cholesky, solve_triangular(cholesky, data.cross * noise_precision + prior.shift, lower=True))
+
+
+def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Array) -> jax.Array:
+    """log p(y | body, variances), the readout integrated out, every constant kept (model size may vary)."""
+    readout = solve(data, precision_of(prior), noise_precision)
+    root = jnp.linalg.cholesky(prior.covariance)
+    whitened_mean = solve_triangular(root, prior.mean, lower=True)
+    normal = 0.5 * data.rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
+    log_determinants = jnp.log(jnp.diag(root)).sum() + jnp.log(jnp.diag(readout.cholesky)).sum()
+    squares = noise_precision * data.square + whitened_mean @ whitened_mean - readout.whitened @ readout.whitened
+    return normal - log_determinants - 0.5 * squares
+
+
+def draw(source: Source, readout: Readout) -> jax.Array:
+    """An exact draw of the coefficients (k,)."""
+    noise = random.normal(source, readout.whitened.shape)
+    return solve_triangular(readout.cholesky, readout.whitened + noise, lower=True, trans=1)
+
+
+def moments(readout: Readout, design: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Rao-Blackwell mean (n,) and variance (n,) of f at the rows of a design (n, k)."""
+    rows = solve_triangular(readout.cholesky, design.T, lower=True)
+    return rows.T @ readout.whitened, jnp.sum(rows**2, axis=0)

@@ -1,0 +1,146 @@
+"""The Müller-Ríos Insua hierarchical shallow network, ready to fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn.layers import Dense
+from bayesnn.likelihoods import Bernoulli, Gaussian, Likelihood
+from bayesnn.models.model import Model
+from bayesnn.models.random_architecture import RANDOM, UNBOUND, Architecture, Geometric
+from bayesnn.priors import MuellerRiosInsua
+
+
+@dataclass(frozen=True)
+class ShallowHyperparameters:
+    """All hyperparameters of `shallow`: prior guesses, and how many observations each guess is worth.
+
+    They are on the scale the model sees: standardised inputs and target unless `fit(..., standardize=False)`.
+
+    Parameters
+    ----------
+    noise_guess, noise_size : float
+        S and s: guess of the error variance, and its worth in observations.
+    readout_guess, readout_size, readout_mean, readout_mean_variance, unit_guess, unit_size, unit_mean, \
+unit_mean_variance, intercept_variance, linear_variance
+        As in `MuellerRiosInsua`.
+
+    Notes
+    -----
+    The guess S = 0.01 of the error variance says that the network may explain 99% of the variance of y; worth one
+    observation, it shrinks no estimate that the data can make. J. Lee's S = 1/10 is for y on [-1, 1] and would raise
+    the error standard deviation of a precise series of 80 points by 6%.
+
+    Examples
+    --------
+    >>> ShallowHyperparameters(noise_size=10).noise_size
+    10
+    """
+
+    noise_guess: float = 0.01
+    noise_size: float = 1.0
+    readout_guess: float = 1.0
+    readout_size: float = 1.0
+    readout_mean: float = 0.0
+    readout_mean_variance: float = 1.0
+    unit_guess: Any = None
+    unit_size: float | None = None
+    unit_mean: Any = 0.0
+    unit_mean_variance: Any = 1.0
+    intercept_variance: float = 1.0
+    linear_variance: float = 1.0
+
+
+def class_hyperparameters(likelihood: Likelihood) -> ShallowHyperparameters:
+    """Defaults for classes: log odds are not standardised, and a vague readout grows without bound where classes part.
+
+    The difference of two functions of `Categorical` has twice the variance of one, so the one function of `Bernoulli`
+    gets twice the guess: both say the same of the log odds.
+    """
+    return ShallowHyperparameters(readout_guess=8.0 if isinstance(likelihood, Bernoulli) else 4.0, readout_size=4.0)
+
+
+def shallow(
+    hidden: int | Geometric,
+    *,
+    likelihood: Likelihood | None = None,
+    hyper: ShallowHyperparameters | None = None,
+    intercept: bool | None = None,
+    linear: bool | str = False,
+    lags: str | None = None,
+) -> Model:
+    """One hidden layer of logistic units with a linear readout, under the hierarchical prior of Müller and Ríos Insua.
+
+    y_i = sum_j beta_j psi(x_i' gamma_j) + eps_i, x_i with a constant; see `MuellerRiosInsua` for the prior. With
+    classes, f_ik = sum_j beta_jk psi(x_i' gamma_j) for each of them.
+
+    Parameters
+    ----------
+    hidden : int or Geometric
+        Number of hidden units m, at least 1; or the prior of a random number M, site `M` of the fit. Units that a draw
+        does not use have beta = 0 and come last.
+    likelihood : Likelihood, optional
+        y given f, such as `Categorical()`. Default: `Gaussian` with the hyperparameters' guess of the error variance.
+    hyper : ShallowHyperparameters, optional
+        Prior guesses and sizes. Default: `ShallowHyperparameters()`; for classes with readout_size=4 and
+        readout_guess=4, or 8 for the single function of `Bernoulli`, which is the same for the log odds.
+    intercept, linear : bool
+        Whether to add a constant and a linear term to the readout. By default there is a constant where fits do not
+        centre the target, that is for classes and counts. linear="random": in or out with even odds beforehand, site
+        `linear_in`.
+    lags : "random", optional
+        For data of `bnn.lagged`: how many of the lag columns, from the first on, the network sees is random, every
+        number alike beforehand; site `lag_order`.
+
+    Raises
+    ------
+    ValueError
+        If `hidden` is below 1 or a hyperparameter is impossible, or if the architecture is random and the likelihood
+        not Gaussian.
+
+    References
+    ----------
+    P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
+    749-770, sections 2 and 4.
+
+    Examples
+    --------
+    >>> shallow(hidden=5).dims((2,))["gamma"]
+    ('unit', 'input')
+    """
+    units = hidden.maximum if isinstance(hidden, Geometric) else checks.positive_integer("hidden", hidden)
+    if hyper is not None and not isinstance(hyper, ShallowHyperparameters):
+        raise ValueError(f"hyper must be a ShallowHyperparameters, got {type(hyper).__name__}")
+    if hyper is None:
+        classes = isinstance(likelihood, Likelihood) and likelihood.kind == "class"
+        hyper = class_hyperparameters(likelihood) if classes else ShallowHyperparameters()  # type: ignore[arg-type]
+    weights = {f.name: getattr(hyper, f.name) for f in fields(MuellerRiosInsua)}
+    y = likelihood if likelihood is not None else Gaussian(hyper.noise_guess, hyper.noise_size)
+    if intercept is None:
+        intercept = not (isinstance(y, Likelihood) and y.standardizes)
+    random = _random(hidden, linear, lags, y)
+    return Model(
+        [Dense(units, "logistic")], y, MuellerRiosInsua(**weights), intercept, linear=bool(linear), architecture=random
+    )
+
+
+def _random(hidden: int | Geometric, linear: bool | str, lags: str | None, likelihood: Any) -> Architecture | None:
+    """What is random in the architecture, None if nothing is."""
+    if not isinstance(linear, (bool, np.bool_)) and linear != RANDOM:
+        raise ValueError(f'linear must be True, False or "random", got {linear!r}')
+    if lags not in (None, RANDOM):
+        raise ValueError(f'lags must be None or "random", got {lags!r}: bnn.lagged(series, lags) says which there are')
+    prior = hidden if isinstance(hidden, Geometric) else None
+    random = Architecture(prior, linear == RANDOM, None if lags is None else UNBOUND)
+    if random == Architecture():
+        return None
+    if not isinstance(likelihood, Gaussian):
+        raise ValueError(
+            "a random architecture needs a Gaussian likelihood, which lets its readout be integrated out, got "
+            f'{type(likelihood).__name__}: give hidden as a number, and neither linear="random" nor lags="random"'
+        )
+    return random

@@ -1,0 +1,151 @@
+"""generate(fit, prompt, length): tokens one after the other, each draw of the posterior feeding itself its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_key, computing
+from bayesnn.data import sequences
+from bayesnn.fitting.draws import function_value, over_draws
+from bayesnn.fitting.fit import Fit
+from bayesnn.models.model import Model
+from bayesnn.priors import Sites
+
+KEYS = "keys of the draw"  # beside the sites, so that every draw has its own
+
+
+def next_tokens(tokens: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs and targets of a next-token model: every token but the last of its row, and the one that follows it.
+
+    Parameters
+    ----------
+    tokens : array of int, shape (n, time)
+        Padded with zeros at the end, at least two tokens a row.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        Inputs (n, time - 1), and targets (n, time - 1), zero at padded steps.
+
+    Examples
+    --------
+    >>> [part.tolist() for part in next_tokens([[5, 2, 7], [3, 4, 0]])]
+    [[[5, 2], [3, 0]], [[2, 7], [4, 0]]]
+    """
+    values = sequences.token_ids(tokens, np.iinfo(np.int32).max)
+    short = np.flatnonzero((values != sequences.PADDING).sum(axis=1) < 2)
+    if len(short):
+        raise ValueError(f"tokens must have at least two in every row, got one in row {short[0]}: drop it")
+    targets = values[:, 1:]
+    return np.where(targets != sequences.PADDING, values[:, :-1], sequences.PADDING), targets
+
+
+@computing
+def generate(fit: Fit, prompt: Any, length: int, *, end: int | None = None, key: Any = 0) -> Any:
+    """Draw the tokens that follow a prompt, by a model with one class, the next token, at every step.
+
+    Each posterior draw writes its own continuation, drawing a token from its own probabilities and reading it with what
+    went before.
+
+    Parameters
+    ----------
+    fit : Fit
+        Of a model of token ids whose targets, one a step, are token ids: see `next_tokens`. For `Seq2Seq`, those of the
+        decoder.
+    prompt : array of int, shape (time,) or (n, time)
+        What is there already; rows may end in padding. For `Seq2Seq` the source, padded to its length, and then the
+        beginning of the target's input, such as a token that stands for its start.
+    length : int
+        Tokens to draw.
+    end : int, optional
+        A token after which nothing follows: zeros stand there.
+    key : int or jax.Array
+
+    Returns
+    -------
+    xarray.DataArray
+        Token ids (chain, draw, time), or (chain, draw, obs, time) for several prompts, without the prompt.
+
+    Raises
+    ------
+    ValueError
+        If the fit is of another kind, a token is beyond the vocabulary, or prompt and all tokens but the last together
+        are longer than layers with weights for each step allow.
+
+    Examples
+    --------
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.layers import GRU, Embedding
+    >>> from bayesnn.likelihoods import Categorical
+    >>> x, y = next_tokens([[1, 2, 3, 1, 2, 3], [2, 3, 1, 2, 3, 1]])
+    >>> model = Model([Embedding(4, 2), GRU(2, return_sequences=True)], Categorical())
+    >>> result = fit(model, x, y, sampler="map", draws=2, progress=False)
+    >>> generate(result, [1, 2], length=5).shape[-1]
+    5
+    """
+    import xarray as xr
+
+    steps = checks.positive_integer("length", length)
+    labels = _labels(fit)
+    rows = np.asarray(prompt)
+    rows, columns = rows[None] if rows.ndim == 1 else rows, fit.data.columns
+    rows = sequences.token_ids(rows, columns.vocabulary, columns.source)
+    first = columns.source + (rows[:, columns.source :] != sequences.PADDING).sum(axis=1)
+    x = _room(fit, rows, int(first.max()) + steps - 1)  # the last token is read by nobody
+    sites, sizes = fit.draws(), fit.idata["posterior"].sizes
+    keys = jax.random.split(as_key(key), sizes["chain"] * sizes["draw"])
+    sites[KEYS] = np.asarray(jax.random.key_data(jax.vmap(lambda k: jax.random.split(k, steps))(keys)))
+    order = np.arange(len(x))
+    values = over_draws(_continue, fit.model, sites, x, first, order).astype(int)
+    if end is not None:
+        after = np.cumsum(values == end, axis=-1) - (values == end) > 0
+        values = np.where(after, sequences.PADDING, values)
+    coords = {"chain": np.arange(sizes["chain"]), "draw": np.arange(sizes["draw"]), "obs": order, "time": range(steps)}
+    values = values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:])
+    result = xr.DataArray(values, coords=coords, dims=tuple(coords), name="token", attrs={"classes": len(labels)})
+    return result.isel(obs=0, drop=True) if np.ndim(prompt) == 1 else result
+
+
+def _continue(model: Model, sites: Sites, x: jax.Array, first: jax.Array, order: jax.Array) -> jax.Array:
+    """Tokens (n, length) of one draw after the first tokens of x (n, time), its own keys being among the sites."""
+    keys = jax.random.wrap_key_data(sites[KEYS])
+    sites = {name: values for name, values in sites.items() if name != KEYS}
+    labels = jnp.asarray(model.likelihood.classes, x.dtype)  # type: ignore[attr-defined]
+    source, rows = model.network.reads.source, jnp.arange(len(x))
+
+    def step(x: jax.Array, now: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        key, place = now
+        f = function_value(model, sites, x)[rows, first + place - 1 - source]
+        own = jax.vmap(lambda row: jax.random.fold_in(key, row))(order)  # rows draw alike in whatever pieces
+        codes = jax.vmap(lambda key, f: model.likelihood.distribution(f).sample(key))(own, f)
+        token = labels[codes]
+        return x.at[rows, first + place].set(token, mode="drop"), token
+
+    _, tokens = lax.scan(step, x, (keys, jnp.arange(len(keys))))
+    return tokens.T
+
+
+def _labels(fit: Fit) -> tuple[int, ...]:
+    """The token ids that a fit's targets can be, refusing fits of another kind."""
+    columns, likelihood = fit.data.columns, fit.model.likelihood
+    wanted = "generate needs a model of token ids whose targets, one a step, are token ids too"
+    if columns.kind != sequences.TOKENS or fit.data.steps is None or likelihood.kind != "class":
+        raise ValueError(f"{wanted}, such as fit(model, *bnn.next_tokens(tokens)): got another kind of fit")
+    classes: tuple[Any, ...] = likelihood.classes  # type: ignore[attr-defined]
+    if not all(isinstance(c, int) and 0 < c < columns.vocabulary for c in classes):
+        raise ValueError(f"{wanted}, got classes such as {classes[0]!r}")
+    return classes
+
+
+def _room(fit: Fit, rows: np.ndarray, steps: int) -> np.ndarray:
+    """Prompts with room for what is read; as many steps as at fit time where layers have weights for each."""
+    fitted = fit.data.x.shape[1]
+    width = steps if fit.model.same_weights((fitted,), (steps,)) else max(steps, fitted)
+    fit.model.check_steps((fitted,), (width,))
+    return sequences.to_width(rows, width, sequences.PADDING)

@@ -1,0 +1,117 @@
+"""Predictions of a fit at new rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_key, computing
+from bayesnn.data.dataset import new_offset, row_labels
+from bayesnn.fitting.draws import expectation, function_value, over_draws, probabilities
+from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.targets import output_steps, without_padding
+from bayesnn.likelihoods import Likelihood, as_coordinate
+
+KINDS = ("mean", "response", "probability")
+
+
+@computing
+def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: Any = 0) -> Any:
+    """Draws of the prediction at new rows x (n, p), in units of y.
+
+    Parameters
+    ----------
+    fit : Fit
+    x : array or pandas.DataFrame, shape (n, p)
+        The columns of the fit, in its order. Or sequences (n, time, d) or token ids (n, time), of any length unless
+        layers have weights for each step.
+    kind : {"mean", "response", "probability"}
+        "mean": E[y | x, theta] of each posterior draw. "response": one simulated y a draw, errors included; classes as
+        codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;
+        the predictive probability is its average over draws.
+    offset : array (n,) or float, optional
+        For a fit with an offset, that of the new rows (0 for a unit of exposure).
+    key : int or jax.Array
+        Seed of the simulated errors.
+
+    Returns
+    -------
+    xarray.DataArray
+        (chain, draw, obs), with another axis `output` for several outputs and `class` for probabilities; `obs` has the
+        labels of a DataFrame's rows. (chain, draw, obs, time, ...) where every step has an output: padded steps are
+        NaN, or -1 among codes of classes.
+
+    Raises
+    ------
+    ValueError
+        If the columns are not those of the fit, a category is new, a value is missing, or the kind does not suit y.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.fitting.fit import fit
+    >>> from bayesnn.models.shallow import shallow
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> result = fit(shallow(2), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
+    >>> predict(result, [[0.0], [0.5]]).shape
+    (2, 50, 2)
+    """
+    import xarray as xr
+
+    checks.known("kind", kind, KINDS)
+    likelihood = fit.model.likelihood
+    _check_kind(likelihood, kind)
+    sites = fit.draws()
+    inputs = fit.inputs(x)
+    steps = output_steps(fit.model, fit.data.columns, x)
+    shift = offset_for(fit, offset, len(inputs))
+    if kind == "response":
+        values = _simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
+    else:
+        values = over_draws(probabilities if kind == "probability" else expectation, fit.model, sites, inputs, shift)
+    if likelihood.standardizes:
+        values = fit.data.scaling.undo(values)
+    if steps is not None:
+        values = without_padding(values, steps)
+    posterior = fit.idata["posterior"].sizes
+    chains, draws = posterior["chain"], posterior["draw"]
+    coords = {"chain": np.arange(chains), "draw": np.arange(draws), "obs": row_labels(x, values.shape[1])}
+    if steps is not None:
+        coords["time"] = np.arange(steps.shape[1])
+    if kind == "probability":
+        coords["class"] = as_coordinate(likelihood.classes)  # type: ignore[attr-defined]
+    elif values.ndim > len(coords) - 1:
+        coords[likelihood.output_dim] = as_coordinate(likelihood.output_labels)
+    values = values.reshape(chains, draws, *values.shape[1:])
+    return xr.DataArray(values, coords=coords, dims=tuple(coords), name="y", attrs={"kind": kind})
+
+
+def offset_for(fit: Fit, offset: Any, count: int) -> np.ndarray | None:
+    """The offset of new rows, which there must be exactly if the fit had one."""
+    if (offset is None) != (fit.data.offset is None):
+        said = "needs one here too (0 for a unit of exposure)" if offset is None else "had none"
+        raise ValueError(f"offset must be given as it was to the fit, which {said}")
+    return new_offset(offset, count)
+
+
+def _check_kind(likelihood: Likelihood, kind: str) -> None:
+    if kind == "probability" and likelihood.kind != "class":
+        raise ValueError(
+            f'kind="probability" is for classes, got {type(likelihood).__name__}: use kind="mean" or kind="response"'
+        )
+    if kind == "mean" and likelihood.kind == "class":
+        raise ValueError('kind="mean" is for numbers, and this fit has classes: use kind="probability"')
+
+
+def per_draw(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray) -> dict[str, np.ndarray]:
+    """Nuisance parameters (s, 1, ...) that go with function values (s, n, ...) or (s, n, time, ...)."""
+    rows = f.ndim - 1 - len(fit.model.likelihood.outputs)
+    return {n: sites[n].reshape(len(f), *(1,) * rows, *sites[n].shape[1:]) for n in fit.model.likelihood.dims}
+
+
+def _simulate(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
+    nuisance = per_draw(fit, sites, f)
+    seed = as_key(key)
+    return np.asarray(fit.model.likelihood.distribution(f, **nuisance).sample(seed))

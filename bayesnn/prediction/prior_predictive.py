@@ -1,0 +1,63 @@
+"""What a model believes before it sees y."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from numpyro.infer import Predictive
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_key, computing
+from bayesnn.data.dataset import check_finite, code, input_scaling, learn_columns, row_labels
+from bayesnn.data.sequences import DIMS
+from bayesnn.fitting.inference_data import Group, build
+from bayesnn.models.model import Model
+
+PER_DRAW = ("chain", "draw")
+
+
+@computing
+def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, standardize: bool = True) -> Any:
+    """Draws of every site, of the function values and of y from the prior.
+
+    Parameters
+    ----------
+    model : Model
+    x : array or pandas.DataFrame, shape (n, p), sequences (n, time, d) or token ids (n, time)
+    draws : int
+    key : int or jax.Array
+    standardize : bool
+        Whether the inputs are standardised, as `fit` does. Without a target there is nothing to undo: `f` and `y` are
+        on the scale the model sees, where a standardised y has variance one.
+
+    Returns
+    -------
+    arviz.InferenceData or xarray.DataTree
+        Groups `prior` (every site, and f) and `prior_predictive` (y), one chain.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.models.shallow import shallow
+    >>> prior_predictive(shallow(3), np.ones((7, 2)), draws=5)["prior"]["f"].shape
+    (1, 5, 7)
+    """
+    checks.positive_integer("draws", draws)
+    columns = learn_columns(x, model.network.reads)
+    coded = code(columns, x)
+    check_finite("x", columns, coded)
+    inputs = input_scaling(columns, coded, standardize).inputs(coded)
+    seed = as_key(key)
+    outputs = model.likelihood.output_dims
+    time = ("time",) if model.per_step(coded.shape[1:]) else ()
+    dims = model.dims(coded.shape[1:]) | {"f": ("obs", *time, *outputs)}
+    sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
+    values = {name: np.asarray(v)[None] for name, v in sites.items()}
+    groups = {
+        "prior": Group({n: values[n] for n in dims}, {n: PER_DRAW + d for n, d in dims.items()}),
+        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs", *time, *outputs)[: values["y"].ndim]}),
+        "constant_data": Group({"x": coded}, {"x": DIMS[columns.kind]}),
+    }
+    return build(groups, model.coordinates(columns.inputs, coded.shape[1:]) | {"obs": row_labels(x, len(coded))})

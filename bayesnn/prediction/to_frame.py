@@ -1,0 +1,73 @@
+"""Tables of predictions, forecasts and effects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+
+SAMPLE_DIMS = ("chain", "draw", "permutation")
+
+
+def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
+    """Summary of draws of predictions or effects, one row an observation, an input, or whatever the draws are of.
+
+    Parameters
+    ----------
+    prediction : xarray.DataArray, (chain, draw, obs) or (chain, draw, ...)
+        From `predict`, `forecast`, `average_marginal_effects` and the like.
+    levels : sequence of float
+        Central intervals in per cent.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns mean, sd, median, then lo-80, hi-80, ... for each level; indexed by `obs`, or by all
+        axes that are not draws. Forecasts: a long table with the columns unique_id and ds before these, as the Nixtla
+        libraries have them; one row a series and date.
+
+    Examples
+    --------
+    >>> import numpy as np, xarray as xr
+    >>> draws = xr.DataArray(np.arange(8.0).reshape(2, 4, 1), dims=("chain", "draw", "obs"))
+    >>> to_frame(draws, levels=(50,)).round(2).iloc[0].to_dict()
+    {'mean': 3.5, 'sd': 2.45, 'median': 3.5, 'lo-50': 1.75, 'hi-50': 5.25}
+    """
+    import pandas as pd
+
+    wanted = checks.levels(levels)
+    index = _row_index(prediction)
+    samples = [dim for dim in SAMPLE_DIMS if dim in prediction.dims]
+    values = prediction.transpose(*samples, ...).to_numpy().reshape(-1, len(index))
+    probabilities = [0.5] + [p for level in wanted for p in (0.5 - level / 200, 0.5 + level / 200)]
+    names = ["median"] + [f"{side}-{level:g}" for level in wanted for side in ("lo", "hi")]
+    quantiles = dict(zip(names, np.quantile(values, probabilities, axis=0), strict=True))
+    frame = pd.DataFrame({"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)} | quantiles, index=index)
+    return _long(frame, prediction) if "time" in prediction.dims and "unique_id" in prediction.coords else frame
+
+
+def _long(frame: Any, draws: Any) -> Any:
+    """Rows of a forecast with series and dates as columns."""
+    frame = frame.reset_index(drop=True)
+    names = [str(name) for name in np.atleast_1d(draws["unique_id"].to_numpy())]
+    times = list(draws["time"].to_index())
+    ends_differ = "ds" in draws.coords
+    frame.insert(0, "unique_id", np.repeat(names, len(times)))
+    frame.insert(1, "ds", list(draws["ds"].to_numpy().ravel()) if ends_differ else times * len(names))
+    return frame
+
+
+def _row_index(draws: Any) -> Any:
+    """Labels of whatever is not a sample, an index of several levels where there are several axes."""
+    import pandas as pd
+
+    names = [dim for dim in draws.dims if dim not in SAMPLE_DIMS]
+    labels = [draws[name].to_numpy() for name in names]
+    if not names:
+        return pd.Index([draws.name or "value"], name=None)
+    if len(names) > 1:
+        return pd.MultiIndex.from_product(labels, names=names)
+    return pd.Index(labels[0], name=names[0], tupleize_cols=False)

@@ -1,0 +1,1 @@
+"""Approximations: modes, ensembles, Laplace, variational."""

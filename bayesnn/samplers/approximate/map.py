@@ -1,0 +1,225 @@
+"""Points instead of draws: the posterior mode (MAP), and an ensemble of modes from different starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
+
+import jax
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import PRECISIONS, as_precision
+from bayesnn._internal.runtime import precision as precision_of
+from bayesnn.models.marginal import MarginalModel
+from bayesnn.models.model import Model
+from bayesnn.samplers.approximate.optimize import OPTIMIZERS, Climb, Optimum, as_kept, from_kept, optimize, these_rows
+from bayesnn.samplers.base import Report, Sampler
+from bayesnn.samplers.density import FEW_ROWS, Data, make_density
+from bayesnn.samplers.engine.chains import Run
+from bayesnn.samplers.engine.plan import Plan
+
+CLIMB = "climb"
+
+
+@dataclass(frozen=True)
+class MAP(Sampler):
+    """Maximum a posteriori: one chain of one draw, the best of several climbs. The prior is the weight decay.
+
+    The mode is that of the density of the parameters on the unconstrained scale (logarithms of what is positive,
+    non-centred where the model is), which is also the one that NUTS samples; modes depend on the scale, posteriors do
+    not. Minibatches multiply the log likelihood by n/batch. The learning rate falls to zero along a quarter of a
+    cosine.
+
+    Parameters
+    ----------
+    optimizer : {"adam", "sgd"}
+    learning_rate : float
+        Of the potential divided by the number of rows.
+    steps : int
+        Most steps of a climb.
+    batch_size : int, optional
+        Rows a step; None: all of them.
+    validation : float, optional
+        Fraction of the rows that is held out and decides when to stop: a climb ends where their log density was best.
+        None: no row is held out, and all steps are taken, or as many as raise the posterior density.
+    patience : int
+        Looks without a better score before a climb stops. There is one every 100 steps, or every so many as pass as
+        many rows as are scored, where that is more.
+    restarts : int
+        Climbs, from draws of the prior; the one with the best score is returned.
+    precision : {"double", "single"}
+        Arithmetic of the climb; what is recorded is double.
+
+    References
+    ----------
+    D. Kingma and J. Ba (2015), Adam: a method for stochastic optimization, ICLR.
+
+    Examples
+    --------
+    >>> MAP(optimizer="sgd", batch_size=32).restarts
+    4
+    """
+
+    approximate: ClassVar[bool] = True
+
+    optimizer: str = "adam"
+    learning_rate: float = 0.01
+    steps: int = 5000
+    batch_size: int | None = None
+    validation: float | None = 0.1
+    patience: int = 10
+    restarts: int = 4
+    precision: str = "double"
+
+    def __post_init__(self) -> None:
+        """Refuse impossible settings."""
+        checks.known("optimizer", self.optimizer, OPTIMIZERS)
+        checks.known("precision", self.precision, PRECISIONS)
+        checks.positive("learning_rate", self.learning_rate)
+        for name in ("steps", "patience", "restarts"):
+            checks.positive_integer(name, getattr(self, name))
+        if self.batch_size is not None:
+            checks.positive_integer("batch_size", self.batch_size)
+        if self.validation is not None:
+            checks.fraction("validation", self.validation)
+
+    def check(self, model: Model) -> None:
+        """Any model with a density will do."""
+
+    def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
+        """The best of the climbs."""
+        key_climb, key_report = jax.random.split(key)
+        found = self.climb(target, key_climb, data, plan, self.restarts)
+        best = int(np.argmax(found.score))
+        found = replace(found, **{f: getattr(found, f)[best : best + 1] for f in ("theta", "score", "step")})
+        return points(target, found, report, key_report, data, self)
+
+    def climb(
+        self,
+        target: Any,
+        key: jax.Array,
+        data: Data,
+        plan: Plan,
+        members: int | None = None,
+        rows: np.ndarray | None = None,
+    ) -> Optimum:
+        """Climbs from as many draws of the prior as there are members; None for a member a chain of the plan.
+
+        With `rows`, only these rows are learnt from.
+        """
+        if members is not None:
+            plan = replace(plan, chains=members, first=0, of=None, superchains=None)
+        if isinstance(target, MarginalModel) and (self.batch_size, self.validation) != (None, None):
+            raise ValueError(
+                "marginalize=True leaves a likelihood that does not split into rows: "
+                "use batch_size=None and validation=None"
+            )
+        key_start, key_climb = jax.random.split(key)
+        settings = Climb(*(getattr(self, name) for name in Climb._fields))
+        with precision_of(self.precision):
+            data = as_precision(data)
+            density = make_density(target, data)
+            keys = plan.keys(key_start, plan.superchains)
+            begin = jax.jit(jax.vmap(density.start, in_axes=(0, None)))  # data as an argument: XLA would fold constants
+            starts = begin(keys, self.first_look(data, rows))
+        return optimize(density, starts, key_climb, data, settings, plan, rows)
+
+    def first_look(self, data: Data, rows: np.ndarray | None) -> Data:
+        """What the starts are judged by: all rows, or some where a step sees some."""
+        chosen = np.arange(len(data[0])) if rows is None else rows
+        if self.batch_size is not None and len(chosen) > FEW_ROWS:
+            chosen = chosen[np.linspace(0, len(chosen) - 1, FEW_ROWS).astype(int)]
+        return these_rows(data, chosen)
+
+
+@dataclass(frozen=True)
+class Ensemble(Sampler):
+    """Deep ensemble: modes from different starts, each a chain of one draw.
+
+    The spread between members says how far the modes differ, and nothing about the width of the posterior around each.
+
+    Parameters
+    ----------
+    members : int
+    member : MAP
+        How each is found; its `restarts` is not used.
+
+    References
+    ----------
+    B. Lakshminarayanan, A. Pritzel and C. Blundell (2017), Simple and scalable predictive uncertainty estimation using
+    deep ensembles, NeurIPS.
+
+    Examples
+    --------
+    >>> Ensemble(members=5, member=MAP(steps=1000)).member.steps
+    1000
+    """
+
+    approximate: ClassVar[bool] = True
+    of_members: ClassVar[bool] = True
+
+    members: int = 10
+    member: MAP = field(default_factory=MAP)
+
+    def __post_init__(self) -> None:
+        """Refuse an impossible ensemble."""
+        checks.positive_integer("members", self.members)
+        if not isinstance(self.member, MAP):
+            raise ValueError(f"member must be a spec such as MAP(steps=1000), got {self.member!r}")
+
+    def check(self, model: Model) -> None:
+        """Any model with a density will do."""
+
+    def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
+        """Every member's mode."""
+        key_climb, key_report = jax.random.split(key)
+        found = self.member.climb(target, key_climb, data, plan, self.members)
+        return points(target, found, report, key_report, data, self.member)
+
+
+def points(target: Any, found: Optimum, report: Report, key: jax.Array, data: Data, spec: MAP) -> Run:
+    """The modes as chains of one draw."""
+    values = report_all(target, report, key, found.theta[:, None], data)
+    values |= {"stat score": found.score[:, None].astype(np.float64), "stat n_steps": found.step[:, None]}
+    return Run(values, found.seconds, found.complete, climb_notes(found, spec, len(data[0])))
+
+
+def climb_once(
+    spec: MAP, target: Any, key: jax.Array, data: Data, plan: Plan, rows: np.ndarray | None = None
+) -> Optimum:
+    """Starts of chains, a climb each: found by the keeper of a run that goes on, else climbed to and kept."""
+    kept = None if plan.keeper is None else plan.keeper.find(CLIMB)
+    if kept is not None:
+        return from_kept(kept)
+    found = spec.climb(target, key, data, plan, rows=rows)
+    if not found.complete:
+        raise KeyboardInterrupt
+    if plan.keeper is not None:
+        plan.keeper.keep(CLIMB, as_kept(found))
+    return found
+
+
+def climb_notes(found: Optimum, spec: MAP, rows: int) -> dict[str, Any]:
+    """What the attributes say of a climb."""
+    held = len(found.held_out)
+    said = f"{held} of {rows} rows held out of the climb, to stop it" if held else "no row held out of the climb"
+    return {"validation": said, "validation_rows": found.held_out.astype(np.int64), "precision": spec.precision}
+
+
+def report_all(target: Any, report: Report, key: jax.Array, theta: np.ndarray, data: Data) -> dict[str, np.ndarray]:
+    """Reported values (chain, draw, ...) at the points theta (chain, draw, d), in double precision, and `stat lp`."""
+    shape, size = theta.shape[:2], theta.shape[-1]
+    density = make_density(target, data)
+    keys = jax.random.split(key, shape[0] * shape[1])
+
+    def one(pair: tuple[jax.Array, jax.Array], data: Data) -> dict[str, jax.Array]:
+        key, point = pair
+        lp = -density.potential(point, data)
+        return report(key, density.sites(point, data), data) | {"stat lp": lp}
+
+    with precision_of("double"):
+        flat, arrays = as_precision((theta.reshape(-1, size).astype(np.float64), data))
+        every = jax.jit(lambda pairs, data: jax.lax.map(lambda pair: one(pair, data), pairs))
+        values = every((keys, flat), arrays)  # data as an argument: XLA would fold constants
+    return {name: np.asarray(v).reshape(*shape, *v.shape[1:]) for name, v in values.items()}

@@ -1,0 +1,1 @@
+"""What drives every sampler: plans, compiled programs, chains, devices and hosts."""

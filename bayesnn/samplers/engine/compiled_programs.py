@@ -1,0 +1,219 @@
+"""The compiled loop of chains, kept between runs of one process that differ in their numbers alone.
+
+What is traced depends on the kernel, on what is recorded, on shapes and on a few settings. Where all of that is
+described by frozen dataclasses of plain values, equal descriptions give equal programs, and a second fit neither traces
+nor compiles. A function of the user's own, which may read what it likes, is never taken for equal.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from numpyro.infer.mcmc import MCMCKernel
+
+from bayesnn.samplers.engine.plan import keys_of
+from bayesnn.samplers.engine.sharding import Spread
+
+Data = tuple[Any, ...]
+Record = Callable[[jax.Array, Any, Data], dict[str, jax.Array]]
+KEPT = 16  # descriptions whose programs are kept
+QUICK: dict[str, Any] = {
+    "xla_cpu_use_fusion_emitters": False,  # the older ones for fused loops; to 0.10
+    "xla_backend_optimization_level": 2,  # of LLVM
+    "xla_cpu_prefer_vector_width": 512,  # where the processor has them
+}
+MANY_MAPS = 45_000  # Linux allows a process 65,530 memory maps, and compiled programs take dozens each
+PLAIN = (str, bytes, bool, int, type(None))
+TRACED_OPTIONS = (
+    "jax_default_matmul_precision",
+    "jax_debug_nans",
+    "jax_threefry_partitionable",
+    "jax_disable_jit",
+    "jax_default_device",
+)
+
+
+class Program:
+    """Start and loop of a kernel, compiled when first needed for batches of some size on some device.
+
+    The start runs once, so it is always compiled the quick way; the loop where it is `quick`.
+    """
+
+    def __init__(self, kernel: MCMCKernel, record: Record, warmup: int, buffer: int, quick: bool) -> None:
+        self.options = quick_options() if quick else {}
+        self.own_start = functools.partial(_start, kernel, warmup)
+        self.own_loop = lambda carry, count, thinning, data: _loop(kernel, record, buffer, carry, count, thinning, data)
+        self.traced = jax.jit(self.own_loop)
+        self.starts: dict[Any, tuple[Any, Future[Any]]] = {}
+        self.loops: dict[Any, Any] = {}
+
+    def start(self, pool: Executor, count: int, groups: list[np.ndarray], *rest: Any) -> tuple[Any, Future[Any]]:
+        """What `_start` gives, in shapes, and the program of (groups, *rest) that gives it.
+
+        `pool` compiles that while Python traces the loop, for which shapes are enough.
+        """
+        which = count, *map(len, groups)
+        if which not in self.starts:
+            lowered = jax.jit(functools.partial(self.own_start, count)).lower(groups, *rest)
+            self.starts[which] = lowered.out_info, pool.submit(lowered.compile, compiler_options=quick_options())
+        return self.starts[which]
+
+    def loop(self, carry: Any, data: Data, size: int, place: Any, meanwhile: Callable[[], Any]) -> Any:
+        """(carry, count, thinning, data) -> carry, recorded values (count of `buffer`, chain, ...).
+
+        `carry` may be of shapes; `place` is a device, or how chains or rows are spread over several; `meanwhile` is
+        called before XLA compiles, which takes seconds outside Python's lock.
+        """
+        if (size, place) not in self.loops:
+            traced = place.loop(self.own_loop) if isinstance(place, Spread) else self.traced
+            lowered = traced.lower(carry, 1, 1, data)
+            meanwhile()
+            self.loops[size, place] = lowered.compile(compiler_options=self.options)
+        return self.loops[size, place]
+
+
+@functools.cache
+def quick_options() -> dict[str, Any]:
+    """XLA's options that halve the time of compiling for a CPU, as far as this version has them; none elsewhere.
+
+    The collapsed sweep runs a tenth faster with them, a deep network a third slower: `tests/benchmarks/RESULTS.md`.
+    """
+    if jax.default_backend() != "cpu":
+        return {}
+    return QUICK if _known(QUICK) else {name: value for name, value in QUICK.items() if _known({name: value})}
+
+
+def _known(options: dict[str, Any]) -> bool:
+    """Whether this version of XLA has these options; each has its own."""
+    try:
+        jax.jit(lambda: 0).lower().compile(compiler_options=options)
+    except jax.errors.JaxRuntimeError as error:
+        if "No such compile option" not in str(error):
+            raise
+        return False
+    return True
+
+
+_kept: OrderedDict[Any, Program] = OrderedDict()
+_lock = threading.Lock()
+
+
+def program_for(
+    kernel: MCMCKernel,
+    record: Record,
+    warmup: int,
+    buffer: int,
+    shapes: Any,
+    settings: tuple[Any, ...],
+    quick: bool = False,
+) -> Program:
+    """A program, kept from an earlier run where that is provably the same.
+
+    `record` decides, since it knows sampler and model; `shapes` is a tree of arrays, `settings` what else is traced.
+    `quick` says that the loop's operations are small ones, so that compiling it should be quick.
+    """
+    described = describe(record)
+    if described is None:
+        return Program(kernel, record, warmup, buffer, quick)
+    sizes = tuple((a.shape, str(a.dtype)) for a in jax.tree.leaves(shapes)), str(jax.tree.structure(shapes))
+    options = tuple(str(getattr(jax.config, name)) for name in TRACED_OPTIONS)
+    key = described, type(kernel), warmup, buffer, sizes, settings, options
+    with _lock:
+        if key not in _kept:
+            _spare_memory_maps()
+            _kept[key] = Program(kernel, record, warmup, buffer, quick)
+        _kept.move_to_end(key)
+        while len(_kept) > KEPT:
+            _kept.popitem(last=False)
+        return _kept[key]
+
+
+def describe(spec: Any) -> Any:
+    """A hashable value that is equal for two specs only if they are the same down to the type of every number.
+
+    None where that cannot be known: for anything but frozen dataclasses of plain values.
+    """
+    if type(spec) in PLAIN:
+        return type(spec), spec
+    if type(spec) is float:
+        return float, spec.hex()
+    if type(spec) is tuple:
+        return _all(tuple, [describe(item) for item in spec])
+    if is_dataclass(spec) and not isinstance(spec, type) and type(spec).__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        names = [f.name for f in fields(spec)]
+        if set(getattr(spec, "__dict__", ())) <= set(names):
+            return _all(type(spec), [describe(getattr(spec, f.name)) for f in fields(spec) if f.compare])
+    return None
+
+
+def _all(kind: type, parts: list[Any]) -> Any:
+    return None if None in parts else (kind, *parts)
+
+
+def _spare_memory_maps() -> None:
+    """Drop compiled programs, JAX's own too, before there are so many that loading one more would crash."""
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MANY_MAPS:
+        _kept.clear()
+        jax.clear_caches()
+
+
+def _start(
+    kernel: MCMCKernel,
+    warmup: int,
+    count: int,
+    groups: list[np.ndarray],
+    key: jax.Array,
+    numbers: np.ndarray,
+    starts: np.ndarray | None,
+    start: Any,
+    data: Data,
+) -> list[Any]:
+    """Every batch of chains at its start: their states, and the keys of what is recorded of them.
+
+    `groups` says which of the chains here make a batch, `numbers` which of the run's `count` chains are here. Where
+    `starts` names others, these start in their place, many chains in one, with a future of its own for each.
+    """
+    of_chains, of_record = jax.random.split(key)
+    chain_keys, record_keys = keys_of(of_chains, count, numbers), keys_of(of_record, count, numbers)
+    start_keys = chain_keys if starts is None else keys_of(of_chains, count, starts)
+    state = jax.vmap(lambda k, z: kernel.init(k, warmup, z, data, {}))(start_keys, start)
+    if starts is not None:
+        state = state._replace(rng_key=chain_keys)
+    return [jax.tree.map(lambda a, rows=rows: a[rows], (state, record_keys)) for rows in groups]
+
+
+def _loop(
+    kernel: MCMCKernel, record: Record, buffer: int, carry: Any, count: jax.Array, thinning: jax.Array, data: Data
+) -> tuple[Any, dict[str, jax.Array]]:
+    """`count` recorded draws of a batch of chains, `thinning` steps apart; (draw, chain, ...) in arrays of `buffer`."""
+
+    def step(state: Any) -> Any:
+        return jax.vmap(lambda one: kernel.sample(one, data, {}))(state)
+
+    def observe(keys: jax.Array, state: Any) -> dict[str, jax.Array]:
+        return jax.vmap(lambda key, one: record(key, one, data))(keys, state)
+
+    def body(i: jax.Array, carry: Any) -> Any:
+        state, keys, buffers = carry
+        state = lax.fori_loop(0, thinning, lambda _, s: step(s), state)
+        pairs = jax.vmap(jax.random.split)(keys)
+        values = observe(pairs[:, 0], state)
+        return state, pairs[:, 1], {name: b.at[i].set(values[name]) for name, b in buffers.items()}
+
+    state, keys = carry
+    shapes = jax.eval_shape(observe, keys, state)
+    buffers = {name: jnp.zeros((buffer, *s.shape), s.dtype) for name, s in shapes.items()}
+    state, keys, buffers = lax.fori_loop(0, count, body, (state, keys, buffers))
+    return (state, keys), buffers

@@ -1,0 +1,96 @@
+"""Birth and death of units: reversible jumps between networks of M and M + 1 units (P. Green, 1995).
+
+The units in use are shuffled first, so a birth appends one and a death takes the last: with gamma* from q, a birth is
+accepted with probability min{1, BF P(M + 1)/P(M) N(gamma*; mu, S)/q(gamma*) d_{M + 1}/b_M}, where b and d are the
+probabilities of proposing birth and death. A uniform choice of the slot would need another factor.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import logsumexp
+
+from bayesnn.models import readout
+from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.samplers.gibbs.structure import Body, Problem, gram_matrix, products_of, shuffled
+
+WEIGHTS = (0.5, 0.25, 0.25)  # of the prior, of units close to linear, of near copies of units in use
+SPREAD = 0.3  # sd of the second, and of the third in units of S_gamma
+
+
+def birth_death(key: jax.Array, body: Body, problem: Problem) -> Body:
+    """One birth or death."""
+    key_order, key_kind, key_unit, key_accept = jax.random.split(key, 4)
+    assert problem.random.hidden is not None
+    maximum, count = problem.random.hidden.maximum, body.structure.units
+    gamma = shuffled(key_order, body.gamma, count)
+    birth = jax.random.uniform(key_kind) < birth_probability(count, maximum)
+    smaller = jnp.where(birth, count, count - 1)
+    born = propose(key_unit, gamma, smaller, problem.hyper)
+    gamma = gamma.at[smaller].set(jnp.where(birth, born, gamma[smaller]))
+    ratio = log_ratio(gamma, body._replace(gamma=gamma), problem, smaller)
+    accept = jnp.log(jax.random.uniform(key_accept)) < jnp.where(birth, ratio, -ratio)
+    new = jnp.where(birth, smaller + 1, smaller)
+    return Body(gamma, body.structure._replace(units=jnp.where(accept, new, count)))
+
+
+def birth_probability(count: jax.Array, maximum: int) -> jax.Array:
+    """Of proposing a birth: 1 without units, 0 when all slots are taken, else 1/2."""
+    return jnp.where(count == 0, 1.0, jnp.where(count == maximum, 0.0, 0.5))
+
+
+def log_ratio(gamma: jax.Array, body: Body, problem: Problem, smaller: jax.Array) -> jax.Array:
+    """log of the acceptance ratio of the birth of unit `smaller`, the ones before it being there."""
+    hidden = problem.random.hidden
+    assert hidden is not None
+    prior = jnp.asarray(hidden.log_probabilities())
+    unit = gamma[smaller]
+    sizes = log_density(gamma, body, problem, smaller + 1) - log_density(gamma, body, problem, smaller)
+    jump = jnp.log1p(-birth_probability(smaller + 1, hidden.maximum))
+    jump -= jnp.log(birth_probability(smaller, hidden.maximum))
+    proposal = log_normal(unit - problem.hyper.mu_gamma, problem.hyper, 1.0)
+    proposal -= log_proposal(unit, gamma, smaller, problem.hyper)
+    return sizes + prior[smaller + 1] - prior[smaller] + proposal + jump
+
+
+def log_density(gamma: jax.Array, body: Body, problem: Problem, units: jax.Array) -> jax.Array:
+    """log p(y | first `units` units), readout and mu_beta integrated out."""
+    structure = body.structure._replace(units=units)
+    used = problem.model.masks(structure, problem.x.shape[1:])
+    assert used is not None
+    gram = gram_matrix(problem, gamma, structure)
+    terms = problem.model.terms(problem.x.shape[1:])
+    prior = problem.prior.collapsed_given(terms, 1.0 / problem.hyper.beta_precision, used.coefficients)
+    return readout.log_marginal(products_of(gram, problem.y.shape[0]), prior, problem.noise_precision)
+
+
+def mixture(count: jax.Array) -> jax.Array:
+    """Log weights of the parts of the proposal; without units there is none to copy, and the first part takes over."""
+    none = jnp.array([WEIGHTS[0] + WEIGHTS[2], WEIGHTS[1], 0.0])
+    return jnp.log(jnp.where(count == 0, none, jnp.asarray(WEIGHTS)))
+
+
+def propose(key: jax.Array, gamma: jax.Array, count: jax.Array, hyper: Hyper) -> jax.Array:
+    """A unit (q,) from the mixture, given the first `count` units."""
+    key_part, key_unit, key_noise = jax.random.split(key, 3)
+    part = jax.random.categorical(key_part, mixture(count))
+    noise = jax.random.normal(key_noise, gamma.shape[1:])
+    copied = gamma[jax.random.randint(key_unit, (), 0, jnp.maximum(count, 1))]
+    shaped = hyper.s_gamma.factor @ noise
+    return jnp.stack([hyper.mu_gamma + shaped, SPREAD * noise, copied + SPREAD * shaped])[part]
+
+
+def log_proposal(unit: jax.Array, gamma: jax.Array, count: jax.Array, hyper: Hyper) -> jax.Array:
+    """log q(unit | first `count` units), but for the powers of 2 pi that all densities of units share."""
+    copies = jnp.where(jnp.arange(gamma.shape[0]) < count, log_normal(unit - gamma, hyper, SPREAD), -jnp.inf)
+    small = -0.5 * unit @ unit / SPREAD**2 - unit.shape[0] * jnp.log(SPREAD)
+    near = logsumexp(copies) - jnp.log(jnp.maximum(count, 1))
+    return logsumexp(mixture(count) + jnp.stack([log_normal(unit - hyper.mu_gamma, hyper, 1.0), small, near]))
+
+
+def log_normal(centred: jax.Array, hyper: Hyper, scale: float) -> jax.Array:
+    """log N(centred (..., q); 0, scale^2 S_gamma) without the powers of 2 pi."""
+    squares = jnp.sum((centred @ hyper.s_gamma.precision) * centred, axis=-1) / scale**2
+    determinant = jnp.log(jnp.diag(jnp.linalg.cholesky(hyper.s_gamma.precision))).sum()
+    return determinant - centred.shape[-1] * jnp.log(scale) - 0.5 * squares

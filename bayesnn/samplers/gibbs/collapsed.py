@@ -1,0 +1,94 @@
+"""The collapsed sweep's state, its readout and hyperparameters drawn from their conditionals; which models have it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from bayesnn._internal import random
+from bayesnn._internal.random import Source
+from bayesnn.layers import Dense
+from bayesnn.likelihoods import Gaussian
+from bayesnn.models import readout
+from bayesnn.models.model import Model
+from bayesnn.models.random_architecture import Structure, used_units
+from bayesnn.priors import MuellerRiosInsua
+from bayesnn.priors.mueller_rios_insua import Hyper
+
+
+class GibbsState(NamedTuple):
+    """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
+
+    `structure` says which of them are in use; it is None where the architecture is fixed.
+    """
+
+    gamma: jax.Array
+    coefficients: jax.Array
+    hyper: Hyper
+    noise_precision: jax.Array
+    log_scale: jax.Array
+    structure: Structure | None = None
+
+
+class Swept(NamedTuple):
+    """After the units: the state, its readout stale; products of the design, the readout given it; moves (m,)."""
+
+    state: GibbsState
+    data: readout.Products
+    readout: readout.Readout
+    moved: jax.Array
+
+
+def active_units(state: GibbsState) -> jax.Array | None:
+    """Ones for the units in use (m,); None where the architecture is fixed and all are."""
+    return None if state.structure is None else used_units(state.structure.units, state.gamma.shape[0])
+
+
+def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> readout.Precision:
+    """The readout's normal given sigma_beta, mu_beta integrated out."""
+    used = model.masks(state.structure, x.shape[1:])
+    terms, variance = model.terms(x.shape[1:]), 1.0 / state.hyper.beta_precision
+    normal = prior_of(model).collapsed_given(terms, variance, None if used is None else used.coefficients)
+    return readout.precision_of(normal)
+
+
+def draw_readout(source: Source, state: GibbsState, model: Model, x: jax.Array, solved: readout.Readout) -> jax.Array:
+    """Step 2: beta (and intercept, linear) given the units, mu_beta integrated out."""
+    coefficients = readout.draw(source, solved)
+    used = model.masks(state.structure, x.shape[1:])
+    return coefficients if used is None else coefficients * used.coefficients
+
+
+def draw_hyper(
+    source: Source,
+    state: GibbsState,
+    model: Model,
+    coefficients: jax.Array,
+    data: readout.Products,
+) -> tuple[Hyper, jax.Array]:
+    """Step 3: all of nu given the state's units and the readout (k,)."""
+    of_hyper, of_noise = random.split(source)
+    beta = coefficients[: state.gamma.shape[0]]
+    hyper = prior_of(model).draw_hyper(of_hyper, state.hyper, state.gamma, beta, active_units(state))
+    squares = data.square + coefficients @ (data.gram @ coefficients - 2.0 * data.cross)
+    noise = model.likelihood.draw_precision(of_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
+    return hyper, noise
+
+
+def collapses(model: Model) -> bool:
+    """Whether units can be moved with the readout integrated out: one logistic layer, the Müller-Ríos Insua prior and
+    Gaussian errors of one output, their precision gamma distributed.
+    """
+    single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
+    logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
+    y = model.likelihood
+    gaussian = isinstance(y, Gaussian) and not y.outputs and y.noise_scale is None
+    return logistic and gaussian and isinstance(model.prior, MuellerRiosInsua)
+
+
+def prior_of(model: Model) -> MuellerRiosInsua:
+    """The prior of a model that collapses."""
+    assert isinstance(model.prior, MuellerRiosInsua)
+    return model.prior

@@ -1,0 +1,240 @@
+"""The Gibbs/Metropolis sampler of Müller and Ríos Insua for the hierarchical shallow network.
+
+The sweep, in the only order that leaves the posterior invariant: the units on the density with the readout integrated
+out, each followed by a flip of its sign and all by a common one; then the readout given the units; then the
+hyperparameters given both. A readout drawn before the units move is stale afterwards, and hyperparameters drawn from it
+follow another distribution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from bayesnn._internal import checks, random
+from bayesnn._internal.random import Source
+from bayesnn.models import readout
+from bayesnn.models.model import Model
+from bayesnn.samplers.base import Info, Stats, Steps
+from bayesnn.samplers.gibbs.birth_death import birth_death
+from bayesnn.samplers.gibbs.collapsed import (
+    GibbsState,
+    Swept,
+    active_units,
+    collapsed_prior,
+    collapses,
+    draw_hyper,
+    draw_readout,
+    prior_of,
+)
+from bayesnn.samplers.gibbs.proposals import PROPOSALS
+from bayesnn.samplers.gibbs.reflections import as_products, reflect
+from bayesnn.samplers.gibbs.structure import (
+    Body,
+    Problem,
+    draw_structure,
+    readout_rows,
+    start_structure,
+    structure_sites,
+)
+from bayesnn.samplers.gibbs.unit_moves import update_units
+from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs, WeightState
+from bayesnn.samplers.kernel import KernelState, StepsKernel
+
+COLLAPSED = "collapsed"
+EXACT, BIRTH_DEATH = "exact", "birth_death"
+TARGET_MOVES = 0.5  # of the adaptive walk: among many candidates scored together, half the units moving
+
+
+@dataclass(frozen=True)
+class Gibbs(Steps):
+    """Gibbs sampling: hyperparameters by their exact conditionals, for every prior and likelihood.
+
+    For `shallow` networks with Gaussian errors the readout is integrated out and the units move one by one, the fast
+    way. Everywhere else, and for case weights and offsets, all weights move together (`weights`).
+
+    Parameters
+    ----------
+    weights : {"collapsed", "hmc", "slice", "random_walk"}, optional
+        How weights move. Default: "collapsed" where it can be, else "hmc".
+    proposal : {"slice", "random_walk", "adaptive", "prior"}
+        How candidates for a unit are drawn in the collapsed way; see `bayesnn.samplers.gibbs.proposals`.
+    candidates : int
+        Candidates scored together for each unit and sweep there.
+    steps : int
+        Leapfrog steps of a trajectory, or slice or random-walk moves in a row, in each sweep of the other ways.
+    sweeps : int
+        Sweeps a step. A sweep costs far less than what is kept of it (log-likelihoods, predictions), so a step
+        has many.
+    structure : {"exact", "birth_death"}
+        How the number of units moves where it is random: an exact draw with fresh units from the prior, or reversible
+        jumps that add a unit or take one out.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or weights="collapsed" is asked of a model it cannot serve.
+
+    References
+    ----------
+    P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
+    749-770, section 3, with the prior ratio in the acceptance of the units; R. Neal (1996), Bayesian Learning for
+    Neural Networks, section 3.1, for the other ways.
+
+    Examples
+    --------
+    >>> Gibbs("random_walk").candidates
+    8
+    """
+
+    proposal: str = "slice"
+    candidates: int = 8
+    sweeps: int = 10
+    weights: str | None = None
+    steps: int = 20
+    structure: str = "exact"
+
+    def __post_init__(self) -> None:
+        """Refuse unknown proposals."""
+        checks.known("proposal", self.proposal, PROPOSALS)
+        checks.positive_integer("candidates", self.candidates)
+        checks.positive_integer("sweeps", self.sweeps)
+        checks.positive_integer("steps", self.steps)
+        checks.known("structure", self.structure, (EXACT, BIRTH_DEATH))
+        if self.weights is not None:
+            checks.known("weights", self.weights, (*MOVES, COLLAPSED))
+
+    def check(self, model: Model) -> None:
+        """Any model, but one that collapses if that was asked for."""
+        if self.weights not in (None, COLLAPSED) and model.architecture is not None:
+            raise ValueError(
+                f'weights="{self.weights}" does not move between architectures: leave weights to its default where the '
+                "architecture is random"
+            )
+        if self.weights == COLLAPSED and not collapses(model):
+            raise ValueError(
+                'weights="collapsed" is for bnn.shallow(...) with a Gaussian likelihood of one output: '
+                'use weights="hmc" here'
+            )
+
+    def kernel(self, model: Model) -> StepsKernel:
+        """The adapter to NumPyro's kernels, with the sweep that serves the model."""
+        if self.collapsed(model):
+            return StepsKernel(self, model)
+        return StepsKernel(WeightGibbs(self.weights or "hmc", self.steps, self.sweeps), model)
+
+    def collapsed(self, model: Model) -> bool:
+        """Whether this model is sampled with the readout integrated out."""
+        return self.weights == COLLAPSED or (self.weights is None and collapses(model))
+
+    def quick(self, target: Model) -> bool:
+        """So is the collapsed sweep: as fast to 100,000 rows."""
+        return self.collapsed(target)
+
+    def for_rows(self) -> Gibbs:
+        """The same where rows have case weights or an offset, which the collapsed sweep does not know."""
+        if self.weights == COLLAPSED:
+            raise ValueError('weights="collapsed" takes neither case weights nor an offset: use weights="hmc" here')
+        return replace(self, weights=self.weights or "hmc")
+
+    def stats(self, state: KernelState) -> Stats:
+        """Fraction of units that moved, or mean acceptance and step size."""
+        step = {"step_size": jnp.exp(state.inner.log_step)} if isinstance(state.inner, WeightState) else {}
+        return {"acceptance_rate": state.info.acceptance} | step
+
+    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> GibbsState:
+        """Units from the prior at its guesses, the error variance at that of y."""
+        prior = prior_of(model)
+        key_hyper, key_gamma = jax.random.split(key)
+        terms = model.terms(x.shape[1:])
+        hyper = prior.start(key_hyper, model.table(x.shape[1:]), terms)
+        noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
+        gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
+        structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
+        return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units), structure)
+
+    def step(
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> tuple[GibbsState, Info]:
+        """`sweeps` sweeps."""
+        state, infos = random.sweeps(key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state)
+        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+
+    def sweep(
+        self, source: Source, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> tuple[GibbsState, Info]:
+        """Units, then the architecture where it is random, then readout, then hyperparameters."""
+        of_units, of_structure, of_readout, of_hyper = random.split(source, 4)
+        active = active_units(state)
+        state, data, solved, moved = self.move_units(of_units, state, model, x, y)
+        if state.structure is not None:
+            state, data = self.move_structure(random.as_key(of_structure), state, model, x, y)
+            solved = readout.solve(data, collapsed_prior(model, state, x), state.noise_precision)
+        coefficients = draw_readout(of_readout, state, model, x, solved)
+        hyper, noise_precision = draw_hyper(of_hyper, state, model, coefficients, data)
+        new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
+        return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
+
+    def move_units(self, source: Source, state: GibbsState, model: Model, x: jax.Array, y: jax.Array) -> Swept:
+        """Step 1, readout and mu_beta integrated out: every unit, then the reflection of all with mu_gamma."""
+        of_candidates, of_flips, of_reflection = random.split(source, 3)
+        gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
+        proposal = PROPOSALS[self.proposal]
+        terms = model.terms(x.shape[1:])
+        prior = collapsed_prior(model, state, x)
+        candidates = proposal.propose(of_candidates, gamma, hyper, self.candidates, state.log_scale)
+        used = model.masks(state.structure, x.shape[1:])
+        active = active_units(state)
+        inputs, extra = readout_rows(terms, x, used)
+        gamma, gram, moved = update_units(
+            of_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision, active
+        )
+        new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
+        data = as_products(new.gram)._replace(
+            rows=y.shape[0]
+        )  # a plain number, so that the draw of sigma can be made ahead
+        return Swept(state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(y.dtype))
+
+    def move_structure(
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> tuple[GibbsState, readout.Products]:
+        """The architecture, readout and mu_beta integrated out; the state's readout is stale afterwards."""
+        assert state.structure is not None
+        body = Body(state.gamma, state.structure)
+        problem = Problem(model, x, y, state.hyper, state.noise_precision)
+        jumps = self.structure == BIRTH_DEATH and problem.random.hidden is not None
+        key_jump, key_draw = jax.random.split(key)
+        body = birth_death(key_jump, body, problem) if jumps else body
+        body, data = draw_structure(key_draw, body, problem, units=not jumps)
+        return state._replace(gamma=body.gamma, structure=body.structure), data
+
+    def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
+        """Robbins-Monro on each unit's log scale."""
+        if not PROPOSALS[self.proposal].adapts:
+            return state
+        gain = (iteration + 1.0) ** -0.6
+        return state._replace(log_scale=state.log_scale + gain * (info.moved - TARGET_MOVES))
+
+    def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
+        """The model's sites, hyperparameters as standard deviations and covariances."""
+        factor = state.hyper.s_gamma.factor
+        return (
+            model.split(model.terms(x.shape[1:]), state.coefficients)
+            | {
+                "gamma": state.gamma,
+                "mu_beta": state.hyper.mu_beta,
+                "sigma_beta": state.hyper.beta_precision**-0.5,
+                "mu_gamma": state.hyper.mu_gamma,
+                "S_gamma": factor @ factor.T,
+                "sigma": state.noise_precision**-0.5,
+            }
+            | structure_sites(model, state.structure)
+        )
+
+
+def _info(moved: jax.Array, active: jax.Array) -> Info:
+    """Of the units in use, none being all of none; the walks of the others are left as they are."""
+    share = jnp.where(active.any(), (moved * active).sum() / jnp.maximum(active.sum(), 1.0), 1.0)
+    return Info(share, jnp.where(active > 0, moved, TARGET_MOVES))

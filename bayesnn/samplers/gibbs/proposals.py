@@ -1,0 +1,118 @@
+"""Candidates for the unit moves of the Gibbs sampler: where they are drawn, and how one is chosen.
+
+All candidates of a sweep are drawn ahead and those of a unit are scored together. There are two exact rules.
+
+First acceptable (elliptical slice, I. Murray, R. Adams and D. MacKay, 2010): angles on an ellipse through the current
+point, in brackets that shrink towards it; the brackets depend on the angles alone, so all K can be drawn ahead. The
+first candidate above the level is taken, none means stay: each of the K sub-moves is reversible by itself.
+
+Pool (H. Tjelmeland, 2004, Using all Metropolis-Hastings proposals to estimate mean values): draw a centre c from
+q(. | current) and the candidates from q(. | c), q symmetric; given c, current and candidates are exchangeable, so a
+draw among the K + 1 with probability proportional to posterior density is exact. The weight needs the prior ratio:
+without it the rule is right only for candidates from the prior.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from bayesnn._internal import random
+from bayesnn._internal.random import Source
+from bayesnn.priors.mueller_rios_insua import Hyper
+
+
+class Candidates(NamedTuple):
+    """K candidates a unit: values (m, K, q), log prior weight (m, K + 1), current first, choice noise (m, ...)."""
+
+    values: jax.Array
+    log_weight: jax.Array
+    noise: jax.Array
+
+
+class Proposal(NamedTuple):
+    """propose(source, gamma, hyper, count, log_scale) -> Candidates; choose(score (K+1,), noise) -> index, 0: stay."""
+
+    propose: Callable[[Source, jax.Array, Hyper, int, jax.Array], Candidates]
+    choose: Callable[[jax.Array, jax.Array], jax.Array]
+    adapts: bool = False
+
+
+def log_prior(values: jax.Array, hyper: Hyper) -> jax.Array:
+    """log N(gamma; mu_gamma, S_gamma) up to a constant, (..., q) -> (...)."""
+    centred = values - hyper.mu_gamma
+    return -0.5 * jnp.sum((centred @ hyper.s_gamma.precision) * centred, axis=-1)
+
+
+def shrinking_angles(uniform: jax.Array) -> jax.Array:
+    """Angles (..., K) of the slice from uniforms (..., K): each in the bracket the ones before it left."""
+    angle = 2 * jnp.pi * uniform[..., 0]
+    low, high, angles = angle - 2 * jnp.pi, angle, [angle]
+    for k in range(1, uniform.shape[-1]):
+        low, high = jnp.where(angle < 0, angle, low), jnp.where(angle < 0, high, angle)
+        angle = low + (high - low) * uniform[..., k]
+        angles.append(angle)
+    return jnp.stack(angles, axis=-1)
+
+
+def elliptical(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+    """Points on an ellipse through gamma (m, q) and a draw of the prior."""
+    of_ellipse, of_uniform = random.split(source)
+    m = gamma.shape[0]
+    uniform = random.uniform(of_uniform, (m, count + 1))
+    angles = shrinking_angles(uniform[:, :count])[..., None]
+    ellipse = random.normal(of_ellipse, gamma.shape) @ hyper.s_gamma.factor.T
+    centred = (gamma - hyper.mu_gamma)[:, None]
+    values = hyper.mu_gamma + jnp.cos(angles) * centred + jnp.sin(angles) * ellipse[:, None]
+    return Candidates(values, jnp.zeros((m, count + 1)), jnp.log(uniform[:, count:]))
+
+
+def random_walk(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+    """Steps of the prior's shape, their scale drawn log-uniformly over two decades below the prior's."""
+    of_scale, of_pool = random.split(source)
+    exponent = -2.0 * random.uniform(of_scale, gamma.shape[:1])
+    return _pool(of_pool, gamma, hyper, count, 10.0**exponent)
+
+
+def adaptive(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+    """Steps of the prior's shape and each unit's own scale, tuned in warm-up."""
+    return _pool(source, gamma, hyper, count, jnp.exp(log_scale))
+
+
+def from_prior(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+    """Fresh draws of the prior, which then drops out of the weights."""
+    of_values, of_choice = random.split(source)
+    m, q = gamma.shape
+    values = hyper.mu_gamma + random.normal(of_values, (m, count, q)) @ hyper.s_gamma.factor.T
+    return Candidates(values, jnp.zeros((m, count + 1)), random.gumbel(of_choice, (m, count + 1)))
+
+
+def first_acceptable(score: jax.Array, noise: jax.Array) -> jax.Array:
+    """Index of the first candidate above the slice's level, 0 if there is none."""
+    above = score > score[0] + noise[0]
+    return jnp.argmax(above.at[0].set(False))
+
+
+def weighted(score: jax.Array, noise: jax.Array) -> jax.Array:
+    """An index drawn with probability proportional to exp(score), by the Gumbel trick."""
+    return jnp.argmax(score + noise)
+
+
+def _pool(source: Source, gamma: jax.Array, hyper: Hyper, count: int, scale: jax.Array) -> Candidates:
+    of_steps, of_choice = random.split(source)
+    m, q = gamma.shape
+    steps = random.normal(of_steps, (m, count + 1, q)) @ hyper.s_gamma.factor.T * scale[:, None, None]
+    values = gamma[:, None] + steps[:, :1] + steps[:, 1:]
+    everyone = jnp.concatenate([gamma[:, None], values], axis=1)
+    return Candidates(values, log_prior(everyone, hyper), random.gumbel(of_choice, (m, count + 1)))
+
+
+PROPOSALS: dict[str, Proposal] = {
+    "slice": Proposal(elliptical, first_acceptable),
+    "random_walk": Proposal(random_walk, weighted),
+    "adaptive": Proposal(adaptive, weighted, adapts=True),
+    "prior": Proposal(from_prior, weighted),
+}

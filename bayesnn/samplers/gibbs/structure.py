@@ -1,0 +1,218 @@
+"""Moves between architectures: number of units, linear term and lag order in one exact draw.
+
+Idle slots are filled with fresh units from the prior; then p(architecture | all slots, y) is proportional to its prior
+probability times p(y | the units it uses), the readout and mu_beta integrated out. Units in use come first, so all
+numbers of units share one Cholesky factor, whose leading blocks are theirs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.scipy.linalg import solve_triangular
+
+from bayesnn._internal.weights import Shape
+from bayesnn.models import readout
+from bayesnn.models.model import Model
+from bayesnn.models.random_architecture import UNBOUND, Architecture, Masks, Structure, used_inputs, used_units
+from bayesnn.priors import MuellerRiosInsua, Terms
+from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.samplers.gibbs.unit_moves import activations
+
+
+class Problem(NamedTuple):
+    """What an architecture is judged by: model, x (n, p), y (n,), and the hyperparameters, which do not move here."""
+
+    model: Model
+    x: jax.Array
+    y: jax.Array
+    hyper: Hyper
+    noise_precision: jax.Array
+
+    @property
+    def random(self) -> Architecture:
+        """What of the architecture is random."""
+        assert self.model.architecture is not None
+        return self.model.architecture
+
+    @property
+    def prior(self) -> MuellerRiosInsua:
+        """The prior of the weights."""
+        assert isinstance(self.model.prior, MuellerRiosInsua)
+        return self.model.prior
+
+
+class Body(NamedTuple):
+    """Units (m, q), those in use first, and what is in use."""
+
+    gamma: jax.Array
+    structure: Structure
+
+
+def start_structure(key: jax.Array, model: Model, shape: Shape) -> Structure | None:
+    """A start for a chain: anything from one unit to all, the terms at random; None where nothing is."""
+    if model.architecture is None:
+        return None
+    keys, units = jax.random.split(key, 3), model.terms(shape).units
+    hidden, lags = model.architecture.hidden, model.architecture.lags
+    return Structure(
+        jax.random.randint(keys[0], (), 1, units + 1) if hidden is not None else jnp.asarray(units),
+        jax.random.randint(keys[1], (), 0, 2) if model.architecture.linear else jnp.asarray(int(model.linear)),
+        jax.random.randint(keys[2], (), 1, lags + 1) if lags is not None else jnp.asarray(UNBOUND),
+    )
+
+
+def structure_sites(model: Model, structure: Structure | None) -> dict[str, jax.Array]:
+    """What is random, by the names of its sites."""
+    if model.architecture is None or structure is None:
+        return {}
+    values = {"M": structure.units, "linear_in": structure.linear, "lag_order": structure.lags}
+    return {name: values[name] for name in model.architecture.sites()}
+
+
+def readout_rows(terms: Terms, x: jax.Array, used: Masks | None) -> tuple[jax.Array, jax.Array]:
+    """Inputs of the units (q, n), the constant first, and other readout columns (k - m, n); zeros where not used."""
+    ones = jnp.ones((1, x.shape[0]))
+    seen = x.T if used is None else x.T * used.inputs[:, None]
+    extra = jnp.concatenate([ones[: int(terms.intercept)], seen[: terms.predictors]])
+    extra = extra if used is None else extra * used.coefficients[terms.units :, None]
+    return jnp.concatenate([ones, seen]), extra
+
+
+def gram_matrix(problem: Problem, gamma: jax.Array, structure: Structure) -> jax.Array:
+    """Products (k + 1, k + 1) of [design, y], the columns of what is not used zero."""
+    terms = problem.model.terms(problem.x.shape[1:])
+    used = problem.model.masks(structure, problem.x.shape[1:])
+    assert used is not None
+    inputs, extra = readout_rows(terms, problem.x, used)
+    rows = jnp.concatenate([activations(gamma, inputs) * used.units[:, None], extra, problem.y[None]])
+    return rows @ rows.T
+
+
+def products_of(gram: jax.Array, count: int, used: jax.Array | None = None) -> readout.Products:
+    """Products of [design, y] as the readout wants them, for `count` rows; without the columns that are not used."""
+    if used is not None:
+        kept = jnp.append(used, 1.0)
+        gram = gram * kept[:, None] * kept
+    return readout.Products(gram[:-1, :-1], gram[:-1, -1], gram[-1, -1], count)
+
+
+def shuffled(key: jax.Array, gamma: jax.Array, count: jax.Array) -> jax.Array:
+    """The units in use, the first `count`, in random order; so any of them can be the last."""
+    m = gamma.shape[0]
+    place = jnp.where(jnp.arange(m) < count, jax.random.uniform(key, (m,)), 1.0 + jnp.arange(m))
+    return gamma[jnp.argsort(place)]
+
+
+def refreshed(key: jax.Array, gamma: jax.Array, problem: Problem, structure: Structure) -> jax.Array:
+    """Units (m, q) whose parts without influence on y are drawn anew: idle units, and the weights of unused lags.
+
+    The latter given the weights in use: g*_u + S_uA S_AA^-1 (g_A - g*_A) for g* from the prior (Matheron's rule).
+    """
+    covariance = problem.hyper.s_gamma
+    fresh = problem.hyper.mu_gamma + jax.random.normal(key, gamma.shape) @ covariance.factor.T
+    active = used_units(structure.units, gamma.shape[0])[:, None] > 0
+    if problem.random.lags is None:
+        return jnp.where(active, gamma, fresh)
+    used = jnp.concatenate([jnp.ones(1), used_inputs(problem.random, structure.lags, gamma.shape[1] - 1)])
+    matrix = covariance.factor @ covariance.factor.T
+    block = matrix * used[:, None] * used + jnp.diag(1.0 - used)
+    moved = fresh + jnp.linalg.solve(block, ((gamma - fresh) * used).T).T @ matrix
+    return jnp.where(active, jnp.where(used > 0, gamma, moved), fresh)
+
+
+def nested_log_marginals(
+    data: readout.Products, terms: Terms, prior: MuellerRiosInsua, hyper: Hyper, noise_precision: jax.Array
+) -> jax.Array:
+    """log p(y | first M units) for M = 0, ..., m, (m + 1,), readout and mu_beta integrated out, every constant kept.
+
+    The prior precision of beta given M is (I - c_M 11')/sb2, c_M = A_b/(sb2 + M A_b). Without its second part the
+    matrix K nests in M and has one factor L; the second part is of rank one: matrix determinant lemma and
+    Sherman-Morrison with a = L^-1 1, 1 having zeros for the coefficients that are not units.
+    """
+    m, k = terms.units, terms.size
+    order = jnp.concatenate([jnp.arange(m, k), jnp.arange(m)])
+    variance, a_b, a_var = 1.0 / hyper.beta_precision, prior.readout_mean, prior.readout_mean_variance
+    fixed = jnp.asarray(prior.readout_moments(terms)[1])[m:]
+    of_unit = (jnp.arange(k) >= k - m).astype(float)
+    diagonal = jnp.concatenate([1.0 / fixed, jnp.full(m, hyper.beta_precision)])
+    gram = data.gram[order][:, order]
+    cholesky = jnp.linalg.cholesky(gram * noise_precision + jnp.diag(diagonal))
+    right = jnp.stack([data.cross[order] * noise_precision, of_unit], axis=1)
+    w, a = solve_triangular(cholesky, right, lower=True).T
+
+    def leading(values: jax.Array) -> jax.Array:
+        """Sums over the leading blocks of M = 0, ..., m units."""
+        return jnp.concatenate([jnp.zeros(1), jnp.cumsum(values)])[k - m :]
+
+    count = jnp.arange(m + 1)
+    c = a_var / (variance + count * a_var)
+    shift = a_b * (1.0 - c * count) / variance  # of every unit in V^-1 b0
+    aa, wa, ww = leading(a * a), leading(w * a), leading(w * w)
+    wa, ww = wa + shift * aa, ww + 2.0 * shift * wa + shift**2 * aa
+    rest = jnp.maximum(1.0 - c / variance * aa, 1.0 - c * count)  # its exact lower bound, as K0 >= I/sb2 on the units
+    log_prior = jnp.log(fixed).sum() + count * jnp.log(variance) + jnp.log1p(count * a_var / variance)
+    log_k = 2.0 * leading(jnp.log(jnp.diag(cholesky))) + jnp.log(rest)
+    squares = noise_precision * data.square + a_b * shift * count - (ww + c / variance * wa**2 / rest)
+    normal = 0.5 * data.rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
+    return normal - 0.5 * (log_prior + log_k + squares)
+
+
+class Table(NamedTuple):
+    """log p(y | architecture) + log prior (orders, linear, m + 1) up to a constant, and what its axes stand for."""
+
+    values: jax.Array
+    orders: jax.Array
+    linear: jax.Array
+
+
+def table_of(problem: Problem, grams: jax.Array, orders: jax.Array, current: Structure, *, units: bool) -> Table:
+    """All architectures from the products (orders, k + 1, k + 1) of every column; M stays unless `units`."""
+    terms, random = problem.model.terms(problem.x.shape[1:]), problem.random
+    linear = jnp.arange(2) if random.linear else current.linear[None]
+
+    def densities(gram: jax.Array, included: jax.Array) -> jax.Array:
+        used = jnp.where(jnp.arange(terms.size) < terms.size - terms.predictors, 1.0, included)
+        data = products_of(gram, problem.y.shape[0], used)
+        return nested_log_marginals(data, terms, problem.prior, problem.hyper, problem.noise_precision)
+
+    values = jax.vmap(jax.vmap(densities, (None, 0)), (0, None))(grams, linear)
+    if units and random.hidden is not None:
+        prior = jnp.asarray(random.hidden.log_probabilities())
+    else:
+        prior = jnp.where(jnp.arange(terms.units + 1) == current.units, 0.0, -jnp.inf)
+    return Table(values + prior, orders, linear)
+
+
+def draw_structure(
+    key: jax.Array, body: Body, problem: Problem, *, units: bool = True
+) -> tuple[Body, readout.Products]:
+    """An exact draw of what is random in the architecture, and the products of the design it leads to.
+
+    With units=False the number of units stays, and the rest is drawn given it.
+    """
+    key_order, key_fresh, key_choice = jax.random.split(key, 3)
+    current, shape = body.structure, problem.x.shape[1:]
+    gamma = refreshed(key_fresh, shuffled(key_order, body.gamma, current.units), problem, current)
+    lags = problem.random.lags
+    orders = jnp.arange(1, lags + 1) if lags is not None else current.lags[None]
+    everything = Structure(jnp.asarray(gamma.shape[0]), jnp.asarray(1), current.lags)
+    grams = lax.map(lambda order: gram_matrix(problem, gamma, everything._replace(lags=order)), orders)
+    table = table_of(problem, grams, orders, current, units=units)
+    chosen, place = choose(key_choice, table, current)
+    used = problem.model.masks(chosen, shape)
+    assert used is not None
+    return Body(gamma, chosen), products_of(grams[place], problem.y.shape[0], used.coefficients)
+
+
+def choose(key: jax.Array, table: Table, current: Structure) -> tuple[Structure, jax.Array]:
+    """A draw of an architecture and the place of its lag order; the current one where rounding breaks all densities."""
+    logits = jnp.where(jnp.isnan(table.values), -jnp.inf, table.values)
+    place = jnp.unravel_index(jnp.argmax(logits + jax.random.gumbel(key, logits.shape)), logits.shape)
+    same = jnp.argmax(table.orders == current.lags), jnp.argmax(table.linear == current.linear), current.units
+    usable = jnp.isfinite(logits).any()
+    order, linear, units = (jnp.where(usable, new, old) for new, old in zip(place, same, strict=True))
+    return Structure(units, table.linear[linear], table.orders[order]), order

@@ -1,0 +1,222 @@
+"""Gibbs sampling for any prior and likelihood: all weights by a move inside the sweep, the rest by exact conditionals.
+
+Given the hyperparameters every weight is Gaussian; in whitened coordinates u the target of the move is
+N(u | 0, I) p(y | f(u), nuisance), whatever the prior. Then the hyperparameters are drawn given the weights, and the
+nuisance parameters given function and data. R. Neal (1996), Bayesian Learning for Neural Networks, section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+from jax.flatten_util import ravel_pytree
+
+from bayesnn.likelihoods import weighted
+from bayesnn.models.model import Model, shifted
+from bayesnn.priors import Sites
+from bayesnn.samplers.base import Info, Stats, Steps
+from bayesnn.samplers.kernel import KernelState, StepsKernel
+
+LogLikelihood = Callable[[jax.Array], jax.Array]
+SMALLEST_ANGLE = 1e-12  # an ellipse this narrow has closed on the current point
+
+
+class WeightState(NamedTuple):
+    """Weights by site, hyperparameters, latent sites of the likelihood and log step size."""
+
+    weights: Sites
+    hyper: Any
+    latents: Sites
+    log_step: jax.Array
+
+
+class Move(NamedTuple):
+    """Where a move of the whitened weights ended, and its acceptance probability."""
+
+    noise: jax.Array
+    acceptance: jax.Array
+
+
+def hamiltonian(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLikelihood, steps: int) -> Move:
+    """One trajectory of `steps` leapfrogs, its step size jittered by a fifth.
+
+    R. Neal (2011), MCMC using Hamiltonian dynamics, section 5.2.
+    """
+    key_momentum, key_size, key_accept = jax.random.split(key, 3)
+    potential = jax.value_and_grad(lambda u: 0.5 * u @ u - target(u))
+    size = jnp.exp(log_step) * jax.random.uniform(key_size, minval=0.8, maxval=1.2)
+    momentum = jax.random.normal(key_momentum, u.shape)
+    energy, slope = potential(u)
+
+    def leapfrog(state: Any, _: None) -> tuple[Any, None]:
+        u, p, slope, value = state
+        p = p - 0.5 * size * slope
+        u = u + size * p
+        value, slope = potential(u)
+        return (u, p - 0.5 * size * slope, slope, value), None
+
+    (proposal, p, _, proposed), _ = lax.scan(leapfrog, (u, momentum, slope, energy), None, length=steps)
+    change = energy + 0.5 * momentum @ momentum - proposed - 0.5 * p @ p
+    acceptance = jnp.nan_to_num(jnp.exp(jnp.minimum(change, 0.0)), nan=0.0)
+    taken = jax.random.uniform(key_accept) < acceptance
+    return Move(jnp.where(taken, proposal, u), acceptance)
+
+
+def elliptical(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLikelihood, steps: int) -> Move:
+    """`steps` elliptical slice moves of all weights; nothing to tune.
+
+    I. Murray, R. Adams and D. MacKay (2010), Elliptical slice sampling, AISTATS, figure 2.
+    """
+
+    def one(u: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        key_level, key_ellipse, key_angle = jax.random.split(key, 3)
+        level = target(u) - jax.random.exponential(key_level)
+        other = jax.random.normal(key_ellipse, u.shape)
+        key_first, key_rest = jax.random.split(key_angle)
+        angle = jax.random.uniform(key_first, maxval=2 * jnp.pi)
+
+        def point(angle: jax.Array) -> jax.Array:
+            return u * jnp.cos(angle) + other * jnp.sin(angle)
+
+        def shrink(state: Any) -> Any:
+            key, low, high, angle = state
+            low, high = jnp.where(angle < 0, angle, low), jnp.where(angle < 0, high, angle)
+            key, own = jax.random.split(key)
+            return key, low, high, low + (high - low) * jax.random.uniform(own)
+
+        def outside(state: Any) -> jax.Array:
+            return ~(target(point(state[3])) >= level) & (state[2] - state[1] > SMALLEST_ANGLE)
+
+        *_, angle = lax.while_loop(outside, shrink, (key_rest, angle - 2 * jnp.pi, angle, angle))
+        return jnp.where(target(point(angle)) >= level, point(angle), u), jnp.ones(())
+
+    u, acceptance = lax.scan(one, u, jax.random.split(key, steps))
+    return Move(u, jnp.mean(acceptance))
+
+
+def random_walk(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLikelihood, steps: int) -> Move:
+    """`steps` random-walk Metropolis moves that keep the Gaussian prior, u sqrt(1 - b^2) + b times noise.
+
+    R. Neal (1999), Regression and classification using Gaussian process priors, equation (15).
+    """
+    b = jnp.minimum(jnp.exp(log_step), 1.0)
+
+    def one(state: tuple[jax.Array, jax.Array], key: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        u, value = state
+        key_noise, key_accept = jax.random.split(key)
+        proposal = u * jnp.sqrt(1.0 - b**2) + b * jax.random.normal(key_noise, u.shape)
+        proposed = target(proposal)
+        acceptance = jnp.nan_to_num(jnp.exp(jnp.minimum(proposed - value, 0.0)), nan=0.0)
+        taken = jax.random.uniform(key_accept) < acceptance
+        return (jnp.where(taken, proposal, u), jnp.where(taken, proposed, value)), acceptance
+
+    (u, _), acceptance = lax.scan(one, (u, target(u)), jax.random.split(key, steps))
+    return Move(u, jnp.mean(acceptance))
+
+
+class Kind(NamedTuple):
+    """A move of all weights, and the acceptance its step size is tuned for (0: nothing to tune)."""
+
+    move: Callable[[jax.Array, jax.Array, jax.Array, LogLikelihood, int], Move]
+    target: float
+    start: float
+
+
+MOVES: dict[str, Kind] = {
+    "hmc": Kind(hamiltonian, 0.8, 0.1),
+    "slice": Kind(elliptical, 0.0, 1.0),
+    "random_walk": Kind(random_walk, 0.25, 0.1),
+}
+
+
+@dataclass(frozen=True)
+class WeightGibbs(Steps):
+    """The sweep: weights, hyperparameters, nuisance parameters; `Gibbs` chooses it where no unit can be collapsed."""
+
+    weights: str = "hmc"
+    steps: int = 20
+    sweeps: int = 10
+
+    def check(self, model: Model) -> None:
+        """Any prior and likelihood."""
+
+    def kernel(self, model: Model) -> StepsKernel:
+        """The adapter to NumPyro's kernels."""
+        return StepsKernel(self, model)
+
+    def stats(self, state: KernelState) -> Stats:
+        """Mean acceptance of the moves, and the step size."""
+        return {"acceptance_rate": state.info.acceptance, "step_size": jnp.exp(state.inner.log_step)}
+
+    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> WeightState:
+        """Hyperparameters at their guesses, weights from their prior given those."""
+        key_hyper, key_weights, key_latents = jax.random.split(key, 3)
+        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        hyper = model.prior.start(key_hyper, table, terms)
+        shapes = model.prior.shapes(table, terms)
+        keys = jax.random.split(key_weights, len(shapes))
+        noise = {name: jax.random.normal(k, shape) for k, (name, shape) in zip(keys, shapes.items(), strict=True)}
+        weights = model.prior.unwhiten(hyper, noise, table, terms)
+        start = jnp.log(jnp.asarray(MOVES[self.weights].start))
+        state = WeightState(weights, hyper, model.likelihood.start(key_latents), start)
+        return jax.tree.map(lambda a: lax.convert_element_type(a, a.dtype), state)  # weak types would trace twice
+
+    def step(
+        self, key: jax.Array, state: WeightState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
+    ) -> tuple[WeightState, Info]:
+        """`sweeps` sweeps."""
+
+        def one(state: WeightState, key: jax.Array) -> tuple[WeightState, Info]:
+            return self.sweep(key, state, model, x, y, *rows)
+
+        state, infos = lax.scan(one, state, jax.random.split(key, self.sweeps))
+        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+
+    def sweep(
+        self,
+        key: jax.Array,
+        state: WeightState,
+        model: Model,
+        x: jax.Array,
+        y: jax.Array,
+        offset: jax.Array | None = None,
+        weights: jax.Array | None = None,
+    ) -> tuple[WeightState, Info]:
+        """Weights, then hyperparameters, then nuisance parameters."""
+        key_move, key_hyper, key_latents = jax.random.split(key, 3)
+        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        noise, unravel = ravel_pytree(model.prior.whiten(state.hyper, state.weights, table, terms))
+        nuisance = model.likelihood.report(state.latents)
+
+        def function(u: jax.Array) -> tuple[Sites, jax.Array]:
+            sites = model.prior.unwhiten(state.hyper, unravel(u), table, terms)
+            return sites, shifted(model.function(sites, x), offset)
+
+        def log_likelihood(u: jax.Array) -> jax.Array:
+            distribution = model.distribution(function(u)[1], x, nuisance)
+            return weighted(distribution.log_prob(y), weights).sum()
+
+        move = MOVES[self.weights].move(key_move, noise, state.log_step, log_likelihood, self.steps)
+        sites, f = function(move.noise)
+        hyper = model.prior.update(key_hyper, state.hyper, sites, table, terms)
+        latents = model.likelihood.update(key_latents, state.latents, *model.one_a_row(x, f, y, weights))
+        return WeightState(sites, hyper, latents, state.log_step), Info(move.acceptance, move.acceptance)
+
+    def adapt(self, state: WeightState, info: Info, iteration: jax.Array) -> WeightState:
+        """Robbins-Monro on the log step size."""
+        target = MOVES[self.weights].target
+        if not target:
+            return state
+        gain = (iteration + 1.0) ** -0.6
+        return state._replace(log_step=state.log_step + gain * (info.acceptance - target))
+
+    def sites(self, state: WeightState, model: Model, x: jax.Array) -> Sites:
+        """The model's reported sites."""
+        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        nuisance = model.likelihood.report(state.latents)
+        return state.weights | model.prior.report(state.hyper, table, terms) | nuisance

@@ -1,0 +1,1 @@
+"""Langevin and Hamiltonian steps on minibatches."""

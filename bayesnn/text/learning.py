@@ -1,0 +1,100 @@
+"""Vocabularies learnt from texts: the most frequent tokens, or byte pairs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from bayesnn._internal import checks
+from bayesnn.text import bpe
+from bayesnn.text.cutting import UNITS, checked, pieces
+from bayesnn.text.vocabulary import SPECIAL, Vocabulary
+
+
+def learn_vocabulary(
+    texts: Iterable[str],
+    *,
+    unit: str = "words",
+    most: int = 1,
+    lower: bool = True,
+    minimum: int = 1,
+    maximum: int | None = None,
+) -> Vocabulary:
+    """The tokens of some texts, most frequent first, ties in alphabetical order.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    unit : {"words", "characters"}
+    most : int
+        Whether runs of up to so many of them are tokens too, such as word pairs for 2.
+    lower : bool
+        Whether to turn texts to lower case.
+    minimum : int
+        How often a token must occur.
+    maximum : int, optional
+        Size of the vocabulary, padding and unknown included.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left.
+
+    Examples
+    --------
+    >>> learn_vocabulary(["good film", "bad film"]).tokens
+    ('<pad>', '<unk>', 'film', 'bad', 'good')
+    """
+    checks.known("unit", unit, UNITS)
+    for name, value in (("most", most), ("minimum", minimum)):
+        checks.positive_integer(name, value)
+    counts: Counter[str] = Counter()
+    for text in checked(texts):
+        counts.update(pieces(text, unit, most, lower))
+    for token in SPECIAL:
+        del counts[token]
+    kept = sorted((token for token, count in counts.items() if count >= minimum), key=lambda t: (-counts[t], t))
+    if maximum is not None:
+        kept = kept[: checks.positive_integer("maximum", maximum, minimum=len(SPECIAL) + 1) - len(SPECIAL)]
+    if not kept:
+        raise ValueError(f"texts must hold tokens that occur at least minimum={minimum} times, got none")
+    return Vocabulary((*SPECIAL, *kept), unit, most, lower)
+
+
+def learn_bpe(texts: Iterable[str], *, maximum: int = 8000, minimum: int = 2, lower: bool = True) -> Vocabulary:
+    """A vocabulary of parts of words, from characters by merging the most frequent neighbours.
+
+    Parameters
+    ----------
+    texts : iterable of str
+    maximum : int
+        Size of the vocabulary, padding and unknown included.
+    minimum : int
+        How often neighbours must occur to be merged.
+    lower : bool
+        Whether to turn texts to lower case.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        Without the library: `pip install "bayesnn[text]"`.
+
+    References
+    ----------
+    R. Sennrich, B. Haddow and A. Birch (2016), Neural machine translation of rare words with subword units, ACL.
+    """
+    library = bpe.library()
+    checks.positive_integer("maximum", maximum, minimum=3)
+    checks.positive_integer("minimum", minimum)
+    rows = checked(texts)
+    made = library.Tokenizer(library.models.BPE(unk_token=SPECIAL[1]))
+    made.normalizer = library.normalizers.Lowercase() if lower else None
+    made.pre_tokenizer, made.decoder = library.pre_tokenizers.Metaspace(), library.decoders.Metaspace()
+    made.train_from_iterator(
+        rows,
+        library.trainers.BpeTrainer(
+            vocab_size=maximum, min_frequency=minimum, special_tokens=list(SPECIAL), show_progress=False
+        ),
+    )
+    places = made.get_vocab()
+    return Vocabulary(tuple(sorted(places, key=places.__getitem__)), bpe.UNIT, 1, lower, made.to_str())

@@ -1,0 +1,89 @@
+"""The choice of lags and transform: densities that are comparable, and the right choice where the truth is known."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesnn as bnn
+from bayesnn.data.series.suggest import default_lags, log_marginal
+from bayesnn.data.series.transforms import make_transform
+from bayesnn.forecasting.baselines import LinearAR, Task
+
+RNG = np.random.default_rng(0)
+WALK = 200 + np.cumsum(RNG.normal(0.5, 2.0, 120))
+
+
+@pytest.mark.parametrize("names", [(), ("log",), ("difference",), ("log", "difference")])
+def test_marginal_likelihood_is_a_density_of_the_series_itself(names):
+    """The last row's share, the density of y given all before, integrates to one over y whatever the transform."""
+    transform = make_transform(names, 1)
+    grid = np.linspace(100.0, 400.0, 3001)
+    line = log_marginal(WALK[:-1], transform, (1, 2), 10)
+    logs = []
+    for y in grid:
+        logs.append(log_marginal(np.r_[WALK[:-1], y], transform, (1, 2), 10) - line)
+    # Standardising by the rows makes the prior depend on them a little, hence not exactly one.
+    assert np.trapezoid(np.exp(logs), grid) == pytest.approx(1.0, abs=0.05)
+
+
+def test_the_transform_that_made_the_series_is_found():
+    t = np.arange(160)
+    stationary = np.zeros(160)
+    for i in range(1, 160):
+        stationary[i] = 0.5 * stationary[i - 1] + RNG.normal()
+    seasonal = np.tile(RNG.normal(0, 5, 4), 40) + np.cumsum(RNG.normal(0, 0.3, 160)) + 40
+    cases = {
+        (): 50 + stationary,
+        ("difference",): 500 + np.cumsum(stationary),
+        ("log", "difference"): 1e6 * np.exp(0.02 * t + 0.1 * np.cumsum(stationary)),
+    }
+    for expected, values in cases.items():
+        assert bnn.suggest(values, lags=1).transform == expected
+    found = bnn.suggest(seasonal, lags=2, seasonal=4).transform
+    assert "seasonal_difference" in found
+
+
+def test_units_do_not_change_the_choice():
+    one, two = bnn.suggest(WALK), bnn.suggest(WALK * 1000.0)
+    assert one.transform == two.transform
+    shift = one.table["log_marginal"] - two.table["log_marginal"].loc[one.table.index]
+    np.testing.assert_allclose(shift, (len(WALK) - 3 - 1) * np.log(1000.0), rtol=1e-8)
+    assert one.table["probability"].sum() == pytest.approx(1.0)
+    assert one.table.index[0] in str(one)
+
+
+def test_logarithms_need_values_above_zero_and_seasons_enough_of_them():
+    assert not any("log" in name for name in bnn.suggest(WALK - 230.0).table.index)
+    short = pd.Series(WALK[:24], pd.period_range("2001-01", periods=24, freq="M"))
+    found = bnn.suggest(short)
+    assert not any("seasonal" in name for name in found.table.index)
+    assert found.lags == (1, 2, 3, 4)
+    assert default_lags(12, 100) == tuple(range(1, 14))
+    assert default_lags(1, 5) == (1,)
+
+
+def test_lagged_and_backtest_take_auto():
+    data = bnn.lagged(WALK, "auto", transform="auto")
+    chosen = bnn.suggest(WALK)
+    assert (data.lags, data.transform.names) == (chosen.lags, chosen.transform)
+    assert bnn.lagged(WALK, 2, transform="auto").lags == (1, 2)
+    panel = bnn.suggest({"a": WALK, "b": WALK[::-1].copy()}, lags=2)
+    sums = panel.table["log_marginal"]
+    parts = [bnn.suggest(one, lags=2).table["log_marginal"] for one in (WALK, WALK[::-1].copy())]
+    np.testing.assert_allclose(sums, (parts[0] + parts[1]).loc[sums.index], rtol=1e-12)
+
+
+def test_what_cannot_be_compared_is_refused():
+    with pytest.raises(ValueError, match="too short to compare transforms"):
+        bnn.suggest(WALK[:5], lags=4)
+    with pytest.raises(ValueError, match="must be finite"):
+        bnn.suggest(np.r_[WALK, np.nan])
+
+
+def test_marginal_likelihood_and_the_baseline_share_one_regression():
+    """The baseline's one-step density at the end of the series is the last factor of the same kind of model."""
+    predictive = LinearAR((1, 2)).forecast(Task(WALK, 119, np.array([119]), 1))
+    inside = log_marginal(WALK, make_transform((), 1), (1, 2), 2) - log_marginal(
+        WALK[:-1], make_transform((), 1), (1, 2), 2
+    )
+    assert predictive.log_density(WALK[None, -1:])[0, 0] == pytest.approx(inside, abs=0.05)

@@ -1,0 +1,129 @@
+"""Fits to classes, counts and weighted rows: what is refused at the door, and what the inference data hold."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import bayesnn as bnn
+from bayesnn.samplers import Gibbs
+from bayesnn.samplers.engine import chains
+from bayesnn.samplers.gibbs.weight_moves import WeightGibbs
+
+RNG = np.random.default_rng(1)
+X = RNG.normal(size=(12, 2))
+Y = np.tanh(X[:, 0]) + 0.1 * RNG.normal(size=12)
+LABELS, COUNTS = ["a", "b", "c"] * 4, RNG.poisson(2.0, 12)
+WEIGHTS = np.array([0.0, 2.0] + [1.0] * 10)
+OFFSET = np.linspace(-1.0, 1.0, 12)
+TINY = {"draws": 2, "warmup": 2, "chains": 1, "progress": False}
+
+
+def network(likelihood=None, **options):
+    return bnn.Model([bnn.Dense(2, "tanh")], likelihood or bnn.Gaussian(), **options)
+
+
+@pytest.fixture
+def no_chains(monkeypatch):
+    """Anything that reaches the chains fails the test."""
+
+    def run_chains(*args, **given):
+        raise AssertionError("the chains were started")
+
+    monkeypatch.setattr(chains, "run_chains", run_chains)
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "y", "options", "message"),
+    [
+        (bnn.Categorical(), Y, {}, r"y must hold class labels .*got 12 float\(s\)"),
+        (bnn.Categorical(), ["a"] * 12, {}, "at least two classes, got 'a' in every row"),
+        (bnn.Bernoulli(), LABELS, {}, "Bernoulli is for two classes"),
+        (bnn.Categorical(("a", "b")), LABELS, {}, r"the classes of the fit, \['a', 'b'\], got also 'c'"),
+        (bnn.Poisson(), Y, {}, "y must hold counts"),
+        (bnn.Poisson(), COUNTS - 5, {}, "y must hold counts"),
+        (bnn.NegativeBinomial(), COUNTS * 0, {}, "at least one count above zero"),
+        (bnn.Gaussian(), LABELS, {}, "y must hold numbers"),
+        (bnn.StudentT(), np.stack([Y, Y], 1), {}, r"y must have shape \(n,\) for StudentT, got \(12, 2\)"),
+        (
+            bnn.Gaussian(),
+            np.stack([Y, Y], 1),
+            {"marginalize": True, "sampler": "nuts"},
+            "one output, got Gaussian with 2",
+        ),
+        (
+            bnn.Poisson(),
+            COUNTS,
+            {"marginalize": True, "sampler": "nuts"},
+            "needs a Gaussian likelihood with one output",
+        ),
+        (bnn.Gaussian(), Y, {"weights": -WEIGHTS}, "weights must be at least zero and not all zero, got 11 negative"),
+        (bnn.Gaussian(), Y, {"weights": 0 * WEIGHTS}, "not all zero, got zeros only"),
+        (bnn.Gaussian(), Y, {"weights": np.ones(11)}, r"weights must have shape \(12,\)"),
+        (bnn.Gaussian(), Y, {"offset": OFFSET}, "offset must not be given for a target that is standardised: subtract"),
+        (bnn.Poisson(), COUNTS, {"offset": np.ones(3)}, "offset must be a number or have shape"),
+        (bnn.Categorical(), None, {}, "y must be given with a table x"),
+        (bnn.Poisson(), None, {"offset": 1.0}, "y must be given with a table x"),
+        (bnn.Categorical(), LABELS[:5], {}, "the same number of rows, got 12 and 5"),
+    ],
+)
+def test_rows_that_do_not_fit_the_likelihood(no_chains, likelihood, y, options, message):
+    with pytest.raises(ValueError, match=message):
+        bnn.fit(network(likelihood), X, y, **options)
+
+
+ROWS = {"weights": {"weights": WEIGHTS}, "offset": {"offset": OFFSET, "standardize": False}}
+
+
+@pytest.mark.parametrize("sampler", ["nuts", "gibbs"])
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_weighted_rows_of_a_shallow_network_are_fitted(sampler, rows):
+    """The collapsed sweep knows neither: all weights move."""
+    spec = Gibbs(steps=2, sweeps=1) if sampler == "gibbs" else bnn.NUTS(max_tree_depth=2)
+    fit = bnn.fit(bnn.shallow(2), X, Y, sampler=spec, **rows, **TINY)
+    if sampler == "gibbs":
+        assert fit.sampler == Gibbs(weights="hmc", steps=2, sweeps=1)
+        assert fit.sampler.kernel(fit.model).sampler == WeightGibbs("hmc", 2, 1)
+    for name, value in rows.items():
+        if name != "standardize":
+            np.testing.assert_array_equal(fit.idata["constant_data"][name], value)
+            assert fit.idata["constant_data"][name].dims == ("obs",)
+    log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy()
+    assert np.isfinite(log_likelihood).all()
+    if "weights" in rows:
+        assert not log_likelihood[..., 0].any()  # a row of weight zero says nothing
+        assert log_likelihood[..., 1:].all()
+
+
+def test_the_default_sampler_of_weighted_rows_is_nuts():
+    assert isinstance(bnn.fit(bnn.shallow(1), X, Y, weights=WEIGHTS, **TINY).sampler, bnn.NUTS)
+
+
+def test_labels_live_in_the_coordinates(fake_fit):
+    table = pd.DataFrame({"a": X[:, 0], "b": X[:, 1]})
+    fit = fake_fit(bnn.shallow(3, likelihood=bnn.Categorical()), table, LABELS, draws=3)
+    posterior = fit.idata["posterior"]
+    assert fit.model.likelihood.classes == ("a", "b", "c")
+    assert posterior["class"].to_numpy().tolist() == ["a", "b", "c"]
+    assert posterior["beta"].dims == ("chain", "draw", "unit", "class")
+    for name in ("intercept", "mu_beta", "sigma_beta"):
+        assert posterior[name].dims == ("chain", "draw", "class"), name
+    assert fit.idata["observed_data"]["y"].to_numpy().tolist() == [0, 1, 2] * 4
+    assert (np.diff(posterior["gamma"].to_numpy()[..., 1], axis=-1) > 0).all()
+
+
+def test_sorting_units_keeps_the_function_of_every_class(fake_fit):
+    """Sorted and unsorted draws give the same probabilities."""
+    model = bnn.shallow(3, likelihood=bnn.Categorical())
+    fit = fake_fit(model, X, LABELS, draws=3)
+    raw = bnn.as_sampled(fit.idata)
+    posterior = fit.idata["posterior"]
+    assert not np.array_equal(raw["beta"], posterior["beta"])
+    for sites in (raw, posterior):
+        gamma, beta, intercept = (np.asarray(sites[name]) for name in ("gamma", "beta", "intercept"))
+        z = fit.data.scaled()[0]
+        units = 1 / (1 + np.exp(-(gamma[..., :1] + gamma[..., 1:] @ z.T)))
+        f = np.einsum("cdun,cduk->cdnk", units, beta) + intercept[:, :, None]
+        e = np.exp(f)
+        np.testing.assert_allclose(
+            bnn.predict(fit, X, kind="probability"), e / e.sum(-1, keepdims=True), rtol=1e-8, atol=1e-12
+        )

@@ -1,0 +1,221 @@
+"""Moves of one unit at a time and the reflection of all, against densities computed from scratch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from bayesnn._internal.conditionals import Covariance
+from bayesnn._internal.runtime import computing
+from bayesnn.models import readout
+from bayesnn.priors import GaussianPrior
+from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.samplers.gibbs import unit_moves
+from bayesnn.samplers.gibbs.proposals import PROPOSALS, Candidates, Proposal
+from bayesnn.samplers.gibbs.reflections import as_products, reflected_products
+
+N, M, K, Q = 12, 3, 5, 3
+NOISE_PRECISION = 4.0
+MU = np.array([0.3, -0.2, 0.1])
+S = np.array([[1.0, 0.2, 0.0], [0.2, 0.6, -0.1], [0.0, -0.1, 0.8]])
+HYPER = Hyper(np.array(0.4), np.array(1.0), MU, Covariance(np.linalg.cholesky(S), np.linalg.inv(S)))
+AS_TOLD = Proposal(None, lambda score, noise: noise)  # what is chosen is given in place of the noise
+# psi is rounded to single precision, so two ways to a column in [0, 1] may differ by a few of its units.
+COLUMN_ERROR = 4 * np.finfo(np.float32).eps
+
+
+def problem(extras):
+    """gamma, candidates, inputs (q, n), extra columns, y, and a prior that is neither centred nor diagonal."""
+    rng = np.random.default_rng(extras)
+    x = rng.normal(size=(Q - 1, N))
+    inputs = np.concatenate([np.ones((1, N)), x])
+    of_unit = np.arange(M + extras) < M
+    covariance = np.diag(np.where(of_unit, 0.7, 2.0)) + 1.5 * np.outer(of_unit, of_unit)
+    prior = GaussianPrior(np.where(of_unit, 0.4, 0.0), covariance, np.linalg.inv(covariance))
+    return rng.normal(size=(M, Q)), rng.normal(size=(M, K, Q)), inputs, inputs[:extras], rng.normal(size=N), prior
+
+
+@computing
+def log_marginal(rows, y, prior):
+    """From scratch, for the design with these rows (k, n)."""
+    return float(_log_marginal(rows, y, prior))
+
+
+@jax.jit
+def _log_marginal(rows, y, prior):
+    return readout.log_marginal(readout.products(rows.T, y), prior, NOISE_PRECISION)
+
+
+@computing
+def scores(j, rows, y, candidates, prior, noise_precision=NOISE_PRECISION):
+    """Of the current column j and of the candidates (c, n)."""
+    everyone = np.concatenate([rows[j][None], candidates])
+    with_y = np.concatenate([rows, y[None]])
+    gram, cross = jnp.asarray(with_y @ with_y.T), jnp.asarray(with_y @ everyone.T)
+    left = unit_moves.leave_out(jnp.asarray(j), gram, readout.precision_of(prior), noise_precision)
+    return np.asarray(unit_moves.score_columns(left, cross, jnp.asarray(np.sum(everyone**2, axis=1))))
+
+
+@computing
+def activations(gamma, inputs):
+    return np.asarray(unit_moves.activations(jnp.asarray(gamma), jnp.asarray(inputs)))
+
+
+# Scores
+
+
+@pytest.mark.parametrize("extras", [0, 3])
+@pytest.mark.parametrize("j", range(M))
+def test_scores_are_log_densities_but_for_a_constant(j, extras):
+    rng = np.random.default_rng(7)
+    *_, extra, y, prior = problem(extras)
+    rows = np.concatenate([rng.uniform(size=(M, N)), extra])
+    candidates = rng.uniform(size=(K, N))
+    exact = []
+    for column in [rows[j], *candidates]:
+        changed = rows.copy()
+        changed[j] = column
+        exact.append(log_marginal(changed, y, prior))
+
+    def agrees(ours):
+        return np.allclose(ours - ours[0], np.array(exact) - exact[0], rtol=1e-8, atol=1e-10)
+
+    assert agrees(scores(j, rows, y, candidates, prior))
+    assert not agrees(scores(j, rows, y, candidates, prior._replace(mean=1.01 * prior.mean)))
+    assert not agrees(scores(j, rows, y, candidates, prior, 1.01 * NOISE_PRECISION))
+
+
+def test_columns_that_nearly_coincide_have_finite_scores(monkeypatch):
+    """s is what is left of a column after the others are taken out; cancellation would make it negative."""
+    *_, y, prior = problem(0)
+    rows = np.random.default_rng(7).uniform(size=(M, N))
+    copies = rows[1] + 1e-12 * np.random.default_rng(8).normal(size=(40, N))
+    assert np.isfinite(scores(0, rows, y, copies, prior, noise_precision=1e16)).all()
+    monkeypatch.setattr(unit_moves.jnp, "maximum", lambda value, bound: value)
+    assert not np.isfinite(scores(0, rows, y, copies, prior, noise_precision=1e16)).all()
+
+
+def test_activations_are_the_logistic_function_in_single_precision():
+    gamma, _, inputs, *_ = problem(0)
+    e = 100.0 * gamma @ inputs
+    values = activations(100.0 * gamma, inputs)
+    with np.errstate(over="ignore"):
+        exact = 1 / (1 + np.exp(-e))
+    assert values.dtype == np.float64
+    # An error of half a unit in e is |e| eps / 2 in psi at most; the function itself adds a few units.
+    assert (np.abs(values - exact) <= np.finfo(np.float32).eps * (np.abs(e) + 4)).all()
+
+
+def test_saturated_units_are_zeros_and_ones():
+    e = np.array([[-1e6, -200.0, 200.0, 1e6]])
+    np.testing.assert_array_equal(activations(np.ones((1, 1)), e), [[0.0, 0.0, 1.0, 1.0]])
+
+
+@pytest.mark.parametrize("index", [0, K - 1])
+def test_blocks_of_rows_give_the_products_of_all(index, monkeypatch):
+    gamma, values, inputs, _, y, _ = problem(0)
+    rows = np.concatenate([activations(gamma, inputs), y[None], np.ones((1, N))])
+    whole = products(values[0], rows, inputs, index)
+    for block in (1, 5, N):  # one row each, blocks with rows left over, and none left over
+        monkeypatch.setattr(unit_moves, "BLOCK", block)
+        monkeypatch.setattr(unit_moves, "FEW_BLOCKS", 1)
+        for ours, exact in zip(products(values[0], rows, inputs, index), whole, strict=True):
+            assert np.abs(ours - exact).max() <= N * COLUMN_ERROR * np.abs(rows).max()
+    assert np.abs(np.roll(whole[0], 1, axis=1) - whole[0]).max() > 0.01  # a wrong column would be seen
+
+
+@computing
+def products(values, rows, inputs, index):
+    found = unit_moves.candidate_products(jnp.asarray(values), jnp.asarray(rows), jnp.asarray(inputs))
+    return np.asarray(found.cross), np.asarray(found.squares), np.asarray(found.column(index))
+
+
+# Moves
+
+
+@computing
+def update(key, gamma, candidates, proposal, *rest):
+    moved = _update(
+        jax.random.key(key),
+        gamma,
+        candidates,
+        proposal,
+        HYPER,
+        *rest[:-1],
+        readout.precision_of(rest[-1]),
+        NOISE_PRECISION,
+    )
+    level = np.log(jax.random.uniform(jax.random.key(key), (M,)))  # what the flips are decided with
+    return jax.tree.map(np.asarray, moved), np.asarray(level)
+
+
+_update = jax.jit(unit_moves.update_units, static_argnums=3)
+
+
+@pytest.mark.parametrize("extras", [0, 3])
+@pytest.mark.parametrize("chosen", [(0, 0, 0), (1, 0, 5), (3, 2, 4)])
+def test_units_take_the_chosen_candidates_and_the_products_follow(chosen, extras):
+    gamma, values, inputs, extra, y, prior = problem(extras)
+    candidates = Candidates(values, np.zeros((M, K + 1)), np.array(chosen))
+    for key in range(4):
+        moved, _ = update(key, gamma, candidates, AS_TOLD, inputs, extra, y, prior)
+        taken = np.concatenate([gamma[:, None], values], axis=1)[np.arange(M), chosen]
+        sign = np.where((moved.gamma == taken).all(axis=1), 1.0, -1.0)
+        np.testing.assert_array_equal(moved.gamma, sign[:, None] * taken)
+        np.testing.assert_array_equal(moved.moved, np.array(chosen) > 0)
+        rows = np.concatenate([activations(moved.gamma, inputs), extra, y[None], np.ones((1, N))])
+        size = np.maximum(np.abs(rows).max(axis=1), 1.0)
+        assert (np.abs(moved.gram - rows @ rows.T) <= N * COLUMN_ERROR * np.outer(size, size)).all()
+        np.testing.assert_allclose(moved.gram, moved.gram.T, rtol=1e-10)
+
+
+@pytest.mark.parametrize("extras", [0, 3])
+def test_a_sweep_is_the_loop_of_the_textbook(extras):
+    """Each unit in turn, given those that have moved: densities from scratch, the prior weights, the same noise."""
+    gamma, values, inputs, extra, y, prior = problem(extras)
+    rng = np.random.default_rng(9)
+    moves, flips = set(), set()
+
+    def log_density(trial):
+        return log_marginal(np.concatenate([activations(trial, inputs), extra]), y, prior)
+
+    def log_prior(unit):
+        return stats.multivariate_normal.logpdf(unit, MU, S)
+
+    for key in range(12):
+        candidates = Candidates(values, rng.normal(size=(M, K + 1)), rng.gumbel(size=(M, K + 1)))
+        moved, level = update(key, gamma, candidates, PROPOSALS["prior"], inputs, extra, y, prior)
+        expected = gamma.copy()
+        for j in range(M):
+            trials = np.repeat(expected[None], K + 1, axis=0)
+            trials[1:, j] = values[j]
+            totals = np.array([log_density(trial) for trial in trials]) + candidates.log_weight[j]
+            index = int(np.argmax(totals + candidates.noise[j]))
+            expected, turned = trials[index], trials[index].copy()
+            turned[j] = -turned[j]
+            ratio = log_density(turned) + log_prior(turned[j]) - log_density(expected) - log_prior(expected[j])
+            flip = level[j] < ratio
+            expected = turned if flip else expected
+            moves.add(index)
+            flips.add(bool(flip))
+        np.testing.assert_array_equal(moved.gamma, expected)
+    assert moves == set(range(K + 1))  # every candidate was taken somewhere
+    assert flips == {True, False}
+
+
+@pytest.mark.parametrize("extras", [0, 3])
+def test_reflecting_all_units_turns_their_columns(extras):
+    gamma, _, inputs, extra, y, _ = problem(extras)
+    z = 1 / (1 + np.exp(-gamma @ inputs))
+    rows, turned = (np.concatenate([columns, extra, y[None], np.ones((1, N))]) for columns in (z, 1 - z))
+    ours = computing(reflected_products)(rows @ rows.T, M)
+    np.testing.assert_allclose(ours, turned @ turned.T, rtol=1e-10, atol=1e-10)
+
+
+def test_products_are_read_off_the_gram_matrix():
+    *_, extra, y, _ = problem(3)
+    rows = np.concatenate([extra, y[None], np.ones((1, N))])
+    data, exact = as_products(rows @ rows.T), readout.products(extra.T, y)
+    for ours, right in zip(data, exact):
+        np.testing.assert_allclose(ours, right, rtol=1e-10)
