@@ -79,6 +79,7 @@ def test_covariance_of_one_coordinate_against_quadrature(degrees, right):
     assert (z < LIMIT) == right, z
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("q", [2, 3])
 def test_covariance_has_the_moments_of_the_wishart(q):
     """E W = d V, cov(W_ij, W_kl) = d (V_ik V_jl + V_il V_jk), E log|W| = sum psi((d - i)/2) + q log 2 + log|V|."""
@@ -129,6 +130,7 @@ def moved(density, moves):
     return draw
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize(("density", "right"), [(log_gamma, True), (without_jacobian, False)])
 @pytest.mark.parametrize(("start", "moves"), [(np.nan, 2), (3.0, 25)], ids=["exact start", "far start"])
 def test_slice_moves_leave_the_density_invariant(density, right, start, moves):
@@ -137,6 +139,7 @@ def test_slice_moves_leave_the_density_invariant(density, right, start, moves):
     assert (z < LIMIT) == right, z
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sd", [1e-3, 20.0])
 def test_slice_moves_fit_narrow_and_wide_densities(sd):
     """Brackets of width one must shrink a thousandfold, or step out twenty times."""

@@ -56,6 +56,7 @@ def numbers(request):
     return {name: np.asarray(values).reshape(COUNT, -1) for name, values in drawn.items()}
 
 
+@pytest.mark.first_case
 def test_every_number_has_its_law(numbers):
     """Kolmogorov-Smirnov for 14 columns: the smallest p-value beyond one in a thousand after Bonferroni."""
     p = [
@@ -80,6 +81,7 @@ def test_no_number_is_used_twice(numbers):
     assert np.abs(along).max() * np.sqrt(COUNT) < 4.0
 
 
+@pytest.mark.slow
 def test_a_sweep_by_its_key_and_a_tape_ask_for_the_same_shapes():
     tape = random.Tape(jnp.ones(9), jnp.ones(9), jnp.ones(9), jax.random.key(0))
     by_key, by_tape = everything(jax.random.key(1), 0.7)[1], everything(tape, 0.7)[1]

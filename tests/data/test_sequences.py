@@ -149,6 +149,7 @@ def wider(x, steps):
     return np.pad(x, missing, constant_values=0 if x.ndim == 2 else np.nan)
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize(("model", "x"), MODELS.values(), ids=MODELS)
 def test_adding_padding_changes_no_prediction(fake_fit, model, x):
     fit = fake_fit(model, x, Y, chains=1, draws=3)
@@ -159,6 +160,7 @@ def test_adding_padding_changes_no_prediction(fake_fit, model, x):
     np.testing.assert_allclose(bnn.predict(fit, x[1:2, :2]), expected[..., 1:2], rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("x", [TOKENS, NUMBERS], ids=["tokens", "numbers"])
 def test_padding_at_fit_time_changes_no_draw_either(x):
     first = [bnn.Embedding(V, 2)] if x.ndim == 2 else []
@@ -169,6 +171,7 @@ def test_padding_at_fit_time_changes_no_draw_either(x):
     assert np.isfinite(values[0]).all()
 
 
+@pytest.mark.slow
 def test_longer_sequences_where_layers_allow_them(fake_fit):
     longer = wider(TOKENS, 1)
     longer[0] = 1
@@ -193,6 +196,7 @@ def classifier():
     return bnn.fit(model, TOKENS, LABELS, draws=30, warmup=30, chains=2, progress=False)
 
 
+@pytest.mark.slow
 def test_a_classifier_of_tokens_goes_through_everything(classifier, tmp_path):
     posterior = classifier.idata["posterior"]
     assert posterior["embedding0_vectors"].dims == ("chain", "draw", "embedding0_token", "embedding0_feature")
@@ -217,6 +221,7 @@ def test_a_classifier_of_tokens_goes_through_everything(classifier, tmp_path):
             call(classifier)
 
 
+@pytest.mark.slow
 def test_folds_of_sequences():
     model = bnn.Model([bnn.Embedding(V, 2), bnn.MeanPool()], bnn.Bernoulli())
     options = {"sampler": bnn.MAP(steps=5), "draws": 4, "chains": 1, "progress": False}
@@ -224,6 +229,7 @@ def test_folds_of_sequences():
     assert np.isfinite(result.pointwise).all()
 
 
+@pytest.mark.slow
 def test_prior_predictive_of_sequences():
     prior = bnn.prior_predictive(bnn.Model([bnn.LSTM(2)]), NUMBERS, draws=3)
     assert prior["prior"]["f"].shape == (1, 3, 8)

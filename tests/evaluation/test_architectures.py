@@ -20,6 +20,7 @@ def fit(fake_fit):
     return fake_fit(MODEL, X, Y, chains=4, draws=500)
 
 
+@pytest.mark.slow
 def test_probabilities_are_shares_of_draws(fit):
     table = bnn.architectures(fit)
     posterior = fit.idata["posterior"]

@@ -48,6 +48,7 @@ def refits(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_table_follows_from_the_pointwise_densities(fits):
     result = bnn.compare(fits)
     left = {name: bnn.loo(fit) for name, fit in fits.items()}
@@ -72,6 +73,7 @@ def test_table_follows_from_the_pointwise_densities(fits):
     assert "PSIS-LOO" in str(result)
 
 
+@pytest.mark.slow
 def test_models_that_predict_alike_are_said_to(fake_fit):
     fits = {f: fake_fit(bnn.shallow(1), X, Y, change=noise(f)) for f in (1.0, 1.02)}
     assert "they predict alike" in bnn.compare(fits).verdict
@@ -82,6 +84,7 @@ def test_models_that_predict_alike_are_said_to(fake_fit):
     assert alone.table["weight"].tolist() == [1.0]
 
 
+@pytest.mark.slow
 def test_high_k_falls_back_to_the_same_folds_for_all(fits, fake_fit, refits):
     def hasty(values):
         noise(1.0)(values)
@@ -130,6 +133,7 @@ def test_chains_that_disagree_in_folds_are_noted(fits, monkeypatch):
     ).all()
 
 
+@pytest.mark.slow
 def test_fits_must_share_their_target(fits, fake_fit):
     with pytest.raises(ValueError, match=r"on the same y.*'wide' \(120 rows\) and 'fewer' \(119 rows\)"):
         bnn.compare(fits | {"fewer": fake_fit(bnn.shallow(1), X[:-1], Y[:-1])})

@@ -38,6 +38,7 @@ def constant_fit(monkeypatch):
     return calls
 
 
+@pytest.mark.slow
 def test_held_out_rows_are_scored_by_the_other_folds(constant_fit):
     result = bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, **OPTIONS)
     for fold in range(4):
@@ -63,6 +64,7 @@ def test_folds_can_be_used_again(constant_fit):
     np.testing.assert_allclose(first.pointwise, again.pointwise)
 
 
+@pytest.mark.slow
 def test_a_category_of_one_row_is_known_to_every_fold(constant_fit):
     table = pd.DataFrame({"kind": ["common"] * 22 + ["rare"]})
     result = bnn.cross_validate(bnn.shallow(1), table, Y, folds=3, **OPTIONS)
@@ -70,6 +72,7 @@ def test_a_category_of_one_row_is_known_to_every_fold(constant_fit):
     assert {tuple(call["x"].columns) for call in constant_fit} == {("kind[rare]",)}
 
 
+@pytest.mark.slow
 def test_classes_are_stratified_and_scored_by_their_probability(constant_fit, monkeypatch):
     monkeypatch.setattr(module, "evaluate", lambda fit, x, y, **_: pd.Series({"rows scored": len(y)}))
     labels = np.array(["no"] * 17 + ["yes"] * 6)
@@ -82,6 +85,7 @@ def test_classes_are_stratified_and_scored_by_their_probability(constant_fit, mo
         bnn.cross_validate(bnn.shallow(1, likelihood=bnn.Bernoulli()), X, X.index == "r3", folds=3, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_weights_and_offsets_go_with_their_rows(constant_fit, monkeypatch):
     monkeypatch.setattr(module, "evaluate", lambda fit, x, y, **_: pd.Series({"rows scored": len(y)}))
     counts, offset, weights = np.arange(23) % 4, np.linspace(-1, 1, 23), np.linspace(0.5, 2.0, 23)
@@ -120,6 +124,7 @@ def test_an_interruption_keeps_the_folds_that_were_finished(constant_fit, monkey
         bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, **OPTIONS)
 
 
+@pytest.mark.slow
 def test_a_real_run_scores_a_line_better_than_noise():
     x = np.linspace(-1, 1, 24)[:, None]
     noise = np.random.default_rng(0).normal(size=24)

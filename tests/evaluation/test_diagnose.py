@@ -122,6 +122,7 @@ def test_grouping(levels, groups):
     assert group_chains(noise + np.array(levels, float)[:, None, None]) == groups
 
 
+@pytest.mark.slow
 def test_bimodal_posterior_of_a_real_run_is_never_called_converged_when_chains_disagree():
     table = bnn.datasets.mcycle()
     fit = bnn.fit(bnn.shallow(2), table[["times"]], table["accel"], chains=8, draws=300, warmup=300, progress=False)

@@ -52,6 +52,7 @@ def right(result):
     return result.ok and result.se < 0.3 and abs(z(result, closed_form(X, Y))) < LIMIT
 
 
+@pytest.mark.slow
 def test_annealed_importance_sampling_gives_the_closed_form():
     result = bnn.log_marginal_likelihood(LINE, X, Y, **OPTIONS)
     assert right(result)
@@ -118,6 +119,7 @@ def test_estimate_is_in_units_of_y():
     assert abs(closed_form(X, y, standardize=False) - closed_form(X, y)) > 0.1, "the two differ in their prior"
 
 
+@pytest.mark.slow
 def test_case_weights_count_rows():
     twice = bnn.log_marginal_likelihood(LINE, X, Y, weights=np.full(25, 2.0), standardize=False, **OPTIONS)
     double = bnn.log_marginal_likelihood(LINE, np.tile(X, (2, 1)), np.tile(Y, 2), standardize=False, **OPTIONS)

@@ -79,6 +79,7 @@ def test_stacked_fit_predicts_better(fake_fit):
     assert bnn.evaluate(better, X, Y)["log_density"] > bnn.evaluate(fit, X, Y)["log_density"] + 0.1
 
 
+@pytest.mark.slow
 def test_bad_input(fake_fit):
     fit = fake_fit(bnn.shallow(1), X, Y, chains=2)
     with pytest.raises(ValueError, match="unknown by 'draw'"):

@@ -22,6 +22,7 @@ def long():
     return bnn.fit(MODEL, X, Y, draws=30, **SETTINGS)
 
 
+@pytest.mark.slow
 def test_in_memory(short, long):
     extended = bnn.extend(short, 18, progress=False)
     same_idata(long.idata, extended.idata)

@@ -83,6 +83,7 @@ def handed_on(monkeypatch):
 # Inference data
 
 
+@pytest.mark.slow
 def test_groups(gibbs, nuts):
     for fit in (gibbs, nuts):
         for name in ("posterior", "sample_stats", "log_likelihood", "observed_data", "constant_data"):
@@ -128,6 +129,7 @@ def test_data_are_kept_in_their_own_units(gibbs):
     assert float(constant["y_scale"]) == pytest.approx(Y.std(), rel=1e-10)
 
 
+@pytest.mark.slow
 def test_attributes(gibbs, nuts, deep):
     for group in ("posterior", "sample_stats"):
         attrs = gibbs.idata[group].attrs

@@ -74,6 +74,7 @@ def test_rows_that_do_not_fit_the_likelihood(no_chains, likelihood, y, options, 
 ROWS = {"weights": {"weights": WEIGHTS}, "offset": {"offset": OFFSET, "standardize": False}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", ["nuts", "gibbs"])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
 def test_weighted_rows_of_a_shallow_network_are_fitted(sampler, rows):
@@ -94,6 +95,7 @@ def test_weighted_rows_of_a_shallow_network_are_fitted(sampler, rows):
         assert log_likelihood[..., 1:].all()
 
 
+@pytest.mark.slow
 def test_the_default_sampler_of_weighted_rows_is_nuts():
     assert isinstance(bnn.fit(bnn.shallow(1), X, Y, weights=WEIGHTS, **TINY).sampler, bnn.NUTS)
 

@@ -50,6 +50,7 @@ def survives(tmp_path, case, kills):
             np.testing.assert_array_equal(resumed.idata[group][name], values, err_msg=f"{group} {name}")
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on(tmp_path):
     survives(tmp_path, "gibbs", kills=3)
 

@@ -25,6 +25,7 @@ def both():
     return make(), make(log_likelihood=False)
 
 
+@pytest.mark.slow
 def test_the_sums_are_those_of_the_rows_and_the_draws_are_the_same(both):
     whole, sums = both
     assert "log_likelihood" in groups_of(whole.idata)
@@ -59,6 +60,7 @@ def test_what_needs_the_rows_says_what_to_do(both, use):
         use(both[1])
 
 
+@pytest.mark.slow
 def test_weights_and_classes_have_sums_too():
     labels = np.where(Y > 0, "up", "down")
     given = {"weights": np.arange(len(Y)) % 3, "sampler": bnn.MAP(steps=20), "draws": 1}
@@ -80,6 +82,7 @@ def test_it_stays_so_when_a_fit_is_extended_kept_in_a_folder_and_saved(both, tmp
     assert bnn.diagnose(loaded).verdict == bnn.diagnose(both[1]).verdict
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_draws_times_rows():
     rows, draws = 4000, 300
     x = RNG.normal(size=(rows, 1))

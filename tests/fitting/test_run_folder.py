@@ -69,6 +69,7 @@ class Killed(Exception):
     """Stands for a kill: nothing handles it."""
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("writes", range(1, 16))
 def test_a_walk_stopped_at_any_write_goes_on(tmp_path, reference, monkeypatch, writes):
     with monkeypatch.context() as patch:
@@ -383,6 +384,7 @@ def squared_sine(e):
     return jax.numpy.sin(e) ** 2
 
 
+@pytest.mark.slow
 def test_a_model_with_a_function_of_ones_own(tmp_path):
     model = bnn.Model([bnn.Dense(2, squared_sine)])
     arguments = {"draws": 4, "warmup": 2, "chains": 1, "sampler": bnn.Gibbs(steps=2, sweeps=1), "progress": False}

@@ -32,6 +32,7 @@ CASES = {
 }
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("case", CASES)
 def test_a_loaded_fit_gives_the_same_numbers(fake_fit, tmp_path, case):
     model, y, options = CASES[case]

@@ -67,6 +67,7 @@ def test_the_numpyro_model_scores_the_same(filtered):
     assert all(np.isfinite(slope).all() for slope in slopes.values())
 
 
+@pytest.mark.slow
 def test_more_padding_changes_nothing(fake_fit, tagger):
     wider, tags = np.pad(TOKENS, ((0, 0), (0, 2))), np.pad(TAGS, ((0, 0), (0, 2)), constant_values="verb")
     expected = bnn.predict(tagger, TOKENS, kind="probability")
@@ -121,6 +122,7 @@ def test_steps_are_rows_of_their_own_to_sums_of_squares(filtered):
     assert np.isfinite(target).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [{"sampler": "gibbs"}, {"sampler": bnn.MAP(steps=9, validation=None), "marginalize": True}],

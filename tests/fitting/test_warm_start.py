@@ -63,6 +63,7 @@ def test_another_model_is_refused(first):
         bnn.fit(bnn.shallow(3, linear=True), bnn.lagged(series(64), 2), start=first, **FEW)
 
 
+@pytest.mark.slow
 def test_backtests_refit_from_the_fit_before(model):
     """Two windows, two fits: the second has a quarter of the warm-up."""
     result = bnn.backtest(model, series(60), lags=2, windows=2, refit=True, baselines=[], **FEW | {"warmup": 40})

@@ -41,6 +41,7 @@ def result():
     )
 
 
+@pytest.mark.slow
 def test_table_and_frame_have_what_was_promised(result):
     methods = ("network", "naive", "seasonal_naive", "drift", "linear_ar")
     assert result.methods == methods
@@ -126,6 +127,7 @@ def run(series, refit=False, transform=TRANSFORM, lags=2):
     )
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize(
     ("refit", "transform", "lags"), [(False, TRANSFORM, 2), (2, TRANSFORM, 2), (False, "auto", "auto")]
 )
@@ -136,6 +138,7 @@ def test_the_future_changes_no_forecast(refit, transform, lags):
     assert (forecast_columns(one, [3]) != forecast_columns(two, [3])).any(axis=1).mean() > 0.7  # not the last season
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("leak", ["transform", "rows", "origin"])
 def test_a_planted_leak_of_the_future_is_seen(leak, monkeypatch):
     if leak == "rows":  # the fit sees the whole series
@@ -167,6 +170,7 @@ def test_refits_learn_from_what_precedes_each():
     assert same[0] == same[1] != same[2] == same[3]
 
 
+@pytest.mark.slow
 def test_a_panel_with_inputs_is_scored_series_by_series():
     rng = np.random.default_rng(1)
     inputs = pd.DataFrame({"z": rng.normal(size=72)}, index=INDEX)
@@ -194,6 +198,7 @@ def test_a_panel_with_inputs_is_scored_series_by_series():
     assert found == pytest.approx(exact, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_several_models_and_who_is_best(result):
     text = str(result)
     assert text.startswith("6 window(s)")
@@ -236,6 +241,7 @@ def test_compiled_programs_are_dropped_only_when_there_are_many():
     assert drop_compiled_programs(10**9) is False
 
 
+@pytest.mark.slow
 def test_one_fit_in_earnest_beats_a_random_walk(monkeypatch):
     monkeypatch.setattr(module, "fit_model", bnn.fit)
     result = bnn.backtest(bnn.shallow(1, linear=True), SERIES, lags=2, windows=8, baselines=["naive"], **FEW)

@@ -70,6 +70,7 @@ def test_naive2_without_a_season_is_naive():
         np.testing.assert_allclose(ours, theirs, rtol=1e-12)
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("names", [(), ("log",), ("sqrt", "difference"), ("log", "standardize", "difference")])
 def test_linear_ar_simulates_what_its_closed_form_says_one_step_ahead(names):
     predictive = LinearAR((1, 2), make_transform(names, 1), draws=10_000).forecast(task(horizon=1, origins=(60, 70)))

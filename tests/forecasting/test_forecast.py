@@ -236,6 +236,7 @@ def test_a_fit_of_a_table_has_no_forecast():
         bnn.forecast(fit, 2)
 
 
+@pytest.mark.slow
 def test_a_real_fit_forecasts():
     data = lagged(bnn.datasets.lynx(), 2, transform="log10")
     fit = bnn.fit(bnn.shallow(2), data, draws=50, warmup=50, chains=2, progress=False)

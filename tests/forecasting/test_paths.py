@@ -102,6 +102,7 @@ CASES = [
 ]
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize(("network", "lags", "transform"), CASES)
 def test_every_step_sees_the_path_before_it(network, lags, transform):
     """Function values of a path are those of the rows that `lagged` makes of the history with the path appended."""
@@ -188,6 +189,7 @@ def test_a_mixture_over_draws_is_averaged_in_density():
     assert log_density(fit, paths, np.array([[3.0]]))[0, 0] == pytest.approx(expected, rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("likelihood", [bnn.Poisson(), bnn.NegativeBinomial()])
 def test_counts_stay_counts(likelihood):
     counts = RNG.poisson(4.0, 30)

@@ -47,6 +47,7 @@ def test_a_contracting_map_rests_at_its_fixed_point(linear_map):
     assert str(result) == "100% rest"
 
 
+@pytest.mark.slow
 def test_a_rotation_goes_round_with_its_period(linear_map):
     result = bnn.skeleton(linear_map(2 * np.cos(2 * np.pi / 10), -1.0), settle=100, steps=200)
     assert set(result.fate) == {"cycle"}
@@ -60,6 +61,7 @@ def test_draws_have_fates_of_their_own(linear_map):
     assert (result.share("rest"), result.share("away"), result.share("cycle")) == (0.6, 0.4, 0.0)
 
 
+@pytest.mark.slow
 def test_skeletons_need_a_series_without_inputs(fake_fit, linear_map):
     with pytest.raises(ValueError, match="need a fit of a series"):
         bnn.skeleton(fake_fit(bnn.shallow(1), SERIES.to_frame(), SERIES.to_numpy() ** 2, chains=1, draws=2))

@@ -70,6 +70,7 @@ def test_a_backtest_by_these_draws(growing):
     assert cut.max() < free.max()
 
 
+@pytest.mark.slow
 def test_what_has_no_roots_or_no_draws_is_refused(fake_fit):
     y = np.arange(20.0)
     plain = fake_fit(bnn.shallow(1), bnn.lagged(y, lags=1), None, chains=2, draws=3)

@@ -65,6 +65,7 @@ def test_shapes_and_names():
     assert hash(LAYER) == hash(Seq2Seq(SOURCE, list(LAYER.encoder), list(LAYER.decoder)))
 
 
+@pytest.mark.slow
 def test_what_each_step_sees():
     """All of the source, no later target; the derivative of every output by every input says so."""
     with double():
@@ -76,6 +77,7 @@ def test_what_each_step_sees():
     assert np.diag(slopes[:, SOURCE:]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rubbish", [0.0, 9.0])
 def test_padding_of_source_and_target_changes_neither_values_nor_gradients(rubbish):
     """Two steps of the source and one of the target are padded: as if the layer had been made for the shorter ones."""

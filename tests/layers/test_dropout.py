@@ -61,6 +61,7 @@ def weights_of(body, **options):
     return fit.idata["posterior"]["beta"].to_numpy().ravel()
 
 
+@pytest.mark.slow
 def test_a_climb_drops_and_so_shrinks():
     """Inputs dropped with probability 1/2 are a ridge penalty as large as X'X's own diagonal.
 

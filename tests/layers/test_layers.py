@@ -96,6 +96,7 @@ def apply(layer: Layer, weights: dict[str, np.ndarray], x: np.ndarray) -> np.nda
         return np.asarray(layer.apply({name: jnp.asarray(w) for name, w in weights.items()}, jnp.asarray(x)))
 
 
+@pytest.mark.first_case
 @cases
 def test_the_layer_equals_a_loop(case):
     weights, x = values(case)

@@ -97,6 +97,7 @@ def padded(rubbish):
     return jnp.asarray(x), jnp.arange(SHAPE[0]) < REAL
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("rubbish", [0.0, 7.0, -1e3])
 @pytest.mark.parametrize("layer", PADDED.values(), ids=PADDED)
 def test_padding_changes_no_value(layer, rubbish):
@@ -109,6 +110,7 @@ def test_padding_changes_no_value(layer, rubbish):
     np.testing.assert_allclose(long, short, rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("layer", PADDED.values(), ids=PADDED)
 def test_padding_changes_no_gradient_and_has_none(layer):
     with double():
@@ -154,6 +156,7 @@ def test_the_other_layers_do_look_ahead(layer):
     assert np.triu(sensitivity(layer), 1).any()
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("layer", PADDED.values(), ids=PADDED)
 def test_the_order_of_the_batch_does_not_matter(layer):
     layers = (layer,) if len(layer.output_shape(SHAPE)) == 1 else (layer, MeanPool())
@@ -245,6 +248,7 @@ FITS = [(body, Normal()) for body in BODIES.values()]
 FITS += [(BODIES["lstm, then gru"], prior) for prior in (Hierarchical(), Horseshoe())]
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize(("body", "prior"), FITS, ids=[*BODIES, "hierarchical", "horseshoe"])
 def test_a_body_that_reads_lags_fits_and_predicts_like_any_other(fake_fit, body, prior):
     rng = np.random.default_rng(3)

@@ -78,6 +78,7 @@ UPDATES = {
 }
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("name", UPDATES)
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 def test_the_update_is_the_conditional(name, weights):
@@ -88,6 +89,7 @@ def test_the_update_is_the_conditional(name, weights):
     assert z_against(draws, functools.partial(log_posterior, weights=other), GRID) > LIMIT
 
 
+@pytest.mark.slow
 def test_degrees_of_freedom_are_drawn_from_their_conditional():
     """The pair (precision, df) after many updates: df against its marginal, the precision summed out on a grid."""
     draws = many(updated(T_FREE, "df_excess", jnp.asarray(Y), None), seed=2)
@@ -100,6 +102,7 @@ def test_degrees_of_freedom_are_drawn_from_their_conditional():
     assert z_against(draws, lambda at: np.interp(at, v, density - v), GRID) > LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UPDATES)
 def test_updating_with_a_weight_of_two_is_that_of_the_row_twice(name):
     """Draw for draw, where rows enter by sums alone: weights against repeated rows with weights of one."""
@@ -132,6 +135,7 @@ TARGETS = {
 }
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("compiled", [False, True], ids=["plain", "compiled"])
 def test_a_weight_of_two_is_the_row_twice(name, compiled):

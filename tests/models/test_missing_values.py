@@ -53,6 +53,7 @@ def closed_form(track, data):
     return -covariance @ slopes.T @ origin, covariance
 
 
+@pytest.mark.slow
 def test_moves_leave_the_closed_form_conditional():
     """4000 chains from afar, 60 moves each: the ends are independent draws."""
     gappy, track, data = case()
@@ -74,6 +75,7 @@ def test_moves_leave_the_closed_form_conditional():
     assert np.abs([*z_mean, *z_variance, correlation * np.sqrt(4000)]).max() < 4.5
 
 
+@pytest.mark.slow
 def test_the_joint_density_is_that_of_the_filled_series():
     """Those of the model on rows of the filled series, and N(0, 1) of the value before the first target."""
     gappy, track, data = case(bnn.Model([bnn.Dense(2, "tanh")]))

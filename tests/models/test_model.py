@@ -127,6 +127,7 @@ def test_specs_are_frozen_hashable_and_pickle(model):
         model.linear = True
 
 
+@pytest.mark.slow
 def test_numpyro_samples_the_model_outside_the_package():
     """In the user's own precision, without any of this package's machinery; the progress bar saves compile time."""
     kernel = NUTS(MODELS["hierarchical"], max_tree_depth=4)

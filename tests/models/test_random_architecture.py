@@ -94,6 +94,7 @@ def prior_draws():
     return {name: values.to_numpy()[0] for name, values in idata["prior"].data_vars.items()}
 
 
+@pytest.mark.slow
 def test_prior_draws_have_the_prior_of_the_architecture(prior_draws):
     for name, prior in EVERYTHING.architecture.probabilities().items():
         counts = [np.sum(prior_draws[name] == value) for value in prior]
@@ -122,6 +123,7 @@ def test_function_values_are_those_of_the_smaller_network(prior_draws):
             np.testing.assert_allclose(EVERYTHING.function(sites, X), f, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_the_model_is_a_numpyro_model():
     trace = handlers.trace(handlers.seed(EVERYTHING, jax.random.key(0))).get_trace(np.ones((5, 3)))
     assert {"M", "linear_in", "lag_order"} <= {n for n, site in trace.items() if site["type"] == "sample"}
@@ -183,6 +185,7 @@ def fit(fake_fit):
     return fake_fit(EVERYTHING, pd.DataFrame(X, columns=["lag 1", "lag 2", "other"]), Y)
 
 
+@pytest.mark.slow
 def test_idle_units_come_last_and_those_in_use_are_in_order(fit):
     posterior = fit.idata["posterior"]
     used = np.arange(4) < posterior["M"].to_numpy()[..., None]

@@ -31,6 +31,7 @@ def test_fit_band_draws_mean_bands_and_data(fake_fit):
     assert ax.get_xlabel() == "x0"
 
 
+@pytest.mark.slow
 def test_fit_band_of_a_chosen_input_holds_the_others_at_their_medians(fake_fit):
     table = np.column_stack([X[:, 0], X[::-1, 0] ** 2])
     fit = fake_fit(bnn.shallow(2), table, Y)
@@ -63,6 +64,7 @@ def test_calibration_runs_from_none_to_all(fake_fit):
     assert 0.0 <= covered[0] <= covered[-1] <= 1.0
 
 
+@pytest.mark.slow
 def test_prior_draws_so_many_functions():
     ax = bnn.plots.prior(bnn.shallow(2), X, draws=7)
     assert len(ax.lines) == 7
@@ -98,6 +100,7 @@ def binary_fit(fake_fit):
     return fake_fit(model, TABLE[["a", "b"]], Y > 0, chains=2, draws=5)
 
 
+@pytest.mark.slow
 def test_partial_dependence_draws_mean_and_bands(table_fit):
     ax = bnn.plots.partial_dependence(table_fit, "a", levels=(50, 80, 95), points=7)
     effect = bnn.partial_dependence(table_fit, "a", points=7)

@@ -13,6 +13,7 @@ PAIRS = np.array([[1, 2, 3, START, 1, 2], [3, 1, 0, START, 3, 0], [2, 0, 0, STAR
 COPIED = np.array([[1, 2, 3], [3, 1, 0], [2, 0, 0]])
 
 
+@pytest.mark.slow
 def test_maps_are_those_of_the_layer(fake_fit):
     block = bnn.TransformerBlock(2, 3, causal=True)
     model = bnn.Model([bnn.Embedding(4, 4), bnn.Residual(bnn.SelfAttention(1)), block, bnn.MeanPool()])
@@ -33,6 +34,7 @@ def test_maps_are_those_of_the_layer(fake_fit):
     np.testing.assert_allclose(first[0, 1, 0], expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_decoder_shows_what_it_reads_of_the_source(fake_fit):
     coder = bnn.Seq2Seq(SOURCE, [bnn.TransformerBlock(1, 2)], [bnn.DecoderBlock(1, 2), bnn.DecoderBlock(2, 2)])
     model = bnn.Model([bnn.Embedding(5, 4), coder], bnn.Categorical())

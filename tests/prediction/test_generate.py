@@ -26,6 +26,7 @@ def writer(fake_fit):
     return fake_fit(bnn.Model(BODY, bnn.Categorical(), bnn.Normal(readout_scale=9.0)), X, Y, chains=2, draws=40)
 
 
+@pytest.mark.slow
 def test_generated_tokens_have_the_probabilities_of_their_draw(writer):
     """One step by 2000 keys: frequencies of every draw within 4.5 standard errors of predict's probabilities."""
     prompts = np.repeat(X[2:3], 400, axis=0)
@@ -79,6 +80,7 @@ def test_prompts_are_checked(writer, prompt, length, message):
         bnn.generate(writer, prompt, length)
 
 
+@pytest.mark.slow
 def test_other_fits_cannot_generate(fake_fit):
     words = np.where(Y == 1, "a", "b")
     for fit in (
@@ -111,6 +113,7 @@ def copier():
     )
 
 
+@pytest.mark.slow
 def test_sequence_to_sequence_goes_from_fit_to_generated_tokens(fake_fit, tmp_path):
     fit = fake_fit(copier(), PAIRS, COPIED, chains=2, draws=3)
     probability = bnn.predict(fit, PAIRS, kind="probability")

@@ -12,6 +12,7 @@ X = RNG.normal(3.0, 2.0, (30, 2))
 Y = 50.0 + 20.0 * np.sin(X[:, 0])
 
 
+@pytest.mark.slow
 def test_mean_is_the_function_of_every_draw_in_units_of_y(fake_fit):
     fit = fake_fit(bnn.shallow(3, intercept=True, linear=True), X, Y, chains=2, draws=4)
     new = RNG.normal(3.0, 2.0, (5, 2))
@@ -27,6 +28,7 @@ def test_mean_is_the_function_of_every_draw_in_units_of_y(fake_fit):
             np.testing.assert_allclose(got[c, d], Y.mean() + Y.std() * f, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_response_adds_noise_of_the_right_size(fake_fit):
     def quiet(values):
         values["beta"][...] = 0.0

@@ -8,6 +8,7 @@ import bayesnn as bnn
 X = np.linspace(0.0, 10.0, 25)[:, None]
 
 
+@pytest.mark.slow
 def test_groups_and_dims():
     idata = bnn.prior_predictive(bnn.shallow(3, linear=True), X, draws=7)
     assert idata["prior"]["gamma"].dims == ("chain", "draw", "unit", "input")
@@ -16,6 +17,7 @@ def test_groups_and_dims():
     assert list(idata["prior"]["input"].to_numpy()) == ["const", "x0"]
 
 
+@pytest.mark.slow
 def test_functions_follow_from_the_sites():
     prior = bnn.prior_predictive(bnn.shallow(3), X, draws=5)["prior"]
     z = (X[:, 0] - X.mean()) / X.std()
@@ -24,6 +26,7 @@ def test_functions_follow_from_the_sites():
     np.testing.assert_allclose(prior["f"].to_numpy()[0], np.einsum("sj,sjn->sn", beta, psi), rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_responses_have_the_noise_of_their_draw():
     hyper = bnn.ShallowHyperparameters(noise_guess=0.04, noise_size=1000.0)
     idata = bnn.prior_predictive(bnn.shallow(2, hyper=hyper), X, draws=400)
@@ -34,6 +37,7 @@ def test_responses_have_the_noise_of_their_draw():
     assert abs(sigma2.mean() - 0.04 * 1000 / 998) < 4 * 0.04 * np.sqrt(2 / 1000 / 400)
 
 
+@pytest.mark.slow
 def test_same_key_same_draws():
     first, again, other = (bnn.prior_predictive(bnn.shallow(2), X, draws=3, key=k)["prior"]["f"] for k in (0, 0, 1))
     np.testing.assert_array_equal(first, again)

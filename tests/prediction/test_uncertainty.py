@@ -23,6 +23,7 @@ def test_gaussian_parts_are_the_variance_of_f_and_the_mean_of_sigma_squared(fake
     assert got.attrs["units"] == "squared units of y"
 
 
+@pytest.mark.slow
 def test_total_variance_is_that_of_simulated_responses(fake_fit):
     def change(values):
         values["beta"][...] = values["beta"].clip(-1, 1)

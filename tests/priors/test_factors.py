@@ -61,6 +61,7 @@ CASES = {
 }
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("name", CASES)
 def test_the_update_is_the_conditional(name):
     factor, rounds, log_prior, weights = CASES[name]

@@ -177,6 +177,7 @@ def expected_z(draws):
     }
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("mistake", [None, 0, 1, 2], ids=["right", "precision", "mean", "covariance"])
 def test_the_update_leaves_the_joint_distribution_invariant(mistake):
     shifts = np.zeros(3)

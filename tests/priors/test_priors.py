@@ -182,6 +182,7 @@ def numpyros_density(model, sampled):
     return float(log_density(model, (X, sampled["y"]), {}, given)[0])
 
 
+@pytest.mark.first_case
 @cases
 def test_the_density_is_that_of_the_textbook(case):
     sites, sampled = simulated(case.model)
@@ -227,6 +228,7 @@ def test_unpacking_gives_the_weights_of_the_body(case):
         np.testing.assert_allclose(weights[name], value, rtol=1e-10)
 
 
+@pytest.mark.first_case
 @cases
 def test_the_collapsed_readout_has_the_moments_of_the_readout(case):
     """Simulated with the hyperparameters that are not integrated out held fixed."""

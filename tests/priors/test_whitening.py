@@ -48,6 +48,7 @@ def spec_of(model):
     return model.table((WIDTH,)), model.terms((WIDTH,))
 
 
+@pytest.mark.first_case
 @models
 def test_whitened_weights_are_the_raw_sites_of_the_model(model):
     """Fixed scales have no raw site; units are whitened by another root of S_gamma, which keeps their lengths."""
@@ -123,6 +124,7 @@ def test_reported_hyperparameters_are_those_of_the_model(model):
         np.testing.assert_allclose(reported[name], sites[name], rtol=1e-8, err_msg=name)
 
 
+@pytest.mark.first_case
 @models
 def test_starts_and_updates_have_the_form_of_the_state(model):
     _, state = drawn(model)
@@ -163,6 +165,7 @@ KERNELS = {
 }
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("name", KERNELS)
 def test_simulated_weights_follow_the_definition(name):
     prior, definition = KERNELS[name]
@@ -179,6 +182,7 @@ def test_simulated_weights_follow_the_definition(name):
     assert stats.ks_2samp(1.3 * ours, theirs).pvalue < 1e-4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prior", [Normal(), Hierarchical(size=50.0, source="none"), HeavyTailed(size=50.0, df=30.0)])
 def test_the_variance_of_the_function_does_not_grow_with_the_width(prior):
     """var f = 1 + E psi^2 whatever the number of units (1 the intercept's): kernels and readout shrink with fan-in."""

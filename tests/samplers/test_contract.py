@@ -90,6 +90,7 @@ def forms(tree):
     return [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(tree)]
 
 
+@pytest.mark.first_case
 @CASES
 def test_a_step_keeps_the_state_and_is_traced_once(case, data):
     spec, _ = SAMPLER_CASES[case]
@@ -129,6 +130,7 @@ def test_specs_differ_where_a_setting_does():
     assert len(set(specs)) == len(specs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("chains", "methods"),
     [
@@ -299,6 +301,7 @@ def test_every_registered_sampler_is_tested_here():
     assert {type(spec) for spec, _ in SAMPLER_CASES.values()} == chains
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("most", "long"), [(7, False), (1000, True)])
 def test_hmc_takes_no_more_steps_than_allowed(most, long):
     """A step size that warm-up made tiny would otherwise ask for millions, and the run seem to hang."""

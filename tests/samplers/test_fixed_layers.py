@@ -19,6 +19,7 @@ def found():
     return bnn.fit(MODEL, X, Y, sampler="nuts", **SETTINGS)
 
 
+@pytest.mark.slow
 def test_fixed_weights_do_not_move_and_are_named(found):
     posterior = found.idata["posterior"]
     for name in ("fixed0_kernel", "fixed0_bias"):
@@ -49,6 +50,7 @@ def test_the_readout_has_its_conjugate_posterior_given_the_fixed_weights(found):
         assert abs(noise[..., i].mean()) < 4.2 * float(az.mcse(noise[..., i], method="mean"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sampler",
     [
@@ -67,6 +69,7 @@ def test_other_samplers_hold_them_too_and_go_on_from_there(sampler, tmp_path):
     assert np.all(kernel == kernel[:1, :1])
 
 
+@pytest.mark.slow
 def test_a_mode_needs_no_fixing():
     found = bnn.fit(MODEL, X, Y, sampler=bnn.MAP(steps=100), progress=False)
     assert "fixed" not in found.idata["posterior"].attrs

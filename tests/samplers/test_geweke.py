@@ -84,6 +84,7 @@ GOOD = [pytest.param(proposal, SMALL, id=proposal) for proposal in PROPOSALS] + 
 ]
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize(("proposal", "model"), GOOD)
 def test_gibbs_keeps_the_joint_distribution(proposal, model):
     scores = scores_of(step_of(Gibbs(proposal, sweeps=1, candidates=6)), model)
@@ -143,6 +144,7 @@ def some_slow(names):
     return [pytest.param(name, marks=() if name in FAST else slow) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", some_slow(WRONG_PROPOSALS))
 def test_a_wrong_proposal_is_seen(error, monkeypatch):
     monkeypatch.setitem(PROPOSALS, "wrong", WRONG_PROPOSALS[error])
@@ -166,6 +168,7 @@ def readout_before_units(key, state, model, x, y):
     return state._replace(coefficients=stale, hyper=hyper, noise_precision=noise_precision)
 
 
+@pytest.mark.slow
 def test_a_readout_drawn_too_early_is_seen():
     scores = scores_of(readout_before_units)
     assert not geweke.passes(scores), report(scores)
@@ -272,6 +275,7 @@ def completion_scores(model: Model) -> dict[str, float]:
     return geweke.compare(jax.random.key(21), sites_joint_of(model), transition, replicas=REPLICAS, rounds=3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [FULL, GENERAL], ids=["shallow", "two-layers"])
 def test_what_was_integrated_out_is_drawn_back_exactly(model):
     scores = completion_scores(model)
@@ -297,6 +301,7 @@ def test_a_mean_drawn_without_the_readout_is_seen(monkeypatch):
     assert not geweke.passes(scores), report(scores)
 
 
+@pytest.mark.slow
 def test_the_model_function_has_the_prior_of_the_gibbs_sampler():
     keys = jax.random.split(jax.random.key(22), 2 * REPLICAS).reshape(2, -1)
     with runtime.double():

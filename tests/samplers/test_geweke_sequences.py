@@ -38,6 +38,7 @@ SLOW_CASES = {
 CASES = FAST_CASES | SLOW_CASES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAST_CASES, *(pytest.param(name, marks=slow) for name in SLOW_CASES)])
 def test_gibbs_keeps_the_joint_distribution(name):
     scores = general.scores_of(CASES[name], seed=50)

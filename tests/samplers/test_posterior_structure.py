@@ -34,6 +34,7 @@ def tiny_data():
 # No data: the prior must come back exactly
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_without_rows_the_number_of_units_has_its_prior(method):
     """Independent chains of sweeps on no rows at all, each from a network of one or more units."""

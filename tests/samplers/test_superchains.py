@@ -70,6 +70,7 @@ def test_one_draw_a_chain_or_one_chain_a_superchain_will_do():
     assert np.isnan(nested_r_hat(np.zeros((8, 2)), 4))
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("name", list(SAMPLERS))
 def test_chains_of_a_superchain_share_their_start_alone(name):
     """Hardly any moves: those of one superchain are still near each other, and no two are the same."""
@@ -85,6 +86,7 @@ def test_chains_of_a_superchain_share_their_start_alone(name):
         assert f.std(axis=1).max() < 0.1 * f.mean(axis=1).std(axis=0).max()
 
 
+@pytest.mark.slow
 def test_hundreds_of_short_chains_are_judged_together():
     model, sampler = bnn.shallow(2), bnn.Gibbs(candidates=3)
     settings = {"sampler": sampler, "warmup": 30, "draws": 8, "chains": 256, "progress": False}

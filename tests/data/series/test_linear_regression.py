@@ -13,6 +13,7 @@ def data(n=30, p=2, key=0):
     return x, 5.0 + x @ np.arange(1.0, p + 1) + rng.normal(0.0, 0.7, n)
 
 
+@pytest.mark.slow
 def test_marginal_likelihood_is_the_integral_over_coefficient_and_variance():
     x, y = np.array([[0.5], [-1.0], [2.0]]), np.array([0.3, -0.4, 1.9])
     prior = NormalInverseGamma(np.array([0.2]), np.array([[1.7]]), 1.5, 0.8)

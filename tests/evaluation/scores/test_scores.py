@@ -140,6 +140,7 @@ def test_calibration_error_by_hand():
     assert got == pytest.approx(weighted, rel=1e-10)
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("likelihood", [bnn.Poisson(), bnn.NegativeBinomial()])
 def test_count_scores_against_scipy(fake_fit, likelihood):
     counts, offset = RNG.poisson(4, 40), RNG.uniform(0.0, 1.0, 40)

@@ -97,6 +97,7 @@ def test_case_weights_stay_under_the_minibatch_factor():
     assert not np.isclose(sum(parts), density.log_likelihood(theta, (*data[:3], None)), rtol=1e-2)
 
 
+@pytest.mark.slow
 def test_a_start_of_a_deep_network_is_of_the_size_of_y():
     from bayesnn import Normal
 
@@ -153,6 +154,7 @@ def test_flat_directions_are_damped_and_said():
     np.testing.assert_allclose(free.values["b"].std(), 10.0, rtol=0.05)
 
 
+@pytest.mark.slow
 def test_a_full_guide_finds_the_gaussian():
     """The bound's maximum is the posterior; what is left is the optimiser's noise, a tenth of an sd at the end."""
     b = draw(Variational("full", steps=4000, learning_rate=0.02)).values["b"].reshape(-1, 2)
@@ -187,6 +189,7 @@ def test_rows_are_split_once_and_all_used():
     assert len(split_rows(jax.random.key(0), 40, None)[1]) == 0
 
 
+@pytest.mark.slow
 def test_a_climb_stops_before_it_fits_noise():
     """Ten tanh units on 30 rows of noise: the held-out score is best early, the posterior density at the end."""
     noise = np.random.default_rng(3).normal(size=30)
@@ -213,6 +216,7 @@ def fits():
         return {name: fit(SMALL, X, Y, sampler=spec, **settings) for name, spec in SPECS.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPECS)
 def test_the_same_fit_with_the_same_groups(name, fits):
     found = fits[name]
@@ -229,6 +233,7 @@ def test_the_same_fit_with_the_same_groups(name, fits):
         assert len(np.unique(posterior["sigma"])) == np.prod(shape)
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("name", SPECS)
 def test_the_key_decides(name, fits):
     again = fit(SMALL, X, Y, sampler=SPECS[name], draws=10, chains=2, progress=False)

@@ -208,6 +208,7 @@ LONG_FIT = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGINT cannot be sent to one process there")
 def test_ctrl_c_ends_a_long_fit_with_its_draws():
     process = subprocess.Popen(

@@ -128,6 +128,7 @@ def test_options_with_wrong_values_are_not_hidden(monkeypatch, fresh_options):
         compiled_programs.quick_options()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("sampler", "quick"),
     [(SAMPLER, True), (replace(SAMPLER, weights="hmc"), False), (bnn.NUTS(max_tree_depth=2), False)],
@@ -141,6 +142,7 @@ def test_loops_of_small_operations_alone_are_compiled_the_quick_way(sampler, qui
     assert [bool(program.options) for program in options] == [quick]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("superchains", [None, 2])
 @pytest.mark.parametrize("sampler", [SAMPLER, bnn.NUTS(max_tree_depth=2)], ids=["gibbs", "nuts"])
 def test_the_loop_is_compiled_before_the_start_has_run(sampler, superchains, monkeypatch):

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SCRIPT = """
 import faulthandler
 faulthandler.dump_traceback_later(240, exit=True)
@@ -18,6 +20,7 @@ print("done", fit.idata["posterior"].sizes["draw"], flush=True)
 """
 
 
+@pytest.mark.slow
 def test_a_fit_of_many_inputs_ends():
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[3])}
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT]

@@ -57,6 +57,7 @@ def drawn(count, cases, folder):
     return {case: [dict(np.load(folder / f"{case}-{count}-{i}.npz")) for i in range(count)] for case in cases}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("count", "cases"),
     [
@@ -84,6 +85,7 @@ def test_processes_draw_what_one_draws(count, cases, tmp_path):
         np.testing.assert_allclose(sigma, alone["gibbs"][0]["sigma"], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_the_others(tmp_path):
     """Process 1 is killed while process 0 samples, which takes years."""
     first, second = processes = start(2, ["lost"], tmp_path)
@@ -102,6 +104,7 @@ def test_a_killed_process_ends_the_others(tmp_path):
     assert "another task died" in output or "lost touch" in output
 
 
+@pytest.mark.slow
 def test_a_process_that_failed_is_missed_at_once(tmp_path):
     (output, status), (other, _) = finish(start(2, ["early"], tmp_path), seconds=60)
     assert status not in (0, None)

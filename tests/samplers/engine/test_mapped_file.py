@@ -21,6 +21,7 @@ SAMPLERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampler", SAMPLERS.values(), ids=SAMPLERS)
 def test_a_file_gives_the_draws_of_the_array_in_it(tmp_path, sampler):
     rng = np.random.default_rng(0)
@@ -36,6 +37,7 @@ def test_a_file_gives_the_draws_of_the_array_in_it(tmp_path, sampler):
         assert fits[0].idata[group].equals(fits[1].idata[group])
 
 
+@pytest.mark.slow
 def test_an_array_of_the_user_is_not_the_one_of_the_fit():
     ids = np.array([[1, 2], [2, 0], [1, 1]], np.int32)
     fit = bnn.fit(bnn.Model([bnn.Embedding(3, 1), bnn.MeanPool()]), ids, np.arange(3.0), sampler="map", progress=False)

@@ -32,6 +32,7 @@ def on_several_devices(cases, file):
     return dict(np.load(file))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "cases",
     [["even"], pytest.param(["uneven", "rows", "rows by Gibbs"], marks=pytest.mark.slow)],

@@ -156,6 +156,7 @@ GOOD = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("model", "method", "proposal"), GOOD)
 def test_the_sweep_keeps_the_joint_distribution(model, method, proposal):
     scores = scores_of(model, step_of(method, proposal))
@@ -240,6 +241,7 @@ WRONG = [
 SUBTLE = {proposal_without_copies: 3}  # errors of four standard errors, which one seed in three does not show
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("error", "method"), WRONG)
 def test_a_planted_error_is_seen(error, method, monkeypatch):
     error(monkeypatch)

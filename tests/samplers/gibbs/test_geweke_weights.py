@@ -201,6 +201,7 @@ def report(scores: dict[str, float]) -> str:
     return ", ".join(f"{name} {z:.1f}" for name, z in ordered[:6])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*FAST_CASES, *(pytest.param(name, marks=slow) for name in SLOW_CASES)])
 def test_gibbs_keeps_the_joint_distribution(name):
     scores = scores_of(CASES[name])
@@ -256,6 +257,7 @@ def some_slow(names):
     return [pytest.param(name, marks=() if name in FAST_ERRORS else slow) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", some_slow(WRONG_MOVES))
 def test_a_wrong_move_is_seen(error, monkeypatch):
     move, name = WRONG_MOVES[error]
@@ -342,6 +344,7 @@ WRONG_UPDATES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", some_slow(WRONG_UPDATES))
 def test_a_wrong_update_is_seen(error, monkeypatch):
     plant, name = WRONG_UPDATES[error]

@@ -152,6 +152,7 @@ def gaussian_scores():
     return scores(statistics, exact)
 
 
+@pytest.mark.slow
 def test_moments_of_a_gaussian():
     found = gaussian_scores()
     assert max(map(abs, found.values())) < 4, found
@@ -239,6 +240,7 @@ Y = np.tanh(2 * X[:, 0]) + 0.1 * np.cos(11 * X[:, 0])
 SMALL = Model([Dense(3, "tanh")])
 
 
+@pytest.mark.slow
 def test_members_start_at_modes_and_are_reported_in_double():
     spec = MCLMC(start=MAP(steps=300), precision="single", steps=2)
     result = fit(SMALL, X, Y, sampler=spec, draws=5, warmup=5, chains=2, progress=False)

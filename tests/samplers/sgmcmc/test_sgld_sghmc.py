@@ -82,6 +82,7 @@ GAUSSIAN_CASES = {
 }
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("case", GAUSSIAN_CASES)
 def test_moments_of_a_gaussian_are_those_of_the_discretised_chain(case):
     """Five statistics: |z| above 4.2 by chance once in 7500."""
@@ -123,6 +124,7 @@ def test_a_gradient_that_is_not_rescaled_is_seen(monkeypatch):
     assert np.abs(scores(GAUSSIAN_CASES["sgld"], enough=50)).max() > 8
 
 
+@pytest.mark.slow
 def test_control_variates_take_the_noise_of_a_gaussian_away():
     """The gradient is linear: its difference to the gradient at the centre is the same for all rows."""
     spec = SGLD(step_size=4 * STEP, **(QUICK | {"start": MAP(steps=300, validation=None)}), control_variates=True)
@@ -202,6 +204,7 @@ def reference(weights):
     return fit(LOGISTIC, X, LABELS, sampler=NUTS(), weights=weights, draws=1000, warmup=500, progress=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case", ["sghmc", *(pytest.param(c, marks=pytest.mark.slow) for c in LOGISTIC_CASES if c != "sghmc")]
 )
@@ -228,6 +231,7 @@ def found():
     return fit(model, X[:40], LABELS[:40], sampler=spec, offset=offset, draws=6, warmup=4, chains=2, progress=False)
 
 
+@pytest.mark.slow
 def test_the_fit_has_the_groups_and_notes_of_all_fits(found):
     posterior, stats = found.idata["posterior"], found.idata["sample_stats"]
     assert set(posterior.data_vars) == set(found.model.dims((3,)))
