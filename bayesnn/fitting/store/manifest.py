@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from bayesnn._internal.version import __version__
 from bayesnn.data.dataset import Dataset
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.samplers.engine.plan import Plan
@@ -26,16 +27,9 @@ SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")
 
 def software() -> dict[str, str]:
     """Versions of what draws depend on, and the kind of device."""
-    versions = {name: version_of(name) for name in ("bayesnn", "jax", "jaxlib", "numpyro")}
-    return versions | {"platform": f"{jax.local_devices()[0].device_kind} {platform.machine()}"}
-
-
-def version_of(package: str) -> str:
-    """Version of an installed package."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # run from a checkout
-        return "not installed"
+    versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "numpyro")}
+    device = f"{jax.local_devices()[0].device_kind} {platform.machine()}"
+    return {"bayesnn": __version__, **versions, "platform": device}
 
 
 def data_digest(data: Dataset) -> str:
