@@ -1,4 +1,4 @@
-"""Partial dependence and individual conditional expectation: the prediction as one or two inputs are moved."""
+"""Partial dependence and individual conditional expectation: the prediction as one or two inputs vary."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def partial_dependence(
 ) -> Any:
     """Average prediction over rows as one or two inputs are set to each value of a grid, per posterior draw.
 
-    PD(v) = (1/n) sum_i E[y | x_i with the inputs set to v, theta]. Where inputs depend on each other, the average runs
-    over combinations that the data do not have; `individual_curves` and the rows shown by the plots say how far.
-    For a classifier the prediction is the probability of each class.
+    PD(v) = (1/n) sum_i E[y | x_i with the inputs set to v, theta]. Where inputs depend on each other, the average
+    includes combinations that do not occur in the data; `individual_curves` and the rows shown in the plots tell how
+    many. For a classifier the prediction is the probability of each class.
 
     Parameters
     ----------
@@ -145,7 +145,7 @@ def _one(input: Any) -> str:
 
 
 def _grids(fit: Fit, inputs: Any, grid: Any, points: int) -> tuple[tuple[str, ...], list[np.ndarray]]:
-    """Names of the inputs to move and the values of each."""
+    """Names of the inputs that vary and the values of each."""
     checks.positive_integer("points", points, minimum=2)
     names = chosen(fit, inputs) if inputs is not None else ()
     if not 1 <= len(names) <= len(GRID_DIMS):

@@ -1,4 +1,4 @@
-"""How much a fit leans on each input: permutation, derivatives, or the scales of an automatic relevance prior."""
+"""How much a fit depends on each input: permutation, derivatives, or the scales of an automatic relevance prior."""
 
 from __future__ import annotations
 
@@ -39,16 +39,16 @@ def relevance(
     ----------
     fit : Fit
     x, y : table (n, p) and target, optional
-        Rows to score; the training rows by default. Rows that were held out measure what the inputs are worth for
+        Rows to score; the training rows by default. Held-out rows measure the value of the inputs for
         prediction, training rows how much the fit uses them.
     method : {"permutation", "sensitivity", "ard"}
-        "permutation": how much worse each draw's score gets when the input's column is shuffled; a categorical input
-        moves as one. "sensitivity": root mean square over rows of the derivative, times the sd of the input, in units
-        of y or as a probability; numeric inputs only. "ard": the scale of the weights that leave each coded input,
-        under a prior that learns one an input (MuellerRiosInsua, Hierarchical).
+        "permutation": how much worse each draw's score gets when the input's column is shuffled; the indicators
+        of a categorical input are shuffled together. "sensitivity": root mean square over rows of the derivative, times
+        the sd of the input, in units of y or as a probability; numeric inputs only. "ard": the scale of the weights
+        that leave each coded input, under a prior that learns one per input (MuellerRiosInsua, Hierarchical).
     score : {"log_density", "predictive", "rmse"}
-        For permutation. "log_density": fall of the average log density (or log probability) of a row given the draw,
-        in nats; draws that are sure of themselves fall far. "predictive": the same of the posterior predictive, which
+        For permutation. "log_density": drop of the average log density (or log probability) of a row given the draw,
+        in nats; draws with small error sd drop most. "predictive": the same of the posterior predictive, which
         averages over draws first, so that only the permutations vary. "rmse": rise of the rmse of the draw's mean, in
         units of y.
     repeats : int
@@ -62,8 +62,8 @@ def relevance(
     -------
     xarray.DataArray
         (chain, draw, input); for permutation (chain, draw, permutation, input), or (permutation, input) of the
-        predictive; for sensitivity perhaps with a last axis class or output. `to_frame` makes a table of it, over draws
-        and permutations.
+        predictive; for sensitivity with a last axis class or output if there are several. `to_frame` makes a table of
+        it, over draws and permutations.
 
     References
     ----------
@@ -106,7 +106,7 @@ def _permutation(fit: Fit, rows: ScoredRows, score: str, repeats: int, key: Any)
         order = random.permutation(len(rows.target))
         rises.append([_losses(fit, _shuffled(fit, rows, name, order), score) - base for name in names])
     values = np.moveaxis(np.asarray(rises), (0, 1), (-2, -1))
-    units = "units of y" if score == "rmse" else "nats a row"
+    units = "units of y" if score == "rmse" else "nats per row"
     attrs = {"method": "permutation", "score": score, "units": units}
     dims = ("permutation", "input")
     if score == "predictive":

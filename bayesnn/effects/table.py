@@ -1,4 +1,4 @@
-"""Rows to average effects over, as the table a user would write: one column an input, categories by their names."""
+"""Rows to average effects over, as the table a user would write: one column per input, categories by name."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.arrays import object_array
 from bayesnn.data.dataset import Columns, code
 from bayesnn.fitting.fit import Fit
 from bayesnn.prediction.predict import offset_for
 
 
 class Rows(NamedTuple):
-    """Rows to average over, as a table with one column an input, and their offset (n,) where the fit has one."""
+    """Rows to average over, as a table with one column per input, and their offset (n,) if the fit has one."""
 
     table: Any
     offset: np.ndarray | None
@@ -43,7 +44,7 @@ def rows_to_average(fit: Fit, rows: Any = None, offset: Any = None) -> Rows:
 
 
 def decode(columns: Columns, coded: np.ndarray) -> Any:
-    """Inverse of `data.code`: coded inputs (n, p) -> a DataFrame with one column an input."""
+    """Inverse of `data.dataset.code`: coded inputs (n, p) -> a DataFrame with one column per input."""
     import pandas as pd
 
     blocks = {}
@@ -53,12 +54,12 @@ def decode(columns: Columns, coded: np.ndarray) -> Any:
             blocks[name] = block[:, 0]
         else:
             codes = block[:, 0].astype(int) if len(categories) == 2 else block.argmax(axis=1)
-            blocks[name] = _objects(categories)[codes]
+            blocks[name] = object_array(categories)[codes]
     return pd.DataFrame(blocks)
 
 
 def coded_places(columns: Columns, name: str) -> list[int]:
-    """Positions of an input among the coded inputs: one, or one an indicator."""
+    """Positions of an input among the coded inputs: one, or one per indicator."""
     widths = [1 if cats is None or len(cats) == 2 else len(cats) for cats in columns.categories]
     place = columns.names.index(name)
     start = sum(widths[:place])
@@ -66,7 +67,7 @@ def coded_places(columns: Columns, name: str) -> list[int]:
 
 
 def categories_of(fit: Fit, name: str) -> tuple[Any, ...] | None:
-    """Categories of an input met at fit time; None for a numeric one."""
+    """Categories of an input in the training data; None for a numeric input."""
     columns = fit.data.columns
     return columns.categories[columns.names.index(name)]
 
@@ -95,30 +96,24 @@ def grid_of(fit: Fit, name: str, values: Any, points: int) -> np.ndarray:
     categories = categories_of(fit, name)
     if values is None:
         if categories is not None:
-            return _objects(categories)
+            return object_array(categories)
         column = fit.data.x[:, fit.data.columns.inputs.index(name)]
         return np.array([0.0, 1.0]) if is_indicator(fit, name) else np.linspace(column.min(), column.max(), points)
     if isinstance(values, str) or np.ndim(values) != 1 or not len(values):
         raise ValueError(f"grid of {name!r} must be a non-empty list of values, got {values!r}")
     if categories is not None:
         check_value(fit, name, values)
-        return _objects(values)
+        return object_array(values)
     grid = np.asarray(values, dtype=np.float64)
     checks.finite(f"grid of {name!r}", grid)
     return grid
 
 
 def check_value(fit: Fit, name: str, values: Sequence[Any]) -> None:
-    """Refuse values an input cannot take: categories the fit has not met, numbers that are not finite."""
+    """Refuse values that an input cannot take: categories the fit has not met, numbers that are not finite."""
     categories = categories_of(fit, name)
     for value in values:
         if categories is None:
             checks.number(f"value of {name!r}", value)
         else:
             checks.known(f"category of {name!r}", value, categories)
-
-
-def _objects(values: Sequence[Any]) -> np.ndarray:
-    result = np.empty(len(values), dtype=object)
-    result[:] = list(values)
-    return result

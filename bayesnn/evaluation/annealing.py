@@ -1,4 +1,4 @@
-"""Estimates of the log marginal likelihood from particles that walk along a path of temperatures."""
+"""Estimates of the log marginal likelihood from particles that follow a path of temperatures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Move = Callable[[jax.Array, Particles, int], tuple[Particles, Any]]
 
 
 class Walk(NamedTuple):
-    """Particles along the path: each on its own, or resampled within batches that know nothing of each other."""
+    """Particles along the path: each on its own, or resampled within independent batches."""
 
     moved: Move
     path: Path

@@ -14,8 +14,8 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import totals
 
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
-ESS_PER_CHAIN = 100  # the same source
-CHAINS = 4  # what the same asks for in all, where short chains are judged together
+ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
+CHAINS = 4  # short chains are judged together and need the 4 x 100 effective draws in all
 BFMI_LIMIT = 0.3  # M. Betancourt (2016), Diagnosing suboptimal cotangent disintegrations
 
 
@@ -38,8 +38,8 @@ class Diagnosis:
     mode_table : pandas.DataFrame
         For each group its chains, mean log likelihood and mean nuisance parameters.
     agreement : pandas.DataFrame or None
-        Beside a reference: for the worst and median function value and nuisance parameters, `shift`, the difference of
-        means in standard deviations of the reference, and `sd_ratio`, the fit's sd over the reference's.
+        If there is a reference: for the worst and median function value and nuisance parameters, `shift`, the
+        difference of means in standard deviations of the reference, and `sd_ratio`, the fit's sd over the reference's.
     """
 
     ok: bool
@@ -50,7 +50,7 @@ class Diagnosis:
     agreement: Any = None
 
     def __str__(self) -> str:
-        """Verdict, table, and the groups of chains where there are several."""
+        """Verdict, table, and the groups of chains if there are several."""
         parts = [self.verdict, self.table.round(3).to_string()]
         if self.agreement is not None:
             parts.append(self.agreement.round(3).to_string())
@@ -124,7 +124,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
 def _approximation(
     fit: Fit, f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray, apart: Any
 ) -> Diagnosis:
-    """An approximation has a spread, but no R-hat worth the name."""
+    """Diagnosis of an approximation, which has a standard deviation but no meaningful R-hat."""
     import pandas as pd
 
     values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
@@ -135,7 +135,7 @@ def _approximation(
     kind = type(fit.sampler).__name__
     verdict = f"{state}APPROXIMATION: {kind} draws are not from the posterior, however many there are."
     if apart is None:
-        verdict += " How far off, diagnose(fit, reference=...) or diagnose(fit, check=True) shows."
+        verdict += " diagnose(fit, reference=...) or diagnose(fit, check=True) shows how far off they are."
     warnings = _members(fit)
     everyone = (tuple(range(f.shape[0])),)
     ok = apart is not None and close(apart) and not warnings and fit.complete
@@ -155,20 +155,20 @@ def _distance(apart: Any) -> list[str]:
 
 
 def _notes(fit: Fit) -> list[str]:
-    """What holds of a sampler whatever its draws show."""
+    """Properties of the sampler that hold whatever its draws show."""
     if not fit.sampler.unadjusted:
         return []
     stats = fit.idata["sample_stats"]
     if "energy_variance" in stats:
         error = float(stats["energy_variance"].to_numpy().mean())
         return [
-            f"Steps are not adjusted: their energy error has variance {error:.2g} a dimension, which leaves a bias "
+            f"Steps are not adjusted: their energy error has variance {error:.2g} per dimension, which leaves a bias "
             "that a smaller energy_variance lowers."
         ]
     attrs = fit.idata["posterior"].attrs
     notes = [
-        f"Steps are not adjusted, and see {attrs['batch_size']} rows each: both leave a bias, mostly too wide a "
-        f"spread, that a smaller step_size lowers (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
+        f"Steps are not adjusted, and use {attrs['batch_size']} rows each: both leave a bias, mostly too large a "
+        f"variance, which a smaller step_size reduces (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
     ]
     if attrs["temperature"] != 1.0:
         notes.append(f"Draws are from the posterior density to the power 1/{attrs['temperature']:g}.")
@@ -185,7 +185,7 @@ def _members(fit: Fit) -> list[str]:
     named = ", ".join(map(str, bar.failed))
     lowest = bar.chains[list(bar.failed)].max()
     return [
-        f"Chain(s) {named} do worse than a linear model on the training rows (log density a row at most {lowest:.3f}, "
+        f"Chain(s) {named} do worse than a linear model on the training rows (log density per row <= {lowest:.3f}, "
         f"against {bar.linear:.3f}): leave them out with bnn.drop_chains(fit, [{named}])."
     ]
 
@@ -198,7 +198,7 @@ def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.nd
     values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
     names = {n: ("chain", "draw", *(f"{n}_{i}" for i in range(v.ndim - 2))) for n, v in values.items()}
     data = xr.Dataset({n: (names[n], v) for n, v in values.items()})
-    with np.errstate(divide="ignore", invalid="ignore"):  # a value that never moved has no R-hat: NaN, not converged
+    with np.errstate(divide="ignore", invalid="ignore"):  # a constant value has no R-hat: NaN, not converged
         columns = {
             "r_hat": data.map(lambda v: _nested(v, superchains)) if superchains else az.rhat(data),
             "ess_bulk": az.ess(data, method="bulk"),
@@ -235,9 +235,9 @@ def _mode_table(modes: tuple[tuple[int, ...], ...], nuisance: dict[str, np.ndarr
 def _verdict(
     fit: Fit, worst: Any, modes: tuple[tuple[int, ...], ...], mixed: bool, wanted: int | None, shape: tuple[int, ...]
 ) -> str:
-    """`wanted` is how many effective draws there should be, None where there are as many."""
+    """The verdict in words; `wanted` is the required number of effective draws, None if there are enough."""
     chains, draws = shape[:2]
-    state = "" if fit.complete else f"Interrupted after {draws} draws a chain. "
+    state = "" if fit.complete else f"Interrupted after {draws} draws per chain. "
     kind = "nested R-hat" if fit.idata["posterior"].attrs.get("superchains") else "R-hat"
     numbers = f"worst function value: {kind} {worst['r_hat']:.3f}, {min(worst['ess_bulk'], worst['ess_tail']):.0f}"
     numbers += " effective draws"
@@ -247,7 +247,7 @@ def _verdict(
         named = "; ".join(f"chain{'s' if len(g) > 1 else ''} {in_words(g)}" for g in modes)
         return (
             f"{state}NOT CONVERGED: the chains disagree on the function and fall into {len(modes)} groups ({named}), "
-            f"as in a posterior of several modes ({numbers}). Averages over these chains weigh the modes by chance: "
+            f"which suggests a multimodal posterior ({numbers}). Averages over these chains weight modes by chance: "
             "run longer and with more chains, look at the groups one by one, or choose fewer hidden units."
         )
     if not mixed:

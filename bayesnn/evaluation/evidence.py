@@ -1,4 +1,4 @@
-"""The log marginal likelihood of a model: how probable the data are before they are seen."""
+"""The log marginal likelihood of a model: the density of the data under the prior predictive distribution."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.model import Model
 
 DEFAULTS = {"ais": (500, 1), "thermodynamic": (50, 20)}  # temperatures, and moves at each
-FEW_EFFECTIVE = 30  # with 21 of them the evidence of two units on mcycle was 5.7 nats too low, with 38 and 47 it held
+FEW_EFFECTIVE = 30  # with 21 of them the evidence of two units on mcycle was 5.7 nats too low, with 38 and 47 correct
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +51,12 @@ class Evidence:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing speaks against the standard error."""
+        """Whether there is no reason to doubt the standard error."""
         return not self.ess < FEW_EFFECTIVE and float(self.table["acceptance"].min()) > 0.2
 
     @property
     def verdict(self) -> str:
-        """What speaks against the estimate, and what to do."""
+        """Reasons to doubt the estimate, and what to do."""
         lowest = float(self.table["acceptance"].min())
         if self.ess < FEW_EFFECTIVE:
             return (

@@ -82,5 +82,5 @@ def _given(folds: Any, count: int) -> np.ndarray:
 def _codes(name: str, values: Any, count: int) -> np.ndarray:
     labels = np.asarray(values)
     if labels.shape != (count,):
-        raise ValueError(f"{name} must hold one value a row, shape ({count},), got shape {labels.shape}")
+        raise ValueError(f"{name} must hold one value per row, shape ({count},), got shape {labels.shape}")
     return np.unique(labels, return_inverse=True)[1]

@@ -13,7 +13,7 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.inference_data import Group, build, loo_pointwise
 
 K_LIMIT = 0.7  # A. Vehtari et al. (2024), section 3.2.4: above it the error is large whatever the number of draws
-FEWEST_DRAWS = 25  # so that the tail holds the five ratios a Pareto fit needs
+FEWEST_DRAWS = 25  # so that the tail contains the five ratios that a Pareto fit needs
 NAMED_ROWS = 10  # how many row labels a warning spells out
 
 
@@ -145,13 +145,13 @@ def psis(log_likelihood: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def relative_efficiency(log_likelihood: np.ndarray) -> float:
-    """Effective draws a draw, for the mean of the likelihood of a typical row; at most 1."""
+    """Relative efficiency: median over rows of the effective sample size of the likelihood per draw, at most 1."""
     import arviz as az
     import xarray as xr
 
     likelihood = np.exp(log_likelihood - log_likelihood.max(axis=(0, 1)))
     data = xr.Dataset({"likelihood": (("chain", "draw", "obs"), likelihood)})
-    with np.errstate(divide="ignore", invalid="ignore"):  # rows whose likelihood never moves have no ESS
+    with np.errstate(divide="ignore", invalid="ignore"):  # rows whose likelihood is constant have no ESS
         ess = az.ess(data, method="mean")["likelihood"].to_numpy()
     known = ess[np.isfinite(ess)]
     return float(min(1.0, np.median(known) / likelihood[..., 0].size)) if known.size else 1.0

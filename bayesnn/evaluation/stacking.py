@@ -68,7 +68,7 @@ def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
     fit : Fit
         With two chains or more.
     by : {"chain", "mode"}
-        One weight a chain, or one a group of chains that agree on the function (`diagnose(fit).modes`), which is
+        One weight per chain, or one per group of chains that agree on the function (`diagnose(fit).modes`), which is
         steadier: more draws stand behind each leave-one-out density.
 
     Returns
@@ -153,7 +153,7 @@ def stacked(fit: Fit, weights: Any, *, key: Any = 0) -> Fit:
     Raises
     ------
     ValueError
-        If there is not one weight a chain.
+        If the number of weights is not the number of chains.
 
     Examples
     --------
@@ -212,7 +212,7 @@ def mixture_score(log_densities: np.ndarray, weights: Sequence[float] | np.ndarr
 def _shares(weights: Any, chains: int) -> np.ndarray:
     values = np.asarray(weights.weights if isinstance(weights, ChainWeights) else weights, dtype=np.float64)
     if values.shape != (chains,) or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
-        raise ValueError(f"weights must be one number a chain, not negative, {chains} in all, got {values.tolist()}")
+        raise ValueError(f"weights must be one number per chain, not negative, {chains} in all, got {values.tolist()}")
     return values / values.sum()
 
 

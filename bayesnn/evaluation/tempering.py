@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 DATA_SITES = ("y", "log_marginal")  # the statements that hold the data: of a Model, of a MarginalModel
 ACCEPTANCE = 0.8
 PILOT_MOVES = 10  # per temperature: enough for the step size to settle and the particles to spread
-KEEP = 0.5  # part of the effective particles that a step of the pilot may cost
+KEEP = 0.5  # share of the effective particles that must remain after a step of the pilot
 JITTER = 0.3  # of step sizes, against periodic trajectories; R. Neal (2011), section 3.2
 
 Tree = Any  # dictionary of arrays by site
@@ -115,7 +115,7 @@ def _hmc(
 def pilot(
     model: Any, count: int, leapfrogs: int, key: jax.Array, data: tuple[Any, ...], bar: tqdm[Any]
 ) -> tuple[Path, np.ndarray]:
-    """A path on which every step costs the same part of the effective particles, with tuned moves; acceptance (k,).
+    """A path on which every step keeps the same share of the effective particles, with tuned moves; acceptance (k,).
 
     Sequential Monte Carlo with adaptive temperatures, as in P. Del Moral, A. Doucet and A. Jasra (2012), An adaptive
     sequential Monte Carlo method for approximate Bayesian computation, Statistics and Computing 22, 1009-1020.
@@ -138,7 +138,7 @@ def pilot(
         rows.append((temperature, step, scales, rate))
         bar.set_postfix_str(f"temperature {temperature:.2g}", refresh=False)
         bar.update()
-    rows = [(0.0, *rows[0][1:]), *rows]  # at t = 0 nothing moves
+    rows = [(0.0, *rows[0][1:]), *rows]  # at t = 0 no particle moves
     temperatures, steps, scales, rates = zip(*rows, strict=True)
     path = Path(np.array(temperatures), np.array(steps), jax.tree.map(lambda *s: np.stack(s), *scales))
     return path, np.array(rates[1:])

@@ -11,7 +11,7 @@ from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.dataset import Dataset, new_inputs
 from bayesnn.fitting import pointwise
 from bayesnn.fitting.binding import bind
-from bayesnn.fitting.inference_data import Group, build, map_chains
+from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build, map_chains
 from bayesnn.fitting.relabel import order_units, permute
 from bayesnn.fitting.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf
 from bayesnn.models.missing_values import DIM, SITE, gap_labels
@@ -20,8 +20,6 @@ from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
 from bayesnn.samplers.engine import multihost
 from bayesnn.samplers.engine.multihost import all_chains, several
 from bayesnn.samplers.engine.plan import Plan
-
-PER_DRAW = ("chain", "draw")
 
 
 @dataclass(frozen=True, eq=False)
@@ -233,18 +231,18 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         posterior = permute(posterior, dims, stats["unit_order"])
     rows = {}
     if attrs.get("log_likelihood", 1):
-        rows = {"log_likelihood": Group({"y": pointwise.of_rows(model, data, posterior)}, {"y": (*PER_DRAW, "obs")})}
+        rows = {"log_likelihood": Group({"y": pointwise.of_rows(model, data, posterior)}, {"y": (*DRAW_DIMS, "obs")})}
     else:
         stats[pointwise.STAT] = pointwise.of_all(model, data, posterior)
     nuisance = {name: posterior[name] for name in model.likelihood.dims}
     posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
-    stat_dims = {name: PER_DRAW + (("unit",) if name == "unit_order" else ()) for name in stats}
+    stat_dims = {name: DRAW_DIMS + (("unit",) if name == "unit_order" else ()) for name in stats}
     time = ("time",) if model.per_step(data.x.shape[1:]) else ()
     outputs = model.likelihood.output_dims if data.y.ndim > 1 + len(time) else ()
     scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}
     of_row = {n: v for n, v in (("weights", data.weights), ("offset", data.offset)) if v is not None}
     groups = {
-        "posterior": Group(posterior, {name: PER_DRAW + d for name, d in dims.items()}, attrs),
+        "posterior": Group(posterior, {name: DRAW_DIMS + d for name, d in dims.items()}, attrs),
         "sample_stats": Group(stats, stat_dims, attrs),
         **rows,
         "observed_data": Group({"y": data.y}, {"y": ("obs", *time, *outputs)}),

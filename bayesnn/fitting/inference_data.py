@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+DRAW_DIMS = ("chain", "draw")  # the first axes of everything that is recorded
+
 
 class Group(NamedTuple):
     """Arrays of one group, and the names of their axes; draws start with (chain, draw)."""

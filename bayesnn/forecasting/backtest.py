@@ -54,7 +54,7 @@ class Backtest:
 
     @property
     def pit(self) -> Any:
-        """Probability integral transforms, uniform if calibrated: a column a method, by series, window and horizon."""
+        """Probability integral transforms, uniform if calibrated: one column per method, by series, window, horizon."""
         rows = ["unique_id", "window", "ds", "horizon"]
         wide = self.forecasts.pivot(index=rows, columns="method", values="pit")
         return wide[list(self.methods)]
@@ -262,7 +262,7 @@ def _baseline_frames(
 def _scored(
     full: Lagged, plan: Mapping[str, Windows], group: np.ndarray, method: str, predictive: Any, horizon: int
 ) -> list[Any]:
-    """One long frame a series, of forecasts (o, h) that lie below each other in the order of the plan."""
+    """One long frame per series, of forecasts (o, h) that are stacked in the order of the plan."""
     import pandas as pd
 
     later = {n: observed(full.series[n].to_numpy(), w.origins, horizon) for n, w in plan.items()}

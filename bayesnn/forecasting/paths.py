@@ -1,4 +1,4 @@
-"""Sample paths of a fitted series: every posterior draw rolls on from an origin, fed its own values and its own noise.
+"""Sample paths of a fitted series: every posterior draw continues from an origin with its own values and its own noise.
 
 The one place where a series' last values become the network's inputs is `network_input`.
 """
@@ -21,14 +21,14 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 
-BLOCK_NUMBERS = 4_000_000  # doubles of workspace a block of draws may take
+BLOCK_NUMBERS = 4_000_000  # doubles of workspace that a block of draws may use
 
 
 class Origins(NamedTuple):
-    """Places from which to roll: the last values of a series each, and how u becomes y there.
+    """Origins of paths: the last values of a series at each, and the scaling that turns u into y there.
 
-    windows (o, L) of u, oldest first, or (s, o, L) where each draw has its own past; center and scale (o,) of a
-    standardised series, else 0 and 1.
+    windows (o, L) of u, oldest first, or (s, o, L) if each draw has its own past; center and scale (o,) of a
+    standardised series, otherwise 0 and 1.
     """
 
     windows: np.ndarray
@@ -50,7 +50,7 @@ class Paths(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What of the transform a step needs, fixed at compilation: lags, filter c_1, ..., and whether u folds."""
+    """The part of the transform that a step needs, fixed at compilation: lags, filter c_1, ..., and whether u folds."""
 
     lags: tuple[int, ...]
     filter: tuple[float, ...]
@@ -81,13 +81,13 @@ def simulate(fit: Fit, origins: Origins, horizon: int, key: Any, future: np.ndar
     known = np.empty((len(origins.center), horizon, 0)) if future is None else future
     sites = fit.draws()
     count = len(next(iter(sites.values())))
-    keys = jax.random.split(as_key(key), count)  # one a draw, so that paths do not depend on the blocks
+    keys = jax.random.split(as_key(key), count)  # one per draw, so that paths do not depend on the blocks
     width = fit.data.x.shape[1] + fit.model.terms(fit.data.x.shape[1:]).size + 4 * horizon
     block = int(np.clip(BLOCK_NUMBERS // (len(known) * width), 1, count))
     windows = np.broadcast_to(origins.windows, (count, *origins.windows.shape[-2:]))
     parts = []
     for start in range(0, count, block):
-        rows = np.minimum(np.arange(start, start + block), count - 1)  # the last block is filled up: one shape
+        rows = np.minimum(np.arange(start, start + block), count - 1)  # the last block is padded to the same shape
         piece = {name: values[rows] for name, values in sites.items()}
         affine = origins.center, origins.scale
         rolled = _roll_block(fit.model, rule, _scales(fit), keys[rows], piece, windows[rows], affine, known)
@@ -99,7 +99,7 @@ def simulate(fit: Fit, origins: Origins, horizon: int, key: Any, future: np.ndar
 
 @computing
 def log_density(fit: Fit, paths: Paths, observed: np.ndarray) -> np.ndarray:
-    """Log predictive density (o, h) of what was observed, in units of y, each step given the past of the origin alone.
+    """Log predictive density (o, h) of what was observed, in units of y, each step given only the past of its origin.
 
     log mean_s p(y | draw s, its own path so far): the paths integrate over the steps before. NaN where `observed` is.
     """
@@ -173,7 +173,7 @@ def _roll(
         response = model.likelihood.distribution(f, **nuisance).sample(key) * scales.y_scale + scales.y_center
         shift = levels @ weights
         u = shift + response
-        if rule.folds:  # y knows the root only up to its sign, and so does the next step
+        if rule.folds:  # y determines the root only up to its sign, so the next step receives |root|
             center, scale = affine
             u = (jnp.abs(u * scale + center) - center) / scale
         return (_pushed(past, u - shift), _pushed(levels, u)), (u, f, shift)
@@ -194,7 +194,7 @@ def _differenced(window: jax.Array, rule: Rule) -> jax.Array:
 
 
 def _pushed(values: jax.Array, new: jax.Array) -> jax.Array:
-    """Values (o, k), oldest first, with a new one at the end and the oldest gone."""
+    """Values (o, k), oldest first, with a new one appended and the oldest removed."""
     return jnp.concatenate([values, new[:, None]], axis=1)[:, 1:]
 
 
@@ -213,5 +213,5 @@ def _scales(fit: Fit) -> Scales:
 
 
 def _without_affine(data: Lagged) -> Any:
-    """The curve alone: each origin has a centre and scale of its own."""
+    """The pointwise transform without standardisation: each origin has its own centre and scale."""
     return replace(data.transform, center=0.0, scale=1.0)

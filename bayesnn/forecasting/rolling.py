@@ -1,4 +1,4 @@
-"""Rolling origins: what is seen when, and the forecasts of a fitted network from all of them at once."""
+"""Rolling origins: which observations each one sees, and the forecasts of a fitted network from all of them at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bayesnn.forecasting.paths import log_density, make_origins, simulate
 class Windows(NamedTuple):
     """Rolling origins of one series, in the order of time, counted in observations.
 
-    origins (windows,): observations seen; learn_to (windows,): those that parameters are learnt from.
+    origins (windows,): observations seen; learn_to (windows,): number of observations used for fitting.
     """
 
     origins: np.ndarray
@@ -48,7 +48,7 @@ def refit_every(refit: Any, windows: int) -> int:
 
 
 def observed(values: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarray:
-    """What came after each origin (o, h)."""
+    """The observations after each origin (o, h)."""
     return values[origins[:, None] + np.arange(horizon)]
 
 
@@ -65,9 +65,9 @@ def exogenous_rows(data: Lagged, name: str) -> np.ndarray | None:
 def network_forecasts(
     fit: Fit, full: Lagged, origins: dict[str, np.ndarray], horizon: int, key: Any
 ) -> SampledPredictive:
-    """Forecasts (o, h) from all origins of all series, below each other in the order of `origins`.
+    """Forecasts (o, h) from all origins of all series, stacked in the order of `origins`.
 
-    `full` holds the whole series; nothing of it after an origin is handed on but its exogenous inputs.
+    `full` holds the whole series; after an origin only its exogenous inputs are used.
     """
     pasts, future = [], []
     for name, ends in origins.items():

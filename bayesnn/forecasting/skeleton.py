@@ -1,7 +1,7 @@
-"""The deterministic map inside a nonlinear autoregression, draw by draw: where it rests, and where it goes round.
+"""The deterministic map inside a nonlinear autoregression, draw by draw: its fixed points and limit cycles.
 
 H. Tong (1990), Non-linear Time Series: A Dynamical System Approach, Clarendon Press, chapter 2, calls the map without
-its noise the skeleton: its fixed points and limit cycles are what the series would settle to if nothing disturbed it.
+its noise the skeleton: its fixed points and limit cycles are what the series would converge to without noise.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from bayesnn.forecasting.paths import lagged_data
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 
-GRID = 400  # points on which fixed points are looked for
-REST = 1e-3  # of the sd of the series: a path that moves less has come to rest
-AWAY = 100.0  # sd of the series: a path beyond has run away
+GRID = 400  # points on which fixed points are searched
+REST = 1e-3  # of the sd of the series: a path that moves less is at a fixed point
+AWAY = 100.0  # sd of the series: a path farther out diverges
 
 
 @dataclass(frozen=True, eq=False)
 class Skeleton:
-    """Where the deterministic map of each draw leads, on the transformed scale.
+    """Long-run behaviour of the deterministic map of each draw, on the transformed scale.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Skeleton:
     paths : array (k, steps)
         Last steps of each path, after it has settled.
     fate : array (k,) of str
-        "rest", "cycle" or "away".
+        "rest" (a fixed point), "cycle" (a limit cycle) or "away" (divergence).
     period : array (k,)
         Mean steps of a cycle, NaN for other fates.
     fixed_points : list of array
@@ -52,7 +52,7 @@ class Skeleton:
     fixed_points: list[np.ndarray]
 
     def share(self, fate: str) -> float:
-        """Share of the draws that come to "rest", go round in a "cycle" or run "away"."""
+        """Share of the draws that reach a fixed point ("rest"), a limit "cycle" or diverge ("away")."""
         return float(np.mean(self.fate == fate))
 
     def __str__(self) -> str:
@@ -76,7 +76,7 @@ def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200
     draws : int
         How many draws to follow, spread over the posterior.
     settle, steps : int
-        Iterations that are thrown away, and that are kept.
+        Iterations that are discarded, and that are kept.
 
     Examples
     --------
@@ -91,7 +91,7 @@ def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200
     """
     data = lagged_data(fit)
     if data.columns:
-        raise ValueError("the skeleton is that of a series' own past: fit without exogenous inputs")
+        raise ValueError("a skeleton is defined for a series' own past only: fit without exogenous inputs")
     for name, value in (("draws", draws), ("settle", settle), ("steps", steps)):
         checks.positive_integer(name, value)
     sites = fit.draws()
@@ -140,7 +140,7 @@ def _iterate(
 
 
 def _fates(paths: np.ndarray, mean: float, sd: float) -> tuple[np.ndarray, np.ndarray]:
-    """What becomes of each path (k, steps), and the mean distance of its upward crossings of its own mean."""
+    """Fate of each path (k, steps), and the mean number of steps between upward crossings of its own mean."""
     with np.errstate(over="ignore", invalid="ignore"):
         away = ~np.isfinite(paths).all(axis=1) | (np.abs(paths - mean).max(axis=1) > AWAY * sd)
         rest = ~away & (np.ptp(paths, axis=1) < REST * sd)

@@ -1,4 +1,4 @@
-"""stationary(fit): the draws of a series' fit whose linear part does not run away."""
+"""stationary(fit): the draws of a series' fit whose linear part is stationary."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.inference_data import take_draws
 from bayesnn.forecasting.paths import lagged_data
 
-LEAST = 10  # draws a chain: fewer make no forecast, and say that the data are against stationarity
+LEAST = 10  # draws per chain: fewer are too few for a forecast, and suggest that the series is not stationary
 
 
 def stationary(fit: Fit) -> Fit:
     """The fit with only those draws whose linear term has all its characteristic roots inside the unit circle.
 
-    These are draws of the posterior under the prior cut to the stationary region. A network of bounded units (logistic,
-    tanh) adds a bounded amount to its linear term, so its paths run away just where the linear term does, and over long
-    horizons a few such draws decide a mean or an outer quantile. Where most draws are such, another transform is due:
-    with "difference" it is the transformed series that is stationary. Each chain keeps as many draws, spread evenly
-    over those that qualify; the attribute `stationary_share` of the posterior is the share that did.
+    These are draws of the posterior under the prior truncated to the stationary region. A network of bounded units
+    (logistic, tanh) adds a bounded amount to its linear term, so its paths explode exactly if the linear term does, and
+    over long horizons a few such draws dominate a mean or an outer quantile. If most draws are not stationary, use
+    another transform: with "difference" it is the transformed series that is stationary. Each chain keeps the same
+    number of draws, spaced evenly over those that qualify; the attribute `stationary_share` of the posterior is the
+    share that do.
 
     Parameters
     ----------
@@ -66,7 +67,7 @@ def largest_root(fit: Fit) -> np.ndarray:
     """Modulus of the largest characteristic root of each draw's linear term (chain, draw)."""
     data = lagged_data(fit)
     if "linear" not in fit.idata["posterior"]:
-        raise ValueError("a fit must have a linear term to be judged by its roots, got none: give linear=True")
+        raise ValueError("a fit must have a linear term for its roots to exist, got none: give linear=True")
     slopes = fit.idata["posterior"]["linear"].to_numpy()[:, :, : len(data.lags)]
     slopes = slopes.reshape(*slopes.shape[:3], -1)[..., 0]  # of the mean, the first output
     scaling = fit.data.scaling

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.arrays import object_array
+
 
 def learn_classes(y: Any) -> tuple[Hashable, ...]:
     """The classes of a target: a pandas categorical's own order as far as they occur, else sorted."""
@@ -35,9 +37,7 @@ def as_coordinate(labels: Sequence[Any]) -> np.ndarray:
     """Labels as a one-dimensional array, of objects unless all are numbers or all are text."""
     if len({type(label) for label in labels}) == 1 and isinstance(labels[0], (str, int, bool)):
         return np.array(labels)
-    result = np.empty(len(labels), dtype=object)
-    result[:] = labels
-    return result
+    return object_array(labels)
 
 
 def _labels(y: Any) -> list[Hashable]:

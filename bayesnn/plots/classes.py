@@ -84,7 +84,7 @@ def probability_map(
     points : int
         Grid points on each axis.
     data : bool
-        Whether to draw the training rows, a colour a class.
+        Whether to draw the training rows, one colour per class.
     ax : matplotlib.axes.Axes, optional
 
     Returns

@@ -13,26 +13,25 @@ from bayesnn.effects import marginal as marginal_effects_of
 from bayesnn.effects import relevance as relevance_effects
 from bayesnn.fitting.fit import Fit
 from bayesnn.plots.canvas import interval, new_axes
-
-SAMPLES = ("chain", "draw", "permutation")
+from bayesnn.prediction.to_frame import SAMPLE_DIMS
 
 
 def partial_dependence(
     fit: Fit, inputs: Any, *, output: Any = None, levels: Sequence[float] = (50, 95), ax: Any = None, **options: Any
 ) -> Any:
-    """Partial dependence with credible bands: a curve for one input, a map or a curve a category for two.
+    """Partial dependence with credible bands: a curve for one input, a map or one curve per category for two.
 
     Parameters
     ----------
     fit : Fit
     inputs : str or pair of str
     output : optional
-        Class or output to draw. Default: all of them for curves; maps need one, but for two classes it is the second.
+        Class or output to draw. Default: all of them for curves; maps need one, and for two classes draw the second.
     levels : sequence of float
         Central posterior intervals, in per cent; curves only.
     ax : matplotlib.axes.Axes, optional
     **options
-        `grid`, `rows`, `points`, `kind` of `bnn.partial_dependence`.
+        `grid`, `rows`, `offset`, `points` of `bnn.partial_dependence`.
 
     Returns
     -------
@@ -50,7 +49,7 @@ def partial_dependence(
     if len(names) == 2 and _discrete(dependence["grid"]):  # the category becomes the colour
         dependence = dependence.rename(grid="grid2", grid2="grid")
         names = names[::-1]
-    dims = [d for d in dependence.dims if d not in (*SAMPLES, "grid")]
+    dims = [d for d in dependence.dims if d not in (*SAMPLE_DIMS, "grid")]
     stacked = dependence.stack(curve=dims) if dims else dependence.expand_dims(curve=[""])
     for i, label in enumerate(stacked["curve"].to_numpy()):
         text = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
@@ -64,7 +63,7 @@ def partial_dependence(
 def individual_curves(
     fit: Fit, input: str, *, output: Any = None, level: float = 80, ax: Any = None, **options: Any
 ) -> Any:
-    """Curves of single rows, each with its credible band, and their average; a dot is the row as it is.
+    """Curves of single rows, each with its credible band, and their average; a dot marks the row's own value.
 
     Parameters
     ----------
@@ -76,7 +75,7 @@ def individual_curves(
         Central posterior interval of each curve, in per cent.
     ax : matplotlib.axes.Axes, optional
     **options
-        `grid`, `rows`, `count`, `points`, `kind` of `bnn.individual_curves`.
+        `grid`, `rows`, `count`, `points`, `offset` of `bnn.individual_curves`.
     """
     (wanted,) = checks.levels((level,))
     axes = new_axes(ax)
@@ -124,9 +123,9 @@ def relevance(
 
 
 def _forest(axes: Any, draws: Any, levels: Sequence[float]) -> None:
-    """A mean with intervals for each input, one colour an output."""
+    """A mean with intervals for each input, one colour per output."""
     wanted = sorted(checks.levels(levels), reverse=True)
-    outputs = [d for d in draws.dims if d not in (*SAMPLES, "input")]
+    outputs = [d for d in draws.dims if d not in (*SAMPLE_DIMS, "input")]
     flat = _flat(draws, "input", *outputs).reshape(
         -1, draws.sizes["input"], int(np.prod([draws.sizes[d] for d in outputs]))
     )
@@ -200,7 +199,7 @@ def _selected(draws: Any, output: Any) -> Any:
 
 def _flat(draws: Any, *dims: str) -> np.ndarray:
     """Draws (s, ...) with the other dimensions in this order."""
-    samples = [d for d in draws.dims if d in SAMPLES]
+    samples = [d for d in draws.dims if d in SAMPLE_DIMS]
     values = draws.transpose(*samples, *dims).to_numpy()
     return values.reshape(-1, *values.shape[len(samples) :])
 

@@ -14,11 +14,11 @@ from bayesnn.forecasting.skeleton import skeleton as follow
 from bayesnn.plots.canvas import interval, new_axes
 
 GRID = 200
-SHOWN = 40  # cycles drawn one by one
+SHOWN = 40  # number of cycles drawn
 
 
 def skeleton(fit: Fit, *, draws: int = 400, ax: Any = None) -> Any:
-    """The map from the past to the expected next value, and where it leads if nothing disturbs it.
+    """The map from the past to the expected next value, and where it leads without noise.
 
     One lag: the map with its 50% and 95% bands, the 45 degree line, and the fixed points of the draws, where the two
     cross. More lags: the series in the plane of neighbours, the long-run path of each of some draws, a closed curve or
@@ -63,7 +63,7 @@ def _portrait(result: Skeleton, w: np.ndarray, axes: Any) -> None:
         path = result.paths[number]
         axes.plot(path[:-1], path[1:], ".", color="C0", ms=1.5, alpha=0.25, label="long-run cycles" if i == 0 else None)
     rests = result.paths[result.fate == "rest", -1]
-    axes.plot(rests, rests, "+", color="C2", ms=5, alpha=0.5, label="points of rest" if len(rests) else None)
+    axes.plot(rests, rests, "+", color="C2", ms=5, alpha=0.5, label="stable points" if len(rests) else None)
     margin = 0.15 * np.ptp(w)
     limits = w.min() - margin, w.max() + margin
     axes.plot(limits, limits, color="0.3", lw=0.8, ls="--")
@@ -72,7 +72,7 @@ def _portrait(result: Skeleton, w: np.ndarray, axes: Any) -> None:
 
 
 def _rest_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:
-    """80% intervals and medians of the fixed points on the 45 degree line, by draws that have as many."""
+    """80% intervals and medians of the fixed points on the 45 degree line, over draws with the usual number of them."""
     counts = np.array([len(points) for points in result.fixed_points])
     usual = int(np.bincount(counts).argmax()) if len(counts) else 0
     same = np.array([points for points in result.fixed_points if len(points) == usual])
@@ -86,7 +86,7 @@ def _rest_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:
 
 
 def _title(result: Skeleton) -> str:
-    words = {"rest": "come to rest", "cycle": "cycle", "away": "run away"}
+    words = {"rest": "reach a fixed point", "cycle": "cycle", "away": "diverge"}
     parts = [f"{result.share(fate):.0%} {word}" for fate, word in words.items() if result.share(fate) > 0]
     if result.share("cycle") > 0:
         low, middle, high = np.nanquantile(result.period, [0.1, 0.5, 0.9])

@@ -1,4 +1,4 @@
-"""attention_maps(fit, x): which steps each step looks at, draw by draw."""
+"""attention_maps(fit, x): the attention weights between steps, for every posterior draw."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from bayesnn.priors import Sites
 
 @computing
 def attention_maps(fit: Fit, x: Any, *, layer: int | None = None) -> Any:
-    """Attention weights of every posterior draw at some sequences, with which pictures of them get credible bands.
+    """Attention weights of every posterior draw at some sequences, so that summaries of them have credible intervals.
 
     Parameters
     ----------
     fit : Fit
-        Of a network with `SelfAttention`, `TransformerBlock` or `Seq2Seq`; of the last, it is the attention of its last
-        `DecoderBlock` to the source.
+        Of a network with `SelfAttention`, `TransformerBlock` or `Seq2Seq`. For `Seq2Seq` the result is the attention of
+        its last `DecoderBlock` to the source.
     x : array, shape (n, time) or (n, time, d)
     layer : int, optional
-        Place of the layer in `fit.model.layers`. Default: the last that has attention.
+        Position of the layer in `fit.model.layers`. Default: the last that has attention.
 
     Returns
     -------
     xarray.DataArray
-        (chain, draw, obs, head, time, step): what share step `time` gives to `step`, summing to one over these. Padded
-        steps get nothing; what stands at a padded `time` is of no meaning.
+        (chain, draw, obs, head, time, step): the weight that step `time` gives to `step`; weights sum to one over
+        `step`. Padded steps get weight zero; values at a padded `time` have no meaning.
 
     Raises
     ------

@@ -7,20 +7,21 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.arrays import object_array
 from bayesnn._internal.runtime import computing
 from bayesnn.fitting.fit import Fit
 from bayesnn.prediction.predict import predict
 
 
 class Decision(NamedTuple):
-    """What to do with each row, and what every action would cost on average.
+    """The action chosen for each row, and the expected loss of every action.
 
     Attributes
     ----------
     action : pandas.Series
-        Name of the best action, indexed by `obs`; the first of those that tie.
+        Name of the best action, indexed by `obs`; the first one if several tie.
     expected_loss : pandas.DataFrame
-        Posterior expected loss, one row an observation and one column an action.
+        Posterior expected loss, one row per observation and one column per action.
     """
 
     action: Any
@@ -39,7 +40,7 @@ def decide(fit_or_probabilities: Any, x: Any = None, *, loss: Any = None, offset
     x : table (n, p), optional
         Rows to decide on; with a fit only.
     loss : DataFrame or array, shape (classes, actions), optional
-        Loss of each action where each class is true. A DataFrame names the classes (index, in any order) and the
+        Loss of each action if each class is the true one. A DataFrame names the classes (index, in any order) and the
         actions (columns); the actions of an array are the classes, in their order. Default: 1 for a wrong label, 0 for
         the right one, so that the most probable class is chosen.
     offset : array (n,) or float, optional
@@ -74,8 +75,7 @@ def decide(fit_or_probabilities: Any, x: Any = None, *, loss: Any = None, offset
         probabilities.to_numpy() @ losses.to_numpy(), index=probabilities.index, columns=losses.columns
     )
     best = expected.to_numpy().argmin(axis=1)
-    labels = np.empty(len(losses.columns), dtype=object)
-    labels[:] = list(losses.columns)
+    labels = object_array(losses.columns)
     return Decision(pd.Series(labels[best], index=expected.index, name="action").infer_objects(), expected)
 
 
@@ -101,13 +101,13 @@ def _probabilities(source: Any, x: Any, offset: Any) -> Any:
 
 
 def _averaged(draws: Any) -> Any:
-    """Probabilities averaged over whatever draws there are."""
+    """Probabilities averaged over all draws."""
     import pandas as pd
 
     if not {"obs", "class"} <= set(draws.dims):
         raise ValueError(f"probabilities must have the dimensions obs and class, got {draws.dims}")
     if "time" in draws.dims:
-        raise ValueError("decide takes one target a row, and these probabilities are of steps: select a step first")
+        raise ValueError("decide takes one target per row, and these probabilities are of steps: select a step first")
     averaged = draws.mean([dim for dim in draws.dims if dim not in ("obs", "class")]).transpose("obs", "class")
     index, classes = (pd.Index(averaged[dim].to_numpy(), name=dim, tupleize_cols=False) for dim in ("obs", "class"))
     return pd.DataFrame(averaged.to_numpy(), index=index, columns=classes)
@@ -132,7 +132,7 @@ def _losses(loss: Any, classes: list[Any]) -> Any:
         values = np.asarray(loss, dtype=np.float64)
         if values.shape != (len(classes), len(classes)):
             raise ValueError(
-                f"loss must have shape ({len(classes)}, {len(classes)}), a row a class and a column a class, got "
+                f"loss must have shape ({len(classes)}, {len(classes)}), one row and one column per class, got "
                 f"{values.shape}: pass a DataFrame with named columns for other actions"
             )
         labels = pd.Index(classes, tupleize_cols=False)
@@ -142,6 +142,6 @@ def _losses(loss: Any, classes: list[Any]) -> Any:
     if not len(loss.columns):
         raise ValueError("loss must have at least one column, an action, got none")
     places = {label: i for i, label in enumerate(loss.index)}
-    ordered = loss.iloc[[places[label] for label in classes]].astype(np.float64)  # .loc takes booleans for a mask
+    ordered = loss.iloc[[places[label] for label in classes]].astype(np.float64)  # .loc takes booleans as a mask
     checks.finite("loss", ordered.to_numpy(), [str(c) for c in ordered.columns])
     return ordered

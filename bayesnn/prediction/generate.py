@@ -1,4 +1,4 @@
-"""generate(fit, prompt, length): tokens one after the other, each draw of the posterior feeding itself its own."""
+"""generate(fit, prompt, length): tokens one after the other; each posterior draw continues its own tokens."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 
-KEYS = "keys of the draw"  # beside the sites, so that every draw has its own
+KEYS = "keys of the draw"  # an entry beside the sites, so that every draw has its own keys
 
 
 def next_tokens(tokens: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -26,7 +26,7 @@ def next_tokens(tokens: Any) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     tokens : array of int, shape (n, time)
-        Padded with zeros at the end, at least two tokens a row.
+        Padded with zeros at the end, at least two tokens per row.
 
     Returns
     -------
@@ -50,21 +50,21 @@ def next_tokens(tokens: Any) -> tuple[np.ndarray, np.ndarray]:
 def generate(fit: Fit, prompt: Any, length: int, *, end: int | None = None, key: Any = 0) -> Any:
     """Draw the tokens that follow a prompt, by a model with one class, the next token, at every step.
 
-    Each posterior draw writes its own continuation, drawing a token from its own probabilities and reading it with what
-    went before.
+    Each posterior draw makes its own continuation: it draws a token from its own probabilities and appends it to its
+    input.
 
     Parameters
     ----------
     fit : Fit
-        Of a model of token ids whose targets, one a step, are token ids: see `next_tokens`. For `Seq2Seq`, those of the
-        decoder.
+        Of a model of token ids whose targets, one per step, are token ids: see `next_tokens`. For `Seq2Seq`, the
+        targets of the decoder.
     prompt : array of int, shape (time,) or (n, time)
-        What is there already; rows may end in padding. For `Seq2Seq` the source, padded to its length, and then the
+        The tokens to continue; rows may end in padding. For `Seq2Seq` the source, padded to its length, and then the
         beginning of the target's input, such as a token that stands for its start.
     length : int
         Tokens to draw.
     end : int, optional
-        A token after which nothing follows: zeros stand there.
+        A token that ends the text: zeros follow it.
     key : int or jax.Array
 
     Returns
@@ -97,7 +97,7 @@ def generate(fit: Fit, prompt: Any, length: int, *, end: int | None = None, key:
     rows, columns = rows[None] if rows.ndim == 1 else rows, fit.data.columns
     rows = sequences.token_ids(rows, columns.vocabulary, columns.source)
     first = columns.source + (rows[:, columns.source :] != sequences.PADDING).sum(axis=1)
-    x = _room(fit, rows, int(first.max()) + steps - 1)  # the last token is read by nobody
+    x = _room(fit, rows, int(first.max()) + steps - 1)  # the last token is never fed back
     sites, sizes = fit.draws(), fit.idata["posterior"].sizes
     keys = jax.random.split(as_key(key), sizes["chain"] * sizes["draw"])
     sites[KEYS] = np.asarray(jax.random.key_data(jax.vmap(lambda k: jax.random.split(k, steps))(keys)))
@@ -122,7 +122,7 @@ def _continue(model: Model, sites: Sites, x: jax.Array, first: jax.Array, order:
     def step(x: jax.Array, now: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         key, place = now
         f = function_value(model, sites, x)[rows, first + place - 1 - source]
-        own = jax.vmap(lambda row: jax.random.fold_in(key, row))(order)  # rows draw alike in whatever pieces
+        own = jax.vmap(lambda row: jax.random.fold_in(key, row))(order)  # the same however rows are split into parts
         codes = jax.vmap(lambda key, f: model.likelihood.distribution(f).sample(key))(own, f)
         token = labels[codes]
         return x.at[rows, first + place].set(token, mode="drop"), token
@@ -134,7 +134,7 @@ def _continue(model: Model, sites: Sites, x: jax.Array, first: jax.Array, order:
 def _labels(fit: Fit) -> tuple[int, ...]:
     """The token ids that a fit's targets can be, refusing fits of another kind."""
     columns, likelihood = fit.data.columns, fit.model.likelihood
-    wanted = "generate needs a model of token ids whose targets, one a step, are token ids too"
+    wanted = "generate needs a model of token ids whose targets, one per step, are token ids too"
     if columns.kind != sequences.TOKENS or fit.data.steps is None or likelihood.kind != "class":
         raise ValueError(f"{wanted}, such as fit(model, *bnn.next_tokens(tokens)): got another kind of fit")
     classes: tuple[Any, ...] = likelihood.classes  # type: ignore[attr-defined]
@@ -144,7 +144,7 @@ def _labels(fit: Fit) -> tuple[int, ...]:
 
 
 def _room(fit: Fit, rows: np.ndarray, steps: int) -> np.ndarray:
-    """Prompts with room for what is read; as many steps as at fit time where layers have weights for each."""
+    """Prompts padded to the steps that are read; to the width of the fit if a layer has weights for each step."""
     fitted = fit.data.x.shape[1]
     width = steps if fit.model.same_weights((fitted,), (steps,)) else max(steps, fitted)
     fit.model.check_steps((fitted,), (width,))

@@ -26,10 +26,10 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     fit : Fit
     x : array or pandas.DataFrame, shape (n, p)
         The columns of the fit, in its order. Or sequences (n, time, d) or token ids (n, time), of any length unless
-        layers have weights for each step.
+        a layer has weights for each step.
     kind : {"mean", "response", "probability"}
-        "mean": E[y | x, theta] of each posterior draw. "response": one simulated y a draw, errors included; classes as
-        codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;
+        "mean": E[y | x, theta] of each posterior draw. "response": one simulated y per draw, errors included; classes
+        as codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;
         the predictive probability is its average over draws.
     offset : array (n,) or float, optional
         For a fit with an offset, that of the new rows (0 for a unit of exposure).
@@ -40,7 +40,7 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     -------
     xarray.DataArray
         (chain, draw, obs), with another axis `output` for several outputs and `class` for probabilities; `obs` has the
-        labels of a DataFrame's rows. (chain, draw, obs, time, ...) where every step has an output: padded steps are
+        labels of a DataFrame's rows. (chain, draw, obs, time, ...) if every step has an output: padded steps are
         NaN, or -1 among codes of classes.
 
     Raises
@@ -89,7 +89,7 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
 
 
 def offset_for(fit: Fit, offset: Any, count: int) -> np.ndarray | None:
-    """The offset of new rows, which there must be exactly if the fit had one."""
+    """The offset of new rows; it is required if the fit had one, and refused otherwise."""
     if (offset is None) != (fit.data.offset is None):
         said = "needs one here too (0 for a unit of exposure)" if offset is None else "had none"
         raise ValueError(f"offset must be given as it was to the fit, which {said}")

@@ -12,10 +12,8 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.dataset import check_finite, code, input_scaling, learn_columns, row_labels
 from bayesnn.data.sequences import DIMS
-from bayesnn.fitting.inference_data import Group, build
+from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build
 from bayesnn.models.model import Model
-
-PER_DRAW = ("chain", "draw")
 
 
 @computing
@@ -29,8 +27,8 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     draws : int
     key : int or jax.Array
     standardize : bool
-        Whether the inputs are standardised, as `fit` does. Without a target there is nothing to undo: `f` and `y` are
-        on the scale the model sees, where a standardised y has variance one.
+        Whether the inputs are standardised, as `fit` does. Without a target y's own scale is unknown: `f` and `y` are
+        on the scale of the model, on which a standardised y has variance one.
 
     Returns
     -------
@@ -56,8 +54,8 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
     values = {name: np.asarray(v)[None] for name, v in sites.items()}
     groups = {
-        "prior": Group({n: values[n] for n in dims}, {n: PER_DRAW + d for n, d in dims.items()}),
-        "prior_predictive": Group({"y": values["y"]}, {"y": (*PER_DRAW, "obs", *time, *outputs)[: values["y"].ndim]}),
+        "prior": Group({n: values[n] for n in dims}, {n: DRAW_DIMS + d for n, d in dims.items()}),
+        "prior_predictive": Group({"y": values["y"]}, {"y": (*DRAW_DIMS, "obs", *time, *outputs)[: values["y"].ndim]}),
         "constant_data": Group({"x": coded}, {"x": DIMS[columns.kind]}),
     }
     return build(groups, model.coordinates(columns.inputs, coded.shape[1:]) | {"obs": row_labels(x, len(coded))})

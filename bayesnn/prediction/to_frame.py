@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn.fitting.inference_data import DRAW_DIMS
 
-SAMPLE_DIMS = ("chain", "draw", "permutation")
+SAMPLE_DIMS = (*DRAW_DIMS, "permutation")  # axes over which draws are summarised
 
 
 def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
-    """Summary of draws of predictions or effects, one row an observation, an input, or whatever the draws are of.
+    """Summary of draws of predictions or effects, with one row per observation, input or other axis.
 
     Parameters
     ----------
@@ -26,8 +27,8 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     -------
     pandas.DataFrame
         Columns mean, sd, median, then lo-80, hi-80, ... for each level; indexed by `obs`, or by all
-        axes that are not draws. Forecasts: a long table with the columns unique_id and ds before these, as the Nixtla
-        libraries have them; one row a series and date.
+        axes that are not draws. Forecasts: a long table with the columns unique_id and ds before these, as in the
+        Nixtla libraries; one row per series and date.
 
     Examples
     --------
@@ -61,7 +62,7 @@ def _long(frame: Any, draws: Any) -> Any:
 
 
 def _row_index(draws: Any) -> Any:
-    """Labels of whatever is not a sample, an index of several levels where there are several axes."""
+    """Labels of all axes that are not draws; an index with several levels if there are several axes."""
     import pandas as pd
 
     names = [dim for dim in draws.dims if dim not in SAMPLE_DIMS]

@@ -1,4 +1,4 @@
-"""What predictive uncertainty is made of: not knowing the parameters, and noise that knowing them would leave."""
+"""The two parts of predictive uncertainty: unknown parameters, and the noise that would remain if they were known."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     Returns
     -------
     pandas.DataFrame
-        One row an observation (and an output or class): `total`, `parameter`, `noise`; `total` is the sum of the
+        One row per observation (and output or class): `total`, `parameter`, `noise`; `total` is the sum of the
         others. The unit is in `.attrs["units"]`.
 
     Notes
     -----
     The parameter part is often called epistemic: more data shrink it. The noise part is often called aleatoric: more
-    rows do not, though other inputs might. Three common mislabelings: the width of an interval for the function is the
+    rows do not, though other inputs might. Three common mistakes: the width of an interval for the function is the
     parameter part alone, and no prediction interval; the entropy of averaged class probabilities is the total, not
     either part; and the spread of an ensemble that was not drawn from a posterior measures how far its members
-    disagree, which is neither. The split is that of the model: where the model is wrong, lack of fit counts as noise.
+    disagree, which is neither. The split holds under the model: where the model is wrong, lack of fit counts as noise.
 
     References
     ----------
@@ -107,7 +107,7 @@ def entropy_parts(probabilities: np.ndarray) -> dict[str, np.ndarray]:
 
     Examples
     --------
-    Two draws that are sure of different classes leave no noise:
+    If two draws are certain of different classes, there is no noise:
 
     >>> import numpy as np
     >>> parts = entropy_parts(np.array([[[1.0, 0.0]], [[0.0, 1.0]]]))
@@ -115,7 +115,7 @@ def entropy_parts(probabilities: np.ndarray) -> dict[str, np.ndarray]:
     (0.6931, 0.0)
     """
     total, noise = _entropy(probabilities.mean(axis=0)), _entropy(probabilities).mean(axis=0)
-    return {"total": total, "parameter": np.maximum(total - noise, 0.0), "noise": noise}  # below zero is rounding
+    return {"total": total, "parameter": np.maximum(total - noise, 0.0), "noise": noise}  # negative only by rounding
 
 
 def _entropy(probabilities: np.ndarray) -> np.ndarray:
@@ -134,7 +134,7 @@ def _two_moments(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | N
 
 
 def _index(fit: Fit, rows: Any, several: bool) -> Any:
-    """Row labels, with those of the outputs or classes where there are several."""
+    """Row labels, combined with labels of outputs or classes if there are several."""
     import pandas as pd
 
     likelihood = fit.model.likelihood

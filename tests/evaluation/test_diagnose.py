@@ -49,7 +49,7 @@ def test_chains_in_another_mode_are_named(fake_fit):
     assert not diagnosis.ok
     assert diagnosis.modes == ((0, 2), (1, 3))
     assert "chains 0, 2; chains 1, 3" in diagnosis.verdict
-    assert "several modes" in diagnosis.verdict
+    assert "multimodal" in diagnosis.verdict
     assert list(diagnosis.mode_table["chains"]) == ["0, 2", "1, 3"]
 
 
@@ -81,7 +81,7 @@ def test_one_chain_cannot_be_judged(fake_fit):
 
 
 def test_interruption_is_said(fake_fit):
-    assert bnn.diagnose(make(fake_fit, complete=False)).verdict.startswith("Interrupted after 500 draws a chain.")
+    assert bnn.diagnose(make(fake_fit, complete=False)).verdict.startswith("Interrupted after 500 draws per chain.")
 
 
 def test_divergences_are_said_and_not_ok(fake_fit):

@@ -96,7 +96,7 @@ def test_a_tagger_goes_through_what_follows_a_fit(tagger, tmp_path):
     assert bnn.decompose(tagger, TOKENS, measure="variance").index.names == ["obs", "time", "class"]
     bnn.save(tagger, tmp_path / "fit.npz")
     np.testing.assert_array_equal(bnn.predict(bnn.load(tmp_path / "fit.npz"), TOKENS, kind="probability"), probability)
-    with pytest.raises(ValueError, match="decide takes one target a row"):
+    with pytest.raises(ValueError, match="decide takes one target per row"):
         bnn.decide(tagger, TOKENS)
 
 

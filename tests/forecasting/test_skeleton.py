@@ -79,7 +79,7 @@ def test_picture_of_a_map_with_one_lag_and_with_two(linear_map):
     assert labels[:2] == ["data", "45 degrees"] and labels[-1] == "fixed point, 80% (100% of draws)"
     x, f = ax.lines[2].get_data()
     np.testing.assert_allclose(f, 0.5 * x, atol=1e-9)
-    assert ax.get_title() == "100% come to rest"
+    assert ax.get_title() == "100% reach a fixed point"
     ax = bnn.plots.skeleton(linear_map(2 * np.cos(2 * np.pi / 10), -1.0))
     assert "100% cycle of 10.0 steps (10.0 to 10.0)" in ax.get_title()
     assert ax.get_xlabel() == "lag 1"

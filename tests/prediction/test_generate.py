@@ -88,7 +88,7 @@ def test_other_fits_cannot_generate(fake_fit):
         fake_fit(bnn.Model(BODY, bnn.Categorical()), X, words, chains=1, draws=1),
     ):
         with pytest.raises(
-            ValueError, match="generate needs a model of token ids whose targets, one a step, are token"
+            ValueError, match="generate needs a model of token ids whose targets, one per step, are token"
         ):
             bnn.generate(fit, [1], 2)
 

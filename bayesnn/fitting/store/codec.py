@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn import layers, likelihoods, priors, samplers
+from bayesnn._internal.arrays import object_array
 from bayesnn.data.dataset import Columns, Dataset, Scaling
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.transforms import Transform
@@ -160,9 +161,7 @@ def _decode_spec(name: Any, content: Any, arrays: Arrays) -> Any:
 
 
 def _decode_objects(content: Any, arrays: Arrays) -> np.ndarray:
-    result = np.empty(len(content["items"]), dtype=object)
-    result[:] = [decode(item, arrays) for item in content["items"]]
-    return result.reshape(content["shape"])
+    return object_array([decode(item, arrays) for item in content["items"]]).reshape(content["shape"])
 
 
 def _decode_float(content: Any, arrays: Arrays) -> float:

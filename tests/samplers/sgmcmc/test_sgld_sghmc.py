@@ -241,7 +241,7 @@ def test_the_fit_has_the_groups_and_notes_of_all_fits(found):
     assert posterior.attrs["temperature"] == 1.0
     assert posterior.attrs["held_out"] == "8 of 40 rows held out of the sampling"
     assert len(posterior.attrs["held_out_rows"]) == 8
-    assert "see 10 rows each" in diagnose(found).verdict
+    assert "use 10 rows each" in diagnose(found).verdict
 
 
 def test_the_held_out_score_is_that_of_the_rows_held_out(found):
