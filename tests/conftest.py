@@ -22,8 +22,8 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from numpyro import handlers  # noqa: E402
 
-# A script, not a test module: `--doctest-modules` would import it otherwise.
-collect_ignore = ["check.py"]
+# Scripts, not test modules: `--doctest-modules` would import them otherwise.
+collect_ignore = ["check.py", "mutants.py", "mutant_tables"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

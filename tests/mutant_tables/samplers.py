@@ -1,0 +1,283 @@
+"""Errors in samplers: acceptance ratios, stale states, keys, thinning, compiled programs."""
+
+from mutant_tables.base import Mutant
+
+UNITS = "samplers/gibbs/test_unit_moves.py"
+PROPOSALS = "samplers/gibbs/test_proposals.py"
+STRUCTURE = "samplers/gibbs/test_structure.py"
+GEWEKE = "samplers/test_geweke.py"
+WEIGHTS = "samplers/gibbs/test_geweke_weights.py"
+DYNAMICS = "samplers/mclmc/test_dynamics.py"
+STOCHASTIC = "samplers/sgmcmc/test_sgld_sghmc.py"
+CHAINS = "samplers/engine/test_chains.py"
+PROGRAMS = "samplers/engine/test_compiled_programs.py"
+APPROXIMATE = "samplers/approximate/test_approximations.py"
+
+MUTANTS = (
+    Mutant(
+        "prior ratio left out of the random walk of a unit",
+        "samplers/gibbs/proposals.py",
+        "Candidates(values, log_prior(everyone, hyper), random.gumbel",
+        "Candidates(values, 0 * log_prior(everyone, hyper), random.gumbel",
+        f"{PROPOSALS} {GEWEKE}",
+    ),
+    Mutant(
+        "ellipse not around the prior mean",
+        "samplers/gibbs/proposals.py",
+        "centred = (gamma - hyper.mu_gamma)[:, None]",
+        "centred = gamma[:, None]",
+        PROPOSALS,
+    ),
+    Mutant(
+        "bracket of the slice shrinks on the wrong side",
+        "samplers/gibbs/proposals.py",
+        "jnp.where(angle < 0, angle, low), jnp.where(angle < 0, high, angle)",
+        "jnp.where(angle > 0, angle, low), jnp.where(angle > 0, high, angle)",
+        PROPOSALS,
+    ),
+    Mutant(
+        "wrong sign of the flip of a unit",
+        "samplers/gibbs/unit_moves.py",
+        "return -2.0 * gamma @ (",
+        "return 2.0 * gamma @ (",
+        f"{UNITS} {GEWEKE}",
+    ),
+    Mutant(
+        "score of a column without its determinant",
+        "samplers/gibbs/unit_moves.py",
+        "-0.5 * jnp.log(s) + t**2 / (2.0 * s)",
+        "t**2 / (2.0 * s)",
+        UNITS,
+    ),
+    Mutant(
+        "score of a column with the wrong sign",
+        "samplers/gibbs/unit_moves.py",
+        "+ left.shift - b @ a",
+        "+ left.shift + b @ a",
+        UNITS,
+    ),
+    Mutant(
+        "turned columns counted with one sum",
+        "samplers/gibbs/unit_moves.py",
+        "sums[-1] - 2.0 * cross[-1] + squares",
+        "sums[-1] - cross[-1] + squares",
+        UNITS,
+    ),
+    Mutant(
+        "stale column after a unit has moved",
+        "samplers/gibbs/unit_moves.py",
+        "return put(rows, j, column), gram",
+        "return rows, gram",
+        UNITS,
+    ),
+    Mutant(
+        "stale readout: drawn before the units move",
+        "samplers/gibbs/gibbs.py",
+        "coefficients = draw_readout(of_readout, state, model, x, solved)",
+        "coefficients = state.coefficients",
+        GEWEKE,
+    ),
+    Mutant(
+        "hyperparameters from the stale readout",
+        "samplers/gibbs/gibbs.py",
+        "draw_hyper(of_hyper, state, model, coefficients, data)",
+        "draw_hyper(of_hyper, state, model, state.coefficients, data)",
+        GEWEKE,
+    ),
+    Mutant(
+        "prior of mu_gamma left out of the reflection",
+        "samplers/gibbs/reflections.py",
+        "jax.vmap(log_density)(solved) + jax.vmap(weights.log_mean_prior)(means)",
+        "jax.vmap(log_density)(solved)",
+        GEWEKE,
+    ),
+    Mutant(
+        "number of units without its prior in a birth",
+        "samplers/gibbs/birth_death.py",
+        "sizes + prior[smaller + 1] - prior[smaller] + proposal",
+        "sizes + proposal",
+        STRUCTURE,
+    ),
+    Mutant(
+        "probabilities of birth and death exchanged",
+        "samplers/gibbs/birth_death.py",
+        "jump -= jnp.log(birth_probability(smaller, hidden.maximum))",
+        "jump += jnp.log(birth_probability(smaller, hidden.maximum))",
+        STRUCTURE,
+    ),
+    Mutant(
+        "one copy too many in the proposal of a birth",
+        "samplers/gibbs/birth_death.py",
+        "jnp.arange(gamma.shape[0]) < count, log_normal",
+        "jnp.arange(gamma.shape[0]) <= count, log_normal",
+        STRUCTURE,
+    ),
+    Mutant(
+        "determinant left out of the nested densities",
+        "samplers/gibbs/structure.py",
+        "+ count * jnp.log(variance) + jnp.log1p(",
+        "+ jnp.log1p(",
+        STRUCTURE,
+    ),
+    Mutant(
+        "unused weights drawn without those in use",
+        "samplers/gibbs/structure.py",
+        "jnp.where(active, jnp.where(used > 0, gamma, moved), fresh)",
+        "jnp.where(active, jnp.where(used > 0, gamma, fresh), fresh)",
+        STRUCTURE,
+    ),
+    Mutant(
+        "momentum left out of the acceptance",
+        "samplers/gibbs/weight_moves.py",
+        "energy + 0.5 * momentum @ momentum - proposed - 0.5 * p @ p",
+        "energy - proposed",
+        WEIGHTS,
+    ),
+    Mutant(
+        "random walk does not keep the prior",
+        "samplers/gibbs/weight_moves.py",
+        "u * jnp.sqrt(1.0 - b**2) + b *",
+        "u * (1.0 - b) + b *",
+        WEIGHTS,
+    ),
+    Mutant(
+        "missing values forget the rows that hold them as lags",
+        "samplers/gibbs/missing_values.py",
+        "np.array([0, *model.lags])",
+        "np.array([0, *(0 for _ in model.lags)])",
+        "models/test_missing_values.py",
+    ),
+    Mutant(
+        "Jacobian weighed with the likelihood",
+        "samplers/density.py",
+        """ and not msg["name"].endswith("_log_det")""",
+        "",
+        APPROXIMATE,
+    ),
+    Mutant(
+        "minibatch of a density with its factor squared",
+        "samplers/density.py",
+        """self.factor if msg["scale"] is None else self.factor * msg["scale"]""",
+        "self.factor",
+        APPROXIMATE,
+    ),
+    Mutant(
+        "turn of MCLMC uphill",
+        "samplers/mclmc/dynamics.py",
+        "downhill = -gradient / norm",
+        "downhill = gradient / norm",
+        DYNAMICS,
+    ),
+    Mutant(
+        "freedom of MCLMC is d in place of d - 1",
+        "samplers/mclmc/dynamics.py",
+        "freedom = direction.shape[0] - 1",
+        "freedom = direction.shape[0]",
+        DYNAMICS,
+    ),
+    Mutant(
+        "direction of MCLMC forgets half as fast",
+        "samplers/mclmc/dynamics.py",
+        "jnp.expm1(2.0 * step / length)",
+        "jnp.expm1(step / length)",
+        DYNAMICS,
+    ),
+    Mutant(
+        "noise of the minibatch samplers a byte short",
+        "samplers/sgmcmc/noise.py",
+        "((word >> 16) & 255) + (word >> 24)",
+        "((word >> 16) & 255) + ((word >> 16) & 255)",
+        "samplers/sgmcmc/test_noise.py",
+    ),
+    Mutant(
+        "one key for rows and noise of a step",
+        "samplers/sgmcmc/noise.py",
+        "(left[:steps], right[:steps]), (left[steps:], right[steps:])",
+        "(left[:steps], right[:steps]), (left[:steps], right[:steps])",
+        "samplers/sgmcmc/test_noise.py",
+    ),
+    Mutant(
+        "minibatch gradient not brought to all rows",
+        "samplers/sgmcmc/kernel.py",
+        "batch, count / len(batch[0]))",
+        "batch, 1.0)",
+        STOCHASTIC,
+    ),
+    Mutant(
+        "control variate with the wrong sign",
+        "samplers/sgmcmc/kernel.py",
+        "- estimate(state.centre.position) + state.centre.gradient",
+        "+ estimate(state.centre.position) - state.centre.gradient",
+        STOCHASTIC,
+    ),
+    Mutant(
+        "cycle of steps off by one",
+        "samplers/sgmcmc/schedules.py",
+        "jnp.pi * (t % self.length) / self.length",
+        "jnp.pi * ((t + 1) % self.length) / self.length",
+        STOCHASTIC,
+    ),
+    Mutant(
+        "scale of Laplace's normal is the precision",
+        "samplers/approximate/laplace.py",
+        "curvature.vectors / np.sqrt(np.maximum(curvature.values, self.floor))",
+        "curvature.vectors * np.sqrt(np.maximum(curvature.values, self.floor))",
+        f"{APPROXIMATE} -k laplace",
+    ),
+    Mutant(
+        "bound of a guide with the wrong factor of its rows",
+        "samplers/approximate/variational.py",
+        "WeighedLikelihood(target, rows / used)",
+        "WeighedLikelihood(target, used / rows)",
+        f"{APPROXIMATE} -k 'guide or bound'",
+    ),
+    Mutant(
+        "thinning off by one",
+        "samplers/engine/compiled_programs.py",
+        "lax.fori_loop(0, thinning, lambda",
+        "lax.fori_loop(0, thinning + 1, lambda",
+        CHAINS,
+    ),
+    Mutant(
+        "key of what is recorded used twice",
+        "samplers/engine/compiled_programs.py",
+        "return state, pairs[:, 1], {",
+        "return state, keys, {",
+        CHAINS,
+    ),
+    Mutant(
+        "chains and records share their keys",
+        "samplers/engine/compiled_programs.py",
+        "keys_of(of_chains, count, numbers), keys_of(of_record, count, numbers)",
+        "keys_of(of_chains, count, numbers), keys_of(of_chains, count, numbers)",
+        CHAINS,
+    ),
+    Mutant(
+        "a stale compiled program taken for another model",
+        "samplers/engine/compiled_programs.py",
+        "key = described, type(kernel), warmup,",
+        "key = type(described), type(kernel), warmup,",
+        PROGRAMS,
+    ),
+    Mutant(
+        "a compiled program kept for another precision",
+        "samplers/engine/compiled_programs.py",
+        "buffer, sizes, settings, options",
+        "buffer, sizes, options",
+        PROGRAMS,
+    ),
+    Mutant(
+        "all chains of the run by one key",
+        "samplers/engine/plan.py",
+        "return jax.random.split(key, count)[rows]",
+        "return jax.random.split(key, count)[0 * rows]",
+        CHAINS,
+    ),
+    Mutant(
+        "warm-up thinned like the draws",
+        "samplers/engine/chains.py",
+        "(plan.warmup, 1) if warming",
+        "(plan.warmup, plan.thinning) if warming",
+        CHAINS,
+    ),
+)
