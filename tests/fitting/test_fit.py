@@ -179,6 +179,15 @@ def test_sigma_is_in_units_of_y_and_sites_are_on_the_scale_of_the_model(gibbs):
     assert 1.0 < float(posterior["sigma"].median()) < 4.0
 
 
+def test_draws_are_the_sites_chain_after_chain(fake_fit):
+    fit = fake_fit(MODEL, X, Y, chains=3, draws=4)
+    sites, draws = fit.sites(), fit.draws()
+    assert draws.keys() == sites.keys()
+    for name, values in sites.items():
+        expected = [values[chain, draw] for chain in range(3) for draw in range(4)]
+        np.testing.assert_array_equal(draws[name], expected, err_msg=name)
+
+
 def test_units_of_the_data_do_not_matter(gibbs):
     """Powers of two keep standardised numbers to the last bit, so all draws can be compared."""
     other = bnn.fit(MODEL, TABLE * 0.25, 1024.0 * Y, key=3, **QUICK)

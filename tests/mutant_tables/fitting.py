@@ -8,7 +8,7 @@ MUTANTS = (
         "fitting/fit.py",
         "return {name: values.reshape(-1, *values.shape[2:]) for name, values in self.sites().items()}",
         "return {n: (v[::-1] if n == 'sigma' else v).reshape(-1, *v.shape[2:]) for n, v in self.sites().items()}",
-        "prediction/test_predict.py -k response",
+        "fitting/test_fit.py -k draws_are_the_sites",
     ),
     Mutant(
         "sites of a fit multiplied by the scale of y again",
@@ -25,7 +25,7 @@ MUTANTS = (
         "likelihoods/test_updates.py -k multiplied",
     ),
     Mutant(
-        "the last block of draws filled up with its first draw",
+        "the last block of draws turned round",
         "fitting/draws.py",
         "np.repeat(v[-1:], short, axis=0)]) for",
         "np.repeat(v[:1], short, axis=0)])[::-1] for",
@@ -92,7 +92,7 @@ MUTANTS = (
         "prediction/predict.py",
         "sites[n].reshape(len(f), *(1,) * rows,",
         "sites[n][::-1].reshape(len(f), *(1,) * rows,",
-        "prediction/test_predict.py -k response",
+        "prediction/test_predict.py -k noise_of_its_own",
     ),
     Mutant(
         "predictions left on the scale of the model",

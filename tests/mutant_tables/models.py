@@ -140,10 +140,10 @@ MUTANTS = (
         "_internal/test_conditionals.py -k inverse_gaussian",
     ),
     Mutant(
-        "bracket of a slice keeps the wrong half",
+        "height of a slice below the density doubled",
         "_internal/conditionals.py",
-        "high = jnp.where(state.value < value, state.high, state.value)",
-        "high = jnp.where(state.value < value, state.high, state.high)",
+        "log_density(value) - jax.random.exponential(key_level)",
+        "log_density(value) - 2.0 * jax.random.exponential(key_level)",
         "_internal/test_conditionals.py -k slice_moves",
     ),
     Mutant(
@@ -156,8 +156,8 @@ MUTANTS = (
     Mutant(
         "a tape hands out the same numbers again",
         "_internal/random.py",
-        "self.used[kind] += math.prod(shape)\n        return self.numbers",
-        "self.used[kind] = start + math.prod(shape) // 2\n        return self.numbers",
+        "self.numbers[kind][start : self.used[kind]].reshape(shape)",
+        "self.numbers[kind][: math.prod(shape)].reshape(shape)",
         "_internal/test_random.py",
     ),
     Mutant(

@@ -155,7 +155,7 @@ MUTANTS = (
         "samplers/approximate/test_approximations.py -k minibatches_add",
     ),
     Mutant(
-        "minibatch of a density with its factor squared",
+        "case weights lost under the factor of a minibatch",
         "samplers/density.py",
         """self.factor if msg["scale"] is None else self.factor * msg["scale"]""",
         "self.factor",
@@ -250,7 +250,7 @@ MUTANTS = (
         "samplers/engine/compiled_programs.py",
         "keys_of(of_chains, count, numbers), keys_of(of_record, count, numbers)",
         "keys_of(of_chains, count, numbers), keys_of(of_chains, count, numbers)",
-        "samplers/engine/test_chains.py -k 'what_is_recorded or thinning_keeps or chunks_do'",
+        "samplers/engine/test_chains.py -k no_key_serves_twice",
     ),
     Mutant(
         "a stale compiled program taken for another model",

@@ -109,10 +109,10 @@ MUTANTS = (
         "forecasting/test_stationary.py -k polynomial",
     ),
     Mutant(
-        "companion matrix one lag off",
+        "companion matrix with its lags in reverse",
         "forecasting/stationary.py",
         "np.array(data.lags) - 1] =",
-        "np.array(data.lags) - data.lags[0]] =",
+        "order - np.array(data.lags)] =",
         "forecasting/test_stationary.py -k polynomial",
     ),
     Mutant(

@@ -44,6 +44,18 @@ def test_response_adds_noise_of_the_right_size(fake_fit):
     assert not np.array_equal(response, bnn.predict(fit, X, kind="response", key=2))
 
 
+def test_a_response_has_the_noise_of_its_own_draw(fake_fit):
+    """Noise of another draw has the right size on average, and is far off where sigma differs from draw to draw."""
+
+    def spread(values):
+        values["sigma"][...] = np.geomspace(0.01, 10.0, values["sigma"].size).reshape(values["sigma"].shape)
+
+    fit = fake_fit(bnn.shallow(2), X, Y, chains=4, draws=50, change=spread)
+    residual = bnn.predict(fit, X, kind="response", key=1) - bnn.predict(fit, X)
+    z = (residual / fit.idata["posterior"]["sigma"]).to_numpy()
+    assert abs((z**2).mean() - 1.0) < 4.5 * np.sqrt(2 / z.size)
+
+
 # Classes, counts, several outputs: against loops over draws
 
 

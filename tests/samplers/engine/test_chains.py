@@ -87,6 +87,31 @@ def test_what_is_recorded(reference):
     assert all(seconds > 0 for seconds in reference.seconds.values())
 
 
+class Keyed(Walk):
+    """A walk of which every key that it has had since its start is remembered."""
+
+    def init(self, rng_key, num_warmup, init_params, model_args, model_kwargs):
+        state = super().init(rng_key, num_warmup, init_params, model_args, model_kwargs)
+        return state._replace(z=jnp.zeros((9, 2), jnp.uint32).at[0].set(jax.random.key_data(state.rng_key)))
+
+    def sample(self, state, model_args, model_kwargs):
+        key, _ = jax.random.split(state.rng_key)
+        return WalkState(state.i + 1, state.z.at[state.i + 1].set(jax.random.key_data(key)), key)
+
+
+@computing
+def test_no_key_serves_twice():
+    """Chains and what is recorded of them have keys of their own, a new one at every step."""
+
+    def keys(key, state, data):
+        return {"own": jax.random.key_data(key), "chain": state.z, "acceptance_rate": jnp.ones(())}
+
+    plan = Plan(draws=8, warmup=0, chains=3, progress=False)
+    values = chains.run_chains(Keyed(), keys, jax.random.key(5), tuple(map(jnp.asarray, DATA)), plan).values
+    found = np.concatenate([values["own"].reshape(-1, 2), values["chain"][:, -1].reshape(-1, 2)])
+    assert len(np.unique(found, axis=0)) == len(found) == 3 * (8 + 9)
+
+
 @pytest.mark.parametrize("method", CHAIN_METHODS)
 def test_the_method_does_not_change_the_draws(method, reference):
     same(run(method=method), reference)
