@@ -58,7 +58,7 @@ MUTANTS = (
         "evaluation/scores/horizons.py",
         """(("lo", -1), ("hi", 1))""",
         """(("lo", 1), ("hi", -1))""",
-        "forecasting/test_backtest.py -k table_and_frame",
+        f"{HORIZONS} -k levels",
     ),
     Mutant(
         "scale of the MASE a step off",

@@ -42,6 +42,14 @@ def test_draws_of_a_normal_score_as_the_normal():
     np.testing.assert_array_equal(one["log_score"], two["log_score"])
 
 
+def test_levels_are_central_intervals():
+    rows = score_rows(NormalPredictive(MEAN, SD), OBSERVED)
+    for level in (50, 80, 95):
+        low, high = stats.norm.interval(level / 100, MEAN, SD)
+        np.testing.assert_allclose(rows[f"lo-{level}"], low, rtol=1e-10)
+        np.testing.assert_allclose(rows[f"hi-{level}"], high, rtol=1e-10)
+
+
 def test_rank_of_an_observation_is_never_at_an_end_and_ties_count_half():
     sampled = SampledPredictive(np.array([[[0.0, 1.0]], [[2.0, 1.0]], [[4.0, 1.0]]]), np.zeros_like)
     np.testing.assert_allclose(sampled.cdf(np.array([[-1.0, 1.0]])), [[0.125, 0.5]])
@@ -87,6 +95,16 @@ def test_standard_error_of_a_difference_is_right_for_independent_and_overlapping
             errors.append(difference.se)
         ratio = np.sqrt(np.mean(np.square(errors))) / np.std(means)
         assert ratio == pytest.approx(1.0, abs=0.08)
+
+
+def test_standard_error_of_a_few_differences_is_that_of_the_formula():
+    """The correction for small samples, which a hundred origins would not show."""
+    d = np.array([1.0, 3.0, 2.0, 7.0, 4.0, 4.0])
+    assert paired_difference(d).se == pytest.approx(d.std(ddof=1) / np.sqrt(6), rel=1e-12)
+    centred = d - d.mean()
+    long_run = (centred @ centred + 2 * centred[1:] @ centred[:-1]) / 6
+    factor = (6 + 1 - 2 * 2 + 2 * 1 / 6) / 6  # D. Harvey, S. Leybourne and P. Newbold (1997), equation (9), h = 2
+    assert paired_difference(d, overlap=2).se == pytest.approx(np.sqrt(long_run / 6 / factor), rel=1e-12)
 
 
 def test_differences_that_are_too_few_or_all_equal():
