@@ -99,6 +99,15 @@ def test_weights_and_offsets_go_with_their_rows(constant_fit, monkeypatch):
     assert constant_fit[-1]["model"].likelihood.baseline is None, "each fold learns it from its own rows"
 
 
+def test_weights_multiply_densities_in_units_of_y(constant_fit):
+    weights = np.linspace(0.5, 2.0, 23)
+    result = bnn.cross_validate(bnn.shallow(1), X, Y, folds=3, weights=weights, **OPTIONS)
+    for fold in range(3):
+        held, train = result.folds == fold, result.folds != fold
+        expected = weights[held] * stats.norm.logpdf(Y[held], Y[train].mean(), Y[train].std())
+        np.testing.assert_allclose(result.pointwise[held], expected, rtol=1e-10)
+
+
 @pytest.mark.parametrize("inside", [False, True])
 def test_an_interruption_keeps_the_folds_that_were_finished(constant_fit, monkeypatch, inside):
     whole = module.fit

@@ -96,3 +96,9 @@ def test_efficiency_is_one_for_independent_draws_and_less_for_sluggish_ones():
     assert loo_module.relative_efficiency(0.1 * noise) > 0.7
     assert loo_module.relative_efficiency(0.1 * walk) < 0.15
     assert loo_module.relative_efficiency(np.zeros((2, 50, 3))) == 1.0
+
+
+def test_error_of_a_sum_is_that_of_independent_rows():
+    """The square root of n times the unbiased variance of 1, 2 and 6, which is 7."""
+    assert loo_module.total_error(np.array([1.0, 2.0, 6.0])) == pytest.approx(np.sqrt(3 * 7), rel=1e-12)
+    assert np.isnan(loo_module.total_error(np.array([1.0])))

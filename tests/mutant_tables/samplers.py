@@ -152,7 +152,7 @@ MUTANTS = (
         "samplers/density.py",
         """ and not msg["name"].endswith("_log_det")""",
         "",
-        "samplers/approximate/test_approximations.py -k minibatches_add",
+        "samplers/approximate/test_approximations.py -k minibatch",
     ),
     Mutant(
         "case weights lost under the factor of a minibatch",
@@ -229,7 +229,7 @@ MUTANTS = (
         "samplers/approximate/variational.py",
         "WeighedLikelihood(target, rows / used)",
         "WeighedLikelihood(target, used / rows)",
-        f"{APPROXIMATE} -k 'guide or bound'",
+        "samplers/approximate/test_approximations.py -k guide_of_minibatches",
     ),
     Mutant(
         "thinning off by one",

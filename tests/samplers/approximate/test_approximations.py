@@ -171,6 +171,12 @@ def test_a_mean_field_guide_is_as_narrow_as_theory_says():
     assert abs(np.corrcoef(b.T)[0, 1]) < 4 / np.sqrt(len(b))
 
 
+def test_a_guide_of_minibatches_is_as_narrow_as_one_of_all_rows():
+    spec = Variational("mean_field", steps=2000, learning_rate=0.02, batch_size=10)
+    b = draw(spec, data=tuple(map(jnp.asarray, DATA))).values["b"].reshape(-1, 2)
+    np.testing.assert_allclose(b.std(axis=0), 1 / np.sqrt(np.diag(PRECISION)), rtol=0.3)
+
+
 def test_the_bound_is_the_evidence_where_the_guide_can_reach_it():
     run = draw(Variational("full", steps=4000, learning_rate=0.02))
     covariance = PRIOR**2 * DESIGN @ DESIGN.T + NOISE**2 * np.eye(40)
