@@ -17,6 +17,7 @@ from numpyro.infer.util import log_density
 from tqdm.auto import tqdm
 
 from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_precision
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.model import Model
 from bayesnn.samplers.approximate.map import MAP
@@ -95,6 +96,7 @@ class Variational(Sampler):
         """Fit the guide and draw from it."""
         if isinstance(target, MarginalModel) and self.batch_size is not None:
             raise ValueError("marginalize=True leaves a likelihood that does not split into rows: use batch_size=None")
+        data = as_precision(data)  # rows are taken by traced numbers, which arrays of NumPy do not know
         key_start, key_fit, key_draw, key_report = jax.random.split(key, 4)
         rows = len(data[0])
         used = min(self.batch_size or rows, rows)
