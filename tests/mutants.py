@@ -124,11 +124,8 @@ def plant(mutant: Mutant, root: Path, cache: str, slow: bool, timeout: float) ->
         status, output = run_tests(arguments_of(mutant), root, cache, slow, timeout)
     finally:
         path.write_text(text, encoding="utf-8")
-    return Result(mutant, *_with_seconds(judged(status, output), time.perf_counter() - started))
-
-
-def _with_seconds(verdict: tuple[str, str], seconds: float) -> tuple[str, float, str]:
-    return verdict[0], seconds, verdict[1]
+    verdict, detail = judged(status, output)
+    return Result(mutant, verdict, time.perf_counter() - started, detail)
 
 
 def plant_all(mutants: list[Mutant], options: argparse.Namespace) -> list[Result]:
