@@ -104,7 +104,7 @@ def judged(status: int | None, output: str) -> tuple[str, str]:
         return CAUGHT, "the tests no longer end"
     if status == 0:
         return SURVIVED, ""
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", output, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", output, re.MULTILINE)
     if status == FAILED_TESTS and failed:
         return CAUGHT, failed[1].removeprefix("tests/")
     last = output.strip().splitlines()[-1:] or ["no output"]
