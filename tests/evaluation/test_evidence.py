@@ -67,6 +67,17 @@ def test_thermodynamic_integration_gives_the_closed_form():
     assert np.isnan(result.ess)
 
 
+def test_the_correction_for_curvature_is_exact_for_a_quadratic():
+    """Mean log likelihood t^2 at temperature t, its variance the derivative 2 t: trapezoids alone are too large."""
+    t = np.array([0.0, 0.2, 0.5, 1.0])
+    sides = np.array([1.0, -1.0, 1.0, -1.0])  # of variance 4/3
+    levels = [np.tile(mean + half * sides, (2, 1)) for mean, half in zip(t**2, np.sqrt(1.5 * t), strict=True)]
+    path = tempering.Path(t, np.ones(4), {})
+    estimate, error, _ = annealing.integrated(levels, path, np.array([0, 0, 1, 1]))
+    assert estimate == pytest.approx((1 - 0.2**3) / 3, rel=1e-12)
+    assert error == pytest.approx(0.0, abs=1e-12)
+
+
 def test_error_is_that_of_repeated_runs():
     reference = closed_form(X, Y)
     runs = [bnn.log_marginal_likelihood(LINE, X, Y, key=k, **OPTIONS) for k in range(12)]

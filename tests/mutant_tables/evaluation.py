@@ -177,7 +177,7 @@ MUTANTS = (
         "evaluation/annealing.py",
         "(means[1:] + means[:-1]) / 2",
         "(means[1:] + means[:-1])",
-        f"{EVIDENCE} -k thermodynamic",
+        f"{EVIDENCE} -k curvature",
     ),
     Mutant(
         "kinetic energy with the wrong sign",
