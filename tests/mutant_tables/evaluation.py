@@ -170,7 +170,7 @@ MUTANTS = (
         "evaluation/annealing.py",
         "float(paths.mean()) - curvature",
         "float(paths.mean()) + curvature",
-        "evaluation/test_evidence.py -k thermodynamic",
+        f"{EVIDENCE} -k curvature",
     ),
     Mutant(
         "trapezoids not halved",
