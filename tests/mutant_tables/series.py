@@ -165,10 +165,10 @@ MUTANTS = (
         "forecasting/test_backtest.py -k 'scales_come or future_changes'",
     ),
     Mutant(
-        "scaling of a baseline learnt from later rows",
+        "a linear baseline learns from later rows",
         "forecasting/baselines/linear.py",
-        "self.transform.learn(task.training)",
-        "self.transform.learn(task.values)",
+        "np.arange(self.transform.loss + max(self.lags), learn_to)",
+        "np.arange(self.transform.loss + max(self.lags), len(w))",
         "forecasting/test_baselines.py -k no_baseline_sees",
     ),
     Mutant(
