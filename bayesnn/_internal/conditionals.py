@@ -12,7 +12,7 @@ from jax import lax
 from jax.scipy.linalg import solve_triangular
 
 from bayesnn._internal import random
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 
 Count = float | jax.Array  # of observations, a known number or one that varies
 STEPS_OUT = 50
@@ -52,13 +52,13 @@ def solve_lower(factor: jax.Array, right: jax.Array, trans: int = 0) -> jax.Arra
     return solved.swapaxes(0, 1).reshape(k, -1)[:, :count]
 
 
-def draw_precision(source: Source, squares: jax.Array, count: Count, guess: float, size: float) -> jax.Array:
+def draw_precision(source: RandomSource, squares: jax.Array, count: Count, guess: float, size: float) -> jax.Array:
     """1/s2 ~ Gamma((size + count)/2, rate (size guess + squares)/2), for `count` residuals with that sum of squares."""
     return random.gamma(source, 0.5 * (size + count), jnp.shape(squares)) / (0.5 * (size * guess + squares))
 
 
 def draw_mean(
-    source: Source, total: jax.Array, count: Count, precision: jax.Array, prior_mean: jax.Array, prior: jax.Array
+    source: RandomSource, total: jax.Array, count: Count, precision: jax.Array, prior_mean: jax.Array, prior: jax.Array
 ) -> jax.Array:
     """mu ~ N(V (A^-1 a + S^-1 total), V), V = (A^-1 + count S^-1)^-1, from the total (q,) of `count` vectors.
 
@@ -74,7 +74,7 @@ def draw_mean(
     return solve_triangular(cholesky, whitened + noise, lower=True, trans=1)
 
 
-def draw_covariance(source: Source, scatter: jax.Array, degrees: Count) -> Covariance:
+def draw_covariance(source: RandomSource, scatter: jax.Array, degrees: Count) -> Covariance:
     """S^-1 ~ Wishart(degrees, scatter^-1), scatter (q, q), by Bartlett's decomposition.
 
     With scatter = U U' and Bartlett's B, lower, B_ii^2 ~ chi2(degrees - i): S^-1 = U^-T B B' U^-1, so

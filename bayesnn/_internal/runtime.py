@@ -1,10 +1,10 @@
-"""How this package computes: in double precision and with a compilation cache, for its own work and nothing else.
+"""How this package computes: in double precision and with a compilation cache, without changing the user's settings.
 
-Collapsed densities subtract numbers that nearly cancel, so single precision gives a wrong posterior without a word.
+Collapsed densities subtract numbers that nearly cancel, so single precision gives a wrong posterior without a warning.
 JAX's 64-bit switch is global, but it has a thread-local context: every public function that computes runs inside it,
 and the user's other JAX code keeps its own precision. The compilation cache is JAX's own persistent one; where the user
-has not set one up, it is pointed at a folder of this package while a function runs, and put back afterwards. Ctrl-C and
-Python's garbage collector are held back likewise, where they would do harm, and put back.
+has not set one up, a folder of this package is used while a function runs, and the setting is restored afterwards.
+Ctrl-C is deferred and Python's garbage collector paused in the same way, where they would do harm.
 """
 
 from __future__ import annotations
@@ -48,15 +48,15 @@ def precision(name: str) -> Any:
 
 
 def as_precision(tree: Any) -> Any:
-    """Arrays as JAX keeps them in the present precision: those that are so stay, a mapped file stays on the disk."""
+    """Convert to JAX arrays of the current precision, without copying arrays that have it or memory-mapped files."""
 
-    def one(a: Any) -> jax.Array:
+    def convert(a: Any) -> jax.Array:
         if isinstance(a, jax.Array) and a.dtype == jax.dtypes.canonicalize_dtype(a.dtype):
             return a
-        # `asarray` copies; `device_put` does so for a device with memory of its own, or for another type
+        # `asarray` always copies; `device_put` copies only to a device with its own memory, or to another type
         return jax.device_put(a) if isinstance(a, np.memmap) else jnp.asarray(np.asarray(a))
 
-    return jax.tree.map(one, tree)
+    return jax.tree.map(convert, tree)
 
 
 def as_key(key: Any) -> jax.Array:
@@ -82,7 +82,7 @@ def computing(function: F) -> F:
 
 
 def cache_folder() -> Path | None:
-    """Folder of compiled programs: BAYESNN_CACHE if set ("off": none), else in the user's cache folder."""
+    """Folder of compiled programs: BAYESNN_CACHE if set ("off" for none), else a folder in the user's cache folder."""
     chosen = os.environ.get(CACHE_VARIABLE, "")
     if chosen.lower() in ("off", "0", "no", "false"):
         return None
@@ -98,40 +98,41 @@ def cache_folder() -> Path | None:
 
 
 @contextlib.contextmanager
-def held_interrupts() -> Iterator[Callable[[], None]]:
-    """Context in which Ctrl-C waits for a call of the function that it gives, or for the end; a second one does not.
+def deferred_interrupts() -> Iterator[Callable[[], None]]:
+    """Defer KeyboardInterrupt until the yielded function is called or the context exits; a second Ctrl-C raises it.
 
-    Python raises KeyboardInterrupt wherever it happens to be. In the code of a lock, or of a callback of the garbage
-    collector, it turns into another error or is lost. Handlers of the user's own stay, as do other threads.
+    Python raises KeyboardInterrupt wherever it happens to be. Inside a lock or a callback of the garbage collector it
+    turns into another error or is lost. A signal handler set by the user stays in place, and threads other than the
+    main one, which receive no signals, are left alone.
     """
-    heard: list[int] = []
-    answered: list[bool] = []
+    pressed: list[int] = []
+    raised: list[bool] = []
 
-    def hear(number: int, frame: Any) -> None:
-        if heard:
+    def note(number: int, frame: Any) -> None:
+        if pressed:
             raise KeyboardInterrupt
-        heard.append(number)
+        pressed.append(number)
 
-    def answer() -> None:
-        if heard and not answered:
-            answered.append(True)
+    def check() -> None:
+        if pressed and not raised:
+            raised.append(True)
             raise KeyboardInterrupt
 
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield answer
+        yield check
         return
-    signal.signal(signal.SIGINT, hear)
+    signal.signal(signal.SIGINT, note)
     try:
-        yield answer
-        answer()
+        yield check
+        check()
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
 def no_collection() -> Iterator[None]:
-    """Context without Python's cyclic garbage collector: tracing makes objects by the hundred thousand, all of use."""
+    """Pause Python's cyclic garbage collector: tracing makes hundreds of thousands of objects, none of them garbage."""
     on = gc.isenabled()
     gc.disable()
     try:
@@ -143,7 +144,7 @@ def no_collection() -> Iterator[None]:
 
 @contextlib.contextmanager
 def compilation_cache_on() -> Iterator[None]:
-    """Context in which JAX's persistent compilation cache is on, unless it is already or the folder cannot be used."""
+    """Turn JAX's persistent compilation cache on, unless the user has set one up or the folder cannot be written to."""
     folder = cache_folder()
     if folder is None or jax.config.values["jax_compilation_cache_dir"] or not _usable(folder):
         yield
@@ -159,7 +160,7 @@ def compilation_cache_on() -> Iterator[None]:
 def _configure(options: dict[str, Any]) -> None:
     for name, value in options.items():
         jax.config.update(name, value)
-    compilation_cache.reset_cache()  # JAX looks at the folder once, at the first compilation
+    compilation_cache.reset_cache()  # JAX reads this setting only once, at the first compilation
 
 
 def _usable(folder: Path) -> bool:
@@ -174,9 +175,9 @@ MANY_MAPS = 20_000  # Linux allows a process 65,530 memory maps; past that, load
 
 
 def drop_compiled_programs(limit: int = MANY_MAPS) -> bool:
-    """Forget compiled programs once they hold many memory maps; True if so. The cache on disk has them still.
+    """Drop compiled programs from memory if they hold many memory maps, and say whether; the disk cache keeps them.
 
-    For loops over fits of different sizes, each of which compiles programs of its own.
+    For loops over fits of different sizes, each of which compiles its own programs.
     """
     maps = Path("/proc/self/maps")
     if not maps.exists() or maps.read_bytes().count(b"\n") <= limit:

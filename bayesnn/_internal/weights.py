@@ -1,4 +1,4 @@
-"""What a layer says of its weights, and all that a prior sees of them."""
+"""The description of weight arrays that layers give and priors use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Weights = dict[str, jax.Array]
 class Weight:
     """One weight array of a layer: what a prior needs to know about it, and no more.
 
-    shape, dims (one name an axis), role ("kernel", "bias", ...), fan_in (inputs feeding one unit).
+    shape, dims (one name per axis), role ("kernel", "bias", ...), fan_in (number of inputs that feed one unit).
     """
 
     shape: Shape
@@ -24,13 +24,13 @@ class Weight:
     fan_in: int
 
 
-def of_part(values: dict[str, Any], part: str) -> dict[str, Any]:
-    """What belongs to one part of a layer made of layers, by its own names: `part_kernel` -> `kernel`."""
+def without_prefix(values: dict[str, Any], part: str) -> dict[str, Any]:
+    """Entries of one part of a layer made of layers, without the part's prefix: `part_kernel` -> `kernel`."""
     return {name.removeprefix(f"{part}_"): v for name, v in values.items() if name.startswith(f"{part}_")}
 
 
-def table_of_part(table: dict[str, Weight], part: str) -> dict[str, Weight]:
-    """The weights of one part under the names of the whole, axes included: `kernel` -> `part_kernel`."""
+def with_prefix(table: dict[str, Weight], part: str) -> dict[str, Weight]:
+    """The weights of one part, its prefix before their names and those of their axes: `kernel` -> `part_kernel`."""
     return {
         f"{part}_{name}": replace(weight, dims=tuple(f"{part}_{dim}" for dim in weight.dims))
         for name, weight in table.items()

@@ -69,12 +69,12 @@ class Scaling:
             return y
         return (y - np.asarray(self.y_center)) / np.asarray(self.y_scale)
 
-    def undo(self, y: np.ndarray) -> np.ndarray:
+    def inverse(self, y: np.ndarray) -> np.ndarray:
         """Target or function values on the scale the model sees -> in units of y."""
         return y * np.asarray(self.y_scale) + np.asarray(self.y_center)
 
     @property
-    def log_volume(self) -> float:
+    def log_jacobian(self) -> float:
         """What a log density loses on its way to units of y: the log of the scale, summed over outputs."""
         return float(np.log(self.y_scale).sum())
 

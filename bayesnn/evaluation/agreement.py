@@ -28,7 +28,7 @@ def function_values(fit: Fit) -> np.ndarray:
         places = places[np.unique(np.linspace(0, len(places) - 1, min(POINTS, len(places))).astype(int))]
         f = f[:, places[:, 0], places[:, 1]]
     scaling = fit.data.scaling
-    values = fit.model.likelihood.in_units(f, np.asarray(scaling.y_center), np.asarray(scaling.y_scale))
+    values = fit.model.likelihood.identified(f, np.asarray(scaling.y_center), np.asarray(scaling.y_scale))
     return np.asarray(values).reshape(posterior["chain"], posterior["draw"], -1)
 
 

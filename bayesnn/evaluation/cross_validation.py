@@ -245,7 +245,7 @@ def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> tuple[np.ndarray, 
     arrays = inputs, target, extra.get("offset"), extra.get("weights")
     densities = over_draws(log_density, fitted.model, fitted.draws(), *arrays)
     targets = rows.data.targets if rows.data.steps is None else rows.data.targets[held]
-    volume = fitted.data.scaling.log_volume * targets * extra.get("weights", 1.0)
+    volume = fitted.data.scaling.log_jacobian * targets * extra.get("weights", 1.0)
     pointwise = logsumexp(densities, axis=0) - np.log(len(densities)) - volume
     r_hat = np.nan if fitted.sampler.approximate else diagnose(fitted).table.loc["f, worst", "r_hat"]
     head = {"rows": len(held), "elpd": float(pointwise.sum()), "r_hat": r_hat}

@@ -176,7 +176,7 @@ def log_marginal_likelihood(
     levels, rates = walk.run(key_moves, state, progress)
     ais = method == "ais"
     estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
-    jacobian = data.scaling.log_volume * (len(data.y) if data.weights is None else float(data.weights.sum()))
+    jacobian = data.scaling.log_jacobian * (len(data.y) if data.weights is None else float(data.weights.sum()))
     return Evidence(estimate - jacobian, se, ess, _table(levels, rates, path), particles, method)
 
 

@@ -60,4 +60,4 @@ def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
     columns = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
     penalty = RIDGE * np.diag(np.append(np.ones(x.shape[1]), 0.0))
     residual = y - columns @ np.linalg.solve(columns.T @ columns + penalty, columns.T @ y)
-    return stats.norm.logpdf(residual, scale=residual.std(axis=0)).sum(axis=1) - data.scaling.log_volume
+    return stats.norm.logpdf(residual, scale=residual.std(axis=0)).sum(axis=1) - data.scaling.log_jacobian

@@ -91,7 +91,7 @@ def _total(*arguments: Any) -> jax.Array:
 
 def _volume(data: Dataset) -> Any:
     """What scaling the target adds to the log density of each row."""
-    return data.scaling.log_volume * data.targets * (1.0 if data.weights is None else data.weights)
+    return data.scaling.log_jacobian * data.targets * (1.0 if data.weights is None else data.weights)
 
 
 def _has_rows(idata: Any) -> bool:

@@ -85,7 +85,7 @@ def _future_rows(data: Lagged, name: str, future: Any, steps: int) -> np.ndarray
     """Exogenous inputs (h, e) of the steps ahead of one series."""
     index = data.series[name].index
     table = with_future(name, data.columns, data.exogenous.get(name), future, index)
-    whole = index.append(dates.following(index, data.step, steps))
+    whole = index.append(dates.next_dates(index, data.step, steps))
     return input_rows(name, data.columns, table, whole, np.arange(len(index), len(whole)))
 
 
@@ -136,7 +136,7 @@ def _as_array(fit: Fit, data: Lagged, values: np.ndarray) -> Any:
     chains, draws = sizes["chain"], sizes["draw"]
     values = values.reshape(chains, draws, *values.shape[1:])
     steps = values.shape[-1]
-    after = {name: dates.following(one.index, data.step, steps) for name, one in data.series.items()}
+    after = {name: dates.next_dates(one.index, data.step, steps) for name, one in data.series.items()}
     first = next(iter(after.values())).rename("time")
     coords: dict[str, Any] = {"chain": np.arange(chains), "draw": np.arange(draws)}
     if not data.panel:

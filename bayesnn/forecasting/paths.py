@@ -77,7 +77,7 @@ def make_origins(data: Lagged, pasts: list[tuple[str, np.ndarray]]) -> Origins:
 def simulate(fit: Fit, origins: Origins, horizon: int, key: Any, future: np.ndarray | None = None) -> Paths:
     """Paths of every posterior draw from every origin, `future` (o, h, e) being the exogenous inputs of each step."""
     data = lagged_data(fit)
-    rule = Rule(data.lags, data.transform.filter, data.transform.folds)
+    rule = Rule(data.lags, data.transform.difference_filter, data.transform.two_valued)
     known = np.empty((len(origins.center), horizon, 0)) if future is None else future
     sites = fit.draws()
     count = len(next(iter(sites.values())))
@@ -117,7 +117,7 @@ def log_density(fit: Fit, paths: Paths, observed: np.ndarray) -> np.ndarray:
             values = _densities(fit.model, scales, own, paths.f[rows], paths.shift[rows], u)
             kept = np.asarray(values)[: count - start]
             total = logsumexp(np.concatenate([total, kept]), axis=0, keepdims=True)
-    return total[0] - np.log(count) + transform.log_slope(observed) - np.log(scale) - fit.data.scaling.log_volume
+    return total[0] - np.log(count) + transform.log_slope(observed) - np.log(scale) - fit.data.scaling.log_jacobian
 
 
 def lagged_data(fit: Fit) -> Lagged:

@@ -112,7 +112,7 @@ def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200
 def fixed_points(fit: Fit, sites: dict[str, np.ndarray], grid: np.ndarray) -> list[np.ndarray]:
     """Values x (on the transformed scale) of the grid's span with f(x, ..., x) = x, for each draw."""
     rows = fit.data.scaling.inputs(np.repeat(grid[:, None], fit.data.x.shape[1], axis=1))
-    gap = fit.data.scaling.undo(over_draws(expectation, fit.model, sites, rows)) - grid
+    gap = fit.data.scaling.inverse(over_draws(expectation, fit.model, sites, rows)) - grid
     found = []
     for one in gap:
         at = np.flatnonzero(np.sign(one[1:]) != np.sign(one[:-1]))

@@ -66,10 +66,10 @@ class SelfAttention(Layer):
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """Values of all heads, mapped back to the width of the input."""
-        return mixed(weights, self.attention(weights, x, mask), x)
+        return attend(weights, self.attention(weights, x, mask), x)
 
     @property
-    def attends(self) -> bool:
+    def has_attention(self) -> bool:
         """It does."""
         return True
 
@@ -77,7 +77,7 @@ class SelfAttention(Layer):
         """Attention weights (head, asking step, asked step), rows summing to one: what a picture of them shows."""
         time = len(x)
         seen = jnp.tril(jnp.ones((time, time), bool)) if self.causal else jnp.ones((time, time), bool)
-        return shares(weights, x, x, seen if mask is None else seen & mask[None, :])
+        return attention_weights(weights, x, x, seen if mask is None else seen & mask[None, :])
 
     def _size(self, width: int) -> int:
         if self.size is None and width % self.heads:
@@ -87,7 +87,7 @@ class SelfAttention(Layer):
         return width // self.heads if self.size is None else self.size
 
 
-def shares(weights: Weights, x: jax.Array, asked: jax.Array, seen: jax.Array) -> jax.Array:
+def attention_weights(weights: Weights, x: jax.Array, asked: jax.Array, seen: jax.Array) -> jax.Array:
     """Attention weights (head, time, asked time) of steps x to steps `asked`, as far as these are `seen`.
 
     JAX's own `dot_product_attention` takes its softmax in single precision even of doubles, an error of 1e-7 that a
@@ -98,7 +98,7 @@ def shares(weights: Weights, x: jax.Array, asked: jax.Array, seen: jax.Array) ->
     return jax.nn.softmax(jnp.where(seen, score, -jnp.inf), axis=-1)
 
 
-def mixed(weights: Weights, share: jax.Array, asked: jax.Array) -> jax.Array:
+def attend(weights: Weights, share: jax.Array, asked: jax.Array) -> jax.Array:
     """Values (asked time, ...) mixed by attention weights (head, time, asked time) and mapped to the width of x."""
     value = jnp.einsum("hfw,sw->shf", weights["value"], asked)
     return jnp.einsum("uhf,thf->tu", weights["output"], jnp.einsum("hts,shf->thf", share, value)) + weights["bias"]

@@ -28,7 +28,7 @@ class Layer(abc.ABC):
         return 0
 
     @property
-    def attends(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether the layer has attention weights to show."""
         return False
 

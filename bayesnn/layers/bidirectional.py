@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from bayesnn._internal.weights import Shape, Weight, Weights, of_part, table_of_part
+from bayesnn._internal.weights import Shape, Weight, Weights, with_prefix, without_prefix
 from bayesnn.layers.base import Layer
 from bayesnn.layers.recurrent import Recurrent
 
@@ -52,7 +52,7 @@ class Bidirectional(Layer):
         """Those of both copies."""
         table: dict[str, Weight] = {}
         for part, layer in self._parts.items():
-            table |= table_of_part(layer.weights(shape), part)
+            table |= with_prefix(layer.weights(shape), part)
         return table
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -62,5 +62,5 @@ class Bidirectional(Layer):
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """Forward units first."""
-        both = [layer.apply(of_part(weights, part), x, mask) for part, layer in self._parts.items()]
+        both = [layer.apply(without_prefix(weights, part), x, mask) for part, layer in self._parts.items()]
         return jnp.concatenate(both, axis=-1)

@@ -53,9 +53,9 @@ class Fixed(Layer):
         return self.layer.source
 
     @property
-    def attends(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether the layer does."""
-        return self.layer.attends
+        return self.layer.has_attention
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """That of the layer."""

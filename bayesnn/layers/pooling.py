@@ -177,10 +177,10 @@ class AttentionPool(Layer):
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """Averages of all heads, one after the other."""
         count = len(x) if mask is None else jnp.maximum(mask.sum(), 1)
-        average = self.shares(weights, x, mask) @ (x if mask is None else jnp.where(mask[:, None], x, 0.0))
+        average = self.attention_weights(weights, x, mask) @ (x if mask is None else jnp.where(mask[:, None], x, 0.0))
         return average.reshape(-1) * jnp.asarray(count, x.dtype) ** self.growth
 
-    def shares(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+    def attention_weights(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """Shares (head, time), those of a head summing to one."""
         score = weights["query"] @ x.T
         return jax.nn.softmax(score if mask is None else jnp.where(mask, score, -jnp.inf), axis=-1)

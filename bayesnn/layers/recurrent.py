@@ -14,7 +14,7 @@ from bayesnn._internal import checks
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.base import Layer, sequence_shape
 
-State = Any  # of one cell: arrays (units,)
+CellState = Any  # of one cell: arrays (units,)
 
 
 class Recurrent(Layer):
@@ -61,7 +61,7 @@ class Recurrent(Layer):
         inputs = jnp.einsum("guw,tw->tgu", weights["input_kernel"], x) + weights["bias"]
         real = jnp.ones(len(x), bool) if mask is None else mask
 
-        def step(state: State, now: tuple[jax.Array, jax.Array, Any]) -> tuple[State, jax.Array]:
+        def step(state: CellState, now: tuple[jax.Array, jax.Array, Any]) -> tuple[CellState, jax.Array]:
             drive, is_real, at_border = now
             if at_border is not None:
                 state = jax.tree.map(lambda a: jnp.where(at_border, lax.stop_gradient(a), a), state)
@@ -83,14 +83,14 @@ class Recurrent(Layer):
         return jnp.concatenate([turned, edge] if self.reverse else [edge, turned])
 
     @abc.abstractmethod
-    def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
+    def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
         """The next state, from the input's part of every gate (gate, unit) and the state."""
 
-    def initial(self, first: jax.Array) -> State:
+    def initial(self, first: jax.Array) -> CellState:
         """The state to start from, whose visible part is `first` (units,): all of it, unless a cell has a memory."""
         return first
 
-    def visible(self, state: State) -> jax.Array:
+    def visible(self, state: CellState) -> jax.Array:
         """What the next layer sees of a state, (units,)."""
         return state
 
@@ -135,7 +135,7 @@ class Elman(Recurrent):
     learn_initial: bool = False
     truncate: int | None = None
 
-    def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
+    def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
         """One tanh unit a state."""
         return jnp.tanh(recurrent[0] @ state + drive[0])
 
@@ -171,7 +171,7 @@ class LSTM(Recurrent):
     learn_initial: bool = False
     truncate: int | None = None
 
-    def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
+    def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
         """h and c of the next step."""
         h, c = state
         e = recurrent @ h + drive
@@ -179,11 +179,11 @@ class LSTM(Recurrent):
         c = forget * c + write * jnp.tanh(e[3])
         return read * jnp.tanh(c), c
 
-    def initial(self, first: jax.Array) -> State:
+    def initial(self, first: jax.Array) -> CellState:
         """An empty memory."""
         return first, jnp.zeros_like(first)
 
-    def visible(self, state: State) -> jax.Array:
+    def visible(self, state: CellState) -> jax.Array:
         """The output h, not the memory."""
         return state[0]
 
@@ -218,7 +218,7 @@ class GRU(Recurrent):
     learn_initial: bool = False
     truncate: int | None = None
 
-    def cell(self, recurrent: jax.Array, drive: jax.Array, state: State) -> State:
+    def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
         """The reset gate acts on the state before its weights do."""
         update, reset = jax.nn.sigmoid(recurrent[:2] @ state + drive[:2])
         proposal = jnp.tanh(recurrent[2] @ (reset * state) + drive[2])

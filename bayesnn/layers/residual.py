@@ -58,9 +58,9 @@ class Residual(Layer):
         return shape
 
     @property
-    def attends(self) -> bool:
+    def has_attention(self) -> bool:
         """Whether the layer does."""
-        return self.layer.attends
+        return self.layer.has_attention
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """That of the layer."""

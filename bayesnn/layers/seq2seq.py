@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import jax
 
 from bayesnn._internal import checks
-from bayesnn._internal.weights import Shape, Weight, Weights, of_part, table_of_part
+from bayesnn._internal.weights import Shape, Weight, Weights, with_prefix, without_prefix
 from bayesnn.layers.base import Layer, sequence_shape
 from bayesnn.layers.transformer import DecoderBlock
 
@@ -70,7 +70,7 @@ class Seq2Seq(Layer):
         """Those of both, by their places: encoder0_, ..., decoder0_, ..."""
         table: dict[str, Weight] = {}
         for name, layer, before in self._chain(shape):
-            table |= table_of_part(layer.weights(before), name)
+            table |= with_prefix(layer.weights(before), name)
         return table
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -83,7 +83,7 @@ class Seq2Seq(Layer):
         return self._decoded(weights, x, mask, len(self.decoder))
 
     @property
-    def attends(self) -> bool:
+    def has_attention(self) -> bool:
         """The decoder does."""
         return True
 
@@ -92,16 +92,16 @@ class Seq2Seq(Layer):
         last = max(i for i, layer in enumerate(self.decoder) if isinstance(layer, DecoderBlock))
         memory, real = self.memory(weights, x, mask)
         value, own = self._decoded(weights, x, mask, last), None if mask is None else mask[self.steps :]
-        block, part = self.decoder[last], of_part(weights, f"decoder{last}")
+        block, part = self.decoder[last], without_prefix(weights, f"decoder{last}")
         assert isinstance(block, DecoderBlock)
-        return block.shares(of_part(part, "cross"), block.asking(part, value, own), memory, real)
+        return block.memory_attention(without_prefix(part, "cross"), block.asking(part, value, own), memory, real)
 
     def _decoded(self, weights: Weights, x: jax.Array, mask: jax.Array | None, layers: int) -> jax.Array:
         """What the first layers of the decoder make of the target's input."""
         memory, real = self.memory(weights, x, mask)
         value, own = x[self.steps :], None if mask is None else mask[self.steps :]
         for i, layer in enumerate(self.decoder[:layers]):
-            part = of_part(weights, f"decoder{i}")
+            part = without_prefix(weights, f"decoder{i}")
             if isinstance(layer, DecoderBlock):
                 value = layer.decode(part, value, memory, own, real)
             else:
@@ -112,7 +112,7 @@ class Seq2Seq(Layer):
         """What the encoder makes of the source, and its mask."""
         value, real = x[: self.steps], None if mask is None else mask[: self.steps]
         for i, layer in enumerate(self.encoder):
-            value = layer.apply(of_part(weights, f"encoder{i}"), value, real)
+            value = layer.apply(without_prefix(weights, f"encoder{i}"), value, real)
         return value, real
 
     def _chain(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 
 from bayesnn._internal import checks
-from bayesnn._internal.weights import Shape, Weight, Weights, of_part, table_of_part
-from bayesnn.layers.attention import SelfAttention, mixed, shares
+from bayesnn._internal.weights import Shape, Weight, Weights, with_prefix, without_prefix
+from bayesnn.layers.attention import SelfAttention, attend, attention_weights
 from bayesnn.layers.base import Layer, sequence_shape
 from bayesnn.layers.dense import ACTIVATIONS, Dense
 from bayesnn.layers.norm import LayerNorm
@@ -64,7 +64,7 @@ class TransformerBlock(Layer):
         shapes = {"down": (time, self._hidden(width))}
         table: dict[str, Weight] = {}
         for part, layer in self._parts(width).items():
-            table |= table_of_part(layer.weights(shapes.get(part, shape)), part)
+            table |= with_prefix(layer.weights(shapes.get(part, shape)), part)
         return table
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -76,19 +76,19 @@ class TransformerBlock(Layer):
         parts = self._parts(x.shape[-1])
 
         def through(part: str, value: jax.Array) -> jax.Array:
-            return parts[part].apply(of_part(weights, part), value, mask)
+            return parts[part].apply(without_prefix(weights, part), value, mask)
 
         x = through("first_norm", x + through("attention", x))
         return through("second_norm", x + through("down", through("up", x)))
 
     @property
-    def attends(self) -> bool:
+    def has_attention(self) -> bool:
         """It does."""
         return True
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """That of its first half."""
-        return self._parts(x.shape[-1])["attention"].attention(of_part(weights, "attention"), x, mask)
+        return self._parts(x.shape[-1])["attention"].attention(without_prefix(weights, "attention"), x, mask)
 
     def _hidden(self, width: int) -> int:
         return 4 * width if self.hidden is None else self.hidden
@@ -146,7 +146,7 @@ class DecoderBlock(Layer):
         shapes = {"down": (time, self._hidden(width))}
         table: dict[str, Weight] = {}
         for part, layer in self._parts(width).items():
-            table |= table_of_part(layer.weights(shapes.get(part, shape)), part)
+            table |= with_prefix(layer.weights(shapes.get(part, shape)), part)
         return table
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -164,23 +164,23 @@ class DecoderBlock(Layer):
         parts = self._parts(x.shape[-1])
 
         def through(part: str, value: jax.Array) -> jax.Array:
-            return parts[part].apply(of_part(weights, part), value, mask)
+            return parts[part].apply(without_prefix(weights, part), value, mask)
 
         x = self.asking(weights, x, mask)
-        own = of_part(weights, "cross")
-        x = through("second_norm", x + mixed(own, self.shares(own, x, memory, real), memory))
+        own = without_prefix(weights, "cross")
+        x = through("second_norm", x + attend(own, self.memory_attention(own, x, memory, real), memory))
         return through("third_norm", x + through("down", through("up", x)))
 
     def asking(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
         """The first part of the block, which then asks the memory."""
         parts = self._parts(x.shape[-1])
-        own = parts["attention"].apply(of_part(weights, "attention"), x, mask)
-        return parts["first_norm"].apply(of_part(weights, "first_norm"), x + own, mask)
+        own = parts["attention"].apply(without_prefix(weights, "attention"), x, mask)
+        return parts["first_norm"].apply(without_prefix(weights, "first_norm"), x + own, mask)
 
-    def shares(self, weights: Weights, x: jax.Array, memory: jax.Array, real: jax.Array | None) -> jax.Array:
+    def memory_attention(self, weights: Weights, x: jax.Array, memory: jax.Array, real: jax.Array | None) -> jax.Array:
         """Weights (head, step, step of the memory) of the attention to the memory, rows summing to one."""
         seen = jnp.ones((1, len(memory)), bool) if real is None else real[None, :]
-        return shares(weights, x, memory, seen)
+        return attention_weights(weights, x, memory, seen)
 
     def _hidden(self, width: int) -> int:
         return 4 * width if self.hidden is None else self.hidden

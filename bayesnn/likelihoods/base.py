@@ -86,7 +86,7 @@ class Likelihood(abc.ABC):
         """The nuisance parameters after y was multiplied by `scale`."""
         return dict(nuisance)
 
-    def in_units(self, f: Any, center: Any, scale: Any) -> Any:
+    def identified(self, f: Any, center: Any, scale: Any) -> Any:
         """Function values in units of y, as far as the data identify them: what convergence is judged on."""
         return f * scale + center
 

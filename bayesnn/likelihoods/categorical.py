@@ -60,7 +60,7 @@ class Categorical(Likelihood):
         """Softmax of f."""
         return dist.CategoricalLogits(f)
 
-    def in_units(self, f: Any, center: Any, scale: Any) -> Any:
+    def identified(self, f: Any, center: Any, scale: Any) -> Any:
         """Log probabilities up to the shift that the data cannot see."""
         return f - f.mean(axis=-1, keepdims=True)
 

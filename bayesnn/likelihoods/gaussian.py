@@ -12,7 +12,7 @@ import numpy as np
 import numpyro.distributions as dist
 
 from bayesnn._internal import checks, conditionals
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 from bayesnn.data.dataset import numeric_target, target_names
 from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 
@@ -111,7 +111,7 @@ class Gaussian(Likelihood):
         """Sigma is in units of y."""
         return {"sigma": nuisance["sigma"] * scale}
 
-    def draw_precision(self, source: Source, squares: jax.Array, count: Any) -> jax.Array:
+    def draw_precision(self, source: RandomSource, squares: jax.Array, count: Any) -> jax.Array:
         """1/sigma^2 from its exact conditional, given the sum of squares of `count` residuals."""
         return conditionals.draw_precision(source, squares, count, self.noise_guess, self.noise_size)
 

@@ -41,6 +41,6 @@ class Heteroskedastic(Likelihood):
         """N(f[..., 0], exp(f[..., 1])^2)."""
         return dist.Normal(f[..., 0], jnp.exp(f[..., 1]))
 
-    def in_units(self, f: Any, center: Any, scale: Any) -> Any:
+    def identified(self, f: Any, center: Any, scale: Any) -> Any:
         """The mean in units of y, and the logarithm of the sd in units of y."""
         return jnp.stack([f[..., 0] * scale + center, f[..., 1] + jnp.log(scale)], axis=-1)

@@ -56,7 +56,7 @@ class Network:
         """About how many numbers one example takes on its way: what all layers give, and their gates or scores."""
         total = 0
         for layer in self.layers:
-            total += 2 * shape[0] ** 2 if layer.attends else 0
+            total += 2 * shape[0] ** 2 if layer.has_attention else 0
             shape = layer.output_shape(shape)
             total += 4 * math.prod(shape)
         return total

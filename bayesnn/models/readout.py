@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
 from bayesnn._internal import random
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 from bayesnn.priors import GaussianPrior
 
 
@@ -74,7 +74,7 @@ def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Arra
     return normal - log_determinants - 0.5 * squares
 
 
-def draw(source: Source, readout: Readout) -> jax.Array:
+def draw(source: RandomSource, readout: Readout) -> jax.Array:
     """An exact draw of the coefficients (k,)."""
     noise = random.normal(source, readout.whitened.shape)
     return solve_triangular(readout.cholesky, readout.whitened + noise, lower=True, trans=1)

@@ -46,7 +46,7 @@ def _curve(fit: Fit, result: Skeleton, w: np.ndarray, lag: int, axes: Any) -> No
     grid = np.linspace(w.min() - margin, w.max() + margin, GRID)
     sites = {name: values[result.draws] for name, values in fit.draws().items()}
     scaling = fit.data.scaling
-    f = scaling.undo(over_draws(expectation, fit.model, sites, scaling.inputs(grid[:, None])))
+    f = scaling.inverse(over_draws(expectation, fit.model, sites, scaling.inputs(grid[:, None])))
     axes.plot(w[:-lag], w[lag:], ".", color="0.6", ms=3, label="data")
     axes.plot(grid, grid, color="0.3", lw=0.8, ls="--", label="45 degrees")
     for level, shade in ((95, 0.2), (50, 0.35)):

@@ -75,7 +75,7 @@ class _Shares:
 
 def _place(fit: Fit, layer: int | None) -> int:
     """The place of a layer with attention."""
-    with_attention = [place for place, one in enumerate(fit.model.layers) if one.attends]
+    with_attention = [place for place, one in enumerate(fit.model.layers) if one.has_attention]
     if not with_attention or (layer is not None and layer not in with_attention):
         names = ", ".join(f"{place} ({type(fit.model.layers[place]).__name__})" for place in with_attention)
         raise ValueError(f"layer must be one with attention, {names or 'and this network has none'}, got {layer}")

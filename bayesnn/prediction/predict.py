@@ -72,7 +72,7 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     else:
         values = over_draws(probabilities if kind == "probability" else expectation, fit.model, sites, inputs, shift)
     if likelihood.standardizes:
-        values = fit.data.scaling.undo(values)
+        values = fit.data.scaling.inverse(values)
     if steps is not None:
         values = without_padding(values, steps)
     posterior = fit.idata["posterior"].sizes

@@ -18,7 +18,7 @@ import numpyro.distributions as dist
 
 from bayesnn._internal import conditionals
 
-State = tuple[jax.Array, ...]
+FactorState = tuple[jax.Array, ...]
 
 
 class Factor(abc.ABC):
@@ -48,11 +48,11 @@ class Factor(abc.ABC):
         """Issue the sample statement and return the factor."""
 
     @abc.abstractmethod
-    def start(self, key: jax.Array, shape: tuple[int, ...]) -> State:
+    def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
         """A draw from the prior."""
 
     @abc.abstractmethod
-    def update(self, key: jax.Array, state: State, squares: jax.Array, count: float) -> State:
+    def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:
         """The factor from its exact conditional, given sums of squares of `count` weights in units of the rest."""
 
 
@@ -70,11 +70,11 @@ class GammaFactor(Factor):
         half = self.size / 2
         return numpyro.sample(f"{name}_precision", dist.Gamma(half, half * self.guess).expand(shape).to_event())
 
-    def start(self, key: jax.Array, shape: tuple[int, ...]) -> State:
+    def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
         """The precision at its guess: a draw from a vague prior may be astronomical."""
         return (jnp.full(shape, 1.0 / self.guess),)
 
-    def update(self, key: jax.Array, state: State, squares: jax.Array, count: float) -> State:
+    def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:
         """Gamma((size + count)/2, rate (size guess + squares)/2)."""
         rate = 0.5 * (self.size * self.guess + squares)
         return (jax.random.gamma(key, 0.5 * (self.size + count), squares.shape) / rate,)
@@ -92,11 +92,11 @@ class HalfCauchyFactor(Factor):
         """One half-Cauchy site, the scale itself."""
         return numpyro.sample(f"{name}_sd", dist.HalfCauchy(self.scale).expand(shape).to_event()) ** -2
 
-    def start(self, key: jax.Array, shape: tuple[int, ...]) -> State:
+    def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
         """Everything at one."""
         return jnp.full(shape, self.scale**-2.0), jnp.ones(shape)
 
-    def update(self, key: jax.Array, state: State, squares: jax.Array, count: float) -> State:
+    def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:
         """A half-Cauchy is a gamma precision whose rate is gamma too: both are drawn in turn.
 
         E. Makalic and D. Schmidt (2016), A simple sampler for the horseshoe estimator, IEEE Signal Processing Letters
@@ -120,11 +120,11 @@ class ExponentialFactor(Factor):
         """One exponential site, the variance."""
         return 1.0 / numpyro.sample(f"{name}_variance", dist.Exponential(1.0).expand(shape).to_event())
 
-    def start(self, key: jax.Array, shape: tuple[int, ...]) -> State:
+    def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
         """Everything at one."""
         return (jnp.ones(shape),)
 
-    def update(self, key: jax.Array, state: State, squares: jax.Array, count: float) -> State:
+    def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:
         """t ~ inverse Gaussian(mean sqrt(2/w^2), shape 2).
 
         T. Park and G. Casella (2008), The Bayesian lasso, JASA 103, section 2.

@@ -13,7 +13,7 @@ import numpyro.distributions as dist
 from jax.scipy.linalg import solve_triangular
 
 from bayesnn._internal import checks, conditionals, random
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 from bayesnn._internal.weights import Weight, Weights
 from bayesnn.priors.arguments import covariance, frozen, masked
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
@@ -176,7 +176,7 @@ class MuellerRiosInsua(Prior):
         return {"mu_beta": self.draw_mu_beta(key, beta, sites["sigma_beta"] ** -2)}
 
     def draw_mu_beta(
-        self, source: Source, beta: jax.Array, precision: jax.Array, count: conditionals.Count | None = None
+        self, source: RandomSource, beta: jax.Array, precision: jax.Array, count: conditionals.Count | None = None
     ) -> jax.Array:
         """mu_beta | beta (m,), 1/sigma_beta^2; with several outputs beta (m, K), each by itself.
 
@@ -211,7 +211,7 @@ class MuellerRiosInsua(Prior):
         return -0.5 * (mu - mean) @ jnp.asarray(np.linalg.inv(covariance)) @ (mu - mean)
 
     def draw_hyper(
-        self, source: Source, hyper: Hyper, gamma: jax.Array, beta: jax.Array, used: jax.Array | None = None
+        self, source: RandomSource, hyper: Hyper, gamma: jax.Array, beta: jax.Array, used: jax.Array | None = None
     ) -> Hyper:
         """Every hyperparameter from its exact conditional given gamma (m, q) and beta (m,) or (m, K).
 

@@ -17,10 +17,10 @@ import numpyro.distributions as dist
 
 from bayesnn._internal.weights import Weight, Weights
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
-from bayesnn.priors.factors import Factor, State
+from bayesnn.priors.factors import Factor, FactorState
 
 Table = dict[str, Weight]
-Hyper = dict[str, tuple[State, ...]]
+FactorStates = dict[str, tuple[FactorState, ...]]
 
 
 class ScaleMixture(Prior):
@@ -86,7 +86,7 @@ class ScaleMixture(Prior):
         source = sites.get(f"{name}_source_scale")
         return None if source is None else self.sd(table[name]) * sites[f"{name}_scale"][..., None] * source
 
-    def start(self, key: jax.Array, table: Table, terms: Terms) -> Hyper:
+    def start(self, key: jax.Array, table: Table, terms: Terms) -> FactorStates:
         """Every factor at its start."""
         everything = table | terms.weights()
         return {
@@ -98,15 +98,15 @@ class ScaleMixture(Prior):
         """Those of the weights."""
         return {name: w.shape for name, w in (table | terms.weights()).items()}
 
-    def whiten(self, hyper: Hyper, weights: Sites, table: Table, terms: Terms) -> Sites:
+    def whiten(self, hyper: FactorStates, weights: Sites, table: Table, terms: Terms) -> Sites:
         """Weights over their scales."""
         return {n: v / self._scale(hyper[n], w) for n, v, w in _aligned(weights, table, terms)}
 
-    def unwhiten(self, hyper: Hyper, noise: Sites, table: Table, terms: Terms) -> Sites:
+    def unwhiten(self, hyper: FactorStates, noise: Sites, table: Table, terms: Terms) -> Sites:
         """Weights from their scales."""
         return {n: v * self._scale(hyper[n], w) for n, v, w in _aligned(noise, table, terms)}
 
-    def update(self, key: jax.Array, hyper: Hyper, weights: Sites, table: Table, terms: Terms) -> Hyper:
+    def update(self, key: jax.Array, hyper: FactorStates, weights: Sites, table: Table, terms: Terms) -> FactorStates:
         """Every factor from its exact conditional, one after the other."""
         new = dict(hyper)
         everything = table | terms.weights()
@@ -118,7 +118,7 @@ class ScaleMixture(Prior):
                 new[name] = (*new[name][:i], factor.update(own, new[name][i], squares, count), *new[name][i + 1 :])
         return new
 
-    def report(self, hyper: Hyper, table: Table, terms: Terms) -> Sites:
+    def report(self, hyper: FactorStates, table: Table, terms: Terms) -> Sites:
         """Scales of the levels that group weights, as standard deviations."""
         sites = {}
         everything = table | terms.weights()
@@ -150,7 +150,7 @@ class ScaleMixture(Prior):
             scale = scale * value**-0.5
         return scale
 
-    def _scale(self, states: tuple[State, ...], weight: Weight) -> jax.Array:
+    def _scale(self, states: tuple[FactorState, ...], weight: Weight) -> jax.Array:
         scale = jnp.asarray(self.sd(weight))
         for state in states:
             scale = scale * state[0] ** -0.5

@@ -8,12 +8,12 @@ from typing import Any
 UNIT = "bpe"
 
 
-def cut(rules: str, text: str) -> list[str]:
+def tokenize(rules: str, text: str) -> list[str]:
     """A text as parts of words."""
     return _read(rules).encode(text).tokens
 
 
-def text(rules: str, ids: list[int]) -> str:
+def join(rules: str, ids: list[int]) -> str:
     """Parts of words as text again."""
     return _read(rules).decode(ids, skip_special_tokens=False)
 

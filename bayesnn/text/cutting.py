@@ -50,12 +50,12 @@ def ngrams(tokens: Sequence[str], most: int) -> list[str]:
 UNITS: dict[str, Callable[[str], list[str]]] = {"words": words, "characters": characters}
 
 
-def pieces(text: str, unit: str, most: int, lower: bool) -> list[str]:
+def tokenize(text: str, unit: str, most: int, lower: bool) -> list[str]:
     """A text cut into words or characters, and runs of them."""
     return ngrams(UNITS[unit](text.lower() if lower else text), most)
 
 
-def checked(texts: Iterable[str]) -> list[str]:
+def checked_texts(texts: Iterable[str]) -> list[str]:
     """A list of texts, refusing a single text and what is none."""
     if isinstance(texts, (str, bytes)):
         raise ValueError("texts must be a list of texts, got a single one: put it into a list")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bayesnn._internal import checks
 from bayesnn.text import bpe
-from bayesnn.text.cutting import UNITS, checked, pieces
+from bayesnn.text.cutting import UNITS, checked_texts, tokenize
 from bayesnn.text.vocabulary import SPECIAL, Vocabulary
 
 
@@ -49,8 +49,8 @@ def learn_vocabulary(
     for name, value in (("most", most), ("minimum", minimum)):
         checks.positive_integer(name, value)
     counts: Counter[str] = Counter()
-    for text in checked(texts):
-        counts.update(pieces(text, unit, most, lower))
+    for text in checked_texts(texts):
+        counts.update(tokenize(text, unit, most, lower))
     for token in SPECIAL:
         del counts[token]
     kept = sorted((token for token, count in counts.items() if count >= minimum), key=lambda t: (-counts[t], t))
@@ -86,7 +86,7 @@ def learn_bpe(texts: Iterable[str], *, maximum: int = 8000, minimum: int = 2, lo
     library = bpe.library()
     checks.positive_integer("maximum", maximum, minimum=3)
     checks.positive_integer("minimum", minimum)
-    rows = checked(texts)
+    rows = checked_texts(texts)
     made = library.Tokenizer(library.models.BPE(unk_token=SPECIAL[1]))
     made.normalizer = library.normalizers.Lowercase() if lower else None
     made.pre_tokenizer, made.decoder = library.pre_tokenizers.Metaspace(), library.decoders.Metaspace()

@@ -10,7 +10,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn.data.sequences import pad
 from bayesnn.text import bpe
-from bayesnn.text.cutting import UNITS, checked, pieces
+from bayesnn.text.cutting import UNITS, checked_texts, tokenize
 
 PADDING, UNKNOWN = "<pad>", "<unk>"  # ids 0 and 1
 SPECIAL = (PADDING, UNKNOWN)
@@ -71,7 +71,7 @@ class Vocabulary:
         """
         known = {token: place for place, token in enumerate(self.tokens)}
         rows = []
-        for text in checked(texts):
+        for text in checked_texts(texts):
             found = [known.get(token, 0 if " " in token and self.most > 1 else 1) for token in self.cut(text)]
             rows.append([place for place in found if place] or [1])
         return pad(rows, length, keep=None if length is None else keep)
@@ -79,8 +79,8 @@ class Vocabulary:
     def cut(self, text: str) -> list[str]:
         """A text as tokens, known or not."""
         if self.rules is not None:
-            return bpe.cut(self.rules, text)
-        return pieces(text, self.unit, self.most, self.lower)
+            return bpe.tokenize(self.rules, text)
+        return tokenize(text, self.unit, self.most, self.lower)
 
     def text(self, ids: Sequence[int] | np.ndarray) -> str:
         """Tokens (time,) as text again; padding is left out."""
@@ -89,5 +89,5 @@ class Vocabulary:
         if bad:
             raise ValueError(f"token ids must be from 0 to {len(self) - 1}, got {bad[0]}")
         if self.rules is not None:
-            return bpe.text(self.rules, [i for i in values if i])
+            return bpe.join(self.rules, [i for i in values if i])
         return ("" if self.unit == "characters" else " ").join(self.tokens[i] for i in values if i)

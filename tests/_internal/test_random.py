@@ -44,15 +44,17 @@ LAWS = {
 }
 
 
-@pytest.fixture(scope="module", params=["squares", "gamma generator", "as asked for"])
+@pytest.fixture(scope="module", params=["squares", "gamma generator", "on request"])
 def numbers(request):
     """Columns (COUNT, numbers of a sweep), by name."""
     with double(), pytest.MonkeyPatch.context() as patch:
         if request.param == "gamma generator":
             patch.setattr(random, "MOST_SQUARES", 0)
-        if request.param == "as asked for":
+        if request.param == "on request":
             patch.setattr(random, "MOST_AHEAD", 0)
-        drawn = jax.jit(lambda key: random.sweeps(key, COUNT, everything, jnp.asarray(0.7))[1])(jax.random.key(3))
+        drawn = jax.jit(lambda key: random.scan_with_predrawn(key, COUNT, everything, jnp.asarray(0.7))[1])(
+            jax.random.key(3)
+        )
     return {name: np.asarray(values).reshape(COUNT, -1) for name, values in drawn.items()}
 
 
@@ -82,10 +84,10 @@ def test_no_number_is_used_twice(numbers):
 
 
 @pytest.mark.slow
-def test_a_sweep_by_its_key_and_a_tape_ask_for_the_same_shapes():
-    tape = random.Tape(jnp.ones(9), jnp.ones(9), jnp.ones(9), jax.random.key(0))
-    by_key, by_tape = everything(jax.random.key(1), 0.7)[1], everything(tape, 0.7)[1]
-    assert {n: np.shape(v) for n, v in by_key.items()} == {n: np.shape(v) for n, v in by_tape.items()}
+def test_a_key_and_predrawn_numbers_give_the_same_shapes():
+    predrawn = random.PredrawnNumbers(jnp.ones(9), jnp.ones(9), jnp.ones(9), jax.random.key(0))
+    by_key, ahead = everything(jax.random.key(1), 0.7)[1], everything(predrawn, 0.7)[1]
+    assert {n: np.shape(v) for n, v in by_key.items()} == {n: np.shape(v) for n, v in ahead.items()}
 
 
 def test_state_goes_from_sweep_to_sweep():
@@ -93,5 +95,5 @@ def test_state_goes_from_sweep_to_sweep():
         new = state + random.normal(source)
         return new, new
 
-    end, path = random.sweeps(jax.random.key(0), 5, walk, jnp.asarray(0.0))
+    end, path = random.scan_with_predrawn(jax.random.key(0), 5, walk, jnp.asarray(0.0))
     assert end == path[-1] and len(np.unique(np.diff(path))) == 4

@@ -72,20 +72,20 @@ def ctrl_c():
 
 def test_ctrl_c_waits_until_it_is_asked_for(ctrl_c):
     done = []
-    with pytest.raises(KeyboardInterrupt), runtime.held_interrupts() as answer:
-        answer()
+    with pytest.raises(KeyboardInterrupt), runtime.deferred_interrupts() as check:
+        check()
         ctrl_c()
         done.append("held")
-        answer()
+        check()
         done.append("not reached")
     assert done == ["held"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_ctrl_c_is_not_forgotten_at_the_end_and_a_second_one_does_not_wait(ctrl_c):
-    with pytest.raises(KeyboardInterrupt), runtime.held_interrupts():
+    with pytest.raises(KeyboardInterrupt), runtime.deferred_interrupts():
         ctrl_c()
-    with pytest.raises(KeyboardInterrupt), runtime.held_interrupts():
+    with pytest.raises(KeyboardInterrupt), runtime.deferred_interrupts():
         ctrl_c()
         ctrl_c()
         pytest.fail("the second one waited")
@@ -95,9 +95,9 @@ def test_ctrl_c_is_not_forgotten_at_the_end_and_a_second_one_does_not_wait(ctrl_
 def test_handlers_of_ones_own_stay(ctrl_c):
     heard = []
     signal.signal(signal.SIGINT, lambda *_: heard.append(1))
-    with runtime.held_interrupts() as answer:
+    with runtime.deferred_interrupts() as check:
         ctrl_c()
-        answer()
+        check()
     assert heard == [1]
 
 

@@ -128,8 +128,8 @@ def test_several_outputs_have_names_and_scales_of_their_own():
     np.testing.assert_array_equal(data.y, y)
     np.testing.assert_allclose(data.scaling.y_scale, y.to_numpy().std(0), rtol=1e-10)
     np.testing.assert_allclose(data.scaled()[1].mean(0), 0.0, atol=1e-12)
-    np.testing.assert_allclose(data.scaling.undo(data.scaled()[1]), y, rtol=1e-10)
-    assert data.scaling.log_volume == pytest.approx(np.log(y.to_numpy().std(0)).sum(), rel=1e-10)
+    np.testing.assert_allclose(data.scaling.inverse(data.scaled()[1]), y, rtol=1e-10)
+    assert data.scaling.log_jacobian == pytest.approx(np.log(y.to_numpy().std(0)).sum(), rel=1e-10)
     assert target_names(y) == ("left", "right")
     assert (target_names(y.to_numpy()), target_names(Y[:, None]), target_names(Y)) == (("y0", "y1"), (), ())
 
@@ -185,7 +185,7 @@ def test_scaling_standardises_and_undoes():
     x, y = data.scaled()
     np.testing.assert_allclose(x, (X - X.mean(0)) / X.std(0), rtol=1e-10)
     np.testing.assert_allclose(y, (Y - Y.mean()) / Y.std(), rtol=1e-10)
-    np.testing.assert_allclose(data.scaling.undo(y), Y, rtol=1e-10)
+    np.testing.assert_allclose(data.scaling.inverse(y), Y, rtol=1e-10)
     np.testing.assert_array_equal(data.x, X)  # the rows themselves stay in units of the data
 
 

@@ -48,7 +48,7 @@ def test_type_and_layout_do_not_matter(table, data):
     varying = np.ptp(exact, axis=0) > 0
     np.testing.assert_allclose(x.mean(axis=0), 0.0, atol=1e-12)
     np.testing.assert_allclose(x[:, varying].std(axis=0), 1.0, rtol=1e-12)
-    np.testing.assert_allclose(ours.scaling.undo(target), y, atol=1e-12)
+    np.testing.assert_allclose(ours.scaling.inverse(target), y, atol=1e-12)
 
 
 LABELS = st.one_of(st.integers(-3, 3), st.text(max_size=3), st.booleans(), st.tuples(st.integers(0, 1)))

@@ -336,7 +336,7 @@ def test_initial_vectors_are_saved_and_centre_the_prior(fake_fit, tmp_path):
     pooled = np.array([initial[row[row != 0]].mean(axis=0) for row in TOKENS])
     sites = fit.sites()
     f = sites["beta"][0] @ pooled.T + sites["intercept"][0][:, None]
-    np.testing.assert_allclose(bnn.predict(again, TOKENS)[0], fit.data.scaling.undo(f), atol=1e-3)
+    np.testing.assert_allclose(bnn.predict(again, TOKENS)[0], fit.data.scaling.inverse(f), atol=1e-3)
 
 
 def test_numbers_that_are_whole_may_be_sequences_too():

@@ -40,7 +40,7 @@ def closed_form(x, y, standardize=True):
     log_prior = stats.gamma.logpdf(np.exp(grid), NOISE.noise_size / 2, scale=2 / NOISE.noise_size / NOISE.noise_guess)
     values = np.asarray(density) + log_prior + grid
     top = values.max()
-    return np.log(np.trapezoid(np.exp(values - top), grid)) + top - len(y) * data.scaling.log_volume
+    return np.log(np.trapezoid(np.exp(values - top), grid)) + top - len(y) * data.scaling.log_jacobian
 
 
 def z(result, reference):
@@ -161,7 +161,7 @@ def brute_force(model, x, y):
     values = np.concatenate([np.asarray(part) for part in parts])
     likelihood = np.exp(values - values.max())
     error = likelihood.std() / likelihood.mean() / len(values) ** 0.5
-    return np.log(likelihood.mean()) + values.max() - len(y) * data.scaling.log_volume, error
+    return np.log(likelihood.mean()) + values.max() - len(y) * data.scaling.log_jacobian, error
 
 
 def test_few_effective_particles_are_said():

@@ -42,7 +42,7 @@ def constant(data, phi=PHI):
 
 def closed_form(data, phi=PHI, sigma=SIGMA, horizon=HORIZON):
     """Mean and variance of u_{T+1}, ..., u_{T+h} by the recursion of the differenced autoregression, written out."""
-    difference = np.r_[1.0, -np.array(data.transform.filter)]
+    difference = np.r_[1.0, -np.array(data.transform.difference_filter)]
     whole = -np.convolve(difference, np.r_[1.0, -phi])[1:]  # u_t = const + sum whole_k u_{t-k} + noise
     past = list(data.transform.pointwise(next(iter(data.series.values()))))
     psi = [1.0]
@@ -129,7 +129,7 @@ def test_noise_is_drawn_anew_for_every_draw_origin_and_step():
     fit = made_fit(bnn.shallow(2), data, chains=2, draws=500)
     origins = make_origins(data, [("level", SERIES.to_numpy()[:20]), ("level", SERIES.to_numpy())])
     paths = simulate(fit, origins, 3, 1)
-    noise = (paths.values - fit.data.scaling.undo(paths.f)) / fit.data.scaling.y_scale
+    noise = (paths.values - fit.data.scaling.inverse(paths.f)) / fit.data.scaling.y_scale
     z = (noise / fit.draws()["sigma"][:, None, None]).reshape(1000, -1)
     assert abs(z.var() - 1) < 4.5 * np.sqrt(2 / z.size)
     assert stats.kstest(z.ravel(), "norm").pvalue > 1e-4
@@ -156,14 +156,14 @@ def test_log_density_is_that_of_the_closed_form(transform):
     observed = np.array([[2.2, 3.1]])
     got = log_density(fit, simulate(fit, origins, 2, 2), observed)[0]
     mean, variance = closed_form(data, horizon=2)
-    curve = {None: lambda y: y, "log": np.log, "log10": np.log10, "sqrt": np.sqrt}[data.transform.curve]
+    curve = {None: lambda y: y, "log": np.log, "log10": np.log10, "sqrt": np.sqrt}[data.transform.pointwise_name]
     slope = {None: lambda y: 1.0, "log": lambda y: 1 / y, "log10": lambda y: 1 / y / np.log(10)}
     slope["sqrt"] = lambda y: 0.5 / np.sqrt(y)
     for h, y in enumerate(observed[0]):
         signs = (1, -1) if transform == "sqrt" else (1,)
         u = np.array([(sign * curve(y) - data.transform.center) / data.transform.scale for sign in signs])
         density = stats.norm.pdf(u, mean[h], np.sqrt(variance[h])).sum()
-        expected = np.log(density * slope[data.transform.curve](y) / data.transform.scale)
+        expected = np.log(density * slope[data.transform.pointwise_name](y) / data.transform.scale)
         if h == 0:
             assert got[0] == pytest.approx(expected, rel=1e-10)
         else:

@@ -79,7 +79,7 @@ def recurrent(step, *, sequences=False, reverse=False):
 def both_ways(step, **options):
     def loop(weights, x):
         parts = [
-            recurrent(step, reverse=reverse, **options)(of_part(weights, part), x)
+            recurrent(step, reverse=reverse, **options)(without_prefix(weights, part), x)
             for part, reverse in (("forward", False), ("backward", True))
         ]
         return np.concatenate(parts, axis=-1)
@@ -87,7 +87,7 @@ def both_ways(step, **options):
     return loop
 
 
-def of_part(weights, part):
+def without_prefix(weights, part):
     return {name.removeprefix(f"{part}_"): w for name, w in weights.items() if name.startswith(f"{part}_")}
 
 
@@ -130,7 +130,7 @@ def dense_at_each_step(psi):
 
 def block(heads, causal=False):
     def loop(weights, x):
-        part = lambda name: of_part(weights, name)  # noqa: E731
+        part = lambda name: without_prefix(weights, name)  # noqa: E731
         x = norm(part("first_norm"), x + attention(heads, causal)(part("attention"), x))
         inner = dense_at_each_step(lambda e: max(e, 0.0))(part("up"), x)
         return norm(part("second_norm"), x + dense_at_each_step(lambda e: e)(part("down"), inner))

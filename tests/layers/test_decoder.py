@@ -8,7 +8,7 @@ from sequence_loops import attention, dense_at_each_step, norm
 
 import bayesnn as bnn
 from bayesnn._internal.runtime import double
-from bayesnn._internal.weights import Weight, of_part
+from bayesnn._internal.weights import Weight, without_prefix
 from bayesnn.layers import DecoderBlock, Seq2Seq
 
 SOURCE, TARGET, WIDTH = 4, 3, 4
@@ -49,7 +49,7 @@ def test_the_block_equals_a_loop():
     x, memory = example()[SOURCE:], example()[:SOURCE]
     with double():
         found = layer.decode(weights, jnp.asarray(x), jnp.asarray(memory), None, None)
-    part = lambda name: of_part(weights, name)  # noqa: E731
+    part = lambda name: without_prefix(weights, name)  # noqa: E731
     h = norm(part("first_norm"), x + attention(2, causal=True)(part("attention"), x))
     h = norm(part("second_norm"), h + cross(part("cross"), h, memory))
     inner = dense_at_each_step(lambda e: max(e, 0.0))(part("up"), h)
@@ -102,9 +102,9 @@ def test_padding_of_source_and_target_changes_neither_values_nor_gradients(rubbi
 def test_attention_to_the_source_sums_to_one_over_its_real_steps():
     block = DecoderBlock(2)
     with double():
-        own = of_part(weights_of(block, (TARGET, WIDTH)), "cross")
+        own = without_prefix(weights_of(block, (TARGET, WIDTH)), "cross")
         real = jnp.asarray([True, True, True, False])
-        share = np.asarray(block.shares(own, example()[SOURCE:], example()[:SOURCE], real))
+        share = np.asarray(block.memory_attention(own, example()[SOURCE:], example()[:SOURCE], real))
     assert share.shape == (2, TARGET, SOURCE)
     np.testing.assert_allclose(share.sum(axis=-1), 1.0, rtol=1e-12)
     assert not share[..., 3].any()

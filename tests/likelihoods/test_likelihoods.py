@@ -183,7 +183,7 @@ def test_rescaling_follows_a_change_of_units(case):
     """log p(y) with y in other units differs by the log of the unit alone, once an output."""
     other = case.likelihood.rescale(case.nuisance, 3.0)
     with double():
-        f = case.likelihood.in_units(case.f, 5.0, 3.0)
+        f = case.likelihood.identified(case.f, 5.0, 3.0)
         before = np.asarray(case.likelihood.distribution(case.f, **case.nuisance).log_prob(case.y))
         after = np.asarray(case.likelihood.distribution(f, **other).log_prob(3.0 * case.y + 5.0))
     np.testing.assert_allclose(after, before - np.log(3.0) * (case.y.size // len(case.y)), rtol=1e-10)

@@ -82,7 +82,7 @@ def test_the_joint_density_is_that_of_the_filled_series():
     missing = RNG.normal(size=4)
     z = np.array(track.z)
     z[list(PLACES)] = missing
-    u = data.scaling.undo(z)
+    u = data.scaling.inverse(z)
     x = data.scaling.inputs(np.stack([u[1:-1], u[:-2]], axis=1))
     with jax.enable_x64(True):
         shapes = jax.eval_shape(lambda key: latent_sites(gappy.model, key, x), jax.random.key(0))

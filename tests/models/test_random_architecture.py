@@ -200,7 +200,7 @@ def test_free_functions_read_it(fit):
     table = pd.DataFrame(X[:5], columns=["lag 1", "lag 2", "other"])
     expected = np.stack(
         [
-            fit.data.scaling.undo(np.asarray(fit.model.function(d, fit.data.scaling.inputs(X[:5]))))
+            fit.data.scaling.inverse(np.asarray(fit.model.function(d, fit.data.scaling.inputs(X[:5]))))
             for d in ({n: v[i] for n, v in fit.draws().items()} for i in range(3))
         ]
     )

@@ -42,26 +42,26 @@ def step_of(name: str, index: Any) -> Any:
 def check_step(name: str, index: Any, step: Any) -> None:
     """Refuse an index that does not go on by this step, naming the dates that are missing or out of place."""
     _check_order(name, index)
-    expected = span(index[0], step, len(index), index)
+    expected = date_range(index[0], step, len(index), index)
     if index.equals(expected):
         return
     longer = expected
     while longer[-1] < index[-1]:
-        longer = span(index[0], step, 2 * len(longer), index)
+        longer = date_range(index[0], step, 2 * len(longer), index)
     missing, odd = list(longer[longer < index[-1]].difference(index)), list(index.difference(longer))
     what = f"no {checks.some(missing)}" if missing else f"{checks.some(odd)}"
     raise ValueError(
-        f"the dates of {name} must be evenly spaced, one every {word(step)}, got {what}: give every date a value, NaN "
-        "where it was not observed, as series.asfreq(...) or series.reindex(...) do"
+        f"the dates of {name} must be evenly spaced, one every {step_name(step)}, got {what}: give every date a value, "
+        "NaN where it was not observed, as series.asfreq(...) or series.reindex(...) do"
     )
 
 
-def word(step: Any) -> str:
+def step_name(step: Any) -> str:
     """A step in words."""
     return str(getattr(step, "freqstr", step))
 
 
-def span(start: Any, step: Any, count: int, like: Any) -> Any:
+def date_range(start: Any, step: Any, count: int, like: Any) -> Any:
     """`count` dates from `start` on, as an index of the same kind, name and time zone as `like`."""
     import pandas as pd
 
@@ -72,14 +72,14 @@ def span(start: Any, step: Any, count: int, like: Any) -> Any:
     return pd.Index(int(start) + int(step) * np.arange(count), name=like.name)
 
 
-def following(index: Any, step: Any, count: int) -> Any:
+def next_dates(index: Any, step: Any, count: int) -> Any:
     """The `count` dates after an index."""
-    return span(index[-1], step, count + 1, index)[1:]
+    return date_range(index[-1], step, count + 1, index)[1:]
 
 
 def seasonal_period(step: Any) -> int:
     """Steps to a year for months and quarters, else 1."""
-    letter = word(step).lstrip("0123456789").removeprefix("B")[:1]  # business months and quarters too
+    letter = step_name(step).lstrip("0123456789").removeprefix("B")[:1]  # business months and quarters too
     year, every = SEASONS.get(letter, 1), int(getattr(step, "n", 1))
     return year // every if year % every == 0 else 1
 

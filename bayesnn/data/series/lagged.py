@@ -67,7 +67,7 @@ class Lagged:
     @property
     def window(self) -> int:
         """How many of the last values a forecast feeds back: the longest lag and what differences use up."""
-        return self.lags[-1] + self.transform.loss
+        return self.lags[-1] + self.transform.lost_values
 
     @property
     def reach(self) -> int:
@@ -170,7 +170,7 @@ def lagged(
     step = common_step(values)
     period = dates.seasonal_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
     spec = make_transform(transform, period)
-    if missing == "latent" and (panel or spec.differences or spec.folds):
+    if missing == "latent" and (panel or spec.differences or spec.two_valued):
         raise ValueError(
             'missing="latent" is for one series without differences or square roots, got '
             f"{'a panel' if panel else spec.names}: interpolate the missing values, or use another transform"
@@ -242,14 +242,15 @@ def _rows(
     """Inputs and targets of one series, by date."""
     import pandas as pd
 
-    window = lags[-1] + transform.loss
+    window = lags[-1] + transform.lost_values
     used = max([window, *(lag for _, lag in columns)])
     count = len(series) - used
     if count < FEWEST_ROWS:
         differences = f" and differences of {checks.some(transform.differences)}" if transform.differences else ""
         raise ValueError(
-            f"series {name!r} is too short: lags up to {max(used - transform.loss, lags[-1])}{differences} leave "
-            f"{max(count, 0)} of its {len(series)} value(s) as targets, and {FEWEST_ROWS} are needed; use fewer lags"
+            f"series {name!r} is too short: lags up to {max(used - transform.lost_values, lags[-1])}{differences} "
+            f"leave {max(count, 0)} of its {len(series)} value(s) as targets, and {FEWEST_ROWS} are needed; "
+            "use fewer lags"
         )
     w = transform.forward(series.to_numpy())
     if np.isfinite(w[-count:]).sum() < FEWEST_ROWS:

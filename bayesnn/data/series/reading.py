@@ -42,8 +42,8 @@ def common_step(series: Mapping[str, Any]) -> Any:
     for name, step in steps.items():
         if step != steps[first] or type(series[name].index) is not type(series[first].index):
             raise ValueError(
-                f"series of a panel must have one frequency, got {dates.word(steps[first])!r} for {first!r} and "
-                f"{dates.word(step)!r} for {name!r}: resample them, or fit them apart"
+                f"series of a panel must have one frequency, got {dates.step_name(steps[first])!r} for {first!r} and "
+                f"{dates.step_name(step)!r} for {name!r}: resample them, or fit them apart"
             )
     return steps[first]
 

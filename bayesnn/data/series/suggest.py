@@ -114,7 +114,7 @@ def candidates(values: Sequence[np.ndarray], period: int, count: int, deepest: i
 
 def log_marginal(values: np.ndarray, transform: Transform, lags: Sequence[int], start: int) -> float:
     """Log density of values[start:] given those before, under the linear autoregression of the transformed series."""
-    w = np.r_[np.full(transform.loss, np.nan), transform.forward(values)]
+    w = np.r_[np.full(transform.lost_values, np.nan), transform.forward(values)]
     times = np.arange(start, len(values))
     line = linear_regression(w[times[:, None] - np.array(lags)], w[times])
     return line.log_marginal + float(transform.log_slope(values[times]).sum())
@@ -123,7 +123,7 @@ def log_marginal(values: np.ndarray, transform: Transform, lags: Sequence[int], 
 def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: Sequence[int]) -> Any:
     import pandas as pd
 
-    start = max(lags) + max(spec.loss for spec in specs.values())
+    start = max(lags) + max(spec.lost_values for spec in specs.values())
     shortest = min(map(len, values))
     if shortest - start < 2:
         raise ValueError(

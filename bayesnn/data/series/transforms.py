@@ -45,23 +45,23 @@ class Transform:
     scale: float = 1.0
 
     @property
-    def curve(self) -> str | None:
+    def pointwise_name(self) -> str | None:
         """The logarithm or root, if there is one."""
         return next((name for name in self.names if name in CURVES), None)
 
     @property
-    def folds(self) -> bool:
+    def two_valued(self) -> bool:
         """Whether two values of u give the same y, as those of a square root do: u is then the larger one."""
-        return self.curve == "sqrt"
+        return self.pointwise_name == "sqrt"
 
     @property
-    def loss(self) -> int:
+    def lost_values(self) -> int:
         """How many values a differenced series is shorter."""
         return sum(self.differences)
 
     @property
-    def filter(self) -> tuple[float, ...]:
-        """c_1, ..., c_loss with w_t = u_t - sum_k c_k u_{t-k}."""
+    def difference_filter(self) -> tuple[float, ...]:
+        """c_1, ..., c_d with w_t = u_t - sum_k c_k u_{t-k}."""
         polynomial = np.ones(1)
         for step in self.differences:
             polynomial = np.convolve(polynomial, np.r_[1.0, np.zeros(step - 1), -1.0])
@@ -80,14 +80,14 @@ class Transform:
 
     def check(self, name: str, values: np.ndarray, dates: Any) -> None:
         """Refuse values that the curve cannot take, naming their dates."""
-        if self.curve is None:
+        if self.pointwise_name is None:
             return
-        bad = values < 0 if self.curve == "sqrt" else values <= 0
+        bad = values < 0 if self.pointwise_name == "sqrt" else values <= 0
         if bad.any():
-            wanted = "at least zero" if self.curve == "sqrt" else "above zero"
+            wanted = "at least zero" if self.pointwise_name == "sqrt" else "above zero"
             raise ValueError(
-                f"{name} must be {wanted} for the transform {self.curve!r}, got {int(bad.sum())} other value(s), at "
-                f"{checks.some([dates[i] for i in np.flatnonzero(bad)])}: choose another transform"
+                f"{name} must be {wanted} for the transform {self.pointwise_name!r}, got {int(bad.sum())} other "
+                f"value(s), at {checks.some([dates[i] for i in np.flatnonzero(bad)])}: choose another transform"
             )
 
     def pointwise(self, values: Any) -> np.ndarray:
@@ -98,7 +98,7 @@ class Transform:
         """u -> y, number by number; a square root is squared, whatever its sign."""
         curved = np.asarray(u, dtype=np.float64) * self.scale + self.center
         with np.errstate(over="ignore"):  # a path that has run away ends at infinity
-            match self.curve:
+            match self.pointwise_name:
                 case "log":
                     return np.exp(curved)
                 case "log10":
@@ -109,7 +109,7 @@ class Transform:
 
     def roots(self, values: Any) -> list[np.ndarray]:
         """Every u that gives these y: one, or two for a square root."""
-        if not self.folds:
+        if not self.two_valued:
             return [self.pointwise(values)]
         root = np.sqrt(np.asarray(values, dtype=np.float64))
         return [(sign * root - self.center) / self.scale for sign in (1.0, -1.0)]
@@ -118,7 +118,7 @@ class Transform:
         """log |du/dy|, number by number: infinite at y = 0 of a square root, whose y has an infinite density there."""
         y = np.asarray(values, dtype=np.float64)
         with np.errstate(divide="ignore"):
-            match self.curve:
+            match self.pointwise_name:
                 case "log":
                     slope = -np.log(y)
                 case "log10":
@@ -130,17 +130,17 @@ class Transform:
         return slope - np.log(self.scale)
 
     def difference(self, u: np.ndarray) -> np.ndarray:
-        """U (..., T) -> w (..., T - loss)."""
+        """U (..., T) -> w (..., T - d)."""
         for step in self.differences:
             u = u[..., step:] - u[..., :-step]
         return u
 
     def forward(self, values: Any) -> np.ndarray:
-        """y (T,) -> w (T - loss,)."""
+        """y (T,) -> w (T - d,)."""
         return self.difference(self.pointwise(values))
 
     def _curved(self, values: np.ndarray) -> np.ndarray:
-        match self.curve:
+        match self.pointwise_name:
             case "log":
                 return np.log(values)
             case "log10":

@@ -104,7 +104,7 @@ def _number_scores(fit: Fit, rows: ScoredRows, levels: Sequence[float], key: jax
     mean_squares = rows.average(squares) * scale**2
     scores = {"rmse": float(np.sqrt(np.sum(mean_squares)))}
     scores |= {f"rmse_{name}": float(np.sqrt(value)) for name, value in zip(names, np.atleast_1d(mean_squares))}
-    scores["log_density"] = float(rows.average(_log_predictive(fit, rows))) - fit.data.scaling.log_volume
+    scores["log_density"] = float(rows.average(_log_predictive(fit, rows))) - fit.data.scaling.log_jacobian
     scores["crps"] = float(np.sum(rows.average(ranked) * scale))
     return scores | {f"coverage_{n:g}": float(np.mean(rows.average(coverage(limits, n)))) for n in levels}
 

@@ -43,7 +43,7 @@ class LinearAR(Baseline):
     def forecast(self, task: Task) -> SampledPredictive:
         transform = self.transform.learn(task.training)
         u = transform.pointwise(task.values)
-        w = np.r_[np.full(transform.loss, np.nan), transform.difference(u)]
+        w = np.r_[np.full(transform.lost_values, np.nan), transform.difference(u)]
         line = self._learn(w, task.learn_to)
         rng = np.random.default_rng(task.key)
         coefficients, sd = line.draw(rng, self.draws)
@@ -69,7 +69,7 @@ class LinearAR(Baseline):
         return SampledPredictive(transform.inverse(paths), density)
 
     def _learn(self, w: np.ndarray, learn_to: int) -> LinearRegression:
-        times = np.arange(self.transform.loss + max(self.lags), learn_to)
+        times = np.arange(self.transform.lost_values + max(self.lags), learn_to)
         if len(times) < 2:
             raise ValueError(
                 f"baseline 'linear_ar' must have at least two rows to learn from, got {max(len(times), 0)} of "
@@ -95,7 +95,7 @@ class LinearAR(Baseline):
         transform: Transform,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Location given the path so far, and paths of u, (s, o, h) each."""
-        draws, deepest, loss = len(sd), max(self.lags), transform.loss
+        draws, deepest, loss = len(sd), max(self.lags), transform.lost_values
         past_w = np.broadcast_to(w[origins[:, None] - np.arange(deepest, 0, -1)], (draws, len(origins), deepest))
         past_u = np.broadcast_to(u[origins[:, None] - np.arange(loss, 0, -1)], (draws, len(origins), loss))
         all_w, all_u = (np.concatenate([p, np.empty((*p.shape[:2], horizon))], axis=2) for p in (past_w, past_u))
@@ -108,10 +108,10 @@ class LinearAR(Baseline):
                     beside = self.exogenous[origins + step]
                     x = np.concatenate([x, np.broadcast_to(beside, (draws, *beside.shape))], axis=2)
                 location = line.y_center + line.y_scale * np.einsum("sok,sk->so", line.design(x), coefficients)
-                carried = all_u[:, :, step : step + loss] @ np.array(transform.filter)[::-1]
+                carried = all_u[:, :, step : step + loss] @ np.array(transform.difference_filter)[::-1]
                 centres[:, :, step] = location + carried
                 now = carried + location + sd[:, None] * noise[step]
-                if transform.folds:  # y knows the root only up to its sign, and so does the next step
+                if transform.two_valued:  # y knows the root only up to its sign, and so does the next step
                     now = (np.abs(now * transform.scale + transform.center) - transform.center) / transform.scale
                 all_u[:, :, loss + step] = now
                 all_w[:, :, deepest + step] = now - carried
@@ -120,4 +120,4 @@ class LinearAR(Baseline):
 
 def _carried(u: np.ndarray, origins: np.ndarray, transform: Transform) -> np.ndarray:
     """What the differences take from the past: sum_k c_k u_{t-k} (o,) of the first value after each origin."""
-    return u[origins[:, None] - np.arange(1, transform.loss + 1)] @ np.array(transform.filter)
+    return u[origins[:, None] - np.arange(1, transform.lost_values + 1)] @ np.array(transform.difference_filter)

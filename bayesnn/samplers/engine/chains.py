@@ -21,7 +21,7 @@ from jax.sharding import SingleDeviceSharding
 from numpyro.infer.mcmc import MCMCKernel
 from tqdm.auto import tqdm
 
-from bayesnn._internal.runtime import as_precision, held_interrupts, no_collection
+from bayesnn._internal.runtime import as_precision, deferred_interrupts, no_collection
 from bayesnn._internal.runtime import precision as precision_of
 from bayesnn.samplers.engine.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
 from bayesnn.samplers.engine.compiled_programs import Record, program_for
@@ -84,9 +84,9 @@ def run_chains(
         initial = done[0] + done[1] * plan.thinning
         with tqdm(total=total, initial=initial, disable=not plan.progress, unit="step") as bar:
             try:
-                with held_interrupts() as answer:
+                with deferred_interrupts() as check_interrupt:
                     for phase in ("warmup", "sampling"):
-                        place = _phase(phase, workers, place, plan, keeper, bar, answer)
+                        place = _phase(phase, workers, place, plan, keeper, bar, check_interrupt)
             except KeyboardInterrupt:
                 keeper.flush()
                 if several() or keeper.checkpoint is None or not keeper.checkpoint.draws:
@@ -105,11 +105,11 @@ def _phase(
     plan: Plan,
     keeper: Keeper,
     bar: Any,
-    answer: Callable[[], None],
+    check_interrupt: Callable[[], None],
 ) -> Place:
     """The rest of warm-up or sampling, chunk by chunk; each goes to the keeper with the place it leads to.
 
-    `answer` raises KeyboardInterrupt if Ctrl-C was pressed.
+    `check_interrupt` raises KeyboardInterrupt if Ctrl-C was pressed.
     """
     warming = phase == "warmup"
     total, thinning = (plan.warmup, 1) if warming else (plan.draws, plan.thinning)
@@ -128,7 +128,7 @@ def _phase(
         keeper.add(None if warming else values, place)
         bar.set_postfix_str(_postfix(values), refresh=False)
         bar.update(count * thinning)
-        answer()
+        check_interrupt()
         count = max(1, int(CHUNK_SECONDS * count / (now - begun)))
         if several() and plan.method == "rows":  # all take part in every call of the loop
             count = from_first(count)

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from bayesnn._internal import random
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 from bayesnn.layers import Dense
 from bayesnn.likelihoods import Gaussian
 from bayesnn.models import readout
@@ -54,7 +54,9 @@ def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> readout.Pr
     return readout.precision_of(normal)
 
 
-def draw_readout(source: Source, state: GibbsState, model: Model, x: jax.Array, solved: readout.Readout) -> jax.Array:
+def draw_readout(
+    source: RandomSource, state: GibbsState, model: Model, x: jax.Array, solved: readout.Readout
+) -> jax.Array:
     """Step 2: beta (and intercept, linear) given the units, mu_beta integrated out."""
     coefficients = readout.draw(source, solved)
     used = model.masks(state.structure, x.shape[1:])
@@ -62,7 +64,7 @@ def draw_readout(source: Source, state: GibbsState, model: Model, x: jax.Array, 
 
 
 def draw_hyper(
-    source: Source,
+    source: RandomSource,
     state: GibbsState,
     model: Model,
     coefficients: jax.Array,

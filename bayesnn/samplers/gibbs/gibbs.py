@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from bayesnn._internal import checks, random
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Stats, Steps
@@ -159,11 +159,13 @@ class Gibbs(Steps):
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
         """`sweeps` sweeps."""
-        state, infos = random.sweeps(key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state)
+        state, infos = random.scan_with_predrawn(
+            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state
+        )
         return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
 
     def sweep(
-        self, source: Source, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
         """Units, then the architecture where it is random, then readout, then hyperparameters."""
         of_units, of_structure, of_readout, of_hyper = random.split(source, 4)
@@ -177,7 +179,7 @@ class Gibbs(Steps):
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
         return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
-    def move_units(self, source: Source, state: GibbsState, model: Model, x: jax.Array, y: jax.Array) -> Swept:
+    def move_units(self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array) -> Swept:
         """Step 1, readout and mu_beta integrated out: every unit, then the reflection of all with mu_gamma."""
         of_candidates, of_flips, of_reflection = random.split(source, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 
 from bayesnn._internal import random
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 from bayesnn.priors.mueller_rios_insua import Hyper
 
 
@@ -36,7 +36,7 @@ class Candidates(NamedTuple):
 class Proposal(NamedTuple):
     """propose(source, gamma, hyper, count, log_scale) -> Candidates; choose(score (K+1,), noise) -> index, 0: stay."""
 
-    propose: Callable[[Source, jax.Array, Hyper, int, jax.Array], Candidates]
+    propose: Callable[[RandomSource, jax.Array, Hyper, int, jax.Array], Candidates]
     choose: Callable[[jax.Array, jax.Array], jax.Array]
     adapts: bool = False
 
@@ -58,7 +58,7 @@ def shrinking_angles(uniform: jax.Array) -> jax.Array:
     return jnp.stack(angles, axis=-1)
 
 
-def elliptical(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+def elliptical(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
     """Points on an ellipse through gamma (m, q) and a draw of the prior."""
     of_ellipse, of_uniform = random.split(source)
     m = gamma.shape[0]
@@ -70,19 +70,19 @@ def elliptical(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_s
     return Candidates(values, jnp.zeros((m, count + 1)), jnp.log(uniform[:, count:]))
 
 
-def random_walk(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+def random_walk(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
     """Steps of the prior's shape, their scale drawn log-uniformly over two decades below the prior's."""
     of_scale, of_pool = random.split(source)
     exponent = -2.0 * random.uniform(of_scale, gamma.shape[:1])
     return _pool(of_pool, gamma, hyper, count, 10.0**exponent)
 
 
-def adaptive(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+def adaptive(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
     """Steps of the prior's shape and each unit's own scale, tuned in warm-up."""
     return _pool(source, gamma, hyper, count, jnp.exp(log_scale))
 
 
-def from_prior(source: Source, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
+def from_prior(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
     """Fresh draws of the prior, which then drops out of the weights."""
     of_values, of_choice = random.split(source)
     m, q = gamma.shape
@@ -101,7 +101,7 @@ def weighted(score: jax.Array, noise: jax.Array) -> jax.Array:
     return jnp.argmax(score + noise)
 
 
-def _pool(source: Source, gamma: jax.Array, hyper: Hyper, count: int, scale: jax.Array) -> Candidates:
+def _pool(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, scale: jax.Array) -> Candidates:
     of_steps, of_choice = random.split(source)
     m, q = gamma.shape
     steps = random.normal(of_steps, (m, count + 1, q)) @ hyper.s_gamma.factor.T * scale[:, None, None]

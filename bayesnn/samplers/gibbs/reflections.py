@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from bayesnn._internal import random
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 from bayesnn.models import readout
 from bayesnn.models.readout import Precision
 from bayesnn.priors import MuellerRiosInsua
@@ -30,7 +30,7 @@ class Reflected(NamedTuple):
 
 
 def reflect(
-    source: Source,
+    source: RandomSource,
     gamma: jax.Array,
     gram: jax.Array,
     hyper: Hyper,

@@ -17,7 +17,7 @@ from jax import lax
 
 from bayesnn._internal import random
 from bayesnn._internal.conditionals import solve_lower
-from bayesnn._internal.random import Source
+from bayesnn._internal.random import RandomSource
 from bayesnn.models.readout import Precision
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs.proposals import Candidates, Proposal
@@ -92,7 +92,7 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
 
 
 def update_units(
-    source: Source,
+    source: RandomSource,
     gamma: jax.Array,
     candidates: Candidates,
     proposal: Proposal,

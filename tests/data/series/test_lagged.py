@@ -118,7 +118,7 @@ def test_dates_go_on(index, period, following):
     for given in (index, index[:0].append(index)):  # also without the frequency that the constructor knows
         step = dates.step_of("y", given)
         assert dates.seasonal_period(step) == period
-        after = dates.following(given, step, 2)
+        after = dates.next_dates(given, step, 2)
         assert type(after) is type(given) or index.dtype.kind == "i"
         expected = after.astype(str).str.removesuffix(" 00:00:00") if index.dtype.kind == "M" else after.astype(str)
         assert list(expected) == list(map(str, following))
@@ -126,7 +126,7 @@ def test_dates_go_on(index, period, following):
 
 def test_time_zones_are_kept_over_a_change_of_the_clock():
     index = pd.date_range("2020-03-25", periods=4, freq="D", tz="Europe/Madrid")
-    after = dates.following(index, dates.step_of("y", index[:0].append(index)), 2)
+    after = dates.next_dates(index, dates.step_of("y", index[:0].append(index)), 2)
     assert after.tz is not None
     assert list(after.astype(str)) == ["2020-03-29 00:00:00+01:00", "2020-03-30 00:00:00+02:00"]
 

@@ -18,9 +18,9 @@ NAMES = st.tuples(
 
 def rebuilt(transform, values, w):
     """Values from their first `loss` ones and w, by u_t = w_t + sum_k c_k u_{t-k}, one at a time."""
-    u = list(transform.pointwise(values)[: transform.loss])
+    u = list(transform.pointwise(values)[: transform.lost_values])
     for one in w:
-        u.append(one + sum(c * u[-k] for k, c in enumerate(transform.filter, start=1)))
+        u.append(one + sum(c * u[-k] for k, c in enumerate(transform.difference_filter, start=1)))
     return transform.inverse(u)
 
 
@@ -29,12 +29,12 @@ def test_every_transform_is_undone(values, names):
     values = np.array(values)
     transform = make_transform(names, 4).learn(values)
     w = transform.forward(values)
-    assert len(w) == len(values) - transform.loss
+    assert len(w) == len(values) - transform.lost_values
     scale = np.abs(transform.pointwise(values)).max() + 1
     back = rebuilt(transform, values, w)
     # differences lose the digits by which their terms exceed them; an exponential multiplies what is lost
     tolerance = 1e-10 * scale * max(1.0, transform.scale) * 10
-    np.testing.assert_allclose(back, values, rtol=tolerance, atol=tolerance if transform.curve is None else 0)
+    np.testing.assert_allclose(back, values, rtol=tolerance, atol=tolerance if transform.pointwise_name is None else 0)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_every_transform_is_undone(values, names):
     ],
 )
 def test_filters_of_differences(names, expected):
-    assert make_transform(names, 3).filter == expected
+    assert make_transform(names, 3).difference_filter == expected
 
 
 @pytest.mark.parametrize("names", [(c, *s) for c in CURVES for s in ((), ("standardize",))])
@@ -64,7 +64,7 @@ def test_both_roots_of_a_square():
     first, second = transform.roots([9.0])
     np.testing.assert_allclose([transform.inverse(first), transform.inverse(second)], [[9.0], [9.0]], rtol=1e-12)
     assert first > second
-    assert transform.folds and not Transform(("log",)).folds
+    assert transform.two_valued and not Transform(("log",)).two_valued
 
 
 def test_standardize_brings_the_curve_to_mean_zero_and_unit_variance():
