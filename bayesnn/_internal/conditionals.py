@@ -125,10 +125,11 @@ def slice_move(key: jax.Array, value: jax.Array, log_density: Callable[[jax.Arra
 
 
 def inverse_gaussian(key: jax.Array, mean: jax.Array, shape: float) -> jax.Array:
-    """Inverse Gaussian numbers of these means and one shape.
+    """Inverse Gaussian numbers with these means and this shape.
 
     J. Michael, W. Schucany and R. Haas (1976), Generating random variates using transformations with multiple roots,
-    American Statistician 30, 88-90; the smaller root written without cancellation.
+    American Statistician 30, 88-90. Not `jax.random.wald`, which finds the smaller root by subtraction and so loses its
+    digits where the mean is large; here it is written without cancellation.
     """
     key_root, key_choice = jax.random.split(key)
     ratio = mean * jax.random.normal(key_root, mean.shape) ** 2 / (2.0 * shape)

@@ -38,7 +38,7 @@ def log_density(
     weights: jax.Array | None = None,
 ) -> jax.Array:
     """log p(y_i | one draw) (n,) times the case weights, on the scale the model sees."""
-    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    nuisance = model.likelihood.nuisance_of(sites)
     f = function_value(model, sites, x, offset)
     return weighted(model.distribution(f, x, nuisance).log_prob(y), weights)
 
@@ -47,13 +47,13 @@ def target_log_density(
     model: Model, sites: Sites, x: jax.Array, y: jax.Array, offset: jax.Array | None = None
 ) -> jax.Array:
     """log p(each target | one draw), (n,), or (n, time) where every step has one; nonsense at padded steps."""
-    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    nuisance = model.likelihood.nuisance_of(sites)
     return model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance).log_prob(y)
 
 
 def expectation(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
     """E[y_i | one draw], on the scale the model sees."""
-    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    nuisance = model.likelihood.nuisance_of(sites)
     return model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance).mean
 
 

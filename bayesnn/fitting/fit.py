@@ -48,7 +48,7 @@ class Fit:
     def sites(self) -> dict[str, np.ndarray]:
         """Posterior draws (chain, draw, ...) on the scale the model sees."""
         posterior = {name: values.to_numpy() for name, values in self.idata["posterior"].data_vars.items()}
-        nuisance = {name: posterior[name] for name in self.model.likelihood.dims}
+        nuisance = self.model.likelihood.nuisance_of(posterior)
         return posterior | self.model.likelihood.rescale(nuisance, 1.0 / np.asarray(self.data.scaling.y_scale))
 
     def draws(self) -> dict[str, np.ndarray]:
@@ -234,7 +234,7 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         rows = {"log_likelihood": Group({"y": pointwise.of_rows(model, data, posterior)}, {"y": (*DRAW_DIMS, "obs")})}
     else:
         stats[pointwise.STAT] = pointwise.of_all(model, data, posterior)
-    nuisance = {name: posterior[name] for name in model.likelihood.dims}
+    nuisance = model.likelihood.nuisance_of(posterior)
     posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
     stat_dims = {name: DRAW_DIMS + (("unit",) if name == "unit_order" else ()) for name in stats}
     time = ("time",) if model.per_step(data.x.shape[1:]) else ()

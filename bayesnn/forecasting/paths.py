@@ -104,7 +104,7 @@ def log_density(fit: Fit, paths: Paths, observed: np.ndarray) -> np.ndarray:
     log mean_s p(y | draw s, its own path so far): the paths integrate over the steps before. NaN where `observed` is.
     """
     transform = _without_affine(lagged_data(fit))
-    scales, nuisance = _scales(fit), {n: v for n, v in fit.draws().items() if n in fit.model.likelihood.dims}
+    scales, nuisance = _scales(fit), fit.model.likelihood.nuisance_of(fit.draws())
     count, width = len(paths.f), int(np.prod(paths.f.shape[1:]))
     block = int(np.clip(BLOCK_NUMBERS // (4 * width), 1, count))
     center, scale = paths.origins.center[:, None], paths.origins.scale[:, None]
@@ -162,7 +162,7 @@ def _roll(
     known: jax.Array,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """u (o, h), f (o, h, ...) and shift (o, h) of one draw."""
-    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    nuisance = model.likelihood.nuisance_of(sites)
     weights = jnp.asarray(rule.filter)[::-1]  # oldest first, like the window
     past = _differenced(window, rule)
 

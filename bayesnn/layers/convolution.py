@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from bayesnn._internal import checks
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.base import Layer, sequence_shape
-from bayesnn.layers.dense import ACTIVATIONS
+from bayesnn.layers.dense import as_activation
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,7 @@ class Conv1D(Layer):
         checks.positive_integer("window", self.window)
         if not self.causal and self.window % 2 == 0:
             raise ValueError(f"window must be odd unless causal=True, since it is centred, got {self.window}")
-        if not callable(self.activation):
-            checks.known("activation", self.activation, ACTIVATIONS)
+        as_activation(self.activation)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """Kernel and bias."""
@@ -69,5 +68,5 @@ class Conv1D(Layer):
         before = self.window - 1 if self.causal else self.window // 2
         around = jnp.pad(values, ((before, self.window - 1 - before), (0, 0)))
         windows = jnp.stack([around[k : k + len(x)] for k in range(self.window)], axis=1)
-        psi = self.activation if callable(self.activation) else ACTIVATIONS[self.activation]
-        return psi(jnp.einsum("ukw,tkw->tu", weights["kernel"], windows) + weights["bias"])
+        e = jnp.einsum("ukw,tkw->tu", weights["kernel"], windows) + weights["bias"]
+        return as_activation(self.activation)(e)

@@ -26,6 +26,14 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 
 
+def as_activation(activation: str | Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array], jax.Array]:
+    """The activation of this name, or the function itself; unknown names are refused."""
+    if callable(activation):
+        return activation
+    checks.known("activation", activation, ACTIVATIONS)
+    return ACTIVATIONS[activation]
+
+
 @dataclass(frozen=True)
 class Dense(Layer):
     """Fully connected layer, psi(kernel x + bias), at every step of a sequence.
@@ -56,8 +64,7 @@ class Dense(Layer):
     def __post_init__(self) -> None:
         """Refuse an impossible layer at once."""
         checks.positive_integer("units", self.units)
-        if not callable(self.activation):
-            checks.known("activation", self.activation, ACTIVATIONS)
+        as_activation(self.activation)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
         """Kernel (units, d) and bias (units,)."""
@@ -73,6 +80,5 @@ class Dense(Layer):
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """psi(kernel x + bias), (..., d) -> (..., units)."""
-        psi = self.activation if callable(self.activation) else ACTIVATIONS[self.activation]
         e = weights["kernel"] @ x if x.ndim == 1 else x @ weights["kernel"].T
-        return psi(e + weights["bias"])
+        return as_activation(self.activation)(e + weights["bias"])

@@ -94,7 +94,9 @@ class Seq2Seq(Layer):
         value, own = self._decoded(weights, x, mask, last), None if mask is None else mask[self.steps :]
         block, part = self.decoder[last], without_prefix(weights, f"decoder{last}")
         assert isinstance(block, DecoderBlock)
-        return block.memory_attention(without_prefix(part, "cross"), block.asking(part, value, own), memory, real)
+        return block.memory_attention(
+            without_prefix(part, "cross"), block.before_memory(part, value, own), memory, real
+        )
 
     def _decoded(self, weights: Weights, x: jax.Array, mask: jax.Array | None, layers: int) -> jax.Array:
         """What the first layers of the decoder make of the target's input."""

@@ -1,9 +1,8 @@
-"""The blocks that transformers are made of: an encoder's, and a decoder's, which reads one sequence while it attends to
-another.
-"""
+"""The blocks of a transformer: an encoder's, and a decoder's, which also attends to another sequence."""
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,12 +13,62 @@ from bayesnn._internal import checks
 from bayesnn._internal.weights import Shape, Weight, Weights, with_prefix, without_prefix
 from bayesnn.layers.attention import SelfAttention, attend, attention_weights
 from bayesnn.layers.base import Layer, sequence_shape
-from bayesnn.layers.dense import ACTIVATIONS, Dense
+from bayesnn.layers.dense import Dense, as_activation
 from bayesnn.layers.norm import LayerNorm
 
 
+class Block(Layer):
+    """What both blocks share: they consist of parts, each a layer whose weights carry the part's name as prefix.
+
+    x (time, d) -> (time, d).
+    """
+
+    heads: int
+    hidden: int | None
+    activation: str | Callable[[jax.Array], jax.Array]
+
+    def __post_init__(self) -> None:
+        """Refuse impossible sizes at once."""
+        checks.positive_integer("heads", self.heads)
+        if self.hidden is not None:
+            checks.positive_integer("hidden", self.hidden)
+        as_activation(self.activation)
+
+    @abc.abstractmethod
+    def parts(self, width: int) -> dict[str, Layer]:
+        """The parts by name, in the order of their weights, for steps of this width d."""
+
+    def dense_parts(self, width: int) -> dict[str, Layer]:
+        """The two dense layers that follow the attention."""
+        return {"up": Dense(self._hidden(width), self.activation), "down": Dense(width, "identity")}
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        time, width = sequence_shape(self, shape)
+        shapes = {"down": (time, self._hidden(width))}
+        table: dict[str, Weight] = {}
+        for part, layer in self.parts(width).items():
+            table |= with_prefix(layer.weights(shapes.get(part, shape)), part)
+        return table
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return sequence_shape(self, shape)
+
+    def through(self, part: str, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
+        """The value of one part at x."""
+        return self.parts(x.shape[-1])[part].apply(without_prefix(weights, part), x, mask)
+
+    def through_dense(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
+        """The value of the two dense layers at x; the hidden layer may be wider than d."""
+        parts = self.dense_parts(x.shape[-1])
+        hidden = parts["up"].apply(without_prefix(weights, "up"), x, mask)
+        return parts["down"].apply(without_prefix(weights, "down"), hidden, mask)
+
+    def _hidden(self, width: int) -> int:
+        return 4 * width if self.hidden is None else self.hidden
+
+
 @dataclass(frozen=True)
-class TransformerBlock(Layer):
+class TransformerBlock(Block):
     """Attention, residual, layer norm; two dense layers, residual, layer norm.
 
     x (time, d) -> (time, d).
@@ -27,13 +76,13 @@ class TransformerBlock(Layer):
     Parameters
     ----------
     heads : int
-        Heads of the attention, which divide d.
+        Heads of the attention; d must be a multiple of their number.
     hidden : int, optional
-        Units between the two dense layers. Default: 4 d.
+        Units of the first of the two dense layers. Default: 4 d.
     activation : str or callable
         Of these units, as in `Dense`.
     causal : bool
-        Whether a step sees no later ones.
+        Whether steps are kept from attending to later ones.
 
     References
     ----------
@@ -50,71 +99,36 @@ class TransformerBlock(Layer):
     activation: str | Callable[[jax.Array], jax.Array] = "relu"
     causal: bool = False
 
-    def __post_init__(self) -> None:
-        """Refuse impossible sizes at once."""
-        checks.positive_integer("heads", self.heads)
-        if self.hidden is not None:
-            checks.positive_integer("hidden", self.hidden)
-        if not callable(self.activation):
-            checks.known("activation", self.activation, ACTIVATIONS)
-
-    def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Those of its parts, in order."""
-        time, width = sequence_shape(self, shape)
-        shapes = {"down": (time, self._hidden(width))}
-        table: dict[str, Weight] = {}
-        for part, layer in self._parts(width).items():
-            table |= with_prefix(layer.weights(shapes.get(part, shape)), part)
-        return table
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """That of the input."""
-        return sequence_shape(self, shape)
+    def parts(self, width: int) -> dict[str, Layer]:
+        attention = {"attention": SelfAttention(self.heads, causal=self.causal), "first_norm": LayerNorm()}
+        return attention | self.dense_parts(width) | {"second_norm": LayerNorm()}
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Each half adds to its input and is then normalised."""
-        parts = self._parts(x.shape[-1])
-
-        def through(part: str, value: jax.Array) -> jax.Array:
-            return parts[part].apply(without_prefix(weights, part), value, mask)
-
-        x = through("first_norm", x + through("attention", x))
-        return through("second_norm", x + through("down", through("up", x)))
+        """Each half adds to its input; the sum is then normalised."""
+        x = self.through("first_norm", weights, x + self.through("attention", weights, x, mask), mask)
+        return self.through("second_norm", weights, x + self.through_dense(weights, x, mask), mask)
 
     @property
     def has_attention(self) -> bool:
-        """It does."""
         return True
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """That of its first half."""
-        return self._parts(x.shape[-1])["attention"].attention(without_prefix(weights, "attention"), x, mask)
-
-    def _hidden(self, width: int) -> int:
-        return 4 * width if self.hidden is None else self.hidden
-
-    def _parts(self, width: int) -> dict[str, Layer]:
-        return {
-            "attention": SelfAttention(self.heads, causal=self.causal),
-            "first_norm": LayerNorm(),
-            "up": Dense(self._hidden(width), self.activation),
-            "down": Dense(width, "identity"),
-            "second_norm": LayerNorm(),
-        }
+        return self.parts(x.shape[-1])["attention"].attention(without_prefix(weights, "attention"), x, mask)
 
 
 @dataclass(frozen=True)
-class DecoderBlock(Layer):
+class DecoderBlock(Block):
     """Causal attention to itself, attention to another sequence, two dense layers; each with residual and layer norm.
 
-    x (time, d) and memory (source time, d) -> (time, d). It stands in the decoder of `Seq2Seq`, which has the memory.
+    x (time, d) and memory (source time, d) -> (time, d). It stands in the decoder of `Seq2Seq`, which gives it the
+    memory: the encoder's output for the source.
 
     Parameters
     ----------
     heads : int
-        Heads of both attentions, which divide d.
+        Heads of both attentions; d must be a multiple of their number.
     hidden : int, optional
-        Units between the two dense layers. Default: 4 d.
+        Units of the first of the two dense layers. Default: 4 d.
     activation : str or callable
         Of these units, as in `Dense`.
 
@@ -132,66 +146,29 @@ class DecoderBlock(Layer):
     hidden: int | None = None
     activation: str | Callable[[jax.Array], jax.Array] = "relu"
 
-    def __post_init__(self) -> None:
-        """Refuse impossible sizes at once."""
-        checks.positive_integer("heads", self.heads)
-        if self.hidden is not None:
-            checks.positive_integer("hidden", self.hidden)
-        if not callable(self.activation):
-            checks.known("activation", self.activation, ACTIVATIONS)
-
-    def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Those of its parts, in order."""
-        time, width = sequence_shape(self, shape)
-        shapes = {"down": (time, self._hidden(width))}
-        table: dict[str, Weight] = {}
-        for part, layer in self._parts(width).items():
-            table |= with_prefix(layer.weights(shapes.get(part, shape)), part)
-        return table
-
-    def output_shape(self, shape: Shape) -> Shape:
-        """That of the input."""
-        return sequence_shape(self, shape)
+    def parts(self, width: int) -> dict[str, Layer]:
+        own = {"attention": SelfAttention(self.heads, causal=True), "first_norm": LayerNorm()}
+        other = {"cross": SelfAttention(self.heads), "second_norm": LayerNorm()}
+        return own | other | self.dense_parts(width) | {"third_norm": LayerNorm()}
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Nothing without a memory."""
-        raise ValueError("DecoderBlock must stand in the decoder of Seq2Seq, which has what it looks at")
+        """Refuse: without a memory the block has no value."""
+        raise ValueError("DecoderBlock must stand in the decoder of Seq2Seq, which gives it a source to attend to")
 
     def decode(
         self, weights: Weights, x: jax.Array, memory: jax.Array, mask: jax.Array | None, real: jax.Array | None
     ) -> jax.Array:
         """The block's value; `mask` (time,) and `real` (source time,) are the real steps of x and of the memory."""
-        parts = self._parts(x.shape[-1])
+        x, cross = self.before_memory(weights, x, mask), without_prefix(weights, "cross")
+        found = attend(cross, self.memory_attention(cross, x, memory, real), memory)
+        x = self.through("second_norm", weights, x + found, mask)
+        return self.through("third_norm", weights, x + self.through_dense(weights, x, mask), mask)
 
-        def through(part: str, value: jax.Array) -> jax.Array:
-            return parts[part].apply(without_prefix(weights, part), value, mask)
-
-        x = self.asking(weights, x, mask)
-        own = without_prefix(weights, "cross")
-        x = through("second_norm", x + attend(own, self.memory_attention(own, x, memory, real), memory))
-        return through("third_norm", x + through("down", through("up", x)))
-
-    def asking(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
-        """The first part of the block, which then asks the memory."""
-        parts = self._parts(x.shape[-1])
-        own = parts["attention"].apply(without_prefix(weights, "attention"), x, mask)
-        return parts["first_norm"].apply(without_prefix(weights, "first_norm"), x + own, mask)
+    def before_memory(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
+        """The first part of the block, attention to itself; its output then attends to the memory."""
+        return self.through("first_norm", weights, x + self.through("attention", weights, x, mask), mask)
 
     def memory_attention(self, weights: Weights, x: jax.Array, memory: jax.Array, real: jax.Array | None) -> jax.Array:
-        """Weights (head, step, step of the memory) of the attention to the memory, rows summing to one."""
+        """Attention weights (head, step, step of the memory), from the weights of part "cross"; rows sum to one."""
         seen = jnp.ones((1, len(memory)), bool) if real is None else real[None, :]
         return attention_weights(weights, x, memory, seen)
-
-    def _hidden(self, width: int) -> int:
-        return 4 * width if self.hidden is None else self.hidden
-
-    def _parts(self, width: int) -> dict[str, Layer]:
-        return {
-            "attention": SelfAttention(self.heads, causal=True),
-            "first_norm": LayerNorm(),
-            "cross": SelfAttention(self.heads),
-            "second_norm": LayerNorm(),
-            "up": Dense(self._hidden(width), self.activation),
-            "down": Dense(width, "identity"),
-            "third_norm": LayerNorm(),
-        }

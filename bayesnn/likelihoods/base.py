@@ -6,7 +6,7 @@ f has one value a row, (n,), or one a row and output, (n, K): `outputs` is () or
 from __future__ import annotations
 
 import abc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -71,6 +71,10 @@ class Likelihood(abc.ABC):
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Nuisance parameters with the names of their axes."""
         return {}
+
+    def nuisance_of(self, sites: Mapping[str, Any]) -> dict[str, Any]:
+        """The nuisance parameters among reported sites, for `distribution`."""
+        return {name: sites[name] for name in self.dims}
 
     def nuisance(self) -> Nuisance:
         """Issue the sample statements of the latent sites and return the nuisance parameters."""

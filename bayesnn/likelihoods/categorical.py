@@ -6,6 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
@@ -104,10 +105,9 @@ class Bernoulli(Likelihood):
 
 
 def class_probabilities(f: Any, outputs: tuple[int, ...]) -> Any:
-    """Probabilities (..., classes) from f: a softmax over the last axis, or both classes of a logit."""
+    """Probabilities (..., classes) from f: the softmax over its last axis, or those of two classes from their logit."""
     logits = f if outputs else jnp.stack([jnp.zeros_like(f), f], axis=-1)
-    shifted = jnp.exp(logits - logits.max(axis=-1, keepdims=True))
-    return shifted / shifted.sum(axis=-1, keepdims=True)
+    return jax.nn.softmax(logits, axis=-1)
 
 
 def _as_classes(classes: Any) -> tuple[Hashable, ...]:

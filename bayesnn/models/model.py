@@ -79,7 +79,7 @@ class Model:
         if not layers and not self.linear:
             raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
         if any(isinstance(layer, DecoderBlock) for layer in layers):
-            raise ValueError("DecoderBlock must stand in the decoder of Seq2Seq, which has what it looks at")
+            raise ValueError("DecoderBlock must stand in the decoder of Seq2Seq, which gives it a source to attend to")
         late = [layer for layer in layers[1:] if layer.tokens is not None]
         if late:
             raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")

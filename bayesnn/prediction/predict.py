@@ -108,7 +108,8 @@ def _check_kind(likelihood: Likelihood, kind: str) -> None:
 def per_draw(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray) -> dict[str, np.ndarray]:
     """Nuisance parameters (s, 1, ...) that go with function values (s, n, ...) or (s, n, time, ...)."""
     rows = f.ndim - 1 - len(fit.model.likelihood.outputs)
-    return {n: sites[n].reshape(len(f), *(1,) * rows, *sites[n].shape[1:]) for n in fit.model.likelihood.dims}
+    nuisance = fit.model.likelihood.nuisance_of(sites)
+    return {name: v.reshape(len(f), *(1,) * rows, *v.shape[1:]) for name, v in nuisance.items()}
 
 
 def _simulate(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:

@@ -127,7 +127,7 @@ def _entropy(probabilities: np.ndarray) -> np.ndarray:
 
 def _two_moments(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
     """Mean and variance (n, 2) or (n, K, 2) of y given one draw, on the scale the model sees."""
-    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    nuisance = model.likelihood.nuisance_of(sites)
     distribution = model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance)
     mean = distribution.mean
     return jnp.stack([mean, jnp.broadcast_to(distribution.variance, mean.shape)], axis=-1)

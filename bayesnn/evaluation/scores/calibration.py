@@ -42,7 +42,7 @@ def probability_transform(fit: Fit, x: Any, y: Any, *, offset: Any = None, key: 
 
 def cumulative(model: Model, sites: Sites, x: jax.Array, y: jax.Array, offset: jax.Array | None = None) -> jax.Array:
     """P(Y_i < y_i) and P(Y_i <= y_i) given one draw: (n, 2) or (n, K, 2); the same for a continuous y."""
-    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    nuisance = model.likelihood.nuisance_of(sites)
     distribution = model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance)
     if isinstance(distribution, dist.Independent):
         distribution = distribution.base_dist  # each output by itself

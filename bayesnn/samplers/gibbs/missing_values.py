@@ -80,7 +80,7 @@ class GapSteps(Steps):
 def move_missing(key: jax.Array, missing: jax.Array, sites: Sites, model: GappyModel, track: Track) -> jax.Array:
     """One slice move of each missing value given the others and the parameters, on the rows that hold it."""
     body: Any = model.model
-    nuisance = {name: sites[name] for name in body.likelihood.dims}
+    nuisance = body.likelihood.nuisance_of(sites)
     reach = np.array(model.places)[:, None] + np.array([0, *model.lags])
     scored = (reach >= model.first) & (reach < len(track.z))
     times = np.clip(reach, model.first, len(track.z) - 1)

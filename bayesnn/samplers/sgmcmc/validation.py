@@ -34,7 +34,7 @@ def scores(model: Model, sites: dict[str, Any], data: Data) -> dict[str, jax.Arr
     """Mean log density of a row, on the scale the model sees, and the share of classes that are the most probable."""
     x, y, *rest = data
     f = shifted(model.function(sites, x), rest[0] if rest else None)
-    nuisance = {name: sites[name] for name in model.likelihood.dims}
+    nuisance = model.likelihood.nuisance_of(sites)
     found = {"stat held_out_log_density": model.likelihood.distribution(f, **nuisance).log_prob(y).mean()}
     if model.likelihood.kind == "class":
         likeliest = class_probabilities(f, model.likelihood.outputs).argmax(axis=-1)
