@@ -1,4 +1,4 @@
-"""Layers: frozen specs that see one example."""
+"""Layers: frozen specs, each a pure function of its weights and one example."""
 
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.attention import SelfAttention

@@ -1,4 +1,4 @@
-"""Attention of a sequence to itself."""
+"""Self-attention: every step of a sequence attends to the steps of the same sequence."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bayesnn.layers.base import Layer, sequence_shape
 
 @dataclass(frozen=True)
 class SelfAttention(Layer):
-    """Every step asks all steps: softmax(Q K'/sqrt(size)) V in each head, heads side by side, then a linear map.
+    """Every step attends to all steps: softmax(Q K'/sqrt(size)) V in each head, heads concatenated, then a linear map.
 
     x (time, d) -> (time, d); query, key, value (head, size, d), output (d, head, size), output bias (d,).
 
@@ -22,9 +22,9 @@ class SelfAttention(Layer):
     ----------
     heads : int
     size : int, optional
-        Width of a head. Default: d / heads, which must then be whole.
+        Width of a head. Default: d / heads, which must then be a whole number.
     causal : bool
-        Whether a step sees no later ones.
+        Whether steps are kept from attending to later ones.
 
     References
     ----------
@@ -47,7 +47,7 @@ class SelfAttention(Layer):
             checks.positive_integer("size", self.size)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """One array a role, so that a prior can tell them apart."""
+        """One array per role, so that a prior can tell them apart."""
         _, width = sequence_shape(self, shape)
         size = self._size(width)
         table = {
@@ -61,20 +61,17 @@ class SelfAttention(Layer):
         }
 
     def output_shape(self, shape: Shape) -> Shape:
-        """That of the input."""
         return sequence_shape(self, shape)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Values of all heads, mapped back to the width of the input."""
         return attend(weights, self.attention(weights, x, mask), x)
 
     @property
     def has_attention(self) -> bool:
-        """It does."""
         return True
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Attention weights (head, asking step, asked step), rows summing to one: what a picture of them shows."""
+        """Attention weights (head, query step, key step); rows sum to one."""
         time = len(x)
         seen = jnp.tril(jnp.ones((time, time), bool)) if self.causal else jnp.ones((time, time), bool)
         return attention_weights(weights, x, x, seen if mask is None else seen & mask[None, :])
@@ -82,23 +79,24 @@ class SelfAttention(Layer):
     def _size(self, width: int) -> int:
         if self.size is None and width % self.heads:
             raise ValueError(
-                f"SelfAttention needs a width that {self.heads} heads divide, got {width}: give size= or other heads"
+                f"SelfAttention needs a width that is a multiple of its {self.heads} heads, got {width}: give size= or "
+                "another number of heads"
             )
         return width // self.heads if self.size is None else self.size
 
 
-def attention_weights(weights: Weights, x: jax.Array, asked: jax.Array, seen: jax.Array) -> jax.Array:
-    """Attention weights (head, time, asked time) of steps x to steps `asked`, as far as these are `seen`.
+def attention_weights(weights: Weights, x: jax.Array, source: jax.Array, seen: jax.Array) -> jax.Array:
+    """Attention weights (head, time, source time) of the steps of x to those of `source`; zero where not `seen`.
 
-    JAX's own `dot_product_attention` takes its softmax in single precision even of doubles, an error of 1e-7 that a
+    JAX's own `dot_product_attention` computes its softmax in single precision even for doubles, an error of 1e-7 that a
     sampler's densities should not have.
     """
-    query, key = jnp.einsum("hfw,tw->thf", weights["query"], x), jnp.einsum("hfw,sw->shf", weights["key"], asked)
+    query, key = jnp.einsum("hfw,tw->thf", weights["query"], x), jnp.einsum("hfw,sw->shf", weights["key"], source)
     score = jnp.einsum("thf,shf->hts", query, key) / query.shape[-1] ** 0.5
     return jax.nn.softmax(jnp.where(seen, score, -jnp.inf), axis=-1)
 
 
-def attend(weights: Weights, share: jax.Array, asked: jax.Array) -> jax.Array:
-    """Values (asked time, ...) mixed by attention weights (head, time, asked time) and mapped to the width of x."""
-    value = jnp.einsum("hfw,sw->shf", weights["value"], asked)
+def attend(weights: Weights, share: jax.Array, source: jax.Array) -> jax.Array:
+    """Values of the source averaged with attention weights (head, time, source time), mapped to the width of x."""
+    value = jnp.einsum("hfw,sw->shf", weights["value"], source)
     return jnp.einsum("uhf,thf->tu", weights["output"], jnp.einsum("hts,shf->thf", share, value)) + weights["bias"]

@@ -1,4 +1,4 @@
-"""What a layer is: it declares its weights and applies them to ONE example."""
+"""The interface of a layer: it declares its weights and applies them to ONE example."""
 
 from __future__ import annotations
 
@@ -13,51 +13,54 @@ class Layer(abc.ABC):
     """A frozen spec: pure functions of (weights, x), no sampling inside.
 
     An example is a vector (d,) or a sequence (time, d), for the first layer also token ids (time,). A sequence may end
-    in padding: `mask` (time,) is True at its real steps, None where all are. Padding changes no value at a real step,
-    and what stands at padded steps is nobody's business.
+    in padding: `mask` (time,) is True at real steps; None means that all steps are real. Padding must not change the
+    output at a real step, and values at padded steps are unspecified.
+
+    To write a layer, subclass this as a frozen dataclass and implement `weights`, `output_shape` and `apply`. The other
+    methods describe special layers and have defaults.
     """
 
     @property
     def tokens(self) -> int | None:
-        """How many token ids the layer reads; None where it reads numbers."""
+        """Number of token ids that the layer reads; None if it reads numbers."""
         return None
 
     @property
     def source(self) -> int:
-        """How many leading steps are a sequence of their own, with padding of its own; none unless a layer says so."""
+        """Number of leading steps that form a sequence of their own, with its own padding; 0 for most layers."""
         return 0
 
     @property
     def has_attention(self) -> bool:
-        """Whether the layer has attention weights to show."""
+        """Whether `attention` gives attention weights."""
         return False
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Attention weights (head, asking step, asked step) at one example, rows summing to one."""
+        """Attention weights (head, query step, key step) at one example; rows sum to one."""
         raise NotImplementedError(f"{type(self).__name__} has no attention")
 
     def mask_after(self, mask: jax.Array) -> jax.Array:
-        """The mask of the output's steps, from that of the input's."""
+        """The mask of the output's steps, given the mask of the input's steps."""
         return mask
 
     @abc.abstractmethod
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """The weights needed for one example of this shape."""
+        """Descriptions of the weight arrays by name, for examples of this shape."""
 
     @abc.abstractmethod
     def output_shape(self, shape: Shape) -> Shape:
-        """Shape of one example after the layer."""
+        """Shape of the layer's output for one example of this shape."""
 
     @abc.abstractmethod
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """The layer's value for one example x."""
+        """The layer's output for one example x, given its weight arrays by name."""
 
 
 def sequence_shape(layer: Layer, shape: Shape) -> tuple[int, int]:
-    """(time, d), refusing what is no sequence."""
+    """The shape (time, d) of a sequence; any other shape is refused."""
     if len(shape) != 2:
         raise ValueError(
             f"{type(layer).__name__} needs sequences (time, features), got examples of shape {shape}: "
-            "make lags a sequence with AsSequence(), and leave sequences whole before this layer"
+            "turn lags into a sequence with AsSequence(), and pool sequences only after this layer"
         )
     return shape[0], shape[1]

@@ -1,4 +1,4 @@
-"""A recurrent layer that reads a sequence from both ends."""
+"""A recurrent layer that reads a sequence in both directions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bayesnn.layers.recurrent import Recurrent
 
 @dataclass(frozen=True)
 class Bidirectional(Layer):
-    """Two copies of a recurrent layer, one for each direction, with weights of their own; their outputs side by side.
+    """Two copies of a recurrent layer with separate weights, one for each direction; their outputs are concatenated.
 
     x (time, d) -> (2 units,) or (time, 2 units).
 
@@ -38,7 +38,7 @@ class Bidirectional(Layer):
     layer: Recurrent
 
     def __post_init__(self) -> None:
-        """Refuse what does not read forwards."""
+        """Refuse a layer that is not recurrent or reads backwards."""
         if not isinstance(self.layer, Recurrent) or self.layer.reverse:
             raise ValueError(
                 f"Bidirectional must wrap a recurrent layer that reads forwards, such as LSTM(8), got {self.layer!r}"
@@ -49,18 +49,15 @@ class Bidirectional(Layer):
         return {"forward": self.layer, "backward": replace(self.layer, reverse=True)}  # type: ignore[type-var]
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Those of both copies."""
         table: dict[str, Weight] = {}
         for part, layer in self._parts.items():
             table |= with_prefix(layer.weights(shape), part)
         return table
 
     def output_shape(self, shape: Shape) -> Shape:
-        """Twice the units."""
         *steps, units = self.layer.output_shape(shape)
         return (*steps, 2 * units)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Forward units first."""
         both = [layer.apply(without_prefix(weights, part), x, mask) for part, layer in self._parts.items()]
         return jnp.concatenate(both, axis=-1)

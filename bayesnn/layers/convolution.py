@@ -16,7 +16,7 @@ from bayesnn.layers.dense import as_activation
 
 @dataclass(frozen=True)
 class Conv1D(Layer):
-    """Convolution over time: each step sees a window of steps, zeros beyond the ends of the sequence.
+    """Convolution over time: each step sees a window of steps, with zeros beyond the ends of the sequence.
 
     x (time, d) -> (time, units), kernel (units, window, d), bias (units,).
 
@@ -24,11 +24,11 @@ class Conv1D(Layer):
     ----------
     units : int
     window : int
-        Steps a unit sees: those around its own (an odd number), or its own and those before it where `causal`.
+        Number of steps that a unit sees: centred on its own step (an odd number), or ending there if `causal`.
     activation : str or callable
         As in `Dense`.
     causal : bool
-        Whether a step sees no later ones.
+        Whether steps are kept from seeing later ones.
 
     Examples
     --------
@@ -50,7 +50,6 @@ class Conv1D(Layer):
         as_activation(self.activation)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Kernel and bias."""
         _, width = sequence_shape(self, shape)
         sources = self.window * width
         return {
@@ -59,11 +58,10 @@ class Conv1D(Layer):
         }
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One value a unit at every step."""
         return sequence_shape(self, shape)[0], self.units
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Padded steps count as zeros, as what lies beyond the ends does."""
+        """Padded steps count as zeros, like steps beyond the ends."""
         values = x if mask is None else jnp.where(mask[:, None], x, 0.0)
         before = self.window - 1 if self.causal else self.window // 2
         around = jnp.pad(values, ((before, self.window - 1 - before), (0, 0)))

@@ -75,10 +75,8 @@ class Dense(Layer):
         }
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One value a unit."""
         return (*shape[:-1], self.units)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """psi(kernel x + bias), (..., d) -> (..., units)."""
         e = weights["kernel"] @ x if x.ndim == 1 else x @ weights["kernel"].T
         return as_activation(self.activation)(e + weights["bias"])

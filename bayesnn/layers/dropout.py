@@ -1,4 +1,4 @@
-"""Dropout: noise that an optimiser adds, and nobody else."""
+"""Dropout: noise during optimisation, and nowhere else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bayesnn.layers.pooling import Weightless
 
 @dataclass
 class Keys:
-    """Keys handed out one after the other, each different."""
+    """A sequence of different random keys."""
 
     key: jax.Array
     count: int = 0
@@ -33,7 +33,7 @@ _KEYS: ContextVar[Keys | None] = ContextVar("keys of dropout", default=None)
 
 @contextmanager
 def dropping(key: jax.Array) -> Iterator[None]:
-    """What is computed inside drops values at random, by this key: around one example, or around all of them."""
+    """Context in which `Dropout` layers drop values at random, with this key; it may enclose one example or many."""
     token = _KEYS.set(Keys(key))
     try:
         yield
@@ -42,23 +42,23 @@ def dropping(key: jax.Array) -> Iterator[None]:
 
 
 def dropout_key() -> jax.Array | None:
-    """The next key inside `dropping`, None outside, where nothing is dropped."""
+    """The next key inside `dropping`; None outside, where nothing is dropped."""
     keys = _KEYS.get()
     return None if keys is None else keys.take()
 
 
 @dataclass(frozen=True)
 class Dropout(Weightless):
-    """Each value is zero with probability `rate` while an optimiser climbs, and the others grow by 1/(1 - rate).
+    """During optimisation, each value is set to zero with probability `rate`, and the others are divided by 1 - rate.
 
-    x (..., d) -> (..., d). It acts in `MAP` and `Ensemble`, and in the climbs to where other samplers start. Densities
-    are those of the network without it: in samplers, in early stopping and in every prediction it does nothing. The
-    posterior needs no such noise; it is for the deterministic twin of a network.
+    x (..., d) -> (..., d). It acts in `MAP` and `Ensemble`, and in the optimisation that finds where other samplers
+    start. Samplers, early stopping and all predictions use the network without it. The posterior needs no such noise;
+    dropout is for a point estimate of the same network.
 
     Parameters
     ----------
     rate : float
-        Above 0 and below 1.
+        Probability of dropping a value, between 0 and 1.
 
     References
     ----------
@@ -78,11 +78,10 @@ class Dropout(Weightless):
         checks.fraction("rate", self.rate)
 
     def output_shape(self, shape: Shape) -> Shape:
-        """That of the input."""
         return shape
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """x itself, or what is left of it."""
+        """x itself outside `dropping`, and inside it x with values dropped."""
         key = dropout_key()
         if key is None:
             return x

@@ -1,4 +1,4 @@
-"""Token ids to vectors."""
+"""The embedding of token ids as vectors."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from bayesnn.layers.base import Layer
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """A table of numbers (tokens, width) that compares and hashes by its content, as specs do."""
+    """An array of numbers, (tokens,) or (tokens, width), that compares and hashes by its content, as specs do."""
 
     values: np.ndarray
 
     def __post_init__(self) -> None:
-        """Keep a copy that nobody changes, and its hash."""
+        """Keep a read-only copy and a hash of its content."""
         values = np.array(self.values, dtype=np.float64)
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
@@ -41,7 +41,7 @@ class Vectors:
 
 @dataclass(frozen=True)
 class Embedding(Layer):
-    """A vector for every token: the first layer of a model that reads token ids.
+    """A vector for each token: the first layer of a model that reads token ids.
 
     x (time,) whole numbers, 0 for padding -> (time, width); vectors (token, feature).
 
@@ -50,19 +50,19 @@ class Embedding(Layer):
     vocabulary : int or Vocabulary
         Number of token ids, padding (0) included, or the `bnn.text.Vocabulary` itself, which is then saved with a fit.
     width : int, optional
-        Length of the vectors, which are learnt. Default: that of `initial`; without that, no vectors are learnt and
-        every token is an indicator (one-hot) of length `vocabulary`.
+        Length of the vectors, which are learnt. Default: the width of `initial`; if neither is given, nothing is learnt
+        and each token is an indicator vector (one-hot) of length `vocabulary`.
     initial : array (vocabulary, width), optional
-        Prior means of the vectors, near which samplers start too: the weights are what is added to them. See
+        Prior means of the vectors; the weights are what is added to them, so samplers start near them too. See
         `bnn.text.read_vectors` for files of word2vec and GloVe.
     scale : array (vocabulary,) or (vocabulary, width), optional
-        What the weights of each token are multiplied by, above zero: prior standard deviations in units of the prior's
-        own. Rare words say more than frequent ones, such as by the log of texts over texts that hold the word.
+        Positive factors by which the weights of each token are multiplied: prior standard deviations relative to that
+        of the prior. Rare words say more than frequent ones: for example inverse document frequency, `bnn.text.rarity`.
 
     Raises
     ------
     ValueError
-        If the shape of `initial` or `scale` is another, they hold NaN, or a scale is not positive.
+        If `initial` or `scale` has another shape or holds NaN, or if a scale is not positive.
 
     Examples
     --------
@@ -90,7 +90,7 @@ class Embedding(Layer):
         vectors = self.initial if isinstance(self.initial, Vectors) else Vectors(self.initial)
         wanted = self.tokens, vectors.values.shape[-1] if self.width is None else self.width
         if vectors.values.shape != wanted:
-            raise ValueError(f"initial must have shape {wanted}, a vector a token, got {vectors.values.shape}")
+            raise ValueError(f"initial must have shape {wanted}, one vector per token, got {vectors.values.shape}")
         checks.finite("initial", vectors.values)
         object.__setattr__(self, "initial", vectors)
 
@@ -98,12 +98,12 @@ class Embedding(Layer):
         if self.scale is None:
             return
         if not self.learnt:
-            raise ValueError("scale is of vectors that are learnt: give width or initial too")
+            raise ValueError("scale needs vectors that are learnt: give width or initial too")
         scale = self.scale if isinstance(self.scale, Vectors) else Vectors(self.scale)
         width = self.width if self.initial is None else self.initial.values.shape[1]
         if scale.values.shape not in ((self.tokens,), (self.tokens, width)):
             raise ValueError(
-                f"scale must have shape {(self.tokens,)}, a number a token, or {(self.tokens, width)}, got "
+                f"scale must have shape {(self.tokens,)}, one number per token, or {(self.tokens, width)}, got "
                 f"{scale.values.shape}"
             )
         checks.finite("scale", scale.values)
@@ -116,28 +116,25 @@ class Embedding(Layer):
 
     @property
     def tokens(self) -> int:
-        """Number of token ids."""
         return len(self.vocabulary) if isinstance(self.vocabulary, Sized) else int(self.vocabulary)
 
     @property
     def learnt(self) -> bool:
-        """Whether there are vectors to learn, rather than indicators."""
+        """Whether vectors are learnt, rather than indicators used."""
         return self.width is not None or self.initial is not None
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """One vector a token, or nothing."""
+        """One vector per token; nothing where indicators are used."""
         table = self.tokens, self.output_shape(shape)[1]
         return {"vectors": Weight(table, ("token", "feature"), "embedding", 1)} if self.learnt else {}
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One vector a step."""
         if len(shape) != 1:
             raise ValueError(f"Embedding reads token ids (time,), got examples of shape {shape}")
         width = self.width if self.initial is None else self.initial.values.shape[1]
         return shape[0], self.tokens if width is None else width
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """The vectors of the tokens."""
         if not self.learnt:
             return jax.nn.one_hot(x, self.tokens, dtype=jnp.zeros(()).dtype)
         table = weights["vectors"]

@@ -1,4 +1,4 @@
-"""Values brought to a common scale."""
+"""Layer normalisation: the features of each step are brought to mean 0 and sd 1."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from bayesnn.layers.base import Layer
 
 @dataclass(frozen=True)
 class LayerNorm(Layer):
-    """(x - mean)/sd over the features of a step, times 1 + gain, plus bias.
+    """(x - mean)/sd over the features of each step, times 1 + gain, plus bias.
 
-    x (..., d) -> (..., d); gain and bias (d,). The gain's prior is centred at no change.
+    x (..., d) -> (..., d); gain and bias (d,). The prior mean of the gain is zero, which changes nothing.
 
     Parameters
     ----------
@@ -40,15 +40,12 @@ class LayerNorm(Layer):
         checks.positive("epsilon", self.epsilon)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Gain and bias."""
         return {role: Weight((shape[-1],), ("feature",), role, 1) for role in ("gain", "bias")}
 
     def output_shape(self, shape: Shape) -> Shape:
-        """That of the input."""
         return shape
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Each step by itself."""
         centred = x - x.mean(axis=-1, keepdims=True)
         scaled = centred / jnp.sqrt((centred**2).mean(axis=-1, keepdims=True) + self.epsilon)
         return scaled * (1.0 + weights["gain"]) + weights["bias"]

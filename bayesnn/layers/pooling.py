@@ -1,4 +1,4 @@
-"""From lags to sequences, and from sequences to vectors."""
+"""Layers that turn lags into sequences, and sequences into vectors."""
 
 from __future__ import annotations
 
@@ -16,14 +16,13 @@ class Weightless(Layer):
     """A layer without weights."""
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """None."""
         self.output_shape(shape)
         return {}
 
 
 @dataclass(frozen=True)
 class AsSequence(Weightless):
-    """Lags as a sequence, oldest first, which recurrent and attention layers read; other inputs stand at every step.
+    """Lags as a sequence, oldest first, for recurrent and attention layers; other inputs are repeated at every step.
 
     x (p,) = [lag 1, ..., lag L, others] -> (L, 1 + p - L).
 
@@ -46,14 +45,13 @@ class AsSequence(Weightless):
             checks.positive_integer("lags", self.lags)
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One step a lag."""
         if len(shape) != 1:
             raise ValueError(f"AsSequence needs a vector of lags, got examples of shape {shape}")
         lags = self._count(shape[0])
         return lags, 1 + shape[0] - lags
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Lags turned round, the others repeated."""
+        """Lags in reversed order, the other inputs repeated."""
         lags = self._count(x.shape[0])
         others = jnp.broadcast_to(x[lags:], (lags, x.shape[0] - lags))
         return jnp.concatenate([x[:lags][::-1, None], others], axis=1)
@@ -78,11 +76,10 @@ class MeanPool(Weightless):
     """
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One value a feature."""
         return (sequence_shape(self, shape)[1],)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Padding counts for nothing, not even in the number of steps."""
+        """The average over real steps; padded steps are not counted."""
         if mask is None:
             return x.mean(axis=0)
         return jnp.where(mask[:, None], x, 0.0).sum(axis=0) / jnp.maximum(mask.sum(), 1)
@@ -101,11 +98,10 @@ class Last(Weightless):
     """
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One value a feature."""
         return (sequence_shape(self, shape)[1],)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Padding comes after it."""
+        """Padding, if any, comes after the last real step."""
         return x[-1] if mask is None else x[jnp.maximum(mask.sum() - 1, 0)]
 
 
@@ -122,29 +118,27 @@ class Flatten(Weightless):
     """
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One value a step and feature."""
         time, width = sequence_shape(self, shape)
         return (time * width,)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Step after step."""
         return (x if mask is None else jnp.where(mask[:, None], x, 0.0)).reshape(-1)
 
 
 @dataclass(frozen=True)
 class AttentionPool(Layer):
-    """An average over the steps of a sequence whose shares are learnt: softmax(K q) V in each head, side by side.
+    """A weighted average over the steps of a sequence, with learnt weights: softmax(K q) V in each head, concatenated.
 
-    Every head has one query q for all sequences; keys and values are the steps themselves. x (time, d) -> (heads d,),
+    Each head has one query q for all sequences; keys and values are the steps themselves. x (time, d) -> (heads d,),
     query (head, d).
 
     Parameters
     ----------
     heads : int
     growth : float
-        The average is multiplied by the number of real steps to this power. 0: the average. 1/2: a sum of independent
-        signs of one size, in units of its standard deviation, so that long sequences can say more; bags of words like
-        it.
+        The average is multiplied by the number of real steps to this power. 0 gives the average. With 1/2, long
+        sequences can say more than short ones, as a sum of independent terms does in units of its standard deviation;
+        this suits bags of words.
 
     References
     ----------
@@ -166,21 +160,18 @@ class AttentionPool(Layer):
         checks.number("growth", self.growth)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """The queries."""
         _, width = sequence_shape(self, shape)
         return {"query": Weight((self.heads, width), ("head", "input"), "query", 1)}
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One average a head."""
         return (self.heads * sequence_shape(self, shape)[1],)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Averages of all heads, one after the other."""
         count = len(x) if mask is None else jnp.maximum(mask.sum(), 1)
         average = self.attention_weights(weights, x, mask) @ (x if mask is None else jnp.where(mask[:, None], x, 0.0))
         return average.reshape(-1) * jnp.asarray(count, x.dtype) ** self.growth
 
     def attention_weights(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Shares (head, time), those of a head summing to one."""
+        """Weights (head, time) of the steps; those of a head sum to one."""
         score = weights["query"] @ x.T
         return jax.nn.softmax(score if mask is None else jnp.where(mask, score, -jnp.inf), axis=-1)

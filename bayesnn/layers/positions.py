@@ -1,4 +1,4 @@
-"""Where a step stands, added to what it is."""
+"""Positional encoding: a vector that tells the position of a step is added to its features."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LONGEST = 10_000.0  # wavelength over 2 pi, Vaswani et al. (2017), section 3.5
 
 @dataclass(frozen=True)
 class PositionalEncoding(Layer):
-    """x_t + a vector of its position t, fixed sines and cosines or learnt.
+    """x_t plus a vector for its position t: fixed sines and cosines, or learnt.
 
     x (time, d) -> (time, d); learnt: positions (maximum, d).
 
@@ -26,7 +26,7 @@ class PositionalEncoding(Layer):
     ----------
     kind : {"sinusoidal", "learnt"}
     maximum : int, optional
-        Longest sequence that learnt positions serve. Default: that of the training rows.
+        Length of the longest sequence for which positions are learnt. Default: the length of the training rows.
 
     References
     ----------
@@ -42,13 +42,12 @@ class PositionalEncoding(Layer):
     maximum: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse unknown kinds."""
         checks.known("kind", self.kind, KINDS)
         if self.maximum is not None:
             checks.positive_integer("maximum", self.maximum)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """One vector a position, where they are learnt."""
+        """One vector per position if they are learnt, else nothing."""
         time, width = sequence_shape(self, shape)
         maximum = time if self.maximum is None else self.maximum
         if time > maximum:
@@ -60,11 +59,9 @@ class PositionalEncoding(Layer):
         )
 
     def output_shape(self, shape: Shape) -> Shape:
-        """That of the input."""
         return sequence_shape(self, shape)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """The vector of each step is added to it."""
         time, width = x.shape
         if self.kind == "learnt":
             return x + weights["positions"][:time]

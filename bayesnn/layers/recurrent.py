@@ -1,4 +1,4 @@
-"""Recurrent layers: a state is carried from step to step by one cell, the same at every step."""
+"""Recurrent layers: one cell, the same at every step, carries a state along the sequence."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ CellState = Any  # of one cell: arrays (units,)
 class Recurrent(Layer):
     """What recurrent layers share: the loop over time, its direction, the initial state and the padding.
 
-    x (time, d) -> (units,), the state after the last real step, or (time, units) with `return_sequences`. `reverse`
-    reads from the last real step to the first; outputs stay in the order of the steps. The initial state is zero, or a
-    weight (role "initial") with `learn_initial`. With `truncate`, gradients end at the borders between blocks of so
-    many steps, counted from the first step of the sequence; values are the same.
+    x (time, d) -> (units,), the state after the last real step, or (time, units) with `return_sequences`. With
+    `reverse`, the sequence is read from the last real step to the first; outputs stay in the order of the steps. The
+    initial state is zero, or a weight (role "initial") with `learn_initial`. With `truncate`, gradients stop at the
+    borders between blocks of that many steps, counted from the first step of the sequence; outputs are unchanged.
     """
 
     gates: ClassVar[int]
@@ -52,12 +52,11 @@ class Recurrent(Layer):
         return table | initial if self.learn_initial else table
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One state a sequence, or one a step."""
         time, _ = sequence_shape(self, shape)
         return (time, self.units) if self.return_sequences else (self.units,)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """The states of the cell along the sequence, or the last one."""
+        """The state of the cell at every step, or only the last one."""
         inputs = jnp.einsum("guw,tw->tgu", weights["input_kernel"], x) + weights["bias"]
         real = jnp.ones(len(x), bool) if mask is None else mask
 
@@ -75,23 +74,23 @@ class Recurrent(Layer):
         return states if self.return_sequences else self.visible(last)
 
     def _borders(self, real: jax.Array) -> jax.Array | None:
-        """Real steps (time,) that are read after a real step of another block; None where there are no blocks."""
+        """Real steps (time,) that follow a real step of another block in reading order; None without `truncate`."""
         if self.truncate is None:
             return None
         block, edge = jnp.arange(len(real)) // self.truncate, jnp.zeros(1, bool)
-        turned = (block[1:] != block[:-1]) & real[1:]  # both steps are real where the later one is
-        return jnp.concatenate([turned, edge] if self.reverse else [edge, turned])
+        changes = (block[1:] != block[:-1]) & real[1:]  # both steps are real where the later one is
+        return jnp.concatenate([changes, edge] if self.reverse else [edge, changes])
 
     @abc.abstractmethod
     def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
-        """The next state, from the input's part of every gate (gate, unit) and the state."""
+        """The next state, from the present one and the contribution `drive` (gate, unit) of the input."""
 
     def initial(self, first: jax.Array) -> CellState:
-        """The state to start from, whose visible part is `first` (units,): all of it, unless a cell has a memory."""
+        """The initial state whose visible part is `first` (units,); without a memory this is the whole state."""
         return first
 
     def visible(self, state: CellState) -> jax.Array:
-        """What the next layer sees of a state, (units,)."""
+        """The part of a state that is the layer's output, (units,)."""
         return state
 
 
@@ -105,15 +104,16 @@ class Elman(Recurrent):
     ----------
     units : int
     return_sequences : bool
-        Whether to give the state of every step, rather than the last.
+        Whether to return the state of every step, rather than only the last.
     reverse : bool
         Whether to read the sequence backwards.
     learn_initial : bool
         Whether the initial state is a weight, rather than zero.
     truncate : int, optional
-        Truncated back-propagation through time: gradients go back to the beginning of the block of so many steps, and
-        no further. It steadies optimisers on long sequences. Modes are then not quite those of the density, minibatch
-        samplers have a bias, and HMC and NUTS stay exact but accept less. Default: gradients of the whole sequence.
+        Truncated back-propagation through time: gradients go back to the beginning of a block of this many steps, and
+        no further. It stabilises optimisation on long sequences. Modes are then not quite those of the density,
+        minibatch samplers are biased, and HMC and NUTS stay exact but accept fewer proposals. Default: gradients of the
+        whole sequence.
 
     References
     ----------
@@ -136,7 +136,7 @@ class Elman(Recurrent):
     truncate: int | None = None
 
     def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
-        """One tanh unit a state."""
+        """tanh of the recurrent and the input contribution, unit by unit."""
         return jnp.tanh(recurrent[0] @ state + drive[0])
 
 
@@ -172,7 +172,7 @@ class LSTM(Recurrent):
     truncate: int | None = None
 
     def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
-        """h and c of the next step."""
+        """h and c at the next step."""
         h, c = state
         e = recurrent @ h + drive
         forget, write, read = jax.nn.sigmoid(e[:3])
@@ -180,11 +180,11 @@ class LSTM(Recurrent):
         return read * jnp.tanh(c), c
 
     def initial(self, first: jax.Array) -> CellState:
-        """An empty memory."""
+        """h is `first`, and the memory c is zero."""
         return first, jnp.zeros_like(first)
 
     def visible(self, state: CellState) -> jax.Array:
-        """The output h, not the memory."""
+        """h, without the memory c."""
         return state[0]
 
 
@@ -219,7 +219,7 @@ class GRU(Recurrent):
     truncate: int | None = None
 
     def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
-        """The reset gate acts on the state before its weights do."""
+        """The reset gate is applied to the state before the recurrent weights are."""
         update, reset = jax.nn.sigmoid(recurrent[:2] @ state + drive[:2])
         proposal = jnp.tanh(recurrent[2] @ (reset * state) + drive[2])
         return (1.0 - update) * state + update * proposal

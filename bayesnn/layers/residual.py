@@ -1,4 +1,4 @@
-"""A connection around a layer."""
+"""Residual connections."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bayesnn.layers.base import Layer
 
 @dataclass(frozen=True)
 class Residual(Layer):
-    """x + layer(x): the layer learns what is to be added to its own input.
+    """x + layer(x): the layer learns what to add to its own input.
 
     x (d,) -> (d,), or (time, d) -> (time, d).
 
@@ -24,7 +24,7 @@ class Residual(Layer):
     Raises
     ------
     ValueError
-        When a network is built, if the shapes differ.
+        When a network is built, if the layer changes the shape of its input.
 
     References
     ----------
@@ -40,16 +40,14 @@ class Residual(Layer):
     layer: Layer
 
     def __post_init__(self) -> None:
-        """Refuse what is not a layer."""
+        """Refuse anything that is not a layer."""
         if not isinstance(self.layer, Layer):
             raise ValueError(f"Residual must wrap a layer such as Dense(8), got {self.layer!r}")
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Those of the layer."""
         return self.layer.weights(shape)
 
     def output_shape(self, shape: Shape) -> Shape:
-        """The shape of the input."""
         after = self.layer.output_shape(shape)
         if after != shape:
             raise ValueError(
@@ -59,13 +57,10 @@ class Residual(Layer):
 
     @property
     def has_attention(self) -> bool:
-        """Whether the layer does."""
         return self.layer.has_attention
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """That of the layer."""
         return self.layer.attention(weights, x, mask)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """x + layer(x)."""
         return x + self.layer.apply(weights, x, mask)

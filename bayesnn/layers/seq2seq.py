@@ -1,4 +1,4 @@
-"""Sequence to sequence: an encoder for the source, a decoder for the target."""
+"""Sequence to sequence: an encoder that reads the source, and a decoder that writes the target."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bayesnn.layers.transformer import DecoderBlock
 
 @dataclass(frozen=True)
 class Seq2Seq(Layer):
-    """Sequence to sequence: layers that read the source, and layers that read the target while they look at it.
+    """Sequence to sequence: layers that read the source, and layers that read the target and attend to the source.
 
     x (steps + time, d), the source, padded to its own length, followed by the target's input -> (time, width).
 
@@ -24,10 +24,10 @@ class Seq2Seq(Layer):
     steps : int
         Steps of the source, padding included.
     encoder : sequence of Layer
-        What reads the source, such as [PositionalEncoding(), TransformerBlock(2)]; it must keep the width d.
+        Layers that read the source, such as [PositionalEncoding(), TransformerBlock(2)]; they must keep the width d.
     decoder : sequence of Layer
-        What reads the target's input, such as [PositionalEncoding(), DecoderBlock(2)], with at least one
-        `DecoderBlock`; for prediction step by step all of them causal.
+        Layers that read the target's input, such as [PositionalEncoding(), DecoderBlock(2)], with at least one
+        `DecoderBlock`; for prediction step by step, all of them must be causal.
 
     References
     ----------
@@ -53,42 +53,38 @@ class Seq2Seq(Layer):
                 raise ValueError(f"{name} must be a sequence of layers, got {layers!r}")
             object.__setattr__(self, name, tuple(layers))
         if not any(isinstance(layer, DecoderBlock) for layer in self.decoder):
-            raise ValueError("decoder must have a DecoderBlock, which looks at the source, got none")
+            raise ValueError("decoder must have a DecoderBlock, which attends to the source, got none")
         if any(isinstance(layer, DecoderBlock) for layer in self.encoder):
-            raise ValueError("encoder must have no DecoderBlock: there is nothing before it to look at")
+            raise ValueError("encoder must have no DecoderBlock: there is no sequence that it could attend to")
 
     @property
     def source(self) -> int:
-        """Steps of the source."""
         return self.steps
 
     def mask_after(self, mask: jax.Array) -> jax.Array:
-        """That of the target."""
         return mask[self.steps :]
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Those of both, by their places: encoder0_, ..., decoder0_, ..."""
+        """The weights of all layers, with prefixes by their position: encoder0_, ..., decoder0_, ..."""
         table: dict[str, Weight] = {}
         for name, layer, before in self._chain(shape):
             table |= with_prefix(layer.weights(before), name)
         return table
 
     def output_shape(self, shape: Shape) -> Shape:
-        """One value a step of the target."""
         *_, (_, layer, before) = self._chain(shape)
         return layer.output_shape(before)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """What the decoder gives at every step of the target."""
+        """The decoder's output at every step of the target."""
         return self._decoded(weights, x, mask, len(self.decoder))
 
     @property
     def has_attention(self) -> bool:
-        """The decoder does."""
         return True
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """That of the last decoder block to the source, (head, step of the target, step of the source)."""
+        """Attention of the last decoder block to the source, (head, step of the target, step of the source)."""
         last = max(i for i, layer in enumerate(self.decoder) if isinstance(layer, DecoderBlock))
         memory, real = self.memory(weights, x, mask)
         value, own = self._decoded(weights, x, mask, last), None if mask is None else mask[self.steps :]
@@ -99,7 +95,7 @@ class Seq2Seq(Layer):
         )
 
     def _decoded(self, weights: Weights, x: jax.Array, mask: jax.Array | None, layers: int) -> jax.Array:
-        """What the first layers of the decoder make of the target's input."""
+        """The target's input after the first `layers` layers of the decoder."""
         memory, real = self.memory(weights, x, mask)
         value, own = x[self.steps :], None if mask is None else mask[self.steps :]
         for i, layer in enumerate(self.decoder[:layers]):
@@ -111,14 +107,14 @@ class Seq2Seq(Layer):
         return value
 
     def memory(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> tuple[jax.Array, jax.Array | None]:
-        """What the encoder makes of the source, and its mask."""
+        """The encoder's output for the source, and the mask of the source."""
         value, real = x[: self.steps], None if mask is None else mask[: self.steps]
         for i, layer in enumerate(self.encoder):
             value = layer.apply(without_prefix(weights, f"encoder{i}"), value, real)
         return value, real
 
     def _chain(self, shape: Shape) -> list[tuple[str, Layer, Shape]]:
-        """Every layer with its name and the shape of what it reads, checked."""
+        """Every layer with its name and the shape of its input, checked."""
         time, width = sequence_shape(self, shape)
         if time <= self.steps:
             raise ValueError(f"Seq2Seq needs more than the {self.steps} steps of its source, got {time}")

@@ -43,22 +43,18 @@ class Categorical(Likelihood):
         object.__setattr__(self, "classes", _as_classes(self.classes))
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> Categorical:
-        """The classes of the target."""
         return self if self.classes else replace(self, classes=learn_classes(y))
 
     @property
     def output_labels(self) -> Sequence[Any]:
-        """The classes."""
         if not self.classes:
             raise ValueError("the classes are not known yet: fit to labels, or give Categorical(classes=(...))")
         return self.classes
 
     def encode(self, y: Any) -> np.ndarray:
-        """Codes of the labels."""
         return encode_labels(y, self.classes)
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
-        """Softmax of f."""
         return dist.CategoricalLogits(f)
 
     def identified(self, f: Any, center: Any, scale: Any) -> Any:
@@ -92,11 +88,9 @@ class Bernoulli(Likelihood):
             raise ValueError(f"Bernoulli is for two classes, got {list(self.classes)}: use Categorical")
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> Bernoulli:
-        """The classes of the target."""
         return self if self.classes else replace(self, classes=learn_classes(y))
 
     def encode(self, y: Any) -> np.ndarray:
-        """Codes of the labels."""
         return encode_labels(y, self.classes)
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:

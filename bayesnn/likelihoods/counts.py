@@ -39,11 +39,9 @@ class Poisson(Likelihood):
             checks.number("baseline", self.baseline)
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> Poisson:
-        """The baseline from the counts."""
         return self if self.baseline is not None else replace(self, baseline=log_rate(encode_counts(y), offset))
 
     def encode(self, y: Any) -> np.ndarray:
-        """Counts (n,)."""
         return encode_counts(y)
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
@@ -82,16 +80,13 @@ class NegativeBinomial(Likelihood):
             checks.number("baseline", self.baseline)
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> NegativeBinomial:
-        """The baseline from the counts."""
         return self if self.baseline is not None else replace(self, baseline=log_rate(encode_counts(y), offset))
 
     def encode(self, y: Any) -> np.ndarray:
-        """Counts (n,)."""
         return encode_counts(y)
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """The dispersion."""
         return {"dispersion": ()}
 
     def priors(self) -> dict[str, dist.Distribution]:

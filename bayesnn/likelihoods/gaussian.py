@@ -74,7 +74,6 @@ class Gaussian(Likelihood):
 
     @property
     def output_labels(self) -> Sequence[Any]:
-        """Names of the outputs."""
         return self.outputs_named
 
     def encode(self, y: Any) -> np.ndarray:
@@ -87,7 +86,6 @@ class Gaussian(Likelihood):
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """The error standard deviation."""
         return {"sigma": self.output_dims}
 
     def priors(self) -> dict[str, dist.Distribution]:
@@ -108,7 +106,6 @@ class Gaussian(Likelihood):
         return normal.to_event(1) if self.outputs else normal
 
     def rescale(self, nuisance: dict[str, Any], scale: Any) -> dict[str, Any]:
-        """Sigma is in units of y."""
         return {"sigma": nuisance["sigma"] * scale}
 
     def draw_precision(self, source: RandomSource, squares: jax.Array, count: Any) -> jax.Array:

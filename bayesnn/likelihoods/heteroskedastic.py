@@ -34,7 +34,6 @@ class Heteroskedastic(Likelihood):
 
     @property
     def output_labels(self) -> Sequence[Any]:
-        """The two functions."""
         return ("mean", "log_sd")
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:

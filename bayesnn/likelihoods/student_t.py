@@ -56,7 +56,6 @@ class StudentT(Likelihood):
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """Scale and degrees of freedom."""
         return {"sigma": (), "df": ()}
 
     def priors(self) -> dict[str, dist.Distribution]:
@@ -66,17 +65,14 @@ class StudentT(Likelihood):
         return {"noise_precision": dist.Gamma(half, half * self.noise_guess)} | excess
 
     def report(self, latents: Latents) -> Nuisance:
-        """Sigma and df."""
         sigma = latents["noise_precision"] ** -0.5
         df = 1.0 + latents["df_excess"] if self.df is None else jnp.full_like(sigma, self.df)
         return {"sigma": sigma, "df": df}
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
-        """t_df(f, sigma^2)."""
         return dist.StudentT(nuisance["df"], f, nuisance["sigma"])
 
     def rescale(self, nuisance: dict[str, Any], scale: Any) -> dict[str, Any]:
-        """Sigma is in units of y."""
         return dict(nuisance) | {"sigma": nuisance["sigma"] * scale}
 
     def update(

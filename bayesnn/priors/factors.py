@@ -66,7 +66,6 @@ class GammaFactor(Factor):
     size: float
 
     def sample(self, name: str, shape: tuple[int, ...]) -> jax.Array:
-        """One gamma site."""
         half = self.size / 2
         return numpyro.sample(f"{name}_precision", dist.Gamma(half, half * self.guess).expand(shape).to_event())
 
@@ -93,7 +92,6 @@ class HalfCauchyFactor(Factor):
         return numpyro.sample(f"{name}_sd", dist.HalfCauchy(self.scale).expand(shape).to_event()) ** -2
 
     def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
-        """Everything at one."""
         return jnp.full(shape, self.scale**-2.0), jnp.ones(shape)
 
     def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:
@@ -121,7 +119,6 @@ class ExponentialFactor(Factor):
         return 1.0 / numpyro.sample(f"{name}_variance", dist.Exponential(1.0).expand(shape).to_event())
 
     def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
-        """Everything at one."""
         return (jnp.ones(shape),)
 
     def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:

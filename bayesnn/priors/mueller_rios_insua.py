@@ -247,7 +247,6 @@ class MuellerRiosInsua(Prior):
         }
 
     def shapes(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[int, ...]]:
-        """Gamma and the readout."""
         m, p = table["dense0_kernel"].shape
         return {"gamma": (m, p + 1)} | {name: weight.shape for name, weight in terms.weights().items()}
 
@@ -261,7 +260,6 @@ class MuellerRiosInsua(Prior):
         return noise
 
     def unwhiten(self, hyper: Hyper, noise: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
-        """The inverse."""
         weights = {"gamma": hyper.mu_gamma + noise["gamma"] @ hyper.s_gamma.factor.T}
         for name in terms.weights():
             mean, sd = self._readout_moments(name, hyper)
@@ -269,7 +267,6 @@ class MuellerRiosInsua(Prior):
         return weights
 
     def update(self, key: jax.Array, hyper: Hyper, weights: Sites, table: dict[str, Weight], terms: Terms) -> Hyper:
-        """Every hyperparameter from its exact conditional."""
         return self.draw_hyper(key, hyper, weights["gamma"], weights["beta"])
 
     def report(self, hyper: Hyper, table: dict[str, Weight], terms: Terms) -> Sites:

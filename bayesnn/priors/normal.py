@@ -42,7 +42,6 @@ class Normal(ScaleMixture):
         return fan_in_sd(weight, self.scale, self.readout_scale, self.extra)
 
     def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
-        """Nothing is learnt."""
         return ()
 
 

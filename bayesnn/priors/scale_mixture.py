@@ -35,7 +35,7 @@ class ScaleMixture(Prior):
         """The factors of an array; `first` says whether its kernel sees the inputs themselves."""
 
     def check(self, table: Table) -> None:
-        """Any network will do."""
+        """Accept any network."""
 
     def body(self, table: Table) -> Weights:
         """One normal site an array: the weights themselves where their scale is fixed, else times their scale."""
@@ -62,11 +62,9 @@ class ScaleMixture(Prior):
         return GaussianPrior(mean, jnp.diag(sd**2), jnp.diag(sd**-2.0))
 
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
-        """Nothing was left out."""
         return {}
 
     def unpack(self, sites: Sites, table: Table) -> Weights:
-        """The sites are the weights."""
         return {name: sites[name] for name in table}
 
     def dims(self, table: Table, terms: Terms) -> dict[str, tuple[str, ...]]:
@@ -87,7 +85,6 @@ class ScaleMixture(Prior):
         return None if source is None else self.sd(table[name]) * sites[f"{name}_scale"][..., None] * source
 
     def start(self, key: jax.Array, table: Table, terms: Terms) -> FactorStates:
-        """Every factor at its start."""
         everything = table | terms.weights()
         return {
             name: tuple(f.start(key, f.shape(w.shape)) for f in self._factors(name, everything))
@@ -95,7 +92,6 @@ class ScaleMixture(Prior):
         }
 
     def shapes(self, table: Table, terms: Terms) -> dict[str, tuple[int, ...]]:
-        """Those of the weights."""
         return {name: w.shape for name, w in (table | terms.weights()).items()}
 
     def whiten(self, hyper: FactorStates, weights: Sites, table: Table, terms: Terms) -> Sites:

@@ -309,14 +309,14 @@ def test_embedding_looks_up_what_it_has_learnt():
         (lambda: bnn.Embedding(V, 0), "width must be a whole number of at least 1"),
         (
             lambda: bnn.Embedding(V, 4, np.zeros((V, 3))),
-            r"initial must have shape \(7, 4\), a vector a token, got \(7, 3",
+            r"initial must have shape \(7, 4\), one vector per token, got \(7, 3",
         ),
         (lambda: bnn.Embedding(V, initial=np.zeros((3, 3))), r"initial must have shape \(7, 3\).*got \(3, 3\)"),
         (lambda: bnn.Embedding(V, initial=np.full((V, 3), np.nan)), "initial must be finite"),
         (lambda: bnn.Embedding(V, 3, scale=np.ones(3)), r"scale must have shape \(7,\).*or \(7, 3\), got \(3,\)"),
         (lambda: bnn.Embedding(V, 3, scale=np.arange(V)), "scale must be above zero, got 1 other.*first at token 0"),
         (lambda: bnn.Embedding(V, 3, scale=np.full(V, np.inf)), "scale must be finite"),
-        (lambda: bnn.Embedding(V, scale=np.ones(V)), "scale is of vectors that are learnt: give width or initial"),
+        (lambda: bnn.Embedding(V, scale=np.ones(V)), "scale needs vectors that are learnt: give width or initial"),
         (lambda: bnn.Embedding(V, 3).weights((4, 2)), r"Embedding reads token ids \(time,\), got examples of shape"),
     ],
 )

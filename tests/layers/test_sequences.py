@@ -196,7 +196,11 @@ def test_every_sequence_layer_has_a_padding_row():
     [
         (LSTM(3), (4,), r"LSTM needs sequences \(time, features\), got examples of shape \(4,\): make lags a sequence"),
         (MeanPool(), (4,), "MeanPool needs sequences"),
-        (SelfAttention(3), (5, 4), "needs a width that 3 heads divide, got 4: give size= or other heads"),
+        (
+            SelfAttention(3),
+            (5, 4),
+            "needs a width that is a multiple of its 3 heads, got 4: give size= or another number",
+        ),
         (PositionalEncoding("learnt", 3), (5, 4), "sequences must have at most 3 steps, as PositionalEncoding says, g"),
         (AsSequence(), (5, 2), "AsSequence needs a vector of lags, got examples of shape"),
         (AsSequence(3), (2,), r"AsSequence needs 3 lags, got 2 input\(s\)"),
