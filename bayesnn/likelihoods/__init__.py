@@ -1,4 +1,4 @@
-"""Likelihoods: y given the function value."""
+"""Likelihoods: the distribution of y given the function value."""
 
 from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 from bayesnn.likelihoods.categorical import Bernoulli, Categorical, class_probabilities

@@ -1,6 +1,7 @@
-"""What a likelihood is: one pure `distribution(f, **nuisance)`, used wherever y is scored or simulated.
+"""The interface of a likelihood: one pure `distribution(f, **nuisance)`, used wherever y is scored or simulated.
 
-f has one value a row, (n,), or one a row and output, (n, K): `outputs` is () or (K,), and `output_dim` names that axis.
+f has one value per row, (n,), or one per row and output, (n, K): `outputs` is () or (K,), and `output_dim` names that
+axis.
 """
 
 from __future__ import annotations
@@ -23,10 +24,14 @@ Latents = dict[str, jax.Array]
 
 
 class Likelihood(abc.ABC):
-    """A frozen spec of y given the function value f.
+    """A frozen spec of the distribution of y given the function value f.
 
-    `kind` says what y is ("continuous", "class", "count"), `standardizes` whether a fit may centre and scale it,
-    `output_dim` what the outputs are called.
+    `kind` says what y is ("continuous", "class", "count"), `standardizes` whether a fit may centre and scale it, and
+    `output_dim` is the name of the axis of outputs.
+
+    To write a likelihood, subclass this as a frozen dataclass and implement `distribution`. If it has nuisance
+    parameters, give their axes in `dims` and the distributions of their latent sites in `priors`, and override `report`
+    where the latent sites are not the nuisance parameters themselves.
     """
 
     kind: ClassVar[str] = "continuous"
@@ -34,42 +39,42 @@ class Likelihood(abc.ABC):
     output_dim: ClassVar[str] = "output"
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> Likelihood:
-        """The spec with what it learns from the training target: its classes, its number of outputs."""
+        """The spec completed by what the training target tells, such as the classes or the number of outputs."""
         return self
 
     @property
     def outputs(self) -> tuple[int, ...]:
-        """Shape of f after the rows."""
+        """Shape of f without the axis of rows."""
         return (len(self.output_labels),) if self.output_labels else ()
 
     @property
     def output_labels(self) -> Sequence[Any]:
-        """Names of the outputs; none where f has one value a row."""
+        """Names of the outputs; none where f has one value per row."""
         return ()
 
     @property
     def output_dims(self) -> tuple[str, ...]:
-        """Names of the axes of f after the rows."""
+        """Names of the axes of f without that of rows."""
         return (self.output_dim,) if self.outputs else ()
 
     def encode(self, y: Any) -> np.ndarray:
-        """A target as numbers, checked: (n,)."""
+        """A target as an array of numbers (n,), checked."""
         target = numeric_target(y)
         if target.ndim != 1:
             raise ValueError(f"y must have shape (n,) for {type(self).__name__}, got {target.shape}")
         return target
 
     def priors(self) -> dict[str, dist.Distribution]:
-        """Prior distributions of the latent sites behind the nuisance parameters."""
+        """Prior distributions of the latent sites that determine the nuisance parameters."""
         return {}
 
     def report(self, latents: Latents) -> Nuisance:
-        """The nuisance parameters as they are reported, from their latent sites."""
+        """The reported nuisance parameters, computed from the latent sites."""
         return dict(latents)
 
     @property
     def dims(self) -> dict[str, tuple[str, ...]]:
-        """Nuisance parameters with the names of their axes."""
+        """Names of the nuisance parameters, each with the names of its axes."""
         return {}
 
     def nuisance_of(self, sites: Mapping[str, Any]) -> dict[str, Any]:
@@ -84,18 +89,18 @@ class Likelihood(abc.ABC):
 
     @abc.abstractmethod
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
-        """Distribution of y given f (and anything that broadcasts with it); its log density is one number a row."""
+        """Distribution of y given f and nuisance parameters; its log density has one value per row."""
 
     def rescale(self, nuisance: dict[str, Any], scale: Any) -> dict[str, Any]:
-        """The nuisance parameters after y was multiplied by `scale`."""
+        """The nuisance parameters once y has been multiplied by `scale`."""
         return dict(nuisance)
 
     def identified(self, f: Any, center: Any, scale: Any) -> Any:
-        """Function values in units of y, as far as the data identify them: what convergence is judged on."""
+        """The function values that the data identify, in units of y: convergence is judged on these."""
         return f * scale + center
 
     def start(self, key: jax.Array) -> Latents:
-        """A start of the latent sites for a Gibbs sampler."""
+        """Initial values of the latent sites for a Gibbs sampler."""
         priors = self.priors()
         keys = jax.random.split(key, max(1, len(priors)))
         return {name: prior.sample(k) for k, (name, prior) in zip(keys, priors.items(), strict=False)}
@@ -103,7 +108,7 @@ class Likelihood(abc.ABC):
     def update(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> Latents:
-        """The latent sites given f and y, each by a slice move on its logarithm unless a closed form is known."""
+        """Draw the latent sites given f and y: each by slice sampling of its logarithm, unless overridden."""
         for name, prior in self.priors().items():
             key, own = jax.random.split(key)
 
@@ -118,5 +123,5 @@ class Likelihood(abc.ABC):
 
 
 def weighted(log_density: jax.Array, weights: jax.Array | None) -> jax.Array:
-    """Log densities (n,) times their case weights."""
+    """Log densities (n,) times their case weights, if there are any."""
     return log_density if weights is None else log_density * weights

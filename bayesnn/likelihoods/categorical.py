@@ -1,4 +1,4 @@
-"""Classes: a softmax over several, a logit for two."""
+"""Class labels: a softmax for several classes, a logit for two."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bayesnn.likelihoods.labels import encode_labels, learn_classes
 
 @dataclass(frozen=True)
 class Categorical(Likelihood):
-    """P(y = k) = exp(f_k) / sum_l exp(f_l), every class with readout weights of its own; f (n, classes).
+    """P(y = k) = exp(f_k) / sum_l exp(f_l), each class with its own readout weights; f (n, classes).
 
-    A common shift of all f_k changes no probability; the prior alone decides it.
+    A common shift of all f_k changes no probability, so it is determined by the prior alone.
 
     Parameters
     ----------
     classes : tuple, optional
-        Labels of any hashable type, at least two; a fit takes them from y.
+        Labels of any hashable type, at least two. Default: a fit takes them from y.
 
     Examples
     --------
@@ -39,7 +39,7 @@ class Categorical(Likelihood):
     classes: tuple[Hashable, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse a single class and repeated ones."""
+        """Refuse a single class and repeated classes."""
         object.__setattr__(self, "classes", _as_classes(self.classes))
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> Categorical:
@@ -58,7 +58,7 @@ class Categorical(Likelihood):
         return dist.CategoricalLogits(f)
 
     def identified(self, f: Any, center: Any, scale: Any) -> Any:
-        """Log probabilities up to the shift that the data cannot see."""
+        """f_k less their mean: a shift of all f_k is not identified by the data."""
         return f - f.mean(axis=-1, keepdims=True)
 
 
@@ -69,7 +69,7 @@ class Bernoulli(Likelihood):
     Parameters
     ----------
     classes : tuple, optional
-        Two labels of any hashable type; a fit takes them from y, in sorted order.
+        Two labels of any hashable type. Default: a fit takes them from y, in sorted order.
 
     Examples
     --------

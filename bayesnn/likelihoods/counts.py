@@ -1,4 +1,4 @@
-"""Counts: Poisson and negative binomial, with a log link."""
+"""Counts: Poisson and negative binomial distributions with a log link."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Poisson(Likelihood):
     Parameters
     ----------
     baseline : float, optional
-        Log rate where f is zero; a fit takes the log of the mean count per exposure, as it centres a continuous y.
+        Log rate where f is zero. Default: the log of the mean count per exposure, just as a continuous y is centred.
 
     Examples
     --------
@@ -34,7 +34,7 @@ class Poisson(Likelihood):
     baseline: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a baseline that is no number."""
+        """Refuse a baseline that is not a number."""
         if self.baseline is not None:
             checks.number("baseline", self.baseline)
 
@@ -53,7 +53,7 @@ class Poisson(Likelihood):
 class NegativeBinomial(Likelihood):
     """y ~ NegativeBinomial with mean mu = exp(baseline + f) and variance mu + dispersion mu^2.
 
-    dispersion ~ Exponential(mean dispersion_guess); none of it is Poisson.
+    dispersion ~ Exponential(mean dispersion_guess); a dispersion of zero gives the Poisson distribution.
 
     Parameters
     ----------
@@ -90,11 +90,11 @@ class NegativeBinomial(Likelihood):
         return {"dispersion": ()}
 
     def priors(self) -> dict[str, dist.Distribution]:
-        """An exponential distribution of the dispersion."""
+        """An exponential prior of the dispersion."""
         return {"dispersion": dist.Exponential(1.0 / self.dispersion_guess)}
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
-        """Negative binomial by mean and concentration 1/dispersion."""
+        """Negative binomial with this mean and concentration 1/dispersion."""
         return dist.NegativeBinomial2(jnp.exp(f + (self.baseline or 0.0)), 1.0 / nuisance["dispersion"])
 
 
@@ -102,7 +102,7 @@ def encode_counts(y: Any) -> np.ndarray:
     """Counts (n,), checked: whole numbers of at least zero."""
     target = numeric_target(y)
     if target.ndim != 1:
-        raise ValueError(f"y must hold one count a row, shape (n,), got {target.shape}")
+        raise ValueError(f"y must hold one count per row, shape (n,), got {target.shape}")
     checks.finite("y", target)
     bad = np.flatnonzero((target < 0) | (target != np.round(target)))
     if len(bad):

@@ -21,18 +21,18 @@ from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 class Gaussian(Likelihood):
     """y ~ N(f, sigma^2) with 1/sigma^2 ~ Gamma(s/2, rate s S/2), on the scale the model sees.
 
-    With several outputs y (n, K), each has a function and a variance of its own and the errors are independent. Given a
-    noise scale A, sigma ~ half-Cauchy(A) instead.
+    With several outputs y (n, K), each has its own function and variance, and the errors are independent. If a noise
+    scale A is given, sigma ~ half-Cauchy(A) instead.
 
     Parameters
     ----------
     noise_guess, noise_size : float
-        S and s: prior guess of sigma^2, and its worth in observations.
+        S and s: prior scale of sigma^2, and its prior degrees of freedom (how many observations it counts for).
     noise_scale : float, optional
         A: scale of a half-Cauchy prior of sigma, which then replaces the guess (A. Gelman, 2006, Prior distributions
         for variance parameters, Bayesian Analysis 1, 515-534).
     outputs_named : tuple of str, optional
-        Names of several outputs; a fit takes them from y.
+        Names of several outputs. Default: a fit takes them from y.
 
     References
     ----------
@@ -53,7 +53,7 @@ class Gaussian(Likelihood):
     noise_scale: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a guess or size that is not positive."""
+        """Refuse impossible settings."""
         checks.positive("noise_guess", self.noise_guess)
         checks.positive("noise_size", self.noise_size)
         if self.noise_scale is not None:
@@ -66,7 +66,7 @@ class Gaussian(Likelihood):
         object.__setattr__(self, "outputs_named", names)
 
     def bind(self, y: Any, offset: np.ndarray | None = None) -> Gaussian:
-        """The outputs of the target: one column is a single output."""
+        """The spec with the outputs of the target; a target of one column has a single, unnamed output."""
         names = target_names(y)
         if self.outputs_named and len(self.outputs_named) != max(1, len(names)):
             raise ValueError(f"y must have the {len(self.outputs_named)} outputs {self.outputs_named}, got {names}")
@@ -77,7 +77,7 @@ class Gaussian(Likelihood):
         return self.outputs_named
 
     def encode(self, y: Any) -> np.ndarray:
-        """A target as numbers (n,) or (n, K)."""
+        """A target as an array of numbers, (n,) or (n, K)."""
         target = numeric_target(y)
         if target.shape[1:] != self.outputs:
             expected = f"(n, {len(self.outputs_named)})" if self.outputs else "(n,)"
@@ -89,7 +89,7 @@ class Gaussian(Likelihood):
         return {"sigma": self.output_dims}
 
     def priors(self) -> dict[str, dist.Distribution]:
-        """A gamma distribution of the precision, or a half-Cauchy distribution of sigma, for each output."""
+        """A gamma prior of the precision, or a half-Cauchy prior of sigma, for each output."""
         half = self.noise_size / 2
         name, prior = "noise_precision", dist.Gamma(half, half * self.noise_guess)
         if self.noise_scale is not None:
@@ -97,7 +97,7 @@ class Gaussian(Likelihood):
         return {name: prior.expand(self.outputs).to_event(1) if self.outputs else prior}
 
     def report(self, latents: Latents) -> Nuisance:
-        """Sigma, from the precision where that is what was drawn."""
+        """Sigma, computed from the precision unless it was drawn itself."""
         return dict(latents) if "sigma" in latents else {"sigma": latents["noise_precision"] ** -0.5}
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
@@ -115,7 +115,7 @@ class Gaussian(Likelihood):
     def update(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> Latents:
-        """The precisions from their exact conditional; under the half-Cauchy prior a slice move each."""
+        """Draw the precisions from their exact conditionals; under the half-Cauchy prior, by slice sampling."""
         if self.noise_scale is not None:
             return self._update_scales(key, latents, f, y, weights)
         rows = y.shape[0] if weights is None else weights.sum()

@@ -1,4 +1,4 @@
-"""Normal errors whose standard deviation is a function of the inputs too."""
+"""Normal errors whose standard deviation is also a function of the inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bayesnn.likelihoods.base import Likelihood
 class Heteroskedastic(Likelihood):
     """y ~ N(f_1, exp(f_2)^2): the network gives the mean and the logarithm of the standard deviation.
 
-    f (n, 2), outputs `mean` and `log_sd`, on the scale the model sees: a log sd of 0 is the sd of y.
+    f (n, 2) with outputs `mean` and `log_sd`, on the scale the model sees: there, log_sd = 0 is the sd of y itself.
 
     References
     ----------

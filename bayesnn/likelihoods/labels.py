@@ -1,4 +1,4 @@
-"""Class labels of any hashable type as codes 0, 1, ..., checked."""
+"""Class labels of any hashable type, checked and coded as 0, 1, ..."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bayesnn._internal.arrays import object_array
 
 
 def learn_classes(y: Any) -> tuple[Hashable, ...]:
-    """The classes of a target: a pandas categorical's own order as far as they occur, else sorted."""
+    """The classes that occur in a target, in the order of a pandas categorical if it is one, else sorted."""
     labels = _labels(y)
     present = set(labels)
     own = getattr(getattr(y, "dtype", None), "categories", None)
@@ -34,22 +34,22 @@ def encode_labels(y: Any, classes: Sequence[Hashable]) -> np.ndarray:
 
 
 def as_coordinate(labels: Sequence[Any]) -> np.ndarray:
-    """Labels as a one-dimensional array, of objects unless all are numbers or all are text."""
+    """Labels as a one-dimensional array: of objects, unless all are text, all whole numbers or all booleans."""
     if len({type(label) for label in labels}) == 1 and isinstance(labels[0], (str, int, bool)):
         return np.array(labels)
     return object_array(labels)
 
 
 def _labels(y: Any) -> list[Hashable]:
-    """The labels as plain Python values; floats are refused, since 0.1 + 0.2 is not a class."""
+    """The labels as plain Python values; floats are refused, since rounding makes them unsafe to compare."""
     values = y.to_numpy() if hasattr(y, "to_numpy") else y
     array = values if isinstance(values, np.ndarray) else None
     if array is not None and array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array is not None and array.ndim != 1:
-        raise ValueError(f"y must hold one label a row, shape (n,), got shape {array.shape}")
+        raise ValueError(f"y must hold one label per row, shape (n,), got shape {array.shape}")
     if array is None and (isinstance(values, (str, bytes)) or not isinstance(values, Iterable)):
-        raise ValueError(f"y must hold one label a row, got {values!r}")
+        raise ValueError(f"y must hold one label per row, got {values!r}")
     labels = [_plain(v) for v in (array if array is not None else list(values))]
     if not labels:
         raise ValueError("y is empty: at least two rows are needed")
@@ -71,7 +71,7 @@ def _plain(value: Any) -> Any:
 
 
 def _hashes(value: Any) -> bool:
-    """A tuple of lists says that it is hashable, and is not."""
+    """Whether a label really hashes: a tuple of lists is an instance of Hashable, and does not."""
     try:
         hash(value)
     except TypeError:
@@ -80,17 +80,18 @@ def _hashes(value: Any) -> bool:
 
 
 def _missing(value: Any) -> bool:
-    """None, and what pandas has for it beside NaN."""
+    """Whether a label is None, or one of the missing values of pandas other than NaN."""
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _ordered(labels: set[Any]) -> list[Any]:
-    """Labels of one type next to each other, in their own order where they have one, else by their text."""
+    """Labels grouped by type, each group sorted by its own order if there is one, else by the text of its labels."""
     ordered: list[Any] = []
     for kind in sorted({type(label).__name__ for label in labels}):
         own = [label for label in labels if type(label).__name__ == kind]
         try:
-            ordered += sorted(own, key=repr) if kind == "frozenset" else sorted(own)  # `<` of sets is no order
+            # `<` of sets means "is a subset of", which does not sort them
+            ordered += sorted(own, key=repr) if kind == "frozenset" else sorted(own)
         except TypeError:
             ordered += sorted(own, key=repr)
     return ordered

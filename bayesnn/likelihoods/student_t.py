@@ -1,4 +1,4 @@
-"""Heavy-tailed errors."""
+"""Errors with heavy tails: a t distribution."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 class StudentT(Likelihood):
     """y ~ t_df(f, sigma^2) with 1/sigma^2 ~ Gamma(s/2, rate s S/2) and df = 1 + Gamma(2, rate 0.1), or df given.
 
-    f is the mean as well as the centre, since df is above one; sigma is the scale of the t distribution, not its
-    standard deviation.
+    Since df is above one, f is the mean of y. sigma is the scale of the t distribution, not its standard deviation.
 
     Parameters
     ----------
     df : float, optional
-        Degrees of freedom, above 1; learnt by default.
+        Degrees of freedom, above 1. Default: learnt.
     noise_guess, noise_size : float
-        S and s: prior guess of sigma^2, and its worth in observations.
+        S and s: prior scale of sigma^2, and its prior degrees of freedom (how many observations it counts for).
 
     References
     ----------
@@ -59,7 +58,7 @@ class StudentT(Likelihood):
         return {"sigma": (), "df": ()}
 
     def priors(self) -> dict[str, dist.Distribution]:
-        """Gamma distributions of the precision and, unless they are given, of the degrees of freedom above one."""
+        """Gamma priors of the precision and of df - 1, unless df is given."""
         half = self.noise_size / 2
         excess = {"df_excess": dist.Gamma(2.0, 0.1)} if self.df is None else {}
         return {"noise_precision": dist.Gamma(half, half * self.noise_guess)} | excess
@@ -78,9 +77,10 @@ class StudentT(Likelihood):
     def update(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> Latents:
-        """The precision by way of one normal variance a row, drawn and dropped; then df by a slice move.
+        """Draw the precision given one normal variance per row, then df by slice sampling.
 
-        With case weights there is no such mixture, and both are moved by slices.
+        The t distribution is a mixture of normals; the variances are drawn first and not kept. With case weights there
+        is no such mixture, and both are drawn by slice sampling.
         """
         if weights is not None:
             return super().update(key, latents, f, y, weights)

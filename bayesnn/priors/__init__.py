@@ -1,4 +1,4 @@
-"""Priors: they see weights by name, role and fan-in, and issue the sample statements."""
+"""Priors of the weights: they know weights by name, role and fan-in, and issue the sample statements."""
 
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
 from bayesnn.priors.hierarchical import Hierarchical

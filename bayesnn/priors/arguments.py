@@ -1,4 +1,4 @@
-"""Small tools of priors: arguments that are a number or an array, and rows that do not count."""
+"""Helpers for the arguments of priors, which may be numbers or arrays, and for masked rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 
 def frozen(name: str, value: Any) -> Any:
-    """Numbers as floats, arrays as tuples of floats."""
+    """A number as a float, an array as nested tuples of floats, so that the spec hashes."""
     if value is None:
         return None
     try:
@@ -23,7 +23,7 @@ def frozen(name: str, value: Any) -> Any:
 
 
 def covariance(name: str, value: Any, q: int) -> np.ndarray:
-    """A covariance matrix (q, q) from a number, a diagonal (q,) or a matrix, checked."""
+    """A checked covariance matrix (q, q) from a number, a diagonal (q,) or a matrix."""
     array = np.asarray(value, dtype=float)
     if array.shape not in ((), (q,), (q, q)):
         raise ValueError(f"{name} must be a number, or have shape ({q},) or ({q}, {q}) here, got shape {array.shape}")
@@ -34,5 +34,5 @@ def covariance(name: str, value: Any, q: int) -> np.ndarray:
 
 
 def masked(values: jax.Array, used: jax.Array | None) -> jax.Array:
-    """Values (m, ...) with zeros where `used` (m,) is zero; as they are without a mask."""
+    """Values (m, ...) with zeros where the mask `used` (m,) is zero; unchanged without a mask."""
     return values if used is None else values * used.reshape(-1, *(1,) * (values.ndim - 1))

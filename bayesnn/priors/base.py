@@ -1,9 +1,10 @@
-"""What a prior is: it sees weights by name, role and fan-in, never layers, and issues the sample statements.
+"""The interface of a prior: it knows weights by name, role and fan-in, never layers, and issues the sample statements.
 
-The readout is one vector of coefficients [one a unit, intercept?, one a predictor], or one such vector an output;
-`Terms` says which are there. Given its hyperparameters the readout is Gaussian under every prior here, which is what
-makes it integrable; given all of them every weight is, which is what a Gibbs sampler uses: `whiten` turns weights into
-independent standard normal numbers and `unwhiten` back, and `update` draws the hyperparameters given the weights.
+The readout is a vector of coefficients, [one per unit, perhaps an intercept, perhaps one per predictor], or one such
+vector per output; `Terms` says which are there. Given its hyperparameters, the readout is Gaussian under every prior
+here, so that it can be integrated out. Given all hyperparameters, every weight is Gaussian, which a Gibbs sampler uses:
+`whiten` turns weights into independent standard normal numbers, `unwhiten` does the reverse, and `update` draws the
+hyperparameters given the weights.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ Sites = dict[str, jax.Array]
 class Terms(NamedTuple):
     """Which coefficients the readout has: k = units + intercept + predictors, for each output.
 
-    `outputs` is () for one output and (K,) for several, `output_dims` the name of that axis.
+    `outputs` is () for one output and (K,) for several; `output_dims` holds the name of that axis.
     """
 
     units: int
@@ -41,7 +42,7 @@ class Terms(NamedTuple):
         return (self.size, *self.outputs)
 
     def weights(self) -> dict[str, Weight]:
-        """The readout's sites as weight arrays of their own roles."""
+        """Descriptions of the readout's weight arrays, each with its own role."""
         table = {}
         if self.units:
             table["beta"] = Weight((self.units, *self.outputs), ("unit", *self.output_dims), "readout", self.units)
@@ -62,52 +63,56 @@ class GaussianPrior(NamedTuple):
 
 
 class Prior(abc.ABC):
-    """A frozen spec of the distribution of all weights.
+    """A frozen spec of the joint distribution of all weights.
 
-    `sort_by` names the site and column by which exchangeable units can be put in order, None where there are none.
+    `sort_by` names the site and column by which exchangeable units can be ordered; None where units have no such site.
+
+    To write a prior, subclass this as a frozen dataclass and implement all abstract methods; if the weights are
+    independent normals around zero whose scales are products of factors, subclass `ScaleMixture` instead, which needs
+    only `sd` and `factors`.
     """
 
     sort_by: ClassVar[tuple[str, int] | None] = None
 
     @abc.abstractmethod
     def check(self, table: dict[str, Weight]) -> None:
-        """Refuse a network this prior cannot serve."""
+        """Refuse a network for which this prior is not defined."""
 
     @abc.abstractmethod
     def body(self, table: dict[str, Weight]) -> Weights:
-        """Issue the sample statements of the body and return its weights by name."""
+        """Issue the sample statements of the body, the layers before the readout, and return its weights by name."""
 
     @abc.abstractmethod
     def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
-        """Issue the readout's hyperparameters; mean and sd of its independent coefficients, each `terms.shape`."""
+        """Sample the readout's hyperparameters; mean and sd of its independent coefficients, each `terms.shape`."""
 
     @abc.abstractmethod
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
-        """The same for one output with as much integrated out as stays Gaussian; issues only the rest."""
+        """The same for one output, with as many hyperparameters integrated out as leave the readout Gaussian."""
 
     @abc.abstractmethod
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
-        """Exact draws of what `collapsed_readout` left out, given the coefficients (k,) and the other sites."""
+        """Exact draws of what `collapsed_readout` integrates out, given the coefficients (k,) and the other sites."""
 
     @abc.abstractmethod
     def unpack(self, sites: Sites, table: dict[str, Weight]) -> Weights:
-        """Body weights by name from one posterior draw."""
+        """The weights of the body by name, from one posterior draw."""
 
     @abc.abstractmethod
     def dims(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[str, ...]]:
-        """Reported sites beside the readout's own, body and hyperparameters, with the names of their axes."""
+        """Names of the reported sites of body and hyperparameters (without the readout), each with those of its axes."""
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
-        """Size of the weights that leave each input (..., p), reported draws in `sites`; None where none is learnt."""
+        """Scales of the weights of each input (..., p) from reported draws; None if no such scale is learnt."""
         return None
 
     @abc.abstractmethod
     def start(self, key: jax.Array, table: dict[str, Weight], terms: Terms) -> Any:
-        """Hyperparameters to start a chain from."""
+        """Initial hyperparameters of a chain."""
 
     @abc.abstractmethod
     def whiten(self, hyper: Any, weights: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
-        """Weights, by the names of their sites, as independent standard normal numbers under the prior given hyper."""
+        """Transform weights, by site, to numbers that are independent standard normal under the prior given hyper."""
 
     @abc.abstractmethod
     def unwhiten(self, hyper: Any, noise: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
@@ -115,12 +120,12 @@ class Prior(abc.ABC):
 
     @abc.abstractmethod
     def shapes(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[int, ...]]:
-        """Shapes of the sites that `whiten` takes."""
+        """Shapes of the sites that `whiten` transforms."""
 
     @abc.abstractmethod
     def update(self, key: jax.Array, hyper: Any, weights: Sites, table: dict[str, Weight], terms: Terms) -> Any:
-        """Every hyperparameter from its exact conditional given the weights."""
+        """Draw every hyperparameter from its exact conditional given the weights."""
 
     @abc.abstractmethod
     def report(self, hyper: Any, table: dict[str, Weight], terms: Terms) -> Sites:
-        """The reported hyperparameters."""
+        """The hyperparameters by site, as they are reported."""

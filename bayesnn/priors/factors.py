@@ -1,9 +1,10 @@
-"""Factors of a precision: what the scale of a weight is made of, each with its exact Gibbs update.
+"""Factors of the precision of a weight, each with its exact Gibbs update.
 
-A weight w ~ N(0, sd^2 / (t_1 t_2 ...)) has fixed sd and one factor t a level (its group, its source unit, itself).
-A factor is shared along some axes: its shape is that of the weights with ones there. Given the weights and the other
-factors its conditional depends only on how many weights share it and on the sum of their squares in units of the other
-factors. A factor's state holds its value first, then what its update needs besides.
+A weight w ~ N(0, sd^2 / (t_1 t_2 ...)) has a fixed sd and one factor t per level (its group, its source unit, the
+weight itself). A factor is shared along some axes: its shape is that of the weights, with ones along these axes. Given
+the weights and the other factors, its conditional depends only on the number of weights that share it and on the sum of
+their squares, each weight divided by its scale from sd and the other factors. The state of a factor is a tuple: its
+value, followed by auxiliary variables of its update.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ FactorState = tuple[jax.Array, ...]
 class Factor(abc.ABC):
     """A frozen spec of the distribution of one factor.
 
-    `level` ends the name of its site, `shared` are the axes along which weights share one value (all: None).
+    `level` is the last part of its site's name; `shared` are the axes along which weights share one value (None: all).
     """
 
     level: str
@@ -36,7 +37,7 @@ class Factor(abc.ABC):
         return tuple(1 if axis in shared else size for axis, size in enumerate(weight))
 
     def squares(self, standardised: jax.Array) -> tuple[jax.Array, float]:
-        """Sum of squares of the weights that share each value, and how many they are."""
+        """Sum of squares of the standardised weights that share each value, and the number of these weights."""
         axes = tuple(range(standardised.ndim)) if self.shared is None else self.shared
         count = 1
         for axis in axes:
@@ -49,16 +50,16 @@ class Factor(abc.ABC):
 
     @abc.abstractmethod
     def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
-        """A draw from the prior."""
+        """Initial state, not random in most factors: a draw from a vague prior may be astronomical."""
 
     @abc.abstractmethod
     def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:
-        """The factor from its exact conditional, given sums of squares of `count` weights in units of the rest."""
+        """Draw the factor from its exact conditional, given sums of squares of `count` standardised weights."""
 
 
 @dataclass(frozen=True)
 class GammaFactor(Factor):
-    """t ~ Gamma(size/2, rate size guess/2): prior guess of the variance, and its worth in weights."""
+    """t ~ Gamma(size/2, rate size guess/2): the variance 1/t has prior scale `guess` and `size` degrees of freedom."""
 
     level: str
     shared: tuple[int, ...] | None
@@ -70,7 +71,7 @@ class GammaFactor(Factor):
         return numpyro.sample(f"{name}_precision", dist.Gamma(half, half * self.guess).expand(shape).to_event())
 
     def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
-        """The precision at its guess: a draw from a vague prior may be astronomical."""
+        """The precision that belongs to the guess."""
         return (jnp.full(shape, 1.0 / self.guess),)
 
     def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:
@@ -88,14 +89,14 @@ class HalfCauchyFactor(Factor):
     scale: float
 
     def sample(self, name: str, shape: tuple[int, ...]) -> jax.Array:
-        """One half-Cauchy site, the scale itself."""
+        """Issue the site of the scale t^(-1/2) and return t."""
         return numpyro.sample(f"{name}_sd", dist.HalfCauchy(self.scale).expand(shape).to_event()) ** -2
 
     def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:
         return jnp.full(shape, self.scale**-2.0), jnp.ones(shape)
 
     def update(self, key: jax.Array, state: FactorState, squares: jax.Array, count: float) -> FactorState:
-        """A half-Cauchy is a gamma precision whose rate is gamma too: both are drawn in turn.
+        """A half-Cauchy scale means a gamma precision whose rate is again gamma: both are drawn in turn.
 
         E. Makalic and D. Schmidt (2016), A simple sampler for the horseshoe estimator, IEEE Signal Processing Letters
         23, equations (5) to (8).
@@ -109,13 +110,13 @@ class HalfCauchyFactor(Factor):
 
 @dataclass(frozen=True)
 class ExponentialFactor(Factor):
-    """1/t ~ Exponential(1), so that N(0, 1/t) is a Laplace distribution of variance 1; one weight a factor."""
+    """1/t ~ Exponential(1), so that N(0, 1/t) is a Laplace distribution of variance 1; one factor per weight."""
 
     level: str
     shared: tuple[int, ...] = ()
 
     def sample(self, name: str, shape: tuple[int, ...]) -> jax.Array:
-        """One exponential site, the variance."""
+        """Issue the site of the variance 1/t and return t."""
         return 1.0 / numpyro.sample(f"{name}_variance", dist.Exponential(1.0).expand(shape).to_event())
 
     def start(self, key: jax.Array, shape: tuple[int, ...]) -> FactorState:

@@ -1,4 +1,4 @@
-"""Weights whose scales are learnt by group, by source unit and one by one."""
+"""Weights whose scales are learnt per group, per source unit and per weight."""
 
 from __future__ import annotations
 
@@ -26,24 +26,26 @@ class Hierarchical(ScaleMixture):
     unit of the layer before) share t_source ~ Gamma(source_size/2, rate source_size/2), and each weight has
     t_weight ~ Gamma(weight_size/2, rate weight_size/2). sd is 1/sqrt(fan-in) for kernels and readout, 1 for biases, so
     that the prior variance of the function does not grow with the width. Source precisions of the inputs are automatic
-    relevance determination: an input that matters little has a small scale. Intercepts are N(0, extra^2).
+    relevance determination: an input that matters little gets a small scale. Intercepts are N(0, extra^2).
 
-    Reported scales (standard deviations, relative to sd): `<array>_scale` of the group, `<array>_source_scale` by
-    source unit.
+    Reported scales (standard deviations, relative to sd): `<array>_scale` per group, `<array>_source_scale` per source
+    unit.
 
     Parameters
     ----------
     guess, size : float
-        Prior guess of a group's variance (relative to sd^2), and its worth in weights.
+        Prior scale of a group's variance (relative to sd^2), and its prior degrees of freedom (how many weights it
+        counts for).
     readout_guess : float
         The same guess for the readout.
     source : {"inputs", "all", "none"}
-        Which kernels have source precisions: those of the inputs (and of the linear term), all with the readout, none.
+        Which arrays have source precisions: "inputs", the kernels that read inputs and the linear term; "all", every
+        kernel and the readout; "none".
     source_size : float
-        Worth of the guess that all source units of a group matter alike; small values allow strong contrasts.
+        Prior degrees of freedom of the source precisions; small values allow source units to differ strongly.
     weight_size : float, optional
-        The same for single weights: their marginal is a t distribution with that many degrees of freedom. Default:
-        no such level.
+        The same for single weights, whose marginal prior is then a t distribution with this many degrees of freedom.
+        Default: no such level.
     extra : float
         Standard deviation of intercepts.
 
@@ -79,7 +81,7 @@ class Hierarchical(ScaleMixture):
         return fan_in_sd(weight, 1.0, 1.0, self.extra if weight.role == "intercept" else 1.0)
 
     def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
-        """Group, source and weight, as far as the array has them."""
+        """Factors per group, source unit and weight, as far as the array has these levels."""
         if weight.role == "intercept":
             return ()
         guess = self.readout_guess if weight.role == "readout" else self.guess
@@ -88,7 +90,7 @@ class Hierarchical(ScaleMixture):
         if weight.role in SOURCE_AXIS and (self.source == "all" or (self.source == "inputs" and sees_inputs)):
             source = SOURCE_AXIS[weight.role] % len(weight.shape)
             shared = tuple(axis for axis in range(len(weight.shape)) if axis != source)
-            if weight.shape[source] > 1:  # a single source is its group
+            if weight.shape[source] > 1:  # with a single source unit this level would repeat the group
                 levels.append(GammaFactor("source_scale", shared, 1.0, self.source_size))
         if self.weight_size is not None and weight.role in SOURCE_AXIS:
             levels.append(GammaFactor("weight_scale", (), 1.0, self.weight_size))

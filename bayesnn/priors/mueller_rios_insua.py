@@ -20,9 +20,10 @@ from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
 
 
 class Hyper(NamedTuple):
-    """The hyperparameters as the exact updates use them.
+    """The hyperparameters in the form that the exact updates use.
 
-    mu_beta () or (K,), beta_precision 1/sigma_beta^2 likewise, mu_gamma (q,), S_gamma (q, q) as factor and inverse.
+    mu_beta () or (K,), beta_precision 1/sigma_beta^2 of the same shape, mu_gamma (q,), S_gamma (q, q) as factor and
+    inverse.
     """
 
     mu_beta: jax.Array
@@ -37,28 +38,29 @@ class MuellerRiosInsua(Prior):
 
     beta_j ~ N(mu_beta, sigma_beta^2), gamma_j ~ N_q(mu_gamma, S_gamma) with q = inputs + 1 (the constant first);
     mu_beta ~ N(a_b, A_b), 1/sigma_beta^2 ~ Gamma(c_b/2, rate c_b C_b/2), mu_gamma ~ N_q(a_g, A_g),
-    S_gamma^-1 ~ Wishart(c_g, (c_g C_g)^-1). With several outputs (classes) the readout weights of each are a population
-    of their own. Everything is on the scale the model sees.
+    S_gamma^-1 ~ Wishart(c_g, (c_g C_g)^-1). With several outputs (classes), the readout weights of each output are a
+    separate population. Everything is on the scale the model sees.
 
     Parameters
     ----------
     readout_guess, readout_size : float
-        C_b and c_b: prior guess of the variance sigma_beta^2, and its worth in observations.
+        C_b and c_b: prior scale of the variance sigma_beta^2, and its prior degrees of freedom (how many units it
+        counts for).
     readout_mean, readout_mean_variance : float
-        a_b and A_b: where the readout weights centre, and how unsure that is.
+        a_b and A_b: prior mean and variance of mu_beta, the centre of the readout weights.
     unit_guess : float, array (q,) or array (q, q), optional
-        C_g: prior guess of S_gamma; a number times the identity, a diagonal, or a matrix. Default I/q.
+        C_g: prior scale of S_gamma, given as a multiple of the identity, a diagonal, or a matrix. Default: I/q.
     unit_size : float, optional
-        c_g: worth of that guess in units; above q - 1. Default q.
+        c_g: its prior degrees of freedom (how many units it counts for); above q - 1. Default: q.
     unit_mean, unit_mean_variance : float, array (q,); the variance also array (q, q)
-        a_g and A_g: where the units centre, and how unsure that is.
+        a_g and A_g: prior mean and covariance of mu_gamma, the centre of the units.
     intercept_variance, linear_variance : float
         Variances of the zero-mean normal priors of the optional intercept and linear coefficients.
 
     Raises
     ------
     ValueError
-        If a guess, size or variance is not positive, or its shape fits no table of inputs.
+        If a guess, size or variance is not positive, or an array has an impossible shape.
 
     References
     ----------
@@ -85,7 +87,7 @@ class MuellerRiosInsua(Prior):
     linear_variance: float = 1.0
 
     def __post_init__(self) -> None:
-        """Check what can be checked before the inputs are known, and keep arrays as tuples so that the spec hashes."""
+        """Check what does not depend on the inputs, and keep arrays as tuples so that the spec hashes."""
         for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "linear_variance"):
             checks.positive(name, getattr(self, name))
         checks.number("readout_mean", self.readout_mean)
@@ -95,14 +97,14 @@ class MuellerRiosInsua(Prior):
             checks.positive("unit_size", self.unit_size)
 
     def unit_size_for(self, q: int) -> float:
-        """c_g for q inputs, constant included."""
+        """c_g for q inputs, including the constant."""
         size = float(q if self.unit_size is None else self.unit_size)
         if not size > q - 1:
             raise ValueError(f"unit_size must be above {q - 1} for {q - 1} input(s) and the constant, got {size}")
         return size
 
     def unit_matrices(self, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """C_g (q, q), a_g (q,) and A_g (q, q) for q inputs, constant included."""
+        """C_g (q, q), a_g (q,) and A_g (q, q) for q inputs, including the constant."""
         guess = 1.0 / q if self.unit_guess is None else self.unit_guess
         mean = np.asarray(self.unit_mean, dtype=float)
         if mean.shape not in ((), (q,)):
@@ -111,13 +113,13 @@ class MuellerRiosInsua(Prior):
         return covariances[0], np.broadcast_to(mean, (q,)), covariances[1]
 
     def readout_moments(self, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
-        """Fixed parts of the readout's prior: its mean (k,), and the variances (k,), zero where sigma_beta^2 goes."""
+        """Fixed parts of the readout's prior: means (k,), and variances (k,), zero where sigma_beta^2 is added."""
         extras = [self.intercept_variance] * terms.intercept + [self.linear_variance] * terms.predictors
         mean = np.concatenate([np.full(terms.units, self.readout_mean), np.zeros(len(extras))])
         return mean, np.concatenate([np.zeros(terms.units), extras])
 
     def check(self, table: dict[str, Weight]) -> None:
-        """One Dense layer, and hyperparameters of the right shapes."""
+        """Refuse networks other than one Dense layer, and hyperparameters of the wrong shape."""
         if set(table) != {"dense0_kernel", "dense0_bias"}:
             raise ValueError(
                 "the MuellerRiosInsua prior is for one Dense hidden layer, got weights "
@@ -159,7 +161,7 @@ class MuellerRiosInsua(Prior):
     def collapsed_given(self, terms: Terms, variance: jax.Array, used: jax.Array | None = None) -> GaussianPrior:
         """The readout's normal with mu_beta integrated out, given sigma_beta^2.
 
-        Coefficients that are not `used` (k,) are independent of all others and of any size: their columns are zero.
+        Coefficients that are not `used` (k,) get an arbitrary independent prior: their columns of the design are zero.
         """
         mean, fixed = self.readout_moments(terms)
         in_use = jnp.ones(terms.size) if used is None else used
@@ -178,9 +180,9 @@ class MuellerRiosInsua(Prior):
     def draw_mu_beta(
         self, source: RandomSource, beta: jax.Array, precision: jax.Array, count: conditionals.Count | None = None
     ) -> jax.Array:
-        """mu_beta | beta (m,), 1/sigma_beta^2; with several outputs beta (m, K), each by itself.
+        """Draw mu_beta given beta (m,) and 1/sigma_beta^2; with several outputs, beta (m, K), each output separately.
 
-        `count` is the number of units in use, the others having beta = 0; all of them by default.
+        `count` is the number of units in use, the others having beta = 0. Default: all units.
         """
         if beta.ndim > 1:
             keys = jax.random.split(random.as_key(source), beta.shape[1])
@@ -191,11 +193,11 @@ class MuellerRiosInsua(Prior):
         return conditionals.draw_mean(source, beta.sum()[None], units, precision[None, None], mean, prior)[0]
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
-        """Root mean square over the population of units: sqrt(mu_j^2 + S_jj), the constant left out."""
+        """Root mean square of the weights over the population of units, sqrt(mu_j^2 + S_jj), without the constant."""
         return jnp.sqrt(sites["mu_gamma"] ** 2 + jnp.diagonal(sites["S_gamma"], axis1=-2, axis2=-1))[..., 1:]
 
     def start(self, key: jax.Array, table: dict[str, Weight], terms: Terms) -> Hyper:
-        """A start for a chain: mu_gamma from its prior, every variance at its guess."""
+        """Initial hyperparameters of a chain: mu_gamma from its prior, every variance at its guess."""
         q = table["dense0_kernel"].fan_in + 1
         guess, mean, mean_covariance = self.unit_matrices(q)
         mu = mean + np.linalg.cholesky(mean_covariance) @ jax.random.normal(key, (q,))
@@ -213,9 +215,9 @@ class MuellerRiosInsua(Prior):
     def draw_hyper(
         self, source: RandomSource, hyper: Hyper, gamma: jax.Array, beta: jax.Array, used: jax.Array | None = None
     ) -> Hyper:
-        """Every hyperparameter from its exact conditional given gamma (m, q) and beta (m,) or (m, K).
+        """Draw every hyperparameter from its exact conditional given gamma (m, q) and beta (m,) or (m, K).
 
-        Units that are not `used` (m,) say nothing: their mask takes them out of every sum and count.
+        Units that are not `used` (m,) are left out of every sum and count.
         P. Müller and D. Ríos Insua (1998), section 3, step 3; S_gamma uses the mu_gamma just drawn, as sigma_beta does.
         """
         of_mu, of_precision, of_mean, of_covariance = random.split(source, 4)
@@ -237,7 +239,7 @@ class MuellerRiosInsua(Prior):
         return {"dense0_bias": sites["gamma"][:, 0], "dense0_kernel": sites["gamma"][:, 1:]}
 
     def dims(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[str, ...]]:
-        """Gamma and the four hyperparameters."""
+        """Axes of gamma and of the four hyperparameters."""
         return {
             "gamma": ("unit", "input"),
             "mu_beta": terms.output_dims,
@@ -251,7 +253,7 @@ class MuellerRiosInsua(Prior):
         return {"gamma": (m, p + 1)} | {name: weight.shape for name, weight in terms.weights().items()}
 
     def whiten(self, hyper: Hyper, weights: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
-        """Units by the factor F of S_gamma (F^-1 = F' S^-1), the rest by their standard deviations."""
+        """Units by the inverse F^-1 = F' S^-1 of the factor of S_gamma, the rest by their mean and standard deviation."""
         covariance = hyper.s_gamma
         noise = {"gamma": (weights["gamma"] - hyper.mu_gamma) @ covariance.precision @ covariance.factor}
         for name in terms.weights():

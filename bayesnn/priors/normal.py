@@ -1,4 +1,4 @@
-"""Independent normal weights, scaled by fan-in."""
+"""Independent normal weights whose variances are divided by the fan-in."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Normal(ScaleMixture):
     Parameters
     ----------
     scale, readout_scale, extra : float
-        The three standard deviations above.
+        The standard deviations in these formulas.
 
     Examples
     --------
@@ -38,7 +38,7 @@ class Normal(ScaleMixture):
             checks.positive(name, getattr(self, name))
 
     def sd(self, weight: Weight) -> float:
-        """The standard deviation of a weight by its role."""
+        """The standard deviation of a weight, according to its role."""
         return fan_in_sd(weight, self.scale, self.readout_scale, self.extra)
 
     def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
@@ -46,7 +46,7 @@ class Normal(ScaleMixture):
 
 
 def fan_in_sd(weight: Weight, scale: float, readout_scale: float, extra: float) -> float:
-    """scale/sqrt(fan-in), with the readout's own scale, plain for biases; `extra` for intercept and linear term."""
+    """scale/sqrt(fan-in) for kernels and, with its own scale, the readout; scale for biases; `extra` otherwise."""
     if weight.role in ("intercept", "linear"):
         return extra
     if weight.role == "readout":

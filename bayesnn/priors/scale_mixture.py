@@ -1,7 +1,7 @@
-"""Priors of independent weights around zero whose scales are products of factors: what they have in common.
+"""The common base of priors under which weights are independent around zero, with products of factors as scales.
 
-A prior of this kind says, for each weight array, its fixed sd and its factors; sample statements, exact Gibbs updates
-and reports follow.
+Such a prior gives, for each weight array, a fixed sd and its factors; sample statements, exact Gibbs updates and
+reports follow from these.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FactorStates = dict[str, tuple[FactorState, ...]]
 
 
 class ScaleMixture(Prior):
-    """w ~ N(0, sd^2 / product of factors), every weight."""
+    """w ~ N(0, sd^2 / product of factors) for every weight."""
 
     @abc.abstractmethod
     def sd(self, weight: Weight) -> float:
@@ -32,13 +32,13 @@ class ScaleMixture(Prior):
 
     @abc.abstractmethod
     def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
-        """The factors of an array; `first` says whether its kernel sees the inputs themselves."""
+        """The factors of an array; `first` says whether it is the kernel that reads the inputs themselves."""
 
     def check(self, table: Table) -> None:
         """Accept any network."""
 
     def body(self, table: Table) -> Weights:
-        """One normal site an array: the weights themselves where their scale is fixed, else times their scale."""
+        """One normal site per array: the weights themselves if their scale is fixed, else before they are scaled."""
         weights = {}
         for name, weight in table.items():
             normal = dist.Normal(0.0, 1.0).expand(weight.shape).to_event()
@@ -51,13 +51,13 @@ class ScaleMixture(Prior):
         return weights
 
     def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
-        """Zero means, and the scales."""
+        """Means of zero, and the scales."""
         table = terms.weights()
         scales = [jnp.broadcast_to(self._sampled_scale(n, table), w.shape) for n, w in table.items()]
         return jnp.zeros(terms.shape), jnp.concatenate([s.reshape(-1, *terms.outputs) for s in scales])
 
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
-        """The same as a joint normal: there is nothing more to integrate."""
+        """The same as a joint normal; no hyperparameter can be integrated out."""
         mean, sd = self.readout(terms)
         return GaussianPrior(mean, jnp.diag(sd**2), jnp.diag(sd**-2.0))
 
@@ -68,7 +68,7 @@ class ScaleMixture(Prior):
         return {name: sites[name] for name in table}
 
     def dims(self, table: Table, terms: Terms) -> dict[str, tuple[str, ...]]:
-        """One site a weight array, and the scale of every level that groups weights."""
+        """One site per weight array, and the scales of every level that more than one weight shares."""
         scales = {}
         for name, weight in (table | terms.weights()).items():
             for factor in self._reported(name, weight, table):
@@ -77,9 +77,9 @@ class ScaleMixture(Prior):
         return {name: w.dims for name, w in table.items()} | scales
 
     def input_scales(self, sites: dict[str, Any], table: Table) -> Any:
-        """Scales by source unit of the first kernel, times that of the kernel and its fixed sd."""
+        """Scales per source unit of the first kernel, times the scale of its group and its fixed sd."""
         name = next(iter(table), "")
-        if not name.endswith("0_kernel"):  # the first layer turns inputs into something else
+        if not name.endswith("0_kernel"):  # the first layer has no kernel that reads the inputs
             return None
         source = sites.get(f"{name}_source_scale")
         return None if source is None else self.sd(table[name]) * sites[f"{name}_scale"][..., None] * source
@@ -95,15 +95,15 @@ class ScaleMixture(Prior):
         return {name: w.shape for name, w in (table | terms.weights()).items()}
 
     def whiten(self, hyper: FactorStates, weights: Sites, table: Table, terms: Terms) -> Sites:
-        """Weights over their scales."""
+        """Weights divided by their scales."""
         return {n: v / self._scale(hyper[n], w) for n, v, w in _aligned(weights, table, terms)}
 
     def unwhiten(self, hyper: FactorStates, noise: Sites, table: Table, terms: Terms) -> Sites:
-        """Weights from their scales."""
+        """Noise times the scales of the weights."""
         return {n: v * self._scale(hyper[n], w) for n, v, w in _aligned(noise, table, terms)}
 
     def update(self, key: jax.Array, hyper: FactorStates, weights: Sites, table: Table, terms: Terms) -> FactorStates:
-        """Every factor from its exact conditional, one after the other."""
+        """Draw every factor from its exact conditional, one after the other."""
         new = dict(hyper)
         everything = table | terms.weights()
         for name, values, weight in _aligned(weights, table, terms):
@@ -115,7 +115,7 @@ class ScaleMixture(Prior):
         return new
 
     def report(self, hyper: FactorStates, table: Table, terms: Terms) -> Sites:
-        """Scales of the levels that group weights, as standard deviations."""
+        """Scales, as standard deviations, of the levels that more than one weight shares."""
         sites = {}
         everything = table | terms.weights()
         for name, weight in everything.items():
@@ -130,7 +130,7 @@ class ScaleMixture(Prior):
         return self.factors(name, table[name], first=kernels[:1] == [name])
 
     def _reported(self, name: str, weight: Weight, table: Table) -> list[Factor]:
-        """Factors that more than one weight share; those of single weights would double what is kept."""
+        """Factors that more than one weight shares; to keep those of single weights would double the size of a fit."""
         everything = {**table, name: weight}
         return [
             f for f in self._factors(name, everything) if math.prod(f.shape(weight.shape)) < math.prod(weight.shape)

@@ -15,17 +15,17 @@ FAMILIES = ("student_t", "laplace")
 
 @dataclass(frozen=True)
 class Horseshoe(ScaleMixture):
-    """w ~ N(0, sd^2 tau^2 lambda^2), tau ~ half-Cauchy(global_scale) by array, lambda ~ half-Cauchy(1) by weight.
+    """w ~ N(0, sd^2 tau^2 lambda^2), tau ~ half-Cauchy(global_scale) per array, lambda ~ half-Cauchy(1) per weight.
 
-    Most weights of a kernel, the readout or the linear term are pulled to zero, a few hardly at all. sd is
-    1/sqrt(fan-in) for kernels and readout, 1 else. Biases are N(0, 1), intercepts N(0, extra^2). The reported
-    `<array>_scale` is tau. Gibbs sampling draws tau and lambda from exact conditionals; gradient samplers meet funnels
-    and should be watched for divergences.
+    Most weights of a kernel, the readout or the linear term are shrunk to zero, a few hardly at all. sd is
+    1/sqrt(fan-in) for kernels and readout, 1 otherwise. Biases are N(0, 1), intercepts N(0, extra^2). The reported
+    `<array>_scale` is tau. Gibbs sampling draws tau and lambda from exact conditionals; gradient-based samplers meet
+    funnels, so check their divergences.
 
     Parameters
     ----------
     global_scale : float
-        Prior guess of tau: about the share of weights that matter.
+        Prior median of tau: about the proportion of weights that matter.
     extra : float
         Standard deviation of intercepts.
 
@@ -48,11 +48,11 @@ class Horseshoe(ScaleMixture):
         checks.positive("extra", self.extra)
 
     def sd(self, weight: Weight) -> float:
-        """1/sqrt(fan-in) for kernels and readout, 1 else."""
+        """1/sqrt(fan-in) for kernels and readout, 1 otherwise."""
         return fan_in_sd(weight, 1.0, 1.0, self.extra if weight.role == "intercept" else 1.0)
 
     def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
-        """Global and local half-Cauchy scales."""
+        """A global and a local half-Cauchy scale."""
         if weight.role in ("bias", "intercept"):
             return ()
         return HalfCauchyFactor("scale", None, self.global_scale), HalfCauchyFactor("local_scale", (), 1.0)
@@ -60,10 +60,11 @@ class Horseshoe(ScaleMixture):
 
 @dataclass(frozen=True)
 class HeavyTailed(ScaleMixture):
-    """Kernel, readout and linear weights with t or Laplace tails around zero, their scale learnt by array.
+    """Kernel, readout and linear weights with t or Laplace tails around zero, their scale learnt per array.
 
-    w = sd s v, v ~ t_df or Laplace (of variance 1), 1/s^2 ~ Gamma(size/2, rate size guess/2) by array; sd is
-    1/sqrt(fan-in) for kernels and readout, 1 else. Biases are N(0, s^2) with s of their own, intercepts N(0, extra^2).
+    w = sd s v, v ~ t_df or Laplace (of variance 1), 1/s^2 ~ Gamma(size/2, rate size guess/2) per array; sd is
+    1/sqrt(fan-in) for kernels and readout, 1 otherwise. Biases are N(0, s^2), each array with its own s; intercepts are
+    N(0, extra^2).
     The reported `<array>_scale` is s.
 
     Parameters
@@ -72,7 +73,7 @@ class HeavyTailed(ScaleMixture):
     df : float
         Degrees of freedom of the t distribution.
     guess, size : float
-        Prior guess of s^2, and its worth in weights.
+        Prior scale of s^2, and its prior degrees of freedom (how many weights it counts for).
     extra : float
         Standard deviation of intercepts.
 
@@ -95,11 +96,11 @@ class HeavyTailed(ScaleMixture):
             checks.positive(name, getattr(self, name))
 
     def sd(self, weight: Weight) -> float:
-        """1/sqrt(fan-in) for kernels and readout, 1 else."""
+        """1/sqrt(fan-in) for kernels and readout, 1 otherwise."""
         return fan_in_sd(weight, 1.0, 1.0, self.extra if weight.role == "intercept" else 1.0)
 
     def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
-        """A group scale, and a variance for each weight that makes the tails."""
+        """A scale per array, and a variance per weight, which makes the tails heavy."""
         if weight.role == "intercept":
             return ()
         group = GammaFactor("scale", None, self.guess, self.size)

@@ -194,12 +194,12 @@ def test_every_sequence_layer_has_a_padding_row():
 @pytest.mark.parametrize(
     ("layer", "shape", "message"),
     [
-        (LSTM(3), (4,), r"LSTM needs sequences \(time, features\), got examples of shape \(4,\): make lags a sequence"),
+        (LSTM(3), (4,), r"LSTM needs sequences \(time, features\), got examples of shape \(4,\): turn lags into a"),
         (MeanPool(), (4,), "MeanPool needs sequences"),
         (
             SelfAttention(3),
             (5, 4),
-            "needs a width that is a multiple of its 3 heads, got 4: give size= or another number",
+            "a width that is a multiple of its 3 heads, got 4: give size= or another",
         ),
         (PositionalEncoding("learnt", 3), (5, 4), "sequences must have at most 3 steps, as PositionalEncoding says, g"),
         (AsSequence(), (5, 2), "AsSequence needs a vector of lags, got examples of shape"),

@@ -96,10 +96,10 @@ def test_two_classes_have_one_function():
         ([("a", []), ("b", [])], "y must hold hashable labels and no missing ones, got ('a', []) in 2 row(s)"),
         (["a", "a"], "y must hold at least two classes, got 'a' in every row: nothing can be learnt"),
         ([], "y is empty: at least two rows are needed"),
-        (np.array([["a", "b"], ["c", "d"]]), "y must hold one label a row, shape (n,), got shape (2, 2)"),
-        (None, "y must hold one label a row, got None"),
-        ("spam", "y must hold one label a row, got 'spam'"),
-        (3, "y must hold one label a row, got 3"),
+        (np.array([["a", "b"], ["c", "d"]]), "y must hold one label per row, shape (n,), got shape (2, 2)"),
+        (None, "y must hold one label per row, got None"),
+        ("spam", "y must hold one label per row, got 'spam'"),
+        (3, "y must hold one label per row, got 3"),
     ],
 )
 @pytest.mark.parametrize("likelihood", [Categorical(), Bernoulli()])

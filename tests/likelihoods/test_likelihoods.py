@@ -282,7 +282,7 @@ def refused(function, *arguments):
         ([1, 2, 0.5], "y must hold counts (whole numbers of at least zero) for this likelihood, got 1 other value(s)"),
         ([0, 0, 0], "y must hold at least one count above zero, got zero in all of 3 rows"),
         ([1, np.nan, 2], "y must be finite, got 1 NaN or infinite value(s)"),
-        ([[1, 2], [3, 4]], "y must hold one count a row, shape (n,), got (2, 2)"),
+        ([[1, 2], [3, 4]], "y must hold one count per row, shape (n,), got (2, 2)"),
         (["a", "b"], "y must hold numbers"),
     ],
 )
