@@ -1,4 +1,4 @@
-"""Every message for bad input, in one voice: what was expected, what came, what to do."""
+"""Checks of arguments. Every message says what was expected, what was given and what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 def known(kind: str, name: Any, registry: Mapping[str, Any] | Sequence[Any]) -> None:
     """Refuse a name that is not in the registry, listing the names that are."""
-    if name not in tuple(registry):  # a tuple compares, so that a name that does not hash is refused too
+    if name not in tuple(registry):  # a tuple compares by equality, so an unhashable name is refused too
         raise ValueError(f"unknown {kind} {name!r}: choose one of {', '.join(map(repr, registry))}")
 
 
@@ -24,19 +24,19 @@ def positive_integer(name: str, value: Any, minimum: int = 1) -> int:
 
 
 def positive(name: str, value: Any) -> None:
-    """Refuse a value that is not a finite number above zero."""
+    """Refuse anything but a finite number above zero."""
     if not (isinstance(value, Real) and np.isfinite(float(value)) and float(value) > 0):
         raise ValueError(f"{name} must be a finite number above zero, got {value!r}")
 
 
 def number(name: str, value: Any) -> None:
-    """Refuse a value that is not a finite number."""
+    """Refuse anything but a finite number."""
     if not (isinstance(value, Real) and np.isfinite(float(value))):
         raise ValueError(f"{name} must be a finite number, got {value!r}")
 
 
 def finite(name: str, values: np.ndarray, columns: Sequence[str] | None = None) -> None:
-    """Refuse NaN and infinities, naming the first place and how many there are."""
+    """Refuse NaN and infinities; the message counts them and gives the position of the first."""
     bad = ~np.isfinite(values)
     if not bad.any():
         return
@@ -49,7 +49,7 @@ def finite(name: str, values: np.ndarray, columns: Sequence[str] | None = None) 
 
 
 def two_dimensional(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse inputs that are not a table of shape (n, p)."""
+    """Refuse inputs that are not a table, (n, p)."""
     if len(shape) == 2:
         return
     cure = " use x[:, None] for a single input" if len(shape) == 1 else ""
@@ -57,7 +57,7 @@ def two_dimensional(name: str, shape: tuple[int, ...]) -> None:
 
 
 def column_names(names: Sequence[str]) -> None:
-    """Refuse a table without columns, and one whose columns share a name."""
+    """Refuse a table without columns, and columns with the same name."""
     if not names:
         raise ValueError("x must have at least one column, got none")
     shared = sorted({name for name in names if list(names).count(name) > 1})
@@ -74,7 +74,7 @@ def rows(count_x: int, count_y: int) -> None:
 
 
 def columns(expected: Sequence[str], got: Sequence[str], named: bool) -> None:
-    """Refuse other columns than those of the fit."""
+    """Refuse columns that differ from those of the fit."""
     if len(expected) != len(got):
         raise ValueError(
             f"x must have the {len(expected)} column(s) of the fit ({', '.join(expected)}), got {len(got)} column(s)"
@@ -86,7 +86,7 @@ def columns(expected: Sequence[str], got: Sequence[str], named: bool) -> None:
 
 
 def varying(name: str, values: np.ndarray) -> None:
-    """Refuse a constant target, or a constant output among several."""
+    """Refuse a constant target, and a constant output among several."""
     constant = np.flatnonzero(np.ptp(values.reshape(len(values), -1), axis=0) == 0)
     if len(constant):
         where = f"column {constant[0]} of {name}" if values.ndim > 1 else name
@@ -95,7 +95,7 @@ def varying(name: str, values: np.ndarray) -> None:
 
 
 def levels(values: Iterable[float]) -> tuple[float, ...]:
-    """Return interval levels in per cent, refusing anything outside (0, 100)."""
+    """Return the levels of intervals, in per cent, refusing anything outside (0, 100)."""
     result = tuple(values)
     if not result or any(not 0 < level < 100 for level in result):
         raise ValueError(f"levels must be percentages between 0 and 100, such as (80, 95), got {result}")
@@ -113,6 +113,6 @@ def fraction(name: str, value: Any) -> None:
 
 
 def some(values: Sequence[Any], most: int = 3) -> str:
-    """The first few of some values in words, and how many more there are."""
+    """The first few of some values as text, and how many more there are."""
     more = f" and {len(values) - most} more" if len(values) > most else ""
     return ", ".join(str(value) for value in values[:most]) + more

@@ -1,4 +1,4 @@
-"""Closed-form conditional draws that hierarchical priors and normal likelihoods share."""
+"""Draws from conditional distributions that hierarchical priors and likelihoods share."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from jax.scipy.linalg import solve_triangular
 from bayesnn._internal import random
 from bayesnn._internal.random import RandomSource
 
-Count = float | jax.Array  # of observations, a known number or one that varies
+Count = float | jax.Array  # number of observations, known or itself random
 STEPS_OUT = 50
-FEW_NUMBERS = 1000  # on the right of a triangular solve that OpenBLAS keeps on one thread (it shares from 1024 on)
-SMALLEST = 1e-14  # relative width of a bracket that cannot shrink further in double precision
+FEW_NUMBERS = 1000  # on the right of a triangular solve; from 1024 numbers on, OpenBLAS uses several threads
+SMALLEST = 1e-14  # relative width below which a bracket cannot shrink further in double precision
 
 
 class Shrinking(NamedTuple):
-    """A bracket on its way to a point of the slice."""
+    """State of the shrinkage of a bracket in slice sampling."""
 
     key: jax.Array
     low: jax.Array
@@ -30,17 +30,17 @@ class Shrinking(NamedTuple):
 
 
 class Covariance(NamedTuple):
-    """A covariance matrix S (q, q) as it is used: a factor F with F F' = S, and the inverse S^-1."""
+    """A covariance matrix S (q, q), stored as a factor F with F F' = S and the inverse S^-1."""
 
     factor: jax.Array
     precision: jax.Array
 
 
 def solve_lower(factor: jax.Array, right: jax.Array, trans: int = 0) -> jax.Array:
-    """L^-1 B, or L^-T B with trans=1, for L (k, k) lower and B (k, c), a few columns of B at a time.
+    """L^-1 B, or L^-T B with trans=1, for L (k, k) lower triangular and B (k, c), a few columns of B at a time.
 
-    OpenBLAS shares larger solves among threads of its own, which then wait for more at full speed and take the cores
-    from chains that run side by side: with 40 inputs a sweep took four times as long.
+    OpenBLAS divides larger solves among its own threads. These keep spinning while they wait for more work and take the
+    cores from chains that run in parallel: with 40 inputs a sweep took four times as long.
     """
     k, count = right.shape
     size = max(1, FEW_NUMBERS // k)
@@ -53,20 +53,20 @@ def solve_lower(factor: jax.Array, right: jax.Array, trans: int = 0) -> jax.Arra
 
 
 def draw_precision(source: RandomSource, squares: jax.Array, count: Count, guess: float, size: float) -> jax.Array:
-    """1/s2 ~ Gamma((size + count)/2, rate (size guess + squares)/2), for `count` residuals with that sum of squares."""
+    """1/s2 ~ Gamma((size + count)/2, rate (size guess + squares)/2), given the sum of squares of `count` residuals."""
     return random.gamma(source, 0.5 * (size + count), jnp.shape(squares)) / (0.5 * (size * guess + squares))
 
 
 def draw_mean(
     source: RandomSource, total: jax.Array, count: Count, precision: jax.Array, prior_mean: jax.Array, prior: jax.Array
 ) -> jax.Array:
-    """mu ~ N(V (A^-1 a + S^-1 total), V), V = (A^-1 + count S^-1)^-1, from the total (q,) of `count` vectors.
+    """mu ~ N(V (A^-1 a + S^-1 total), V), V = (A^-1 + count S^-1)^-1, given the sum `total` (q,) of `count` vectors.
 
     precision S^-1 (q, q), prior_mean a (q,), prior precision A^-1 (q, q).
     """
     matrix, h = prior + count * precision, prior @ prior_mean + precision @ total
     noise = random.normal(source, total.shape)
-    if total.size == 1:  # a number needs no factorisation, which would cost as much as that of a small matrix
+    if total.size == 1:  # the call for a 1 x 1 matrix would cost as much as for a small matrix
         root = jnp.sqrt(matrix[0])
         return (h / root + noise) / root
     cholesky = jnp.linalg.cholesky(matrix)
@@ -91,10 +91,10 @@ def draw_covariance(source: RandomSource, scatter: jax.Array, degrees: Count) ->
 
 
 def slice_move(key: jax.Array, value: jax.Array, log_density: Callable[[jax.Array], jax.Array]) -> jax.Array:
-    """One slice move of a number on a log density; brackets of width 1 step out, then shrink.
+    """One update of a number by slice sampling; a bracket of width 1 steps out, then shrinks.
 
-    R. Neal (2003), Slice sampling, Annals of Statistics 31, figures 3 and 5 (limited to 50 steps outwards, split at
-    random between the sides as he prescribes).
+    R. Neal (2003), Slice sampling, Annals of Statistics 31, figures 3 and 5 (at most 50 steps outwards, divided at
+    random between the sides as in figure 3).
     """
     key_level, key_bracket, key_split, key_shrink = jax.random.split(key, 4)
     level = log_density(value) - jax.random.exponential(key_level)
@@ -118,7 +118,7 @@ def slice_move(key: jax.Array, value: jax.Array, log_density: Callable[[jax.Arra
 
     key_first, key_rest = jax.random.split(key_shrink)
     start = Shrinking(key_rest, left, right, candidate(key_first, left, right))
-    # NaN counts as outside; a bracket of no width has closed on the current value, which is inside
+    # NaN counts as outside the slice; a bracket of width zero has closed on the current value, which is inside
     outside = lambda s: ~(log_density(s.value) >= level) & (s.high - s.low > SMALLEST * (1 + jnp.abs(value)))  # noqa: E731
     end = lax.while_loop(outside, shrink, start)
     return jnp.where(log_density(end.value) >= level, end.value, value)

@@ -1,13 +1,14 @@
-"""What has to be settled before anything of JAX or NumPyro is used: this is the first import of the package.
+"""Settings that must precede any use of JAX or NumPyro: this is the first import of the package.
 
-ArviZ 1.x registers `jax` and `numpyro` as modules that load on first use. Importing a submodule of such a package
-first leaves the package half set up (`numpyro.distributions` then has no attribute `distribution`), so both are loaded
-here by asking for an attribute of each.
+ArviZ 1.x registers `jax` and `numpyro` as modules that load on first use. If a submodule is imported first, such a
+package stays incomplete (`numpyro.distributions` then has no attribute `distribution`). So both are loaded here, by
+reading an attribute of each.
 
-jaxlib 0.9, and 0.8 from some release on, logs two errors of a thousand characters for every compiled program that it
-takes from the cache on disk: hints for tuning such as "prefer-no-gather" are compared with the abilities of the
-processor. Nothing is wrong, and nothing is lost by the silence: what fails raises an exception. A level that the user
-has set stays. The environment variable is read when jaxlib is loaded; where that has happened, jaxlib is told directly.
+jaxlib 0.9, and some releases of 0.8, log two errors of a thousand characters for every compiled program that they read
+from the cache on disk, because they compare tuning hints such as "prefer-no-gather" with the features of the processor.
+These messages are false alarms, and silencing them hides nothing: real failures raise an exception. A log level that
+the user has set is kept. jaxlib reads the environment variable when it is loaded; if it is loaded already, its log
+level is set directly.
 """
 
 import os
@@ -29,4 +30,4 @@ if NOISY and LEVEL not in os.environ:
 import jax  # noqa: E402
 import numpyro  # noqa: E402
 
-jax.__version__, numpyro.__version__  # noqa: B018  # loads them
+jax.__version__, numpyro.__version__  # noqa: B018  # this loads both

@@ -1,1 +1,1 @@
-"""What people bring, as arrays: tables, sequences and categories."""
+"""Data of users as arrays: tables, sequences, categories and time series."""

@@ -1,7 +1,7 @@
-"""Tables and sequences in, arrays out: how the rows a user has become the numbers a model sees, and back.
+"""From the user's tables and sequences to the arrays that a model sees, and back.
 
-A `Dataset` remembers everything that was learnt from the training rows (column names, categories, centres and scales),
-so that new rows are coded the same way and predictions return in units of y.
+A `Dataset` keeps everything that was learnt from the training rows (column names, categories, centres and scales), so
+that new rows are coded in the same way and predictions are converted back to units of y.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from bayesnn.data.sequences import DIMS, NUMBERS, TABLE, TOKENS, Reads
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a table: their names and, for categorical ones, the categories met at fit time.
+    """The columns of a table: their names and, for categorical ones, the categories that occurred at fit time.
 
-    Of sequences, `kind` "sequence" or "tokens", the features at each step; `steps` is their length at fit time and
-    `vocabulary` the number of token ids, and `source` how many leading steps are a sequence of their own.
+    For sequences, with `kind` "sequence" or "tokens", the columns are the features at each step. `steps` is the length
+    of the sequences at fit time, `vocabulary` the number of token ids, and `source` the number of leading steps that
+    form a sequence of their own.
     """
 
     names: tuple[str, ...]
@@ -35,7 +36,7 @@ class Columns:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Names of the numeric columns after coding: one a number, one indicator a category (one for two)."""
+        """Names of the columns after coding: numbers keep theirs; one per category, or one in all if there are two."""
         return tuple(
             label
             for name, cats in zip(self.names, self.categories, strict=True)
@@ -43,14 +44,14 @@ class Columns:
         )
 
     def check_table(self, what: str) -> None:
-        """Refuse sequences where only the columns of a table will do."""
+        """Refuse sequences, for a function that needs a table."""
         if self.kind != TABLE:
             raise ValueError(f"{what} for tables (n, p), and this fit has sequences")
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Centres and scales of inputs (p,) and target, one number each or one an output."""
+    """Centres and scales of the inputs, (p,), and of the target, one number or one per output."""
 
     x_center: tuple[float, ...]
     x_scale: tuple[float, ...]
@@ -58,13 +59,13 @@ class Scaling:
     y_scale: float | tuple[float, ...] = 1.0
 
     def inputs(self, x: np.ndarray) -> np.ndarray:
-        """Inputs (n, p) or (n, time, d) in units of the data -> on the scale the model sees; token ids stay."""
+        """Inputs (n, p) or (n, time, d) in units of the data -> on the scale the model sees; token ids unchanged."""
         if np.issubdtype(x.dtype, np.integer):
             return x
         return (x - np.asarray(self.x_center)) / np.asarray(self.x_scale)
 
     def target(self, y: np.ndarray) -> np.ndarray:
-        """Target in units of y -> on the scale the model sees; codes of classes stay as they are."""
+        """Target in units of y -> on the scale the model sees; codes of classes are unchanged."""
         if np.issubdtype(np.asarray(y).dtype, np.integer):
             return y
         return (y - np.asarray(self.y_center)) / np.asarray(self.y_scale)
@@ -75,7 +76,7 @@ class Scaling:
 
     @property
     def log_jacobian(self) -> float:
-        """What a log density loses on its way to units of y: the log of the scale, summed over outputs."""
+        """log |dy/dz| of y = `inverse(z)`, the sum of log scales: log density of y = log density of z less this."""
         return float(np.log(self.y_scale).sum())
 
 
@@ -84,9 +85,9 @@ class Dataset:
     """Training rows in units of the data, with what was learnt from them.
 
     x (n, p) coded inputs, or sequences (n, time, d) or token ids (n, time), with their padding; y (n,) or (n, outputs),
-    labels as codes; `obs` (n,) row labels; case weights (n,) and offset (n,) where there are any; `series`, the
-    `Lagged` that the rows were made from, if they were; `steps` (n, time), which steps are real, where each has a
-    target, y (n, time).
+    labels as codes; `obs` (n,) row labels; `weights` (n,) case weights and `offset` (n,), or None; `series`, the
+    `Lagged` from which the rows were made, or None. Where every step has a target, y is (n, time) and `steps`
+    (n, time) says which steps are real.
     """
 
     x: np.ndarray
@@ -101,7 +102,7 @@ class Dataset:
 
     @property
     def targets(self) -> Any:
-        """Number of targets of each row: one, or one a real step."""
+        """Number of targets of each row: 1, or the number of its real steps if each step has a target."""
         return 1 if self.steps is None else self.steps.sum(axis=1)
 
     @property
@@ -125,10 +126,10 @@ def make_dataset(
     reads: Reads = Reads(),
     steps: np.ndarray | None = None,
 ) -> Dataset:
-    """Check, code and (optionally) learn the scaling of inputs x and a target as numbers, (n,) or (n, K).
+    """Check and code inputs x and a numeric target y, (n,) or (n, K), and learn their scaling if `standardize`.
 
-    x is a table (n, p), sequences (n, time, d) or, as `reads` says, token ids (n, time). `steps` (n, time)
-    says which steps are real, where each has a target, y (n, time).
+    x is a table (n, p), sequences (n, time, d) or, if `reads` says so, token ids (n, time). Where every step has a
+    target, y is (n, time) and `steps` (n, time) says which steps are real.
     """
     columns = learn_columns(x, reads)
     coded = code(columns, x)
@@ -147,10 +148,10 @@ def make_dataset(
 
 
 def case_weights(weights: Any, count: int) -> np.ndarray:
-    """Case weights (n,), checked: at least zero, some above."""
+    """Case weights (n,), checked: none negative, not all zero."""
     values = _numeric("weights", weights)
     if values.shape != (count,):
-        raise ValueError(f"weights must have shape ({count},), one a row, got {values.shape}")
+        raise ValueError(f"weights must have shape ({count},), one per row, got {values.shape}")
     checks.finite("weights", values)
     if (values < 0).any() or not values.any():
         found = f"{int((values < 0).sum())} negative one(s)" if values.any() else "zeros only"
@@ -159,18 +160,18 @@ def case_weights(weights: Any, count: int) -> np.ndarray:
 
 
 def new_offset(offset: Any, count: int) -> np.ndarray | None:
-    """An offset as numbers (n,), checked; one number serves all rows."""
+    """A checked offset (n,); a single number applies to all rows."""
     if offset is None:
         return None
     values = _numeric("offset", offset)
     if values.shape not in ((), (count,)):
-        raise ValueError(f"offset must be a number or have shape ({count},), one a row, got {values.shape}")
+        raise ValueError(f"offset must be a number or have shape ({count},), one per row, got {values.shape}")
     checks.finite("offset", np.atleast_1d(values))
     return np.broadcast_to(values, (count,)).copy()
 
 
 def new_inputs(columns: Columns, scaling: Scaling, x: Any) -> np.ndarray:
-    """Rows to predict at, coded and scaled as at fit time; sequences of at least as many steps as there were then."""
+    """Rows to predict at, coded and scaled as at fit time; sequences are padded to at least the steps of the fit."""
     coded = code(columns, x)
     if not len(coded):
         raise ValueError("x is empty: at least one row is needed")
@@ -179,13 +180,13 @@ def new_inputs(columns: Columns, scaling: Scaling, x: Any) -> np.ndarray:
 
 
 def check_finite(name: str, columns: Columns, coded: np.ndarray) -> None:
-    """Refuse NaN and infinities in a table; sequences were checked when they were coded."""
+    """Refuse NaN and infinities in a table; sequences have been checked when they were coded."""
     if columns.kind == TABLE:
         checks.finite(name, coded, columns.inputs)
 
 
 def learn_columns(x: Any, reads: Reads = Reads()) -> Columns:
-    """Names and categories of a table: a DataFrame's own, or x0, x1, ... for an array; what sequences consist of."""
+    """Names and categories of a table, from a DataFrame or x0, x1, ... for an array; kind and size of sequences."""
     kind, (vocabulary, source) = sequences.kind_of(x, reads.vocabulary), reads
     if vocabulary is not None:
         steps = sequences.token_ids(x, vocabulary, source).shape[1]
@@ -204,7 +205,7 @@ def learn_columns(x: Any, reads: Reads = Reads()) -> Columns:
 
 
 def code(columns: Columns, x: Any) -> np.ndarray:
-    """A table as float64 (n, p): numbers as they are, categories as indicators; sequences as long as at fit time."""
+    """A table as float64 (n, p), categories as indicators; sequences are padded to at least the steps of the fit."""
     if columns.kind == TOKENS:
         return sequences.to_steps(sequences.token_ids(x, columns.vocabulary, columns.source), columns.steps)
     if columns.kind == NUMBERS:
@@ -214,7 +215,8 @@ def code(columns: Columns, x: Any) -> np.ndarray:
         checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
         if any(cats is not None for cats in columns.categories):
             raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
-        return np.ascontiguousarray(_numeric("x", x))  # sums in one order, whatever the layout, to the last bit
+        # contiguous, so that sums do not depend on the memory layout, not even in the last bit
+        return np.ascontiguousarray(_numeric("x", x))
     checks.columns(columns.names, [str(c) for c in x.columns], columns.named)
     blocks = []
     for i, cats in enumerate(columns.categories):
@@ -227,12 +229,12 @@ def code(columns: Columns, x: Any) -> np.ndarray:
 
 
 def row_labels(x: Any, count: int) -> np.ndarray:
-    """Labels of the rows: a pandas index where there is one, else 0, 1, ..."""
+    """Labels of the rows: the index of a pandas table, else 0, 1, ..."""
     return np.asarray(x.index) if _is_frame(x) and x.index.nlevels == 1 else np.arange(count)
 
 
 def numeric_target(y: Any) -> np.ndarray:
-    """A target as float64 (n,) or (n, K); a single column is (n,)."""
+    """A target as float64, (n,) or (n, K); a single column becomes (n,)."""
     try:
         values = _numeric("y", y.to_numpy() if hasattr(y, "to_numpy") else y)
     except ValueError as error:
@@ -257,25 +259,26 @@ def _numeric(name: str, values: Any) -> np.ndarray:
         raise ValueError(f"{name} must hold real numbers, got {np.asarray(values).dtype}")
     try:
         if isinstance(values, np.ma.MaskedArray):
-            values = np.ma.filled(values.astype(np.float64), np.nan)  # what is masked is missing
+            values = np.ma.filled(values.astype(np.float64), np.nan)  # masked values are missing
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must hold numbers, got {np.asarray(values).dtype}: {error}") from None
 
 
 def same_index(x: Any, y: Any) -> None:
-    """Refuse a table and a target of pandas whose rows are labelled differently."""
+    """Refuse a pandas table and target whose indexes differ."""
     if _is_frame(x) and hasattr(y, "index") and hasattr(y, "to_numpy") and not x.index.equals(y.index):
         raise ValueError("x and y must have the same index, got different ones: align them, or pass y.to_numpy()")
 
 
 def input_scaling(columns: Columns, coded: np.ndarray, standardize: bool) -> Scaling:
-    """Centre and scale of each input, over the real steps of sequences; zero and one where nothing is standardised."""
+    """Centre and scale of each input, for sequences over real steps; 0 and 1 where nothing is standardised."""
     if columns.kind == TOKENS or not standardize:
         width = len(columns.inputs)
         return Scaling((0.0,) * width, (1.0,) * width)
     x = coded if columns.kind == TABLE else coded[sequences.real_steps(coded)]
-    scale = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)  # the sd of a constant is rounding, not zero
+    # the computed sd of a constant is a rounding error, not zero
+    scale = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)
     return Scaling(_numbers(x.mean(axis=0)), _numbers(scale))
 
 

@@ -1,4 +1,4 @@
-"""Sequences of numbers and of token ids as arrays of one length: padded at the end, checked, brought to a length.
+"""Sequences of numbers and of token ids as arrays: padded at the end to one length, and checked.
 
 Numbers (n, time, d) end in steps that are all NaN, token ids (n, time) in zeros; the mask (n, time) of the real steps
 follows from them.
@@ -16,42 +16,43 @@ from bayesnn._internal import checks
 
 
 class Reads(NamedTuple):
-    """What a network reads: token ids below `vocabulary`, or numbers where that is None; `source` leading steps are a
-    sequence of their own, with padding of its own.
+    """What a network reads: token ids below `vocabulary`, or numbers if that is None.
+
+    The first `source` steps form a sequence of their own, with its own padding.
     """
 
     vocabulary: int | None = None
     source: int = 0
 
 
-PART = 4_000_000  # numbers looked at a time
-PADDING = 0  # the token id of steps that are not there
+PART = 4_000_000  # numbers that are checked at a time
+PADDING = 0  # the token id of padded steps
 TABLE, NUMBERS, TOKENS = "table", "sequence", "tokens"  # kinds of inputs
 DIMS = {TABLE: ("obs", "predictor"), NUMBERS: ("obs", "step", "predictor"), TOKENS: ("obs", "step")}
 KEEP = ("first", "last")
 
 
 def pad(sequences: Sequence[Any], length: int | None = None, *, keep: str | None = None) -> np.ndarray:
-    """Sequences of different lengths as one array, what is missing at the end filled up.
+    """Sequences of different lengths as one array, padded at the end.
 
     Parameters
     ----------
     sequences : sequence of arrays
         Numbers (time, d), or (time,) for one feature; or token ids, whole numbers (time,).
     length : int, optional
-        Steps of the result. Default: those of the longest sequence.
+        Number of steps of the result. Default: that of the longest sequence.
     keep : {"first", "last"}, optional
-        Which steps to keep of a sequence that is longer; without it, that is an error.
+        Which steps to keep of sequences longer than `length`. Default: longer sequences are refused.
 
     Returns
     -------
     numpy.ndarray
-        Numbers (n, length, d), ending in steps that are all NaN; token ids (n, length), ending in zeros.
+        Numbers (n, length, d), where padded steps are NaN; or token ids (n, length), where padding is zero.
 
     Raises
     ------
     ValueError
-        If a sequence is empty or longer than `length`, or sequences differ in their features.
+        If a sequence is empty or longer than `length`, or if sequences differ in their number of features.
 
     Examples
     --------
@@ -85,7 +86,7 @@ def pad(sequences: Sequence[Any], length: int | None = None, *, keep: str | None
 
 
 def real_steps(x: np.ndarray) -> np.ndarray:
-    """Which steps are there (n, time), of numbers (n, time, d) or token ids (n, time)."""
+    """Which steps (n, time) are not padding, for numbers (n, time, d) or token ids (n, time)."""
     return x != PADDING if x.ndim == 2 else ~np.isnan(x).all(axis=-1)
 
 
@@ -95,7 +96,7 @@ def token_ids(x: Any, vocabulary: int, source: int = 0) -> np.ndarray:
     if values.ndim != 2 or values.dtype.kind not in "iu":
         raise ValueError(
             "x must hold token ids, whole numbers of shape (n, time), for a model that starts with an Embedding, got "
-            f"{values.dtype} of shape {values.shape}: bnn.pad makes one array of lists of ids"
+            f"{values.dtype} of shape {values.shape}: bnn.pad makes an array of lists of ids"
         )
     _not_empty(values)
     count, place = _find(values, lambda part: (part < 0) | (part >= vocabulary))
@@ -121,7 +122,7 @@ def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
     if values.ndim != 3 or values.dtype.kind not in "fiub":
         raise ValueError(
             f"x must hold sequences of numbers, shape (n, time, {features}), got {values.dtype} of shape "
-            f"{values.shape}: bnn.pad makes one array of sequences of different lengths"
+            f"{values.shape}: bnn.pad makes an array of sequences of different lengths"
         )
     if values.shape[2] != features:
         raise ValueError(f"x must have the {features} feature(s) of the fit at every step, got {values.shape[2]}")
@@ -142,14 +143,14 @@ def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
 
 
 def to_steps(x: np.ndarray, steps: int) -> np.ndarray:
-    """The same sequences with at least `steps` steps, and no more padding than that takes: what new rows look like."""
+    """The same sequences with at least `steps` steps and otherwise no more than the longest needs, for new rows."""
     used = np.any([real_steps(part).any(axis=0) for _, part in _parts(x)], axis=0)
     longest = int(np.flatnonzero(used)[-1]) + 1
     return to_width(x, max(longest, steps), PADDING if x.ndim == 2 else np.nan)
 
 
 def to_width(x: np.ndarray, width: int, fill: Any) -> np.ndarray:
-    """An array (n, time, ...) cut or filled up to (n, width, ...)."""
+    """An array (n, time, ...) cut or padded to (n, width, ...)."""
     if x.shape[1] >= width:
         return x[:, :width]
     missing = [(0, 0), (0, width - x.shape[1])] + [(0, 0)] * (x.ndim - 2)
@@ -157,9 +158,9 @@ def to_width(x: np.ndarray, width: int, fill: Any) -> np.ndarray:
 
 
 def _check_rows(x: np.ndarray, source: int) -> tuple[int, ...] | None:
-    """Refuse rows without a real step; the place of the first step that is missing inside a row, if there is one.
+    """Refuse rows without a real step; the position of the first padded step that real steps follow, or None.
 
-    Where there is a source, both it and what follows are rows of their own.
+    If there is a source, it and what follows it are checked separately.
     """
     if source:
         if x.shape[1] <= source:
@@ -179,13 +180,13 @@ def _check_rows(x: np.ndarray, source: int) -> tuple[int, ...] | None:
 
 
 def _parts(x: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-    """Some rows at a time, with the number of the first: what is made of a file should not take memory like a file."""
+    """Blocks of rows, each with the number of its first row: so checks of a memory-mapped file need little memory."""
     size = max(1, PART // max(1, math.prod(x.shape[1:])))
     return ((start, x[start : start + size]) for start in range(0, len(x), size))
 
 
 def _find(x: np.ndarray, test: Callable[[np.ndarray], Any]) -> tuple[int, tuple[int, ...]]:
-    """How many places pass a test of rows, and the first of them, () if there is none."""
+    """The number of positions at which a test is true, and the first of them, () if there is none."""
     count, first = 0, tuple[int, ...]()
     for start, part in _parts(x):
         found = test(part)
@@ -205,14 +206,14 @@ def _not_empty(values: np.ndarray) -> None:
 
 
 def kind_of(x: Any, vocabulary: int | None) -> str:
-    """What inputs are: token ids for a model that reads these, sequences where there are three axes, else a table."""
+    """The kind of inputs: token ids for a model that reads these, sequences if there are three axes, else a table."""
     if vocabulary is not None:
         return TOKENS
     return NUMBERS if not hasattr(x, "iloc") and len(shape_of(x)) == 3 else TABLE
 
 
 def shape_of(x: Any) -> tuple[int, ...]:
-    """The shape of an array or of nested lists; sequences of different lengths have none."""
+    """The shape of an array or of nested lists; sequences of different lengths are refused."""
     try:
         return np.shape(x)
     except ValueError:

@@ -1,7 +1,8 @@
 """Small series and tables that ship with the package, for examples and tests.
 
-Series, indexed by time: `lynx`, `sunspots`, `air_passengers`. Tables, one row a case: `mcycle`, `iris`, `ripley_synth`.
-Each function reads a CSV file beside this one and returns a fresh pandas object, so callers may change what they get.
+Series, indexed by time: `lynx`, `sunspots`, `air_passengers`. Tables, with one row per case: `mcycle`, `iris`,
+`ripley_synth`. Each function reads a CSV file of this folder and returns a new pandas object, which may be changed
+freely.
 """
 
 from .series import air_passengers, lynx, sunspots

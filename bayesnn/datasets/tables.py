@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class TrainTest(NamedTuple):
-    """A table in two parts, to fit on and to score on; unpacks as `train, test`."""
+    """A table in two parts, for training and for testing; unpacks as `train, test`."""
 
     train: pd.DataFrame
     test: pd.DataFrame
@@ -48,8 +48,8 @@ def mcycle() -> pd.DataFrame:
 def iris() -> pd.DataFrame:
     """Anderson's irises: four measurements of 50 flowers from each of three species.
 
-    *Setosa* stands clear of the other two, which overlap a little. The values are those Fisher printed; copies that
-    differ from them in the 35th and 38th flower are in circulation.
+    *Setosa* is well separated from the other two species, which overlap a little. The values are those that Fisher
+    printed; other copies in circulation differ in the 35th and 38th flower.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def iris() -> pd.DataFrame:
 def ripley_synth() -> TrainTest:
     """Ripley's synthetic problem of two classes, each an equal mixture of two normal distributions in the plane.
 
-    The mixtures overlap so that the best possible rule errs in about 8 per cent of the cases.
+    The mixtures overlap: even the best possible rule is wrong in about 8 per cent of the cases.
 
     Returns
     -------

@@ -92,7 +92,7 @@ class Prior(abc.ABC):
 
     @abc.abstractmethod
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
-        """Exact draws of what `collapsed_readout` integrates out, given the coefficients (k,) and the other sites."""
+        """Exact draws of what `collapsed_readout` integrates out, given coefficients (k,) and the other sites."""
 
     @abc.abstractmethod
     def unpack(self, sites: Sites, table: dict[str, Weight]) -> Weights:
@@ -100,7 +100,7 @@ class Prior(abc.ABC):
 
     @abc.abstractmethod
     def dims(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[str, ...]]:
-        """Names of the reported sites of body and hyperparameters (without the readout), each with those of its axes."""
+        """Reported sites of body and hyperparameters, without the readout, each with the names of its axes."""
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Scales of the weights of each input (..., p) from reported draws; None if no such scale is learnt."""

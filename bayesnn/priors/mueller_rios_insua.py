@@ -253,7 +253,7 @@ class MuellerRiosInsua(Prior):
         return {"gamma": (m, p + 1)} | {name: weight.shape for name, weight in terms.weights().items()}
 
     def whiten(self, hyper: Hyper, weights: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
-        """Units by the inverse F^-1 = F' S^-1 of the factor of S_gamma, the rest by their mean and standard deviation."""
+        """Units by the inverse F^-1 = F' S^-1 of the factor of S_gamma, the rest by mean and standard deviation."""
         covariance = hyper.s_gamma
         noise = {"gamma": (weights["gamma"] - hyper.mu_gamma) @ covariance.precision @ covariance.factor}
         for name in terms.weights():

@@ -1,4 +1,4 @@
-"""Text to token ids and back: cutting, vocabularies, bags of words, vectors made elsewhere."""
+"""Text as token ids: tokens, vocabularies, bags of words, pretrained word vectors."""
 
 from bayesnn.text.bags import bag_of_words, one_hot
 from bayesnn.text.counts import log_ratios, rarity

@@ -1,4 +1,4 @@
-"""Texts as tables and as indicators."""
+"""Token ids as tables of counts and as indicators."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bayesnn.data import sequences
 
 
 def bag_of_words(ids: Any, size: Any, *, binary: bool = False) -> np.ndarray:
-    """How often every token occurs in each row of token ids (n, time): a table (n, size), for any model of tables.
+    """Counts of every token in each row of token ids (n, time): a table (n, size), for any model of tables.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def bag_of_words(ids: Any, size: Any, *, binary: bool = False) -> np.ndarray:
     size : int or Vocabulary
         Number of token ids.
     binary : bool
-        Whether to say only if a token occurs.
+        Whether to give 1 for every token that occurs, instead of its count.
 
     Examples
     --------
@@ -36,9 +36,9 @@ def bag_of_words(ids: Any, size: Any, *, binary: bool = False) -> np.ndarray:
 
 
 def one_hot(ids: Any, size: Any) -> np.ndarray:
-    """Token ids (n, time) as indicators (n, time, size), padded steps NaN: sequences of numbers for any sequence layer.
+    """Token ids (n, time) as indicators (n, time, size), NaN at padded steps: sequences for any sequence layer.
 
-    `Embedding(size)` does the same inside the network, without the memory this takes.
+    `Embedding(size)` does the same inside the network and needs less memory.
 
     Examples
     --------
@@ -53,5 +53,5 @@ def one_hot(ids: Any, size: Any) -> np.ndarray:
 
 
 def size_of(size: Any) -> int:
-    """The number of token ids, from itself or from a vocabulary."""
+    """The number of token ids, given itself or a vocabulary."""
     return len(size) if isinstance(size, Sized) else checks.positive_integer("size", size, minimum=2)

@@ -1,4 +1,4 @@
-"""Byte-pair encoding by the Hugging Face library `tokenizers`, an optional extra: imported when it is asked for."""
+"""Byte-pair encoding by the Hugging Face library `tokenizers`, an optional extra that is imported only when needed."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ UNIT = "bpe"
 
 
 def tokenize(rules: str, text: str) -> list[str]:
-    """A text as parts of words."""
+    """The tokens of a text: parts of words."""
     return _read(rules).encode(text).tokens
 
 
 def join(rules: str, ids: list[int]) -> str:
-    """Parts of words as text again."""
+    """The text of token ids."""
     return _read(rules).decode(ids, skip_special_tokens=False)
 
 
@@ -24,7 +24,7 @@ def _read(rules: str) -> Any:
 
 
 def library() -> Any:
-    """The library, or an error that says how to install it."""
+    """The library `tokenizers`; if it is missing, the error says how to install it."""
     try:
         import tokenizers
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""What the counts of tokens say before any network: how rare they are, and on which side."""
+"""Statistics of token counts for prior scales and prior means: how rare a token is, and which class it indicates."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bayesnn.text.bags import size_of
 
 
 def rarity(ids: Any, size: Any) -> np.ndarray:
-    """Log of rows over rows with the token (size,): prior scales of tokens, the wider the rarer they are.
+    """Inverse document frequency (size,): log of the number of rows over that of rows with the token, as prior scales.
 
-    All are above zero: a token of every row counts as missing in one. Brought to a mean square of 1 over the tokens of
-    the rows, so that a prior scale keeps its meaning.
+    All scales are above zero: a token that occurs in every row counts as missing in one. They are divided by a constant
+    so that their mean square over the tokens of all rows is 1; so the scale of the prior keeps its meaning.
 
     Parameters
     ----------
     ids : array of int, shape (n, time)
-        Padded with zeros, which do not count.
+        Padded with zeros, which are not counted.
     size : int or Vocabulary
         Number of token ids.
 
@@ -36,29 +36,29 @@ def rarity(ids: Any, size: Any) -> np.ndarray:
     """
     count = size_of(size)
     values = sequences.token_ids(ids, count)
-    places = np.unique(np.arange(len(values))[:, None] * count + values)  # a token counts once a row
+    places = np.unique(np.arange(len(values))[:, None] * count + values)  # a token counts once per row
     seen = np.bincount(places % count, minlength=count)
     seen[sequences.PADDING] = len(values)
     return _unit(np.log((1 + len(values)) / (1 + np.minimum(seen, len(values) - 1))), values)
 
 
 def log_ratios(ids: Any, labels: Any, size: Any, *, smoothing: float = 1.0) -> np.ndarray:
-    """Log of a token's share of the tokens of the second class over its share of those of the first (size,).
+    """Log ratio of relative frequencies of each token (size,): in rows of the second class over those of the first.
 
-    The weights of naive Bayes: prior means of tokens that say on which side they are, for `Embedding(initial=...)`.
-    They are made of the rows that are then learnt from, so that the prior knows them already: empirical Bayes. Brought
-    to a mean square of 1 over the tokens of the rows; padding has 0.
+    These are the weights of naive Bayes, used as prior means that tell which class a token indicates, for
+    `Embedding(initial=...)`. This is empirical Bayes: the prior uses the same rows as the fit. The numbers are divided
+    by a constant so that their mean square over the tokens of all rows is 1; padding has 0.
 
     Parameters
     ----------
     ids : array of int, shape (n, time)
         Padded with zeros, which do not count.
     labels : array, shape (n,)
-        Of two classes, the second being the greater.
+        Labels of two classes; the second class is the greater label.
     size : int or Vocabulary
         Number of token ids.
     smoothing : float
-        Added to every count.
+        Number that is added to every count.
 
     References
     ----------
@@ -75,7 +75,7 @@ def log_ratios(ids: Any, labels: Any, size: Any, *, smoothing: float = 1.0) -> n
     checks.positive("smoothing", smoothing)
     classes, codes = np.unique(np.asarray(labels), return_inverse=True)
     if len(codes) != len(values):
-        raise ValueError(f"labels must be one a row, {len(values)}, got {len(codes)}")
+        raise ValueError(f"labels must be one label per row, {len(values)}, got {len(codes)}")
     if len(classes) != 2:
         raise ValueError(f"labels must be of two classes, got {len(classes)}: {checks.some(classes.tolist())}")
     shares = []
@@ -89,6 +89,6 @@ def log_ratios(ids: Any, labels: Any, size: Any, *, smoothing: float = 1.0) -> n
 
 
 def _unit(numbers: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """Numbers of tokens with a mean square of 1 over the tokens of the rows; all zero as they are."""
+    """Numbers per token, divided so that their mean square over the tokens of all rows is 1; zeros stay zero."""
     square = np.mean(numbers[values[values != sequences.PADDING]] ** 2)
     return numbers / np.sqrt(square) if square else numbers

@@ -1,4 +1,4 @@
-"""Texts cut into words, characters and n-grams."""
+"""Tokenisation of texts into words, characters and n-grams."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")
 
 
 def words(text: str) -> list[str]:
-    """Runs of letters and digits, with apostrophes inside them, and marks of exclamation and question.
+    """Words of letters and digits, perhaps with apostrophes inside, and exclamation and question marks.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def words(text: str) -> list[str]:
 
 
 def characters(text: str) -> list[str]:
-    """Every character, blanks included.
+    """Every character, including spaces.
 
     Examples
     --------
@@ -31,7 +31,7 @@ def characters(text: str) -> list[str]:
 
 
 def ngrams(tokens: Sequence[str], most: int) -> list[str]:
-    """Tokens and runs of up to `most` of them, joined by blanks, in the order of where they end.
+    """Tokens and all n-grams of up to `most` of them, joined by spaces, in the order of their last tokens.
 
     Examples
     --------
@@ -51,16 +51,17 @@ UNITS: dict[str, Callable[[str], list[str]]] = {"words": words, "characters": ch
 
 
 def tokenize(text: str, unit: str, most: int, lower: bool) -> list[str]:
-    """A text cut into words or characters, and runs of them."""
+    """The words or characters of a text, and their n-grams up to length `most`."""
     return ngrams(UNITS[unit](text.lower() if lower else text), most)
 
 
 def checked_texts(texts: Iterable[str]) -> list[str]:
-    """A list of texts, refusing a single text and what is none."""
+    """A list of texts; a single text, an empty list and anything but text are refused."""
     if isinstance(texts, (str, bytes)):
-        raise ValueError("texts must be a list of texts, got a single one: put it into a list")
+        raise ValueError("texts must be a list of texts, got a single text: put it into a list")
     found = list(texts)
     wrong = next((t for t in found if not isinstance(t, str)), None)
     if wrong is not None or not found:
-        raise ValueError(f"texts must be text, at least one, got {type(wrong).__name__ if found else 'none'}")
+        came = f"one with an item of type {type(wrong).__name__}" if found else "none"
+        raise ValueError(f"texts must be a list of at least one string, got {came}")
     return found

@@ -1,4 +1,4 @@
-"""Vocabularies learnt from texts: the most frequent tokens, or byte pairs."""
+"""Learning vocabularies from texts: the most frequent tokens, or byte-pair encodings."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ def learn_vocabulary(
     minimum: int = 1,
     maximum: int | None = None,
 ) -> Vocabulary:
-    """The tokens of some texts, most frequent first, ties in alphabetical order.
+    """A vocabulary of the tokens of texts, most frequent first, ties in alphabetical order.
 
     Parameters
     ----------
     texts : iterable of str
     unit : {"words", "characters"}
     most : int
-        Whether runs of up to so many of them are tokens too, such as word pairs for 2.
+        Length of the longest n-grams that are tokens too: 2 for pairs of words.
     lower : bool
-        Whether to turn texts to lower case.
+        Whether to convert texts to lower case.
     minimum : int
-        How often a token must occur.
+        Number of times that a token must occur.
     maximum : int, optional
         Size of the vocabulary, padding and unknown included.
 
     Raises
     ------
     ValueError
-        If nothing is left.
+        If no token occurs often enough.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def learn_vocabulary(
 
 
 def learn_bpe(texts: Iterable[str], *, maximum: int = 8000, minimum: int = 2, lower: bool = True) -> Vocabulary:
-    """A vocabulary of parts of words, from characters by merging the most frequent neighbours.
+    """A vocabulary of parts of words, made from characters by merging the most frequent neighbours repeatedly.
 
     Parameters
     ----------
@@ -70,9 +70,9 @@ def learn_bpe(texts: Iterable[str], *, maximum: int = 8000, minimum: int = 2, lo
     maximum : int
         Size of the vocabulary, padding and unknown included.
     minimum : int
-        How often neighbours must occur to be merged.
+        Number of times that neighbours must occur to be merged.
     lower : bool
-        Whether to turn texts to lower case.
+        Whether to convert texts to lower case.
 
     Raises
     ------

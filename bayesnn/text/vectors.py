@@ -1,4 +1,4 @@
-"""Word vectors that were made elsewhere, from text files."""
+"""Pretrained word vectors, read from text files."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def read_vectors(path: Any, vocabulary: Any, *, width: int | None = None) -> np.
     Parameters
     ----------
     path : str or Path
-        A line a word, the word and its numbers parted by blanks; perhaps a first line with the number of words and the
-        width, as word2vec writes it. May be compressed, .gz or .xz.
+        One line per word: the word and its numbers, separated by spaces. As in files of word2vec, the first line may
+        hold the number of words and the width instead. The file may be compressed, .gz or .xz.
     vocabulary : Vocabulary
-        Its tokens are looked up as they are; those the file has not have a vector of zeros.
+        Its tokens are looked up unchanged; tokens missing from the file get vectors of zeros.
     width : int, optional
-        What the vectors must be long. Default: what the file says.
+        Expected length of the vectors. Default: that in the file.
 
     Raises
     ------
     ValueError
-        If a line has another number of values, which is named, or no token of the vocabulary is there.
+        If a line has another number of values (the error names the line), or no token of the vocabulary is in the file.
 
     References
     ----------
@@ -59,7 +59,7 @@ def read_vectors(path: Any, vocabulary: Any, *, width: int | None = None) -> np.
             found[places[word]] = _numbers(path, number, parts[len(parts) - width :])
     if not found or width is None:
         raise ValueError(
-            f"{path} has none of the {len(places)} tokens of the vocabulary: does the case of letters agree?"
+            f"{path} has none of the {len(places)} tokens of the vocabulary: check whether upper and lower case agree"
         )
     vectors = np.zeros((len(places), width))
     vectors[list(found)] = list(found.values())
@@ -74,7 +74,7 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
 
 
 def _agreed(path: Any, number: int, here: int, width: int | None, parts: list[str] | None = None) -> int:
-    """The width of the vectors, refusing a line that has another; some words of GloVe have blanks inside them."""
+    """The width of the vectors; a line with another width is refused, unless its word contains spaces, as in GloVe."""
     if width is None or here == width:
         if here < 1:
             raise ValueError(f"{path} must have a word and its numbers on every line, got one value on line {number}")

@@ -1,4 +1,4 @@
-"""Which tokens there are, and their ids."""
+"""Vocabularies: tokens and their ids."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ SPECIAL = (PADDING, UNKNOWN)
 
 @dataclass(frozen=True, repr=False)
 class Vocabulary:
-    """Tokens by their ids, and how texts are cut into them: everything that new texts need.
+    """Tokens with their ids, and the rules by which texts are split into tokens.
 
     `Embedding(vocabulary, width)` keeps it in the model, so that it is saved with a fit.
 
     Parameters
     ----------
     tokens : tuple of str
-        Their places are their ids: 0 is padding, 1 stands for whatever is not known.
+        The id of a token is its position: 0 is padding, 1 stands for all unknown tokens.
     unit : {"words", "characters", "bpe"}
     most : int
-        Runs of up to so many words or characters are tokens too.
+        Length of the longest n-grams of words or characters that are tokens too.
     lower : bool
-        Whether texts are turned to lower case.
+        Whether texts are converted to lower case.
     rules : str, optional
         The rules of a byte-pair encoding, for unit="bpe".
 
@@ -48,7 +48,7 @@ class Vocabulary:
     rules: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse tokens that do not start with the special ones, or that come twice."""
+        """Refuse tokens that do not start with the special ones, and repeated tokens."""
         object.__setattr__(self, "tokens", tuple(self.tokens))
         checks.known("unit", self.unit, (*UNITS, bpe.UNIT))
         checks.positive_integer("most", self.most)
@@ -64,10 +64,10 @@ class Vocabulary:
         return f"Vocabulary({len(self)} tokens, unit={self.unit!r}, most={self.most}, lower={self.lower})"
 
     def ids(self, texts: Iterable[str], length: int | None = None, *, keep: str = "first") -> np.ndarray:
-        """Token ids (n, time), padded with zeros; of texts longer than `length` the first or last tokens.
+        """Token ids (n, time), padded with zeros; texts longer than `length` are cut to their first or last tokens.
 
-        An unknown word or character is token 1; unknown runs of several are left out. A text without any token is one
-        unknown token.
+        An unknown word or character becomes token 1; unknown n-grams of several are left out. A text without tokens
+        becomes one unknown token.
         """
         known = {token: place for place, token in enumerate(self.tokens)}
         rows = []
@@ -77,13 +77,13 @@ class Vocabulary:
         return pad(rows, length, keep=None if length is None else keep)
 
     def cut(self, text: str) -> list[str]:
-        """A text as tokens, known or not."""
+        """The tokens of a text, whether known or unknown."""
         if self.rules is not None:
             return bpe.tokenize(self.rules, text)
         return tokenize(text, self.unit, self.most, self.lower)
 
     def text(self, ids: Sequence[int] | np.ndarray) -> str:
-        """Tokens (time,) as text again; padding is left out."""
+        """The text of token ids (time,), without padding."""
         values = [int(i) for i in np.asarray(ids)]
         bad = [i for i in values if not 0 <= i < len(self)]
         if bad:

@@ -150,9 +150,9 @@ def test_a_target_that_is_not_scaled_keeps_its_numbers():
     [
         ([1, 1, -1, -2], "weights must be at least zero and not all zero, got 2 negative one(s)"),
         ([0, 0, 0, 0], "weights must be at least zero and not all zero, got zeros only"),
-        ([1, 1, 1], "weights must have shape (4,), one a row, got (3,)"),
-        (np.ones((4, 1)), "weights must have shape (4,), one a row, got (4, 1)"),
-        (2.0, "weights must have shape (4,), one a row, got ()"),
+        ([1, 1, 1], "weights must have shape (4,), one per row, got (3,)"),
+        (np.ones((4, 1)), "weights must have shape (4,), one per row, got (4, 1)"),
+        (2.0, "weights must have shape (4,), one per row, got ()"),
         ([1, np.nan, 1, 1], "weights must be finite, got 1 NaN or infinite value(s), the first (nan) at row 1"),
         (["a", "b", "c", "d"], "weights must hold numbers"),
     ],
@@ -166,7 +166,7 @@ def test_case_weights_that_cannot_be(weights, message):
 @pytest.mark.parametrize(
     ("offset", "message"),
     [
-        ([1.0, 2.0], "offset must be a number or have shape (4,), one a row, got (2,)"),
+        ([1.0, 2.0], "offset must be a number or have shape (4,), one per row, got (2,)"),
         ([1.0, np.inf, 0.0, 0.0], "offset must be finite, got 1 NaN or infinite value(s), the first (inf) at row 1"),
         ("log", "offset must hold numbers"),
     ],

@@ -148,7 +148,7 @@ def test_draws_can_be_stacked_and_relabelled(made):
         ({"series": {"a": GAPPY}}, "is for one series without differences or square roots, got a panel"),
         ({"transform": "difference"}, "without differences or square roots, got .'difference',."),
         ({"transform": "sqrt"}, "without differences or square roots"),
-        ({"series": GAPPY * np.nan}, "must have some observations, got missing values alone"),
+        ({"series": GAPPY * np.nan}, "must have some observations, got only missing values"),
         ({"series": GAPPY[:4].where([True, True, True, False])}, "at least 2 observed targets"),
         ({"missing": "error"}, "no missing values, got 4, at 2020-01, 2020-06, 2020-07 and 1 more"),
     ],

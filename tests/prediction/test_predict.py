@@ -167,7 +167,7 @@ def test_counts_follow_exposure(fake_fit, likelihood):
     [
         (True, None, "offset must be given as it was to the fit, which needs one here too"),
         (False, 0.0, "offset must be given as it was to the fit, which had none"),
-        (True, np.zeros(3), r"offset must be a number or have shape \(4,\), one a row, got \(3,\)"),
+        (True, np.zeros(3), r"offset must be a number or have shape \(4,\), one per row, got \(3,\)"),
         (True, np.nan, "offset must be finite"),
     ],
 )

@@ -91,9 +91,9 @@ def test_bags_and_indicators():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: learn_vocabulary("one text"), "texts must be a list of texts, got a single one"),
-        (lambda: learn_vocabulary([]), "at least one, got none"),
-        (lambda: learn_vocabulary(["a", 3]), "texts must be text, at least one, got int"),
+        (lambda: learn_vocabulary("one text"), "texts must be a list of texts, got a single text"),
+        (lambda: learn_vocabulary([]), "at least one string, got none"),
+        (lambda: learn_vocabulary(["a", 3]), "at least one string, got one with an item of type int"),
         (lambda: learn_vocabulary(TEXTS, minimum=9), "at least minimum=9 times, got none"),
         (lambda: learn_vocabulary(TEXTS, maximum=2), "maximum must be a whole number of at least 3"),
         (lambda: learn_vocabulary(TEXTS, unit="lines"), "unknown unit 'lines'"),
@@ -148,7 +148,7 @@ def test_vectors_from_a_file(tmp_path, header, packed):
         ("good 1 2\nfilm 1 2 3\n", None, r"width 2, got 3 value\(s\) on line 2"),
         ("good 1 x\n", None, "must have numbers after each word, got others on line 1"),
         ("good\n", None, "a word and its numbers on every line, got one value on line 1"),
-        ("Good 1 2\n", None, "has none of the 5 tokens of the vocabulary: does the case of letters agree"),
+        ("Good 1 2\n", None, "has none of the 5 tokens of the vocabulary: check whether upper and lower case agree"),
         ("", None, "has none of the 5 tokens"),
     ],
 )
@@ -210,7 +210,7 @@ def test_a_token_of_all_rows_keeps_a_scale():
 def test_log_ratios_refuse_what_has_no_two_sides():
     with pytest.raises(ValueError, match=r"labels must be of two classes, got 3: a, b, c"):
         log_ratios([[1], [2], [1]], ["a", "b", "c"], 3)
-    with pytest.raises(ValueError, match="one a row, 2, got 3"):
+    with pytest.raises(ValueError, match="one label per row, 2, got 3"):
         log_ratios([[1], [2]], [0, 1, 1], 3)
     with pytest.raises(ValueError, match="smoothing"):
         log_ratios([[1], [2]], [0, 1], 3, smoothing=0.0)

@@ -1,4 +1,4 @@
-"""The time axis of a series: whether it is regular, how it goes on, and how many steps make a season."""
+"""The time axis of a series: its step, whether it is regular, its next dates, and the steps per season."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 
 from bayesnn._internal import checks
 
-GAP = 1.6  # times the median distance: months differ by less
+GAP = 1.6  # a gap is longer than this many median distances; the lengths of months differ by less
 SEASONS = {"M": 12, "Q": 4}
 
 
 def step_of(name: str, index: Any) -> Any:
-    """Distance of neighbours on a sorted, regular index: a pandas frequency, or a whole number.
+    """Step from one date to the next of a sorted, regular index: a pandas frequency, or a whole number.
 
-    index is a PeriodIndex, a DatetimeIndex or one of whole numbers.
+    index is a PeriodIndex, a DatetimeIndex or an index of whole numbers.
     """
     import pandas as pd
 
@@ -32,15 +32,15 @@ def step_of(name: str, index: Any) -> Any:
         step = int(np.min(np.diff(index))) if len(index) > 1 else 1
     else:
         raise ValueError(
-            f"the index of {name} must hold dates, periods or whole numbers, got {index.dtype}: make one of them, such "
-            "as pd.PeriodIndex(index, freq='M'), or drop it with series.to_numpy()"
+            f"the index of {name} must hold dates, periods or whole numbers, got {index.dtype}: convert it, for "
+            "example with pd.PeriodIndex(index, freq='M'), or drop it with series.to_numpy()"
         )
     check_step(name, index, step)
     return step
 
 
 def check_step(name: str, index: Any, step: Any) -> None:
-    """Refuse an index that does not go on by this step, naming the dates that are missing or out of place."""
+    """Refuse an index that does not have this step throughout, naming dates that are missing or out of place."""
     _check_order(name, index)
     expected = date_range(index[0], step, len(index), index)
     if index.equals(expected):
@@ -57,12 +57,12 @@ def check_step(name: str, index: Any, step: Any) -> None:
 
 
 def step_name(step: Any) -> str:
-    """A step in words."""
+    """The name of a step: that of its frequency, or the number."""
     return str(getattr(step, "freqstr", step))
 
 
 def date_range(start: Any, step: Any, count: int, like: Any) -> Any:
-    """`count` dates from `start` on, as an index of the same kind, name and time zone as `like`."""
+    """`count` dates from `start` on, as an index of the same type, name and time zone as `like`."""
     import pandas as pd
 
     if isinstance(like, pd.PeriodIndex):
@@ -73,19 +73,19 @@ def date_range(start: Any, step: Any, count: int, like: Any) -> Any:
 
 
 def next_dates(index: Any, step: Any, count: int) -> Any:
-    """The `count` dates after an index."""
+    """The next `count` dates after the end of an index."""
     return date_range(index[-1], step, count + 1, index)[1:]
 
 
 def seasonal_period(step: Any) -> int:
-    """Steps to a year for months and quarters, else 1."""
+    """Steps per year for monthly and quarterly series, else 1."""
     letter = step_name(step).lstrip("0123456789").removeprefix("B")[:1]  # business months and quarters too
     year, every = SEASONS.get(letter, 1), int(getattr(step, "n", 1))
     return year // every if year % every == 0 else 1
 
 
 def labels(index: Any) -> np.ndarray:
-    """Dates as plain values that any file format keeps: numbers, datetime64, or text for periods and time zones."""
+    """Dates as values that any file format can hold: numbers, datetime64, or text for periods and time zones."""
     values = np.asarray(index)
     return values if values.dtype.kind in "iuM" else np.array([str(value) for value in index])
 
@@ -106,15 +106,15 @@ def _inferred(index: Any) -> Any:
     if len(index) < 3:
         return None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pandas is about to return an offset in place of its name: both serve
+        warnings.simplefilter("ignore")  # pandas will return an offset in place of its name; both will do
         return pd.infer_freq(index)
 
 
 def _refuse_gaps(name: str, index: Any) -> None:
-    """Say where a DatetimeIndex without a frequency is irregular."""
+    """Raise the error that says where a DatetimeIndex without a frequency is irregular."""
     if len(index) < 3:
         raise ValueError(
-            f"the frequency of {name} cannot be told from {len(index)} date(s): set it, such as index.freq = 'D'"
+            f"the frequency of {name} cannot be inferred from {len(index)} date(s): set it, such as index.freq = 'D'"
         )
     distance = np.diff(index.asi8)
     usual = np.median(distance)

@@ -1,4 +1,4 @@
-"""Inputs beside a series' own past: which lags of which columns, by date, and what of them must be known ahead."""
+"""Exogenous inputs of series: which lags of which columns are used, and their values by date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Columns = tuple[tuple[str, int], ...]  # (column, lag), in the order of the inpu
 
 
 def column_lags(exogenous: Any, lags: Mapping[str, Any] | None) -> Columns:
-    """Each exogenous column with each of its lags; none without exogenous."""
+    """Each exogenous column with each of its lags; empty if there are no exogenous inputs."""
     if exogenous is None:
         if lags:
             raise ValueError(f"exogenous_lags needs exogenous, got lags of {list(lags)} without it")
@@ -36,7 +36,7 @@ def read_tables(exogenous: Any, series: Mapping[str, Any]) -> dict[str, Any]:
 def input_rows(name: str, columns: Columns, table: Any, index: Any, positions: np.ndarray) -> np.ndarray:
     """Exogenous inputs (n, e) of the rows at these positions of an index that may reach beyond the series.
 
-    Every value a row needs must be in the table (dates, columns) and finite; absent ones are named.
+    All values needed must be in the table (dates, columns) and finite; the error names those that are not.
     """
     blocks = []
     for column, lag in columns:
@@ -46,15 +46,15 @@ def input_rows(name: str, columns: Columns, table: Any, index: Any, positions: n
         if len(absent):
             raise ValueError(
                 f"exogenous column {column!r} must have a finite value at every date used for series {name!r}, got "
-                f"none at {checks.some([wanted[i] for i in absent])}: align exogenous with the series, and give dates "
-                "to forecast in future="
+                f"none at {checks.some([wanted[i] for i in absent])}: align exogenous with the series, and give values "
+                "at the dates to forecast in future="
             )
         blocks.append(values)
     return np.stack(blocks, axis=1) if blocks else np.empty((len(positions), 0))
 
 
 def with_future(name: str, columns: Columns, table: Any, future: Any, index: Any) -> Any:
-    """The table of a series with the user's future values, which go before what it had for the same dates."""
+    """The table of a series extended by the user's future values, which replace existing ones at the same dates."""
     if future is None:
         return table
     known = sorted({column for column, _ in columns})
@@ -74,7 +74,7 @@ def _lags_of(column: str, lags: Any) -> tuple[int, ...]:
 
 
 def _frame(values: Any) -> Any:
-    """A table, from a table or a single column."""
+    """A DataFrame, from a DataFrame or a single column."""
     import pandas as pd
 
     if isinstance(values, pd.Series):
@@ -85,7 +85,7 @@ def _frame(values: Any) -> Any:
 
 
 def _table_of(exogenous: Any, name: str) -> Any:
-    """The part of the user's inputs that belongs to one series; a plain table belongs to all."""
+    """The user's inputs for one series; a table without names of series applies to all of them."""
     if isinstance(exogenous, Mapping):
         if name not in exogenous:
             raise ValueError(f"exogenous inputs must be given for every series, got none for {name!r}")
@@ -100,10 +100,10 @@ def _table_of(exogenous: Any, name: str) -> Any:
 
 
 def _numbers(name: str, table: Any, index: Any, what: str = "exogenous") -> Any:
-    """A table as floats, by different dates of the same kind as those of the series."""
+    """A table as floats; its dates must be unique and of the same type as those of the series."""
     if not table.index.is_unique:
         twice = checks.some(list(table.index[table.index.duplicated()].unique()))
-        raise ValueError(f"{what} must have one row a date for series {name!r}, got several for {twice}")
+        raise ValueError(f"{what} must have one row per date for series {name!r}, got several for {twice}")
     if len(table) and _kind(table.index) != _kind(index):
         raise ValueError(
             f"{what} must be indexed by dates like those of series {name!r}, {_kind(index)}, got {_kind(table.index)}"
@@ -115,7 +115,7 @@ def _numbers(name: str, table: Any, index: Any, what: str = "exogenous") -> Any:
 
 
 def _kind(index: Any) -> str:
-    """What the labels of an index are: whole numbers, periods of a frequency, times in a zone."""
+    """The type of the dates of an index in words: whole numbers, periods of a frequency, times in a zone."""
     if index.dtype.kind in "iu":
         return "whole numbers"
     if index.dtype.kind == "M" or getattr(index, "tz", None) is not None:

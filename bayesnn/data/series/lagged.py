@@ -1,4 +1,4 @@
-"""lagged(series, lags): a series' own past, and what is known beside it, as the rows of a table."""
+"""lagged(series, lags): a table whose rows hold a series' own past and its exogenous inputs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEWEST_ROWS = 2
 
 @dataclass(frozen=True, eq=False)
 class Lagged:
-    """Rows of a series' own past, for `fit(model, lagged)`; made by `lagged`.
+    """A series as the rows of a table, for `fit(model, lagged)`; made by `lagged`.
 
     Attributes
     ----------
@@ -31,21 +31,21 @@ class Lagged:
     y : pandas.Series, (n,)
         Targets on the transformed scale, the one the network is trained on.
     lags : tuple of int
-        Increasing.
+        In increasing order.
     period : int
-        Steps of a season, 1 where there is none.
+        Steps per season, 1 if there is none.
     series : dict of pandas.Series
         Whole series by name, in units of the data.
     transforms : dict of Transform
-        Of each series, with its own centre and scale if it is standardised.
+        The transform of each series, with its own centre and scale if it is standardised.
     exogenous : dict of pandas.DataFrame
-        Inputs by series and date; empty without any.
+        Exogenous inputs of each series, by date; empty if there are none.
     columns : tuple of (str, int)
-        Exogenous inputs of a row, each with its lag.
+        Exogenous inputs of a row: each column with each of its lags.
     step : pandas frequency or int
-        From one date to the next.
+        The step from one date to the next.
     panel : bool
-        Whether series came as a dictionary or table of several.
+        Whether several series were given, as a dictionary or a table.
     """
 
     x: Any
@@ -61,35 +61,35 @@ class Lagged:
 
     @property
     def transform(self) -> Transform:
-        """The transform of the first series; those of a panel differ in centre and scale alone."""
+        """The transform of the first series; those of a panel differ only in centre and scale."""
         return next(iter(self.transforms.values()))
 
     @property
     def window(self) -> int:
-        """How many of the last values a forecast feeds back: the longest lag and what differences use up."""
+        """Number of last values that a forecast needs: the longest lag, plus the values that differences take."""
         return self.lags[-1] + self.transform.lost_values
 
     @property
     def reach(self) -> int:
-        """How many dates of the past a forecast needs: the window, and the longest lag of exogenous columns."""
+        """Number of past dates that a forecast needs: the window, or the longest exogenous lag if it is greater."""
         return max([self.window, *(lag for _, lag in self.columns)])
 
     @property
     def obs(self) -> np.ndarray:
-        """Labels of the rows: dates, with the series' name before them in a panel."""
+        """Labels of the rows: dates, in a panel after the name of the series."""
         if not self.panel:
             return dates.labels(self.x.index)
         return np.array([f"{name} {date}" for name, date in self.x.index])
 
     def with_series(self, series: Mapping[str, Any]) -> Lagged:
-        """The same with other series of its kind: transforms stay, a series it did not have learns its own."""
+        """The same data set with other series: known series keep their transforms, new ones learn their own."""
         for name, values in series.items():
             _check_values(self.transforms.get(name, self.transform), f"series {name!r}", values)
         own = {name: self.transforms.get(name) or self.transform.learn(v.to_numpy()) for name, v in series.items()}
         return replace(self, series=series, transforms=own)
 
     def __repr__(self) -> str:
-        """Size, lags and transform in a line."""
+        """Size, lags and transform on one line."""
         names = ", ".join(self.transform.names)
         several = f" of {len(self.series)} series" if self.panel else ""
         lags = ", ".join(map(str, self.lags))
@@ -106,32 +106,33 @@ def lagged(
     transform: str | Sequence[str] | None = None,
     missing: str = "error",
 ) -> Lagged:
-    """A data set of a series' own past: each value beside those that came before it.
+    """A data set for autoregression: each value of a series with the values before it as inputs.
 
     Parameters
     ----------
     series : array, pandas.Series, dict of them, or pandas.DataFrame
-        One series (T,) with any regular index: dates, periods, or whole numbers such as years. Or a panel, which shares
-        one network: a dictionary, a table with a column a series (values missing before the first and after the last
-        observation are cut off), or a long table with the columns unique_id, ds and y.
+        One series (T,) with any regular index: dates, periods, or whole numbers such as years. Or a panel of
+        series that share one network: a dictionary, a table with one column per series (missing values before the first
+        and after the last observation are cut off), or a long table with the columns unique_id, ds and y.
     lags : int, sequence of int, or "auto"
-        3 means lags 1, 2, 3; [1, 2, 12] means these; "auto" leaves the choice to `bnn.suggest`.
+        3 means lags 1, 2, 3; [1, 2, 12] means these lags; "auto" leaves the choice to `bnn.suggest`.
     exogenous : pandas.DataFrame, optional
-        Other inputs, numbers by date; for a panel also indexed by (unique_id, ds), with columns unique_id and ds, or a
-        dictionary. See the table below.
+        Other inputs: a table of numbers by date. For a panel it may also be indexed by (unique_id, ds), have columns
+        unique_id and ds, or be a dictionary with a table per series. See the table below.
     exogenous_lags : dict of sequence of int, optional
         Lags of each exogenous column, 0 being the date of the target itself. Default: [0].
     seasonal : int, optional
-        Steps of a season, for seasonal differences and scores. Default: 12 for months, 4 for quarters, else 1.
+        Steps per season, for seasonal differences and scores. Default: 12 for months, 4 for quarters, else 1.
     transform : str or sequence of str, optional
-        Undone exactly in forecasts: at most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by
-        its own mean and sd), then any of "difference" and "seasonal_difference". A square root is squared, so both of
-        its signs belong to one value. Or "auto", which leaves the choice to `bnn.suggest`.
+        At most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by its own mean and sd), then any
+        of "difference" and "seasonal_difference"; or "auto", which leaves the choice to `bnn.suggest`. Forecasts undo
+        the transform exactly. The inverse of a square root is the square, so both signs of a root give the same value.
     missing : {"error", "latent"}
-        What to do about missing observations (NaN): "error" refuses them, naming the dates; "latent" makes them further
-        unknowns of the fit (site `missing`, in units of the series), which its forecasts and log likelihoods use draw
-        by draw. For one series, without differences or square roots; rows that need them are NaN in `x` and `y`. Those
-        before the first target, which nothing predicts, have the prior N(0, 1) on the scale the model sees.
+        What to do about missing observations (NaN). "error" refuses them and names their dates. "latent" makes them
+        unknowns of the fit (site `missing`, in units of the series), which forecasts and log likelihoods use draw by
+        draw; this is for a single series without differences or square roots. Rows that need missing values are NaN in
+        `x` and `y`. Missing values before the first target, which no row predicts, have the prior N(0, 1) on the scale
+        the model sees.
 
     Returns
     -------
@@ -140,12 +141,12 @@ def lagged(
     Raises
     ------
     ValueError
-        If dates are irregular, lags impossible or longer than a series, values unfit for the transform, or inputs
-        absent.
+        If dates are irregular, lags are impossible or longer than a series, values are outside the domain of the
+        transform, or exogenous inputs are missing.
 
     Notes
     -----
-    What exogenous columns mean, with T the last date of the series and `future` given to `forecast`:
+    Which exogenous values are needed, where T is the last date of the series and `future` is given to `forecast`:
 
     ===================  ==============================  =====================================================
     `exogenous_lags`     needed at the date t of a row   needed from `future` for T+1, ..., T+h
@@ -184,24 +185,24 @@ def lagged(
 
 
 def as_rows(x: Any, y: Any) -> tuple[Any, Any, Lagged | None]:
-    """Table, target and, if that is where they come from, the lagged data."""
+    """Table, target and the `Lagged` from which they come, or None."""
     if isinstance(x, Lagged):
         if y is not None:
             raise ValueError("y must not be given with lagged data, which brings its own: use fit(model, lagged)")
         return x.x, x.y, x
     if y is None:
-        raise ValueError("y must be given with a table x: only fit(model, bnn.lagged(series, lags)) goes without")
+        raise ValueError("y must be given with a table x: only fit(model, bnn.lagged(series, lags)) needs none")
     return x, y, None
 
 
 def lag_matrix(w: np.ndarray, lags: Sequence[int]) -> np.ndarray:
-    """Rows of lags (T - longest, lags) of a series w (T,), one for each w_t with all of its past."""
+    """Lags (T - longest, lags) of a series w (T,): one row for each w_t that has all lags."""
     longest = max(lags)
     return np.stack([w[longest - lag : len(w) - lag] for lag in lags], axis=1)
 
 
 def _lags(lags: Any) -> tuple[int, ...]:
-    """Lags, increasing."""
+    """Lags as whole numbers in increasing order."""
     if isinstance(lags, (int, np.integer)) and not isinstance(lags, bool):
         return tuple(range(1, checks.positive_integer("lags", lags) + 1))
     if not isinstance(lags, (Sequence, np.ndarray, range)) or isinstance(lags, str) or not len(lags):
@@ -213,24 +214,24 @@ def _lags(lags: Any) -> tuple[int, ...]:
 
 
 def _learn(spec: Transform, name: str, series: Any, gaps: bool) -> Transform:
-    """The transform of one series, after a look at its values."""
+    """The transform of one series, whose values are checked first."""
     _check_values(spec, f"series {name!r}", series.dropna() if gaps else series)
     values = series.to_numpy()
     if not np.isfinite(values).any():
-        raise ValueError(f"series {name!r} must have some observations, got missing values alone")
+        raise ValueError(f"series {name!r} must have some observations, got only missing values")
     if np.nanmax(values) == np.nanmin(values):
         raise ValueError(f"series {name!r} must vary, got {values[0]} in every one of {len(values)} place(s)")
     return spec.learn(values)
 
 
 def _check_values(spec: Transform, called: str, series: Any) -> None:
-    """Refuse missing values, and those the transform cannot take."""
+    """Refuse missing values, and values outside the domain of the transform."""
     values = series.to_numpy()
     absent = np.flatnonzero(np.isnan(values))
     if len(absent):
         raise ValueError(
             f"{called} must have no missing values, got {len(absent)}, at "
-            f"{checks.some([series.index[i] for i in absent])}: interpolate them, use the part without, or make them "
+            f"{checks.some([series.index[i] for i in absent])}: interpolate them, use a part without any, or make them "
             'unknowns of the fit with missing="latent"'
         )
     spec.check(called, values, series.index)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
-NOISE_WORTH = 1.0  # observations that the guess of the error variance counts for
-SMALLEST_NOISE = 1e-12  # of the target's variance, so that a series that a line fits exactly has a density
+NOISE_WORTH = 1.0  # prior degrees of freedom of the error variance
+SMALLEST_NOISE = 1e-12  # error variance over that of the target; so a series that is fitted exactly has a density
 
 
 class NormalInverseGamma(NamedTuple):
@@ -27,14 +27,14 @@ class NormalInverseGamma(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class LinearRegression:
-    """A linear regression with an intercept, its columns and target standardised by the training rows.
+    """A linear regression with intercept; columns and target are standardised by the training rows.
 
     Attributes
     ----------
     posterior : NormalInverseGamma
-        Of the intercept and the coefficients (1 + p,) on the standardised scale.
+        Posterior of the intercept and the coefficients, (1 + p,), on the standardised scale.
     log_marginal : float
-        Natural log of the density of the training target, in its own units.
+        Natural log of the marginal density of the training target, in its own units.
     x_center, x_scale : array (p,)
     y_center, y_scale : float
     """
@@ -47,18 +47,18 @@ class LinearRegression:
     y_scale: float
 
     def design(self, x: np.ndarray) -> np.ndarray:
-        """Rows (..., p) in units of the data -> (..., 1 + p) standardised, a constant first."""
+        """Rows (..., p) in units of the data -> (..., 1 + p), a constant and the standardised columns."""
         return np.concatenate([np.ones((*x.shape[:-1], 1)), (x - self.x_center) / self.x_scale], axis=-1)
 
     def predictive(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Degrees of freedom, locations and scales (...) of the Student t of new targets at rows (..., p)."""
+        """Degrees of freedom, locations and scales (...) of the t distributions of new targets at rows (..., p)."""
         design, post = self.design(x), self.posterior
         spread = np.einsum("...i,...i->...", design, np.linalg.solve(post.precision, design[..., None])[..., 0])
         location = self.y_center + self.y_scale * (design @ post.mean)
         return 2 * post.shape, location, self.y_scale * np.sqrt(post.rate / post.shape * (1 + spread))
 
     def draw(self, rng: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Independent posterior draws: coefficients (count, 1 + p), standardised, and error sd (count,)."""
+        """Independent posterior draws: coefficients (count, 1 + p) on the standardised scale, and error sd (count,)."""
         post = self.posterior
         variance = post.rate / rng.gamma(post.shape, size=count)
         noise = rng.standard_normal((count, len(post.mean)))
@@ -70,9 +70,9 @@ class LinearRegression:
 def linear_regression(x: np.ndarray, y: np.ndarray) -> LinearRegression:
     """Fit y (n,) on x (n, p) and a constant.
 
-    Columns and target are standardised; every coefficient has prior mean zero and a standard deviation of about one, in
-    proportion to the error's: V = I / r, with r the residual variance of least squares, which is also the guess of the
-    error variance, worth one observation.
+    Columns and target are standardised. Every coefficient has prior mean zero and a standard deviation of about one,
+    proportional to that of the errors: V = I / r, where r is the residual variance of least squares. r is also the
+    prior scale of the error variance, with one degree of freedom.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def update(prior: NormalInverseGamma, x: np.ndarray, y: np.ndarray) -> tuple[Nor
     precision = prior.precision + x.T @ x
     pull = prior.precision @ prior.mean
     mean = np.linalg.solve(precision, pull + x.T @ y)
-    # As sums of squares: the textbook difference of two large numbers loses digits.
+    # As a sum of squares: the textbook formula, a difference of two large numbers, loses digits.
     lack = np.sum((y - x @ mean) ** 2) + (mean - prior.mean) @ prior.precision @ (mean - prior.mean)
     shape, rate = prior.shape + len(y) / 2, prior.rate + lack / 2
     determinants = np.linalg.slogdet(prior.precision)[1] - np.linalg.slogdet(precision)[1]
@@ -115,7 +115,7 @@ def update(prior: NormalInverseGamma, x: np.ndarray, y: np.ndarray) -> tuple[Nor
 
 
 def student_log_density(y: np.ndarray, predictive: tuple[float, np.ndarray, np.ndarray]) -> np.ndarray:
-    """Log density of y (...) under what `LinearRegression.predictive` gave."""
+    """Log density of y (...) under the t distributions that `LinearRegression.predictive` gives."""
     from scipy import stats
 
     df, location, scale = predictive

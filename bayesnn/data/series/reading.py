@@ -1,4 +1,4 @@
-"""The forms in which series come: an array, a pandas Series, a dictionary, a wide table or a long one."""
+"""Reading series in all accepted forms: an array, a pandas Series, a dictionary, a wide or a long table."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ SINGLE = "y"
 
 
 def read_series(series: Any) -> tuple[dict[str, Any], bool]:
-    """Series by name, as floats on their own index, and whether they are a panel.
+    """Series of floats by name, and whether they are a panel.
 
-    -> {name: pandas.Series}, False for one series and True for a dictionary or a table of them.
+    -> {name: pandas.Series}, False for a single series and True for a dictionary or a table of several.
     """
     import pandas as pd
 
     if isinstance(series, pd.DataFrame):
         found = _from_frame(series)
     elif isinstance(series, Mapping):
-        found = {str(name): _one(str(name), values) for name, values in series.items()}
+        found = {str(name): _checked_series(str(name), values) for name, values in series.items()}
     else:
         name = SINGLE if getattr(series, "name", None) is None else str(series.name)
-        return {name: _one(name, series)}, False
+        return {name: _checked_series(name, series)}, False
     if not found:
         raise ValueError("series must hold at least one series, got none")
     if len(found) != (len(series.columns) if _is_wide(series) else len(found)):
@@ -36,27 +36,27 @@ def read_series(series: Any) -> tuple[dict[str, Any], bool]:
 
 
 def common_step(series: Mapping[str, Any]) -> Any:
-    """The step of all series, which must share it."""
+    """The step that all series have in common; different steps are refused."""
     steps = {name: dates.step_of(f"series {name!r}", values.index) for name, values in series.items()}
     first = next(iter(series))
     for name, step in steps.items():
         if step != steps[first] or type(series[name].index) is not type(series[first].index):
             raise ValueError(
                 f"series of a panel must have one frequency, got {dates.step_name(steps[first])!r} for {first!r} and "
-                f"{dates.step_name(step)!r} for {name!r}: resample them, or fit them apart"
+                f"{dates.step_name(step)!r} for {name!r}: resample them, or fit them separately"
             )
     return steps[first]
 
 
 def _from_frame(frame: Any) -> dict[str, Any]:
-    """Series of a long table with columns unique_id, ds and y, or of a wide one with a column each."""
+    """Series of a long table, with columns unique_id, ds and y, or of a wide one, with one column per series."""
     if not _is_wide(frame):
         absent = [column for column in LONG if column not in frame.columns]
         if absent:
             raise ValueError(f"a long table must have the columns {', '.join(LONG)}, got none called {absent}")
         groups = frame.groupby("unique_id", sort=False)
-        return {str(name): _one(str(name), rows.set_index("ds")["y"]) for name, rows in groups}
-    return {str(name): _observed_span(_one(str(name), frame[name])) for name in frame.columns}
+        return {str(name): _checked_series(str(name), rows.set_index("ds")["y"]) for name, rows in groups}
+    return {str(name): _observed_span(_checked_series(str(name), frame[name])) for name in frame.columns}
 
 
 def _is_wide(series: Any) -> bool:
@@ -69,7 +69,7 @@ def _observed_span(values: Any) -> Any:
     return values.iloc[seen[0] : seen[-1] + 1] if len(seen) else values
 
 
-def _one(name: str, values: Any) -> Any:
+def _checked_series(name: str, values: Any) -> Any:
     """One series as floats on an index, checked."""
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""Lags and a transform for a series without tuning: lags by its season, the transform by a marginal likelihood."""
+"""Suggested lags and transform of a series: lags from its season, the transform by a marginal likelihood."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bayesnn.data.series.transforms import Transform, make_transform
 
 AUTO = "auto"
 LAGS_WITHOUT_SEASON = 3
-VALUES_A_LAG = 6  # observations for each step that the longest lag reaches back
-ROWS_A_COEFFICIENT = 2  # rows for each coefficient that a seasonal difference must leave
+VALUES_PER_LAG = 6  # observations per step of the longest lag
+ROWS_PER_COEFFICIENT = 2  # rows per coefficient that a seasonal difference must leave
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +30,9 @@ class Suggestion:
     transform : tuple of str
         Empty for none.
     table : pandas.DataFrame
-        By candidate, best first: log_marginal, the natural log of the density of the same rows under a linear
-        autoregression in units of the series, summed over the series of a panel, and probability, its share if all
-        candidates were as likely before.
+        One row per candidate, best first. log_marginal is the natural log of the marginal likelihood of a linear
+        autoregression, in units of the series, for the same rows, summed over the series of a panel; probability is the
+        posterior probability of the candidate if all have the same prior probability.
     """
 
     lags: tuple[int, ...]
@@ -40,27 +40,27 @@ class Suggestion:
     table: Any
 
     def __str__(self) -> str:
-        """The choice, and the table."""
+        """The chosen lags and transform, and the table."""
         chosen = ", ".join(self.transform) or "none"
         return f"lags {', '.join(map(str, self.lags))}; transform: {chosen}\n{self.table.round(2).to_string()}"
 
 
 def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: int | None = None) -> Suggestion:
-    """Lags and transform for a series by a rule that needs no tuning; what is given is kept.
+    """Suggest lags and a transform for a series, by a rule that needs no tuning; a choice that is given is kept.
 
-    Lags run from 1 to a season and one (1 to 3 where there is no season), but no further back than a sixth of the
-    observations. The transform is, among none, log, difference, log and difference, and these with a seasonal
-    difference, the one under which a linear autoregression with a conjugate prior gives the observations the highest
-    density, in units of the series and for the same rows, those that all candidates can explain. Logarithms are for
-    series above zero; seasonal differences for those that are long enough.
+    Lags run from 1 to one more than the season (1 to 3 if there is none), but no further back than a sixth of the
+    observations. Candidate transforms are none, log, difference, log and difference, and each of these with a seasonal
+    difference; logarithms only for series above zero, seasonal differences only for series that are long enough. The
+    chosen transform has the highest marginal likelihood under a linear autoregression with a conjugate prior. Marginal
+    likelihoods are in units of the series and for the same rows, those that have all lags under every candidate.
 
     Parameters
     ----------
-    series : in the forms that `bnn.lagged` takes; the series of a panel share lags and transform
+    series : as for `bnn.lagged`; the series of a panel share lags and transform
     lags : "auto", int or sequence of int
     transform : "auto", or as for `bnn.lagged`
     seasonal : int, optional
-        Steps of a season, by default from the index.
+        Steps per season. Default: from the index.
 
     Returns
     -------
@@ -91,7 +91,7 @@ def is_auto(value: Any) -> bool:
 
 
 def default_lags(period: int, count: int) -> tuple[int, ...]:
-    """1, 2, ... to a season and one, for a series of `count` observations.
+    """Lags 1, 2, ... up to one more than the season, for a series of `count` observations.
 
     Examples
     --------
@@ -99,21 +99,21 @@ def default_lags(period: int, count: int) -> tuple[int, ...]:
     ((1, 2, 3, 4, 5), (1, 2, 3), (1, 2, 3, 4, 5, 6))
     """
     longest = period + 1 if period > 1 else LAGS_WITHOUT_SEASON
-    return tuple(range(1, max(1, min(longest, count // VALUES_A_LAG)) + 1))
+    return tuple(range(1, max(1, min(longest, count // VALUES_PER_LAG)) + 1))
 
 
 def candidates(values: Sequence[np.ndarray], period: int, count: int, deepest: int) -> list[tuple[str, ...]]:
-    """Transforms that all series allow, with `count` lags of which the longest is `deepest`."""
+    """Candidate transforms that all series allow, with `count` lags of which the longest is `deepest`."""
     rows = min(map(len, values)) - deepest - 1
     differences: list[tuple[str, ...]] = [(), ("difference",)]
-    if period > 1 and rows - period >= ROWS_A_COEFFICIENT * (count + 1):
+    if period > 1 and rows - period >= ROWS_PER_COEFFICIENT * (count + 1):
         differences += [("seasonal_difference",), ("difference", "seasonal_difference")]
     curves: list[tuple[str, ...]] = [(), ("log",)] if all((one > 0).all() for one in values) else [()]
     return [curve + difference for curve in curves for difference in differences]
 
 
 def log_marginal(values: np.ndarray, transform: Transform, lags: Sequence[int], start: int) -> float:
-    """Log density of values[start:] given those before, under the linear autoregression of the transformed series."""
+    """Log marginal density of values[start:] given earlier ones, by a linear autoregression after the transform."""
     w = np.r_[np.full(transform.lost_values, np.nan), transform.forward(values)]
     times = np.arange(start, len(values))
     line = linear_regression(w[times[:, None] - np.array(lags)], w[times])

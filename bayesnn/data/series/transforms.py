@@ -1,7 +1,7 @@
-"""What is done to a series before a network sees it, and how it is undone exactly.
+"""Transforms of a series before a network sees it, and their exact inverses.
 
-y -> u = g(y), number by number (a logarithm or a root, then an affine map) -> w, u with earlier values subtracted. The
-network sees lags of w and predicts w; a forecast rebuilds u from the history, and y from u.
+y -> u = g(y), value by value (a logarithm or a root, then an affine map) -> w, the differences of u. The network sees
+lags of w and predicts w; a forecast recovers u from w and the history, and y from u.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ TRANSFORMS = (*CURVES, STANDARDIZE, *DIFFERENCES)
 
 @dataclass(frozen=True)
 class Transform:
-    """y -> u = (curve(y) - center) / scale -> w = u less earlier values, one difference after the other.
+    """y -> u = (curve(y) - center) / scale -> w, u after all differences; curve is a logarithm, a root or the identity.
 
     Parameters
     ----------
     names : tuple of str
-        What was asked for, in order.
+        Names of the parts, in the order in which they are applied.
     differences : tuple of int
-        Steps back of each difference: 1, or the seasonal period.
+        The lag of each difference: 1, or the seasonal period.
     center, scale : float
-        Of curve(y), learnt from a series if "standardize" is among the names.
+        Mean and sd of curve(y), learnt from a series if "standardize" is among the names.
 
     Examples
     --------
@@ -51,12 +51,12 @@ class Transform:
 
     @property
     def two_valued(self) -> bool:
-        """Whether two values of u give the same y, as those of a square root do: u is then the larger one."""
+        """Whether two values of u give the same y: so for a square root, where `pointwise` gives the positive root."""
         return self.pointwise_name == "sqrt"
 
     @property
     def lost_values(self) -> int:
-        """How many values a differenced series is shorter."""
+        """Number d of values by which differences shorten a series."""
         return sum(self.differences)
 
     @property
@@ -68,7 +68,7 @@ class Transform:
         return tuple(float(-c) for c in polynomial[1:])
 
     def learn(self, values: np.ndarray) -> Transform:
-        """The transform with the centre and scale of a series (T,); missing values are passed over."""
+        """The transform with the centre and scale of a series (T,); missing values are ignored."""
         if STANDARDIZE not in self.names:
             return self
         curved = self._curved(values[np.isfinite(values)])
@@ -79,7 +79,7 @@ class Transform:
         return replace(self, center=float(curved.mean()), scale=float(curved.std()))
 
     def check(self, name: str, values: np.ndarray, dates: Any) -> None:
-        """Refuse values that the curve cannot take, naming their dates."""
+        """Refuse values outside the domain of the logarithm or root, naming their dates."""
         if self.pointwise_name is None:
             return
         bad = values < 0 if self.pointwise_name == "sqrt" else values <= 0
@@ -91,13 +91,13 @@ class Transform:
             )
 
     def pointwise(self, values: Any) -> np.ndarray:
-        """y -> u, number by number."""
+        """y -> u, value by value."""
         return (self._curved(np.asarray(values, dtype=np.float64)) - self.center) / self.scale
 
     def inverse(self, u: Any) -> np.ndarray:
-        """u -> y, number by number; a square root is squared, whatever its sign."""
+        """u -> y, value by value; a square root is squared, whatever its sign."""
         curved = np.asarray(u, dtype=np.float64) * self.scale + self.center
-        with np.errstate(over="ignore"):  # a path that has run away ends at infinity
+        with np.errstate(over="ignore"):  # a divergent path ends at infinity
             match self.pointwise_name:
                 case "log":
                     return np.exp(curved)
@@ -115,7 +115,7 @@ class Transform:
         return [(sign * root - self.center) / self.scale for sign in (1.0, -1.0)]
 
     def log_slope(self, values: Any) -> np.ndarray:
-        """log |du/dy|, number by number: infinite at y = 0 of a square root, whose y has an infinite density there."""
+        """log |du/dy|, value by value; infinite for a square root at y = 0, where the density of y is infinite."""
         y = np.asarray(values, dtype=np.float64)
         with np.errstate(divide="ignore"):
             match self.pointwise_name:
@@ -151,7 +151,7 @@ class Transform:
 
 
 def make_transform(transform: Any, period: int) -> Transform:
-    """A transform from a name or names in the order in which they are applied, and the seasonal period."""
+    """A transform from a name, or names in the order in which they are applied, and the seasonal period."""
     names = (transform,) if isinstance(transform, str) else tuple(transform or ())
     for name in names:
         checks.known("transform", name, TRANSFORMS)
@@ -163,7 +163,7 @@ def make_transform(transform: Any, period: int) -> Transform:
         )
     if "seasonal_difference" in names and period < 2:
         raise ValueError(
-            "a seasonal difference needs a period of at least 2, and the series' index says none: "
+            "a seasonal difference needs a period of at least 2, and the series' index implies none: "
             "give one, such as seasonal=12"
         )
     steps = {"difference": 1, "seasonal_difference": period}

@@ -157,7 +157,7 @@ def day(*days):
         (with_index([1, 2, 5, 6]), "one every 1, got no 3, 4: give every date a value"),
         (with_index(MONTHS.delete([3])), "got no 2020-04"),
         (with_index(day(1, 2, 3, 7, 8)), "irregular steps after 2020-01-03"),
-        (with_index(day(1, 2)), "cannot be told from 2 date"),
+        (with_index(day(1, 2)), "cannot be inferred from 2 date"),
         (with_index([0.5, 1.5, 2.5]), "must hold dates, periods or whole numbers, got float64"),
         (with_index(["a", "b", "c"]), "must hold dates, periods or whole numbers"),
         (with_index([1, 2, 3, 4], [1.0, np.nan, 2.0, np.nan]), "no missing values, got 2, at 2, 4"),
@@ -208,7 +208,7 @@ def test_bad_series_are_refused(series, message):
         ),
         ({"exogenous": TABLE.assign(price="high")}, "exogenous must hold numbers: .* code categories as indicators"),
         ({"exogenous": TABLE.to_numpy()}, "must be a pandas.DataFrame by date, got ndarray"),
-        ({"exogenous": pd.concat([TABLE, TABLE[:1]])}, "one row a date for series 'sales', got several for 2020-01"),
+        ({"exogenous": pd.concat([TABLE, TABLE[:1]])}, "one row per date for series 'sales', got several for 2020-01"),
     ],
 )
 def test_bad_settings_are_refused(settings, message):
