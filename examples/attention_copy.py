@@ -1,11 +1,11 @@
-"""A toy task from sequence to sequence: strings of letters turned round by a Bayesian encoder and decoder.
+"""A sequence-to-sequence toy task: a Bayesian encoder and decoder write strings of letters in reversed order.
 
-Question: does the network turn round strings it has never seen, how sure is it, and what does it look at?
-Model: letters and positions embedded, one block of attention that reads the string, one that writes it backwards, a
-letter at a time, while it looks at the string (`Seq2Seq`); all weights random. Draws by SGHMC on minibatches, started
-at modes found by Adam.
-Result: exact matches among new strings, of the string that most draws write and of a single draw; some strings with
-the share of draws that write them; a picture of the attention, its average and its 90% credible band.
+Question: does the network reverse strings that it has never seen, how sure is it, and where does it attend?
+Model: letters and positions are embedded; one attention block reads the string, another writes it backwards, letter by
+letter, and attends to the string (`Seq2Seq`); all weights are random. Draws by SGHMC on minibatches, started at modes
+found by Adam.
+Result: the proportion of new strings reversed exactly, by the string that most draws write and by a single draw; some
+strings with the proportion of draws that write them; a picture of the attention, its mean and its 90% credible band.
 
 Run: python examples/attention_copy.py [--quick] [--output attention_copy.png]
 """
@@ -37,13 +37,13 @@ def strings(count: int, seed: int) -> list[np.ndarray]:
 
 
 def pairs(rows: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Inputs: the string, padded, then what the decoder has written so far. Targets: what it writes next."""
+    """Inputs: the padded string, then what the decoder has written so far. Targets: the letter it writes next."""
     written = bnn.pad([[START, *row[::-1]] for row in rows], LONGEST + 1)
     return np.hstack([bnn.pad(rows, LONGEST), written]), bnn.pad([[*row[::-1], END] for row in rows], LONGEST + 1)
 
 
 def network() -> bnn.Model:
-    """One block each for the encoder and the decoder."""
+    """One attention block for the encoder, and one for the decoder."""
     encoder = [bnn.PositionalEncoding("learnt"), bnn.TransformerBlock(hidden=32)]
     decoder = [bnn.PositionalEncoding("learnt"), bnn.DecoderBlock(hidden=32)]
     body = [bnn.Embedding(END + 1, WIDTH), bnn.Seq2Seq(LONGEST, encoder, decoder)]
@@ -51,13 +51,13 @@ def network() -> bnn.Model:
 
 
 def spelled(tokens: np.ndarray) -> str:
-    """Letters up to the end; what is no letter is a question mark."""
+    """The letters before the end mark; other tokens become question marks."""
     kept = [int(token) for token in tokens if token not in (0, END)]
     return "".join(LETTERS[token - 1] if token <= len(LETTERS) else "?" for token in kept)
 
 
 def picture(fit: bnn.Fit, row: np.ndarray, output: str) -> None:
-    """Which letters are looked at while the string is written: the average, and a band over draws."""
+    """Plot the attention to the letters while the string is written: its mean, and a band over draws."""
     maps = bnn.attention_maps(fit, pairs([row])[0]).isel(obs=0, head=0, step=slice(len(row)), time=slice(len(row) + 1))
     low, high = maps.quantile([0.05, 0.95], ("chain", "draw")).to_numpy()
     mean = maps.mean(("chain", "draw")).to_numpy()
@@ -85,7 +85,7 @@ def main(quick: bool, output: str) -> None:
     sampler = bnn.SGHMC(batch_size=100, preconditioner="rmsprop", start=mode)
     few = {"draws": 5, "warmup": 5} if quick else {"draws": 50, "warmup": 100, "thinning": 4}
     fit = bnn.fit(network(), x, y, sampler=sampler, chains=2, key=0, progress=not quick, **few)
-    print(f"{len(x)} strings to learn from, {sum(fit.model.sizes(x.shape[1:]).values())} weights")
+    print(f"{len(x)} training strings, {sum(fit.model.sizes(x.shape[1:]).values())} weights")
 
     prompts = pairs(held)[0][:, : LONGEST + 1]
     drawn = bnn.generate(fit, prompts, LONGEST + 1, end=END, key=1).stack(sample=("chain", "draw"))

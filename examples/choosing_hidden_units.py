@@ -5,8 +5,8 @@ many logistic units does the hierarchical shallow network need for it?
 Model: `bnn.shallow(m)` for m = 1..6, each fitted by the Gibbs sampler; compared by PSIS-LOO (expected log density of a
 new observation) through ArviZ.
 Result: a table of verdicts, the ArviZ comparison, and a picture of the fits. One or two units are clearly too few
-(and two are multimodal, which the verdict says), three lose about three nats; from four on more units do no harm, but
-explain nothing more.
+(and with two the posterior is multimodal, as the verdict says); three lose about three nats; beyond four, more units do
+no harm but explain nothing more.
 
 Run: python examples/choosing_hidden_units.py [--quick] [--output choosing_hidden_units.png]
 """

@@ -1,16 +1,16 @@
 """A network of a Keras course, rebuilt layer by layer and made Bayesian: is a short review good or bad?
 
-Question: what does averaging over the posterior change in a small text classifier, beside its mode?
-Model: Embedding(4), LSTM(4) that reads backwards and gives its state at every word, the mean over words, Dense(4, relu)
-and a logistic output. In Keras: Embedding(words, 4), LSTM(4, return_sequences=True, go_backwards=True),
+Question: how does averaging over the posterior change a small text classifier, compared with its mode?
+Model: Embedding(4), LSTM(4) that reads backwards and returns its state at every word, the mean over words, Dense(4,
+relu) and a logistic output. In Keras: Embedding(words, 4), LSTM(4, return_sequences=True, go_backwards=True),
 GlobalAveragePooling1D(), Dense(4, "relu"), Dense(1, "sigmoid"). The last of these is the readout of the likelihood, and
-all weights have normal priors; padding has no part in any of it. Draws by SGHMC on minibatches, started at modes.
-Result: the number of weights of each layer (those of Keras), accuracy, log loss and calibration error on reviews held
-out, beside the mode (MAP) of the same network; a reliability picture of both.
+all weights have normal priors; padding is ignored in every layer. Draws by SGHMC on minibatches, started at modes.
+Result: the number of weights of each layer (the same as in Keras); accuracy, log loss and calibration error on held-out
+reviews, for the posterior and for the mode (MAP); a reliability diagram of both.
 
 Run: python examples/course_lstm.py [--train FILE] [--quick] [--output course_lstm.png]
-FILE is csv or csv.xz with the columns label and text. Without it, reviews are made up: "never dull" praises, "never
-good" does not, and one label in ten is wrong, so that about 90% can be right.
+FILE is csv or csv.xz with the columns label and text. Without it, artificial reviews are generated: "never dull" is
+praise, "never good" is not, and one label in ten is wrong, so that the best possible accuracy is about 90%.
 """
 
 import argparse
@@ -32,7 +32,7 @@ FILLERS = ["really", "often", "quite", "mostly", "somehow", "still"]
 
 
 def made_up(count: int, seed: int = 0) -> pd.DataFrame:
-    """Reviews of one to three sentences, each with a word of praise or blame that "never" turns round."""
+    """Reviews of one to three sentences, each with a word of praise or blame, which "never" reverses."""
     random = np.random.default_rng(seed)
     rows = []
     for _ in range(count):
@@ -49,7 +49,7 @@ def made_up(count: int, seed: int = 0) -> pd.DataFrame:
 
 
 def course_network(vocabulary: bnn.text.Vocabulary) -> bnn.Model:
-    """The layers in their order."""
+    """The layers of the course, in order."""
     layers = [
         bnn.Embedding(vocabulary, 4),
         bnn.LSTM(4, return_sequences=True, reverse=True),
@@ -79,9 +79,9 @@ def main(arguments: argparse.Namespace) -> None:
         "mode": bnn.fit(model, x, train.label, sampler=mode, **settings),
     }
     sizes = pd.Series(fits["mode"].model.sizes(x.shape[1:]), name="weights")
-    print(f"{rows} reviews to learn from, {len(vocabulary)} words\n\n{sizes.to_string()}\nsum {sizes.sum()}\n")
+    print(f"{rows} training reviews, {len(vocabulary)} words\n\n{sizes.to_string()}\nsum {sizes.sum()}\n")
     scores = pd.DataFrame({name: bnn.evaluate(fit, x_new, new.label) for name, fit in fits.items()}).T
-    print(f"scored on {count} reviews held out:\n{scores.round(4).to_string()}\n")
+    print(f"scored on {count} held-out reviews:\n{scores.round(4).to_string()}\n")
     print(bnn.diagnose(fits["Bayesian"]).verdict)
 
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.6), layout="constrained")

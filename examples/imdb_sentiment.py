@@ -1,15 +1,15 @@
 """Film reviews by a Bayesian attention network on words and pairs of words, sampled by SGHMC.
 
 Question: is a review good or bad, how sure can we be, and what does averaging over the posterior change?
-Model: the set of words and word pairs of a review, a number each (`Embedding`), pooled by attention with a learnt query
-(`AttentionPool`), a logistic readout; draws of the posterior by stochastic gradient Hamiltonian Monte Carlo. The prior
-of a token's number is normal: its mean the log ratio of the token's frequencies in the two classes, as in naive Bayes,
-so that the prior has seen the labels (empirical Bayes); its standard deviation the larger the rarer the token is.
-Result: accuracy, log loss and calibration error beside the deterministic twin, the mode (MAP) of the same network, on
---test or else on reviews held out of --train; the reviews the network is least sure of; a reliability picture.
+Model: the set of words and word pairs of a review, one number per token (`Embedding`), pooled by attention with a
+learnt query (`AttentionPool`), and a logistic readout; posterior draws by stochastic gradient Hamiltonian Monte Carlo.
+The prior of a token's number is normal. Its mean is the log ratio of the token's frequencies in the two classes, as in
+naive Bayes, so that the prior has seen the labels (empirical Bayes); its standard deviation is larger for rarer tokens.
+Result: accuracy, log loss and calibration error of the posterior and of the mode (MAP) of the same network, on --test
+or else on reviews held out of --train; the reviews with the most uncertain predictions; a reliability diagram.
 
 Run: python examples/imdb_sentiment.py --train FILE [--test FILE] [--temperature 1] [--quick] [--json OUT]
-Files are csv or csv.xz with the columns label and text, as the 25,000 reviews of A. Maas et al. (2011), ACL.
+Files are csv or csv.xz with the columns label and text, such as the 25,000 reviews of A. Maas et al. (2011), ACL.
 """
 
 import argparse
@@ -25,11 +25,11 @@ import pandas as pd  # noqa: E402
 import bayesnn as bnn  # noqa: E402
 
 HELD_OUT = 0.2
-SIZE = 0.7  # of the prior means, chosen among 0.35, 0.5 and 0.7 by 3,000 of the reviews to learn from
+SIZE = 0.7  # root mean square of the prior means, chosen among 0.35, 0.5 and 0.7 with 3,000 of the training reviews
 
 
 def read(train: str, test: str | None, quick: bool) -> tuple[pd.DataFrame, pd.DataFrame, str]:
-    """Rows to learn from, rows to score, and what the latter are."""
+    """Training rows, rows to score, and a description of the latter."""
     table = pd.read_csv(train).sample(frac=1.0, random_state=0, ignore_index=True)
     table = table.head(1500) if quick else table
     if test is not None:
@@ -39,7 +39,7 @@ def read(train: str, test: str | None, quick: bool) -> tuple[pd.DataFrame, pd.Da
 
 
 def bags(vocabulary: bnn.text.Vocabulary, texts: list[str], length: int) -> np.ndarray:
-    """Ids (n, length) of the distinct tokens of each text, the rarest ones where there are more."""
+    """Ids (n, length) of the distinct tokens of each text; if there are more than `length`, the rarest ones."""
     rows = []
     for start in range(0, len(texts), 500):
         rows += [np.unique(row[row > 0])[-length:] for row in vocabulary.ids(texts[start : start + 500])]
@@ -47,7 +47,7 @@ def bags(vocabulary: bnn.text.Vocabulary, texts: list[str], length: int) -> np.n
 
 
 def specs(rows: int, temperature: float, quick: bool) -> tuple[bnn.MAP, bnn.SGHMC, dict]:
-    """How the twin is found, how the posterior is sampled, and how long."""
+    """Settings for the mode and for sampling the posterior."""
     steps = 4 * rows // 100
     mode = bnn.MAP(steps=steps, batch_size=100, learning_rate=0.02, validation=None, restarts=1, patience=steps)
     sampler = bnn.SGHMC(step_size=30 / rows, temperature=temperature, preconditioner="rmsprop", damping=0.1, start=None)
@@ -106,7 +106,10 @@ if __name__ == "__main__":
     parser.add_argument("--train", required=True, help="csv or csv.xz with the columns label and text")
     parser.add_argument("--test", help="the same, to be scored on")
     parser.add_argument(
-        "--temperature", type=float, default=1.0, help="1: the posterior; less: cold draws, which are not of it"
+        "--temperature",
+        type=float,
+        default=1.0,
+        help="1: the posterior; below 1: a narrower distribution",
     )
     parser.add_argument("--quick", action="store_true", help="few reviews, tokens and draws")
     parser.add_argument("--json", help="where to write the scores")

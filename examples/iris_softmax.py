@@ -1,12 +1,13 @@
-"""Softmax classification of the iris flowers, compared, cross-validated and decided under a loss.
+"""Softmax classification of the iris flowers, with model comparison, cross-validation and decisions under a loss.
 
-Question: which species is a flower with these four measurements, how sure can we be, and how many hidden units does it
-take (iris, 150 flowers)?
+Question: which species is a flower with these four measurements, how sure can we be, and how many hidden units are
+needed (iris, 150 flowers)?
 Model: `bnn.shallow(hidden, likelihood=bnn.Categorical())`, logistic units with readout weights for each class and the
 hierarchical prior of Müller and Ríos Insua (1998), by NUTS; the probability of a class is the average of the softmax
 over posterior draws.
-Result: comparison of one to three units, tenfold cross-validated log loss, the flowers the network is least sure of,
-decisions when missing a virginica costs five times as much, and a picture of probabilities and reliability.
+Result: comparison of one to three units, tenfold cross-validated log loss, the flowers with the most uncertain
+predictions, decisions when missing a virginica costs five times as much, and a picture of probabilities and of
+reliability.
 
 Run: python examples/iris_softmax.py [--quick] [--output iris_softmax.png]
 """
@@ -37,7 +38,7 @@ def main(quick: bool, output: str) -> None:
     folds = bnn.cross_validate(
         fit.model, x, y, folds=3 if quick else 10, sampler="nuts", draws=few // 2, warmup=few // 2, key=1
     )
-    print(f"\n{folds}\nlog loss a flower: {-folds.elpd / len(y):.3f}")
+    print(f"\n{folds}\nlog loss per flower: {-folds.elpd / len(y):.3f}")
 
     uncertainty = bnn.decompose(fit, x).sort_values("total", ascending=False)
     probability = bnn.predict(fit, x, kind="probability").mean(("chain", "draw")).to_pandas()
@@ -45,7 +46,7 @@ def main(quick: bool, output: str) -> None:
     print("\nleast sure (entropy in nats: total = parameter + noise):")
     print(probability.loc[unsure].join(uncertainty.loc[unsure]).assign(species=y.loc[unsure]).round(3).to_string())
 
-    costly = [[0, 1, 1], [1, 0, 1], [5, 5, 0]]  # rows: the truth; to miss a virginica costs five
+    costly = [[0, 1, 1], [1, 0, 1], [5, 5, 0]]  # rows: true species; missing a virginica costs five
     plain, careful = bnn.decide(fit, x).action, bnn.decide(fit, x, loss=costly).action
     print(
         f"\ncalled virginica: {int((plain == 'virginica').sum())}, and {int((careful == 'virginica').sum())}", end=" "

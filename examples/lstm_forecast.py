@@ -1,12 +1,12 @@
 """Sunspots forecast by four networks that read the last years as a sequence: Elman, GRU, LSTM and attention.
 
 Question: one year ahead, does any of them forecast the sunspot numbers of 1980-2008 better than the linear
-autoregression on the same nine lags, and does it matter which?
-Model: the root of 1 + y (Tong, 1990) as a linear term of its lags plus a small network that reads them in the order of
-time (`AsSequence`), normal weights scaled by fan-in; the readout integrated out, the rest by NUTS. All go through one
-loop, with the same lags, prior and sampler.
-Result: a table with the number of weights, R-hat of the function, CRPS and log score beside the linear
-autoregression and seconds; a picture of the next eleven years by each.
+autoregression on the same nine lags, and does the type of network matter?
+Model: for the square root of 1 + y (Tong, 1990), a linear term of its lags plus a small network that reads them in
+order of time (`AsSequence`), with normal priors scaled by fan-in; the readout is integrated out, the rest sampled by
+NUTS. All four use the same lags, prior and sampler.
+Result: a table with the number of weights, R-hat of the function, CRPS, log score and coverage, the difference in CRPS
+from the linear autoregression, and seconds; a picture of the forecasts of each network for the next eleven years.
 
 Run: python examples/lstm_forecast.py [--quick] [--output lstm_forecast.png]
 """
@@ -47,7 +47,7 @@ def main(quick: bool, output: str) -> None:
     figure, axes = plt.subplots(2, 2, figsize=(12, 7.5), layout="constrained", sharex=True, sharey=True)
     for (name, body), ax in zip(BODIES.items(), axes.flat, strict=True):
         model = bnn.Model(body, linear=True)
-        # The fit learns from the years before 1980; each forecast then sees the years before its own.
+        # The fit uses the years before 1980; each forecast is given all years before its own.
         result = bnn.backtest(model, series, **settings)
         fit = result.fits["network"]
         found, attrs = bnn.diagnose(fit), fit.idata["posterior"].attrs

@@ -1,10 +1,11 @@
-"""Forecasting the lynx cycle with a nonlinear autoregression whose size is not fixed beforehand.
+"""Forecasting the lynx cycle by a nonlinear autoregression with a random number of hidden units.
 
-Question: how do the lynx trappings of the Mackenzie River go on after 1920, and does their map have a cycle of its own?
-Model: y_t = linear term + M logistic units of (y_{t-1}, y_{t-2}) + error on the base-10 logarithm; the number of units
-and whether there is a linear term are random, `bnn.shallow(bnn.Geometric(0.5, 8), linear="random")`.
-Result: posterior of M, sample paths for the 14 years held out (80% band beside what was observed), one-step scores of
-those years beside the linear autoregression, and a picture: the fan, and the skeleton of the map.
+Question: how do the lynx trappings of the Mackenzie River continue after 1920, and does the fitted map have a limit
+cycle?
+Model: y_t = linear term + M logistic units of (y_{t-1}, y_{t-2}) + error, where y is a base-10 logarithm; the number of
+units and the presence of the linear term are random, `bnn.shallow(bnn.Geometric(0.5, 8), linear="random")`.
+Result: the posterior of M, sample paths for the 14 held-out years (80% band and observed values), one-step scores in
+those years against the linear autoregression, and a picture: the fan of paths, and the skeleton of the map.
 
 Run: python examples/lynx_forecast.py [--quick] [--output lynx_forecast.png]
 """
@@ -29,7 +30,7 @@ def main(quick: bool, output: str) -> None:
     few = 200 if quick else 1000
     settings = {"draws": few, "warmup": few, "chains": 4, "key": 0}
 
-    # One fit serves all windows: each one-step forecast sees the years up to its own.
+    # One fit serves all windows: each one-step forecast is given the years before its own.
     result = bnn.backtest(model, series, lags=2, horizon=1, windows=HELD_OUT, **settings)
     print(result)
     fit = result.fits["network"]
@@ -38,13 +39,13 @@ def main(quick: bool, output: str) -> None:
     shares = np.bincount(units) / len(units)
     print("\nP(M = m):", ", ".join(f"{m}: {share:.2f}" for m, share in enumerate(shares)))
 
-    # All 14 years from the end of 1920: every draw rolls its own path on.
+    # All 14 years from the end of 1920: each posterior draw simulates its own path.
     paths = bnn.forecast(fit, HELD_OUT, key=1)
     table = bnn.to_frame(paths, levels=(80,)).set_index("ds")[["mean", "lo-80", "hi-80"]]
     print("\nforecasts:\n", table.assign(observed=later).round(2).to_string())
     skeleton = bnn.skeleton(fit)
     print(f"\nskeleton: {skeleton}")
-    assert past.index[-1] == fit.data.series.y.index[-1]  # nothing of the years held out was learnt from
+    assert past.index[-1] == fit.data.series.y.index[-1]  # the fit has not seen the held-out years
 
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained", width_ratios=[1.4, 1])
     bnn.plots.forecast(fit, paths, history=60, observed=later, ax=axes[0])

@@ -1,11 +1,11 @@
 """Which inputs matter: automatic relevance determination, permutation and effects, each with its uncertainty.
 
-Question: of ten inputs, five of which do nothing, which matter, how much and in which direction (Friedman's first
+Question: of ten inputs, five of which have no effect, which matter, how much and in which direction (Friedman's first
 problem, y = 10 sin(pi x0 x1) + 20 (x2 - 1/2)^2 + 10 x3 + 5 x4 + N(0, 1), x uniform on [0, 1]; J. Friedman, 1991)?
 Model: ten tanh units under `bnn.Hierarchical()`, whose source-unit precisions switch inputs off, by NUTS with the
 readout integrated out.
-Result: three measures of relevance as tables, average marginal effects in units of y beside their true values, one
-contrast, and a picture: scales, permutation, partial dependence of two inputs.
+Result: three tables of relevance, average marginal effects in units of y with their true values, one contrast, and a
+picture: scales, permutation importance, and partial dependence of two inputs.
 
 Run: python examples/relevance.py [--quick] [--output relevance.png]
 """

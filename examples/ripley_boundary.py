@@ -1,9 +1,9 @@
 """A probability map and its decision boundary for two overlapping classes.
 
-Question: where does one class end and the other begin, and where is that line uncertain (Ripley's synthetic problem,
-250 rows to train, 1000 to test; no rule can err less than 8% of the time)?
-Model: `bnn.shallow(4, likelihood=bnn.Bernoulli())` by NUTS, beside a logistic regression, which is the same model with
-a vanishing network and a linear term.
+Question: where is the boundary between the classes, and where is it uncertain (Ripley's synthetic problem, 250 training
+rows, 1000 test rows; the best possible error rate is 8%)?
+Model: `bnn.shallow(4, likelihood=bnn.Bernoulli())` by NUTS, compared with a logistic regression, which is here a
+linear term beside a network whose readout has almost no prior variance.
 Result: test error, log loss and calibration of both, and a picture: the posterior predictive probability with its
 boundary, the boundaries of single posterior draws, and reliability on the test rows.
 
@@ -45,7 +45,7 @@ def main(quick: bool, output: str) -> None:
 
 
 def draw_boundaries(fit: bnn.Fit, table, inputs: list[str], ax) -> None:
-    """The line of equal probability of 40 posterior draws."""
+    """The lines of equal class probability of 40 posterior draws."""
     sides = [np.linspace(table[name].min() - 0.2, table[name].max() + 0.2, 60) for name in inputs]
     mesh = np.stack(np.meshgrid(*sides), axis=-1)
     rows = type(table)(mesh.reshape(-1, 2), columns=inputs)

@@ -1,6 +1,6 @@
-"""Fitting the hierarchical shallow network by two samplers that must agree.
+"""The hierarchical shallow network, fitted by two samplers that must agree.
 
-Question: how does the head acceleration of a motorcycle dummy move in the 57 ms after the impact (mcycle, 133 points)?
+Question: how does the head of a motorcycle dummy accelerate in the 57 ms after the impact (mcycle, 133 points)?
 Model: `bnn.shallow(5)`, five logistic units with the hierarchical prior of Müller and Ríos Insua (1998), once by the
 Gibbs/Metropolis sampler and once by NUTS with the readout integrated out.
 Result: two verdicts, the ArviZ summary and comparison of both fits (the difference is Monte Carlo error), predictions

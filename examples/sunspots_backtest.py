@@ -1,11 +1,11 @@
-"""A backtest of sunspot forecasts beside simple methods: which is best, by how much, and are its intervals honest?
+"""A backtest of sunspot forecasts against simple methods: which is best, by how much, and are its intervals calibrated?
 
 Question: one to five years ahead, does a nonlinear autoregression forecast the sunspot numbers of 1980-2008 better than
-the linear one on the same lags, the last value, or a drift?
+the linear autoregression on the same lags, the last value, or a drift?
 Model: `bnn.shallow(bnn.Geometric(0.5, 8), linear="random")` on nine lags of sqrt(1 + y), the transform of Tong, 1990;
-y + 1 is forecast, one fit on the years before the first origin, paths fed their own values.
-Result: a table of scores by method and horizon, who is best by how many standard errors of the paired difference, and a
-picture: coverage by horizon, the probability integral transform one year ahead, and the fan from the last origin.
+the forecasts are of y + 1, by simulated paths, from a single fit to the years before the first origin.
+Result: a table of scores by method and horizon, paired differences with standard errors, and a picture: coverage by
+horizon, the probability integral transform one year ahead, and the fan of paths from the last origin.
 
 Run: python examples/sunspots_backtest.py [--quick] [--output sunspots_backtest.png]
 """
@@ -24,7 +24,8 @@ HORIZON = 5
 
 def main(quick: bool, output: str) -> None:
     series = (bnn.datasets.sunspots() + 1.0).rename("sunspot number + 1")
-    print(bnn.suggest(series.loc[:1979], lags=9), "\n")  # among none, log and differences; the root is Tong's
+    # `suggest` compares none, log and differences; the square root used below is Tong's choice.
+    print(bnn.suggest(series.loc[:1979], lags=9), "\n")
     few = 200 if quick else 1000
     result = bnn.backtest(
         bnn.shallow(hidden=bnn.Geometric(0.5, 8), linear="random"),
