@@ -41,7 +41,6 @@ class SelfAttention(Layer):
     causal: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse impossible sizes."""
         checks.positive_integer("heads", self.heads)
         if self.size is not None:
             checks.positive_integer("size", self.size)

@@ -42,7 +42,6 @@ class Conv1D(Layer):
     causal: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an impossible layer at once."""
         checks.positive_integer("units", self.units)
         checks.positive_integer("window", self.window)
         if not self.causal and self.window % 2 == 0:

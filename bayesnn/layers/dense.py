@@ -62,7 +62,6 @@ class Dense(Layer):
     activation: str | Callable[[jax.Array], jax.Array] = "logistic"
 
     def __post_init__(self) -> None:
-        """Refuse an impossible layer at once."""
         checks.positive_integer("units", self.units)
         as_activation(self.activation)
 

@@ -74,7 +74,6 @@ class Dropout(Weightless):
     rate: float = 0.5
 
     def __post_init__(self) -> None:
-        """Refuse an impossible rate."""
         checks.fraction("rate", self.rate)
 
     def output_shape(self, shape: Shape) -> Shape:

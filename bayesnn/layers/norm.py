@@ -36,7 +36,6 @@ class LayerNorm(Layer):
     epsilon: float = 1e-5
 
     def __post_init__(self) -> None:
-        """Refuse an epsilon that is not positive."""
         checks.positive("epsilon", self.epsilon)
 
     def weights(self, shape: Shape) -> dict[str, Weight]:

@@ -40,7 +40,6 @@ class AsSequence(Weightless):
     lags: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an impossible number of lags."""
         if self.lags is not None:
             checks.positive_integer("lags", self.lags)
 
@@ -155,7 +154,6 @@ class AttentionPool(Layer):
     growth: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
         checks.positive_integer("heads", self.heads)
         checks.number("growth", self.growth)
 

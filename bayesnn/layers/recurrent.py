@@ -34,7 +34,6 @@ class Recurrent(Layer):
     truncate: int | None
 
     def __post_init__(self) -> None:
-        """Refuse impossible sizes."""
         checks.positive_integer("units", self.units)
         if self.truncate is not None:
             checks.positive_integer("truncate", self.truncate)

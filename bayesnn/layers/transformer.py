@@ -28,7 +28,6 @@ class Block(Layer):
     activation: str | Callable[[jax.Array], jax.Array]
 
     def __post_init__(self) -> None:
-        """Refuse impossible sizes at once."""
         checks.positive_integer("heads", self.heads)
         if self.hidden is not None:
             checks.positive_integer("hidden", self.hidden)

@@ -74,7 +74,6 @@ class NegativeBinomial(Likelihood):
     baseline: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
         checks.positive("dispersion_guess", self.dispersion_guess)
         if self.baseline is not None:
             checks.number("baseline", self.baseline)

@@ -53,7 +53,6 @@ class Gaussian(Likelihood):
     noise_scale: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
         checks.positive("noise_guess", self.noise_guess)
         checks.positive("noise_size", self.noise_size)
         if self.noise_scale is not None:

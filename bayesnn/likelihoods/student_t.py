@@ -45,7 +45,6 @@ class StudentT(Likelihood):
     noise_size: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
         checks.positive("noise_guess", self.noise_guess)
         checks.positive("noise_size", self.noise_size)
         if self.df is not None:

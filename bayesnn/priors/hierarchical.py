@@ -69,7 +69,6 @@ class Hierarchical(ScaleMixture):
     extra: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
         for name in ("guess", "size", "readout_guess", "source_size", "extra"):
             checks.positive(name, getattr(self, name))
         if self.weight_size is not None:

@@ -33,7 +33,6 @@ class Normal(ScaleMixture):
     extra: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse scales that are not positive."""
         for name in ("scale", "readout_scale", "extra"):
             checks.positive(name, getattr(self, name))
 

@@ -43,7 +43,6 @@ class Horseshoe(ScaleMixture):
     extra: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
         checks.positive("global_scale", self.global_scale)
         checks.positive("extra", self.extra)
 
@@ -90,7 +89,6 @@ class HeavyTailed(ScaleMixture):
     extra: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
         checks.known("family", self.family, FAMILIES)
         for name in ("df", "guess", "size", "extra"):
             checks.positive(name, getattr(self, name))
