@@ -404,7 +404,7 @@ CEILING = """
     import resource, sys, tempfile
     from pathlib import Path
     import jax, jax.numpy as jnp
-    sys.path.insert(0, "tests")
+    sys.path.insert(0, "tests/samplers/engine")
     from test_chains import Walk, DATA
     from bayesnn.samplers.engine import chains
     from bayesnn._internal.runtime import computing

@@ -1,10 +1,10 @@
 """The loop around a kernel: chunks, thinning, interruption, progress, plans."""
 
-import os
 import signal
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -241,7 +241,7 @@ def test_ctrl_c_ends_a_long_fit_with_its_draws():
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=os.path.dirname(os.path.dirname(chains.__file__)),
+        cwd=Path(__file__).resolve().parents[3],
     )
     try:
         for _ in range(5):  # warm-up, then draws
