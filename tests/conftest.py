@@ -78,6 +78,7 @@ def fake_fit() -> Callable:
     `change` may edit the recorded values (chain, draw, ...) before they become inference data.
     """
     bnn = importlib.import_module("bayesnn")
+    binding = importlib.import_module("bayesnn.fitting.binding")
     fit_module = importlib.import_module("bayesnn.fitting.fit")
     runtime = importlib.import_module("bayesnn._internal.runtime")
 
@@ -95,7 +96,7 @@ def fake_fit() -> Callable:
         offset=None,
         standardize=True,
     ):
-        bound, data = fit_module.bind(model, x, y, weights=weights, offset=offset, standardize=standardize)
+        bound, data = binding.bind(model, x, y, weights=weights, offset=offset, standardize=standardize)
         with runtime.double(), runtime.compilation_cache_on(), mock.patch.object(jax.random, "gamma", rough_gamma):
             keys = jax.random.split(jax.random.key(key, impl="unsafe_rbg"), chains * draws)  # quick to compile too
             rows = (*map(jax.numpy.asarray, data.scaled()), data.offset)

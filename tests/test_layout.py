@@ -148,6 +148,32 @@ def shadow_complaints(package: Path) -> list[str]:
     return complaints
 
 
+def door_complaints(package: Path) -> list[str]:
+    """Names imported from a module that has imported them itself: the module that defines them is the door.
+
+    The `__init__` of a folder is a door of its own.
+    """
+    complaints = []
+    files = {".".join(path.relative_to(package.parent).with_suffix("").parts): path for path in package.rglob("*.py")}
+    borrowed = {
+        name: {alias.asname or alias.name for node in absolute_imports(path) for alias in node.names}
+        for name, path in files.items()
+        if path.name != "__init__.py"
+    }
+    for path in files.values():
+        for node in absolute_imports(path):
+            for name in sorted({alias.name for alias in node.names} & borrowed.get(node.module, set())):
+                where = f"{path.relative_to(package.parent)}:{node.lineno}"
+                complaints.append(f"{where} imports '{name}' from {node.module}, which does not define it")
+    return complaints
+
+
+def absolute_imports(path: Path) -> list[ast.ImportFrom]:
+    """The statements `from a.b import c` of a file."""
+    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+
+
 def rank_table() -> str:
     """The table of ARCHITECTURE.md."""
     rows = [f"| {rank} | `{name}/` | {idea} |" for rank, names in enumerate(RANKS) for name, idea in names.items()]
@@ -228,6 +254,10 @@ def git(root: Path, *arguments: str) -> subprocess.CompletedProcess:
 def test_imports_go_down_and_make_no_circle():
     assert rank_complaints(ROOT / "bayesnn") == []
     assert circle_complaints(ROOT / "bayesnn") == []
+
+
+def test_names_are_imported_from_where_they_are_defined():
+    assert door_complaints(ROOT / "bayesnn") == []
 
 
 def test_no_name_hides_a_module():
@@ -344,6 +374,17 @@ def test_a_name_that_hides_a_module_is_seen(tmp_path):
     package = plant(tmp_path / "bayesnn", "text/__init__.py", "from bayesnn.text.a import one\nfrom .a import a")
     plant(package, "text/a.py", "")
     assert shadow_complaints(package) == ["bayesnn/text/__init__.py:2 hides the module 'a' beside it"]
+
+
+def test_a_wrong_door_is_seen(tmp_path):
+    package = plant(tmp_path / "bayesnn", "fitting/fit.py", "from bayesnn.fitting.binding import bind")
+    plant(package, "fitting/binding.py", "def bind(): pass")
+    plant(package, "loo.py", "from bayesnn.fitting.binding import bind")
+    assert door_complaints(package) == []
+    plant(package, "loo.py", "from bayesnn.fitting.fit import bind")
+    assert door_complaints(package) == [
+        "bayesnn/loo.py:1 imports 'bind' from bayesnn.fitting.fit, which does not define it"
+    ]
 
 
 def test_long_files_and_functions_are_seen(tmp_path):

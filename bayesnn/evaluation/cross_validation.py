@@ -18,8 +18,9 @@ from bayesnn.evaluation.diagnose import R_HAT_LIMIT, diagnose
 from bayesnn.evaluation.folds import check_classes, make_folds, stratum_codes
 from bayesnn.evaluation.loo import total_error
 from bayesnn.evaluation.scores.evaluate import evaluate
+from bayesnn.fitting.binding import bind
 from bayesnn.fitting.draws import log_density, over_draws
-from bayesnn.fitting.fit import Fit, bind, fit
+from bayesnn.fitting.fit import Fit, fit
 from bayesnn.likelihoods import as_coordinate
 from bayesnn.models.model import Model
 

@@ -14,7 +14,7 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.evaluation import annealing, tempering
 from bayesnn.evaluation.tempering import Particles, Path
-from bayesnn.fitting.fit import bind
+from bayesnn.fitting.binding import bind
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.model import Model
 

@@ -6,7 +6,7 @@ import pytest
 
 from bayesnn.data import dataset as data_module
 from bayesnn.data.dataset import code, learn_columns, new_inputs, numeric_target, target_names
-from bayesnn.fitting.fit import bind
+from bayesnn.fitting.binding import bind
 from bayesnn.layers import Dense
 from bayesnn.likelihoods import Gaussian
 from bayesnn.models.model import Model

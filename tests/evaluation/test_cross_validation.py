@@ -11,6 +11,7 @@ from scipy import stats
 import bayesnn as bnn
 
 module = importlib.import_module("bayesnn.evaluation.cross_validation")
+binding = importlib.import_module("bayesnn.fitting.binding")
 fit_module = importlib.import_module("bayesnn.fitting.fit")
 RNG = np.random.default_rng(7)
 X = pd.DataFrame({"a": RNG.normal(size=23)}, index=[f"r{i}" for i in range(23)])
@@ -25,7 +26,7 @@ def constant_fit(monkeypatch):
 
     def stand_in(model, x, y, *, key, draws, warmup, chains, sampler, progress, weights=None, offset=None):
         calls.append({"model": model, "x": x, "y": y, "key": key, "weights": weights, "offset": offset})
-        bound, data = fit_module.bind(model, x, y, weights=weights, offset=offset)
+        bound, data = binding.bind(model, x, y, weights=weights, offset=offset)
         prior = bnn.prior_predictive(bound, x, draws=chains * draws)["prior"]
         values = {n: np.zeros((chains, draws, *prior[n].shape[2:])) for n in bound.dims((1,))}
         for name in bound.likelihood.dims:

@@ -13,7 +13,7 @@ from bayesnn._internal.runtime import computing
 from bayesnn.models import readout
 
 annealing = importlib.import_module("bayesnn.evaluation.annealing")
-fit_module = importlib.import_module("bayesnn.fitting.fit")
+binding = importlib.import_module("bayesnn.fitting.binding")
 tempering = importlib.import_module("bayesnn.evaluation.tempering")
 
 LIMIT = 4.5
@@ -30,7 +30,7 @@ THERMODYNAMIC = OPTIONS | {"method": "thermodynamic", "temperatures": 30, "moves
 @computing
 def closed_form(x, y, standardize=True):
     """Quadrature over the noise precision of the linear model's marginal density, in units of y."""
-    model, data = fit_module.bind(LINE, x, y, standardize=standardize)
+    model, data = binding.bind(LINE, x, y, standardize=standardize)
     inputs, target = map(jnp.asarray, data.scaled())
     design = jnp.concatenate([jnp.zeros((len(x), 1)), jnp.ones((len(x), 1)), inputs], axis=1)
     prior = model.prior.collapsed_readout(model.terms(x.shape[1:]))
@@ -154,7 +154,7 @@ def test_readout_integrated_out_and_brute_force_agree_on_a_network():
 def brute_force(model, x, y):
     """Mean of the collapsed likelihood over 400,000 draws of the body and the noise from the prior, and its error."""
     marginal = importlib.import_module("bayesnn.models.marginal").MarginalModel
-    bound, data = fit_module.bind(model, x, y)
+    bound, data = binding.bind(model, x, y)
     arrays = tuple(map(jnp.asarray, data.scaled()))
     keys = jax.random.split(jax.random.key(9), 20)
     parts = [tempering.from_prior(marginal(bound), 20_000, key, arrays).log_likelihood for key in keys]

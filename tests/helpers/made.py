@@ -11,8 +11,9 @@ import bayesnn as bnn
 
 def made_fit(model, x, y=None, *, chains=1, draws=5, change=None, key=0):
     """A fit whose recorded values are normal, above 1 where they are the likelihood's; `change` may edit them."""
+    binding = importlib.import_module("bayesnn.fitting.binding")
     fit_module = importlib.import_module("bayesnn.fitting.fit")
-    bound, data = fit_module.bind(model, x, y)
+    bound, data = binding.bind(model, x, y)
     inputs = data.scaled()[0]
     rng = np.random.default_rng(key)
     values = {}

@@ -12,7 +12,7 @@ from scipy import stats
 
 import bayesnn as bnn
 from bayesnn.data.series.lagged import lagged
-from bayesnn.fitting.fit import bind
+from bayesnn.fitting.binding import bind
 from bayesnn.models.missing_values import GappyModel, make_track
 from bayesnn.samplers.gibbs.missing_values import move_missing
 

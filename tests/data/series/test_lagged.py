@@ -8,7 +8,7 @@ from made import made_fit
 import bayesnn as bnn
 from bayesnn.data.series import dates
 from bayesnn.data.series.lagged import lagged
-from bayesnn.fitting.fit import bind
+from bayesnn.fitting.binding import bind
 
 RNG = np.random.default_rng(4)
 VALUES = np.exp(RNG.normal(size=30))
