@@ -121,7 +121,7 @@ def compare(
         number = int(next(iter(results.values())).folds.max()) + 1
         label = f"{number}-fold"
         notes = _fall_back_notes(high, label)
-        notes += [f"{name}: {r.verdict}" for name, r in results.items() if not r.verdict.startswith("The chains agree")]
+        notes += [f"{name}: {r.verdict}" for name, r in results.items() if not r.ok]
     table, pointwise = _table(fits, results, label, high)
     return Comparison(table, _verdict(table, len(pointwise), label), tuple(notes), pointwise, results)
 
@@ -200,7 +200,7 @@ def _inside(fit: Fit, rows: np.ndarray) -> float:
 def _warning(name: str, result: Any, high: Mapping[str, int]) -> str:
     if isinstance(result, Loo):
         return f"{high[name]} rows with k-hat > {K_LIMIT}" if high[name] else ""
-    return "" if result.verdict.startswith("The chains agree") else result.verdict.split(":")[0]
+    return "" if result.ok else result.verdict.split(":")[0]
 
 
 def _fall_back_notes(high: Mapping[str, int], label: str) -> list[str]:

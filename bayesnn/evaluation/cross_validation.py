@@ -63,20 +63,29 @@ class CrossValidation:
     @property
     def complete(self) -> bool:
         """Whether every fold was reached."""
-        return len(self.scores) == self.folds.max() + 1
+        return len(self.scores) == int(self.folds.max()) + 1
+
+    @property
+    def disagreeing(self) -> tuple[int, ...]:
+        """The folds whose chains do not agree on the function; none for approximations, which cannot converge."""
+        r_hat = self.scores["r_hat"]
+        return () if r_hat.isna().all() else tuple(self.scores.index[~(r_hat <= R_HAT_LIMIT)])
+
+    @property
+    def ok(self) -> bool:
+        """Whether every fold was reached and the chains agree in each."""
+        return self.complete and not self.disagreeing
 
     @property
     def verdict(self) -> str:
         """Whether every fold was reached and whether its chains agreed."""
         total = self.folds.max() + 1
         state = "" if self.complete else f"Interrupted after {len(self.scores)} of {total} folds. "
-        apart = self.scores.index[~(self.scores["r_hat"] <= R_HAT_LIMIT)]
-        if self.scores["r_hat"].isna().all():  # approximations, which have nothing that converges
-            apart = apart[:0]
-        if not len(apart):
+        if not self.disagreeing:
             return f"{state}The chains agree in every fold."
+        count = len(self.disagreeing)
         return (
-            f"{state}In {len(apart)} of {len(self.scores)} folds the chains do not agree on the function (R-hat up to "
+            f"{state}In {count} of {len(self.scores)} folds the chains do not agree on the function (R-hat up to "
             f"{self.scores['r_hat'].max():.2f}): the scores are those of the mixture of all chains; run longer."
         )
 

@@ -133,6 +133,22 @@ def test_chains_that_disagree_in_folds_are_noted(fits, monkeypatch):
     ).all()
 
 
+def test_what_is_noted_does_not_hang_on_the_words_of_a_verdict(fits, refits, monkeypatch):
+    monkeypatch.setattr(bnn.CrossValidation, "verdict", property(lambda result: "All is well."))
+    result = bnn.compare(fits, method="k-fold", progress=False)
+    assert result.notes == ()
+    assert (result.table["warning"] == "").all()
+
+
+@pytest.mark.parametrize(
+    ("r_hat", "ok"),
+    [([1.0, 1.0], True), ([np.nan, np.nan], True), ([1.0, 1.3], False), ([1.0, np.nan], False), ([1.0], False)],
+)
+def test_a_cross_validation_is_in_order_if_it_is_complete_and_its_chains_agree(r_hat, ok):
+    result = bnn.CrossValidation(xr.DataArray(np.zeros(4)), pd.DataFrame({"r_hat": r_hat}), np.arange(4) % 2)
+    assert result.ok is ok
+
+
 @pytest.mark.slow
 def test_fits_must_share_their_target(fits, fake_fit):
     with pytest.raises(ValueError, match=r"on the same y.*'wide' \(120 rows\) and 'fewer' \(119 rows\)"):
