@@ -11,7 +11,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn.data.series import dates
 from bayesnn.data.series.exogenous import Columns, column_lags, input_rows, read_tables
-from bayesnn.data.series.reading import common_step, read_series
+from bayesnn.data.series.reading import common_step, read_lags, read_series
 from bayesnn.data.series.suggest import is_auto, suggest
 from bayesnn.data.series.transforms import Transform, make_transform
 
@@ -166,7 +166,7 @@ def lagged(
     if is_auto(lags) or is_auto(transform):
         suggestion = suggest(series, lags=lags, transform=transform, seasonal=seasonal)
         lags, transform = suggestion.lags, suggestion.transform
-    chosen = _lags(lags)
+    chosen = read_lags(lags)
     values, panel = read_series(series)
     step = common_step(values)
     period = dates.seasonal_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
@@ -199,18 +199,6 @@ def lag_matrix(w: np.ndarray, lags: Sequence[int]) -> np.ndarray:
     """Lags (T - longest, lags) of a series w (T,): one row for each w_t that has all lags."""
     longest = max(lags)
     return np.stack([w[longest - lag : len(w) - lag] for lag in lags], axis=1)
-
-
-def _lags(lags: Any) -> tuple[int, ...]:
-    """Lags as whole numbers in increasing order."""
-    if isinstance(lags, (int, np.integer)) and not isinstance(lags, bool):
-        return tuple(range(1, checks.positive_integer("lags", lags) + 1))
-    if not isinstance(lags, (Sequence, np.ndarray, range)) or isinstance(lags, str) or not len(lags):
-        raise ValueError(f"lags must be a whole number, or whole numbers such as [1, 2, 12], got {lags!r}")
-    chosen = [checks.positive_integer("each of the lags", lag) for lag in lags]
-    if len(set(chosen)) != len(chosen):
-        raise ValueError(f"lags must differ, got {list(lags)}")
-    return tuple(sorted(chosen))
 
 
 def _learn(spec: Transform, name: str, series: Any, gaps: bool) -> Transform:

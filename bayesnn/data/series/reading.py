@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,18 @@ def common_step(series: Mapping[str, Any]) -> Any:
                 f"{dates.step_name(step)!r} for {name!r}: resample them, or fit them separately"
             )
     return steps[first]
+
+
+def read_lags(lags: Any) -> tuple[int, ...]:
+    """Lags in increasing order, from a whole number (3 means 1, 2, 3) or from different whole numbers."""
+    if isinstance(lags, (int, np.integer)) and not isinstance(lags, bool):
+        return tuple(range(1, checks.positive_integer("lags", lags) + 1))
+    if not isinstance(lags, (Sequence, np.ndarray, range)) or isinstance(lags, str) or not len(lags):
+        raise ValueError(f"lags must be a whole number, or whole numbers such as [1, 2, 12], got {lags!r}")
+    chosen = [checks.positive_integer("each of the lags", lag) for lag in lags]
+    if len(set(chosen)) != len(chosen):
+        raise ValueError(f"lags must differ, got {list(lags)}")
+    return tuple(sorted(chosen))
 
 
 def _from_frame(frame: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn.data.series import dates
 from bayesnn.data.series.linear_regression import linear_regression
-from bayesnn.data.series.reading import common_step, read_series
+from bayesnn.data.series.reading import common_step, read_lags, read_series
 from bayesnn.data.series.transforms import Transform, make_transform
 
 AUTO = "auto"
@@ -78,7 +78,7 @@ def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: i
     values = [one.to_numpy() for one in found.values()]
     for name, one in found.items():
         checks.finite(f"series {name!r}", one.to_numpy())
-    chosen = _lags(lags, period, min(map(len, values)))
+    chosen = default_lags(period, min(map(len, values))) if is_auto(lags) else read_lags(lags)
     names = candidates(values, period, len(chosen), chosen[-1]) if is_auto(transform) else [_names(transform)]
     specs = {", ".join(n) or "none": make_transform(n, period) for n in names}
     table = _compared(values, specs, chosen)
@@ -136,14 +136,6 @@ def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: S
     table = pd.DataFrame({"log_marginal": total}).sort_values("log_marginal", ascending=False, kind="stable")
     share = np.exp(table["log_marginal"] - table["log_marginal"].iloc[0])
     return table.assign(probability=share / share.sum()).rename_axis("transform")
-
-
-def _lags(lags: Any, period: int, count: int) -> tuple[int, ...]:
-    if is_auto(lags):
-        return default_lags(period, count)
-    if isinstance(lags, (int, np.integer)):
-        return tuple(range(1, checks.positive_integer("lags", lags) + 1))
-    return tuple(sorted(checks.positive_integer("each of the lags", lag) for lag in lags))
 
 
 def _names(transform: Any) -> tuple[str, ...]:

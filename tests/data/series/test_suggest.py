@@ -87,3 +87,15 @@ def test_marginal_likelihood_and_the_baseline_share_one_regression():
         WALK[:-1], make_transform((), 1), (1, 2), 2
     )
     assert predictive.log_density(WALK[None, -1:])[0, 0] == pytest.approx(inside, abs=0.05)
+
+
+@pytest.mark.parametrize(("lags", "message"), [([1, 1, 2], "lags must differ"), ("3", "lags must be a whole number")])
+def test_lags_are_refused_alike_whether_the_transform_is_given_or_not(lags, message):
+    series = np.cumsum(np.ones(40)) + np.sin(np.arange(40))
+    for ask in (
+        lambda: bnn.suggest(series, lags=lags),
+        lambda: bnn.lagged(series, lags, transform="auto"),
+        lambda: bnn.lagged(series, lags),
+    ):
+        with pytest.raises(ValueError, match=message):
+            ask()
