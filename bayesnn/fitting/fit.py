@@ -191,7 +191,7 @@ def fit(
 
 def run(task: Task, plan: Plan, path: Any = None) -> Fit:
     """Draw, in memory or in the folder `path`, and put the inference data together."""
-    task.report  # noqa: B018  # refuses what cannot be sampled so before a folder is made
+    task.parts  # noqa: B018  # refuses what cannot be sampled so before a folder is made
     if several():
         multihost.agree(task.identity(plan))
         plan = multihost.share(plan) if isinstance(task.sampler, Chains) else plan

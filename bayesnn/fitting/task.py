@@ -13,7 +13,7 @@ from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.store import codec, manifest
 from bayesnn.fitting.store.state import State, key_numbers
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.missing_values import SITE, GappyModel, gaps_of
+from bayesnn.models.missing_values import SITE, GappyModel, gaps_of, make_track
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_gaps
 from bayesnn.samplers.engine.chains import Run
@@ -55,16 +55,26 @@ class Task:
     log_likelihood: bool = True
 
     @property
-    def parts(self) -> tuple[Target, tuple[Any, ...], Sampler]:
-        """What the sampler sees, the arguments of it, and who samples: the missing values of a series change all."""
+    def parts(self) -> tuple[Target, Sampler]:
+        """The NumPyro model that is sampled, and the sampler: fixed layers and missing values change them.
+
+        Raises
+        ------
+        ValueError
+            If the sampler cannot serve them.
+        """
         integrates = self.marginalize and not isinstance(self.sampler, Gibbs)
         target = MarginalModel(self.model) if integrates else self.model
         sampler = with_fixed(self.model, self.sampler)
-        if len(gaps_of(self.data.series)):
-            return with_gaps(target, self.data, sampler)
+        return with_gaps(target, self.data, sampler) if len(gaps_of(self.data.series)) else (target, sampler)
+
+    def arguments(self) -> tuple[Any, ...]:
+        """The arrays that the model is called with, standardised and on the device; every call makes them anew."""
         data = self.data
+        if len(gaps_of(data.series)):
+            return (make_track(data.series, data.scaling),)
         rows = () if data.weights is None and data.offset is None else (data.offset, data.weights)
-        return target, (*as_precision(data.scaled()), *rows), sampler
+        return (*as_precision(data.scaled()), *rows)
 
     @property
     def report(self) -> Report:
@@ -101,8 +111,8 @@ class Task:
 
 def draw(task: Task, plan: Plan) -> Run:
     """Run the sampler. Chains are kept as they go; what is no chain is kept when it is whole, and found again."""
-    target, arrays, sampler = task.parts
-    arguments = target, task.report, task.key, arrays, plan
+    target, sampler = task.parts
+    arguments = target, task.report, task.key, task.arguments(), plan
     if isinstance(sampler, Chains) or plan.keeper is None:
         return sampler.draw(*arguments)
     found = plan.keeper.find(RESULT)

@@ -12,7 +12,7 @@ from jax import lax
 
 from bayesnn._internal import conditionals
 from bayesnn.data.dataset import Dataset
-from bayesnn.models.missing_values import LATENT, GappyModel, Track, gaps_of, make_track
+from bayesnn.models.missing_values import LATENT, GappyModel, Track, gaps_of
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
@@ -120,11 +120,11 @@ class GapGibbs(Chains):
         return self.gibbs.stats(state._replace(inner=state.inner.inner))
 
 
-def with_gaps(target: Any, data: Dataset, spec: Sampler) -> tuple[GappyModel, Any, Sampler]:
-    """Target, data and sampler of a series with missing values as unknowns."""
+def with_gaps(target: Any, data: Dataset, spec: Sampler) -> tuple[GappyModel, Sampler]:
+    """Target and sampler of a series with missing values as unknowns."""
     if not isinstance(spec, (Gibbs, NUTS, HMC)):
         raise ValueError(f'missing="latent" needs the sampler "gibbs", "nuts" or "hmc", got {spec}')
     series, gaps = data.series, gaps_of(data.series)
     first = len(next(iter(series.series.values()))) - len(series.y)
     gappy = GappyModel(target, tuple(map(int, gaps)), series.lags, first)
-    return gappy, (make_track(series, data.scaling),), GapGibbs(spec) if isinstance(spec, Gibbs) else spec
+    return gappy, GapGibbs(spec) if isinstance(spec, Gibbs) else spec
