@@ -122,17 +122,19 @@ def make_dataset(
     standardize: bool = True,
     scale_target: bool = True,
     weights: Any = None,
-    offset: Any = None,
-    reads: Reads = Reads(),
+    offset: np.ndarray | None = None,
+    columns: Columns | None = None,
+    coded: np.ndarray | None = None,
     steps: np.ndarray | None = None,
 ) -> Dataset:
     """Check and code inputs x and a numeric target y, (n,) or (n, K), and learn their scaling if `standardize`.
 
-    x is a table (n, p), sequences (n, time, d) or, if `reads` says so, token ids (n, time). Where every step has a
-    target, y is (n, time) and `steps` (n, time) says which steps are real.
+    x is a table (n, p), sequences (n, time, d) or, as `columns` say, token ids (n, time). `columns` and the array
+    `coded` by them are those of x, made here if they are not given. `offset` (n,) is as `new_offset` returns it.
+    `steps` (n, time) says which steps are real, where each has a target, y (n, time).
     """
-    columns = learn_columns(x, reads)
-    coded = code(columns, x)
+    columns = learn_columns(x) if columns is None else columns
+    coded = code(columns, x) if coded is None else coded
     checks.rows(len(coded), len(y))
     check_finite("x", columns, coded)
     values = y if steps is None else y[steps]
@@ -143,8 +145,7 @@ def make_dataset(
     if standardize and scale_target:
         scaling = replace(scaling, y_center=_numbers(values.mean(axis=0)), y_scale=_numbers(values.std(axis=0)))
     cases = None if weights is None else case_weights(weights, len(y))
-    obs, shift = row_labels(x, len(coded)), new_offset(offset, len(y))
-    return Dataset(coded, y, columns, scaling, obs, cases, shift, steps=steps)
+    return Dataset(coded, y, columns, scaling, row_labels(x, len(coded)), cases, offset, steps=steps)
 
 
 def case_weights(weights: Any, count: int) -> np.ndarray:

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bayesnn._internal.weights import Shape
-from bayesnn.data.dataset import Dataset, learn_columns, make_dataset, new_offset, same_index
-from bayesnn.data.sequences import TABLE, kind_of
+from bayesnn.data.dataset import Dataset, code, learn_columns, make_dataset, new_offset, same_index
 from bayesnn.data.series.lagged import as_rows
 from bayesnn.fitting.targets import encode, output_steps, real_values
 from bayesnn.models.missing_values import check_series, observed_rows
@@ -25,9 +24,9 @@ def bind(
         x, y = observed_rows(series)
     same_index(x, y)
     shift = None if offset is None else new_offset(offset, len(x))
-    reads = model.network.reads
-    is_table = series is not None or kind_of(x, reads.vocabulary) == TABLE
-    steps = None if is_table else output_steps(model, learn_columns(x, reads), x)
+    columns = learn_columns(x, model.network.reads)
+    coded = code(columns, x)
+    steps = output_steps(model, columns, x, coded)
     likelihood = model.likelihood.bind(real_values(y, steps), shift)
     if shift is not None and likelihood.standardizes and standardize:
         raise ValueError("offset must not be given for a target that is standardised: subtract it from y instead")
@@ -40,7 +39,8 @@ def bind(
         scale_target=likelihood.standardizes,
         weights=weights,
         offset=shift,
-        reads=reads,
+        columns=columns,
+        coded=coded,
         steps=steps,
     )
     bound = replace(model, likelihood=likelihood)

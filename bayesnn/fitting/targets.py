@@ -16,11 +16,14 @@ from bayesnn.models.model import Model
 NO_CLASS = -1  # the code of a padded step
 
 
-def output_steps(model: Model, columns: Columns, x: Any) -> np.ndarray | None:
-    """Mask (n, time) of the steps of x that have a target each, as x is given; None where a row has one target."""
+def output_steps(model: Model, columns: Columns, x: Any, coded: np.ndarray | None = None) -> np.ndarray | None:
+    """Mask (n, time) of the steps of x that have a target each, as x is given; None where a row has one target.
+
+    `coded` is x as `code` returns it, made here if it is not given.
+    """
     if columns.kind == TABLE:
         return None
-    coded = code(columns, x)
+    coded = code(columns, x) if coded is None else coded
     if not model.per_step(coded.shape[1:]):
         return None
     steps = np.asarray(model.network.steps(coded))

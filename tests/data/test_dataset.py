@@ -8,7 +8,7 @@ from bayesnn.data import dataset as data_module
 from bayesnn.data.dataset import code, learn_columns, new_inputs, numeric_target, target_names
 from bayesnn.fitting.binding import bind
 from bayesnn.layers import Dense
-from bayesnn.likelihoods import Gaussian
+from bayesnn.likelihoods import Gaussian, Poisson
 from bayesnn.models.model import Model
 
 X = np.array([[1.0, -2.0], [2.0, 0.0], [4.0, 1.0], [7.0, 3.0]])
@@ -172,9 +172,10 @@ def test_case_weights_that_cannot_be(weights, message):
     ],
 )
 def test_offsets_that_cannot_be(offset, message):
-    assert message in refused(data_module.make_dataset, X, Y, offset=offset)
-    assert data_module.make_dataset(X, Y, offset=2).offset.tolist() == [2.0] * 4
-    assert data_module.make_dataset(X, Y).offset is None
+    poisson = Model([Dense(1)], Poisson())
+    assert message in refused(bind, poisson, X, [1, 2, 3, 4], offset=offset)
+    assert bind(poisson, X, [1, 2, 3, 4], offset=2)[1].offset.tolist() == [2.0] * 4
+    assert bind(poisson, X, [1, 2, 3, 4])[1].offset is None
 
 
 # Scaling

@@ -125,7 +125,7 @@ def test_numbers_are_standardised_over_real_steps_and_tokens_never():
     np.testing.assert_allclose(data.scaling.x_scale, real.std(axis=0), rtol=1e-12)
     x, _ = data.scaled()
     np.testing.assert_array_equal(np.isnan(x), np.isnan(NUMBERS))
-    tokens = make_dataset(TOKENS, Y, reads=Reads(V))
+    tokens = make_dataset(TOKENS, Y, columns=learn_columns(TOKENS, Reads(V)))
     np.testing.assert_array_equal(tokens.scaled()[0], TOKENS)
     assert tokens.dims == ("obs", "step")
 
