@@ -27,17 +27,28 @@ SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # 1 to 1/256
 class WeighedLikelihood(Messenger):
     """Handler that multiplies the log density of everything observed by `factor`.
 
-    NumPyro adds the Jacobian of a constrained site as a factor, which passes for observed; it belongs to the prior.
+    NumPyro adds the Jacobian of a constrained latent site as a factor, which passes for observed, while it processes
+    that site. What comes then belongs to the prior, whatever its name; the model's own statements come one by one.
     """
 
     def __init__(self, fn: Any, factor: Any) -> None:
         super().__init__(fn)
         self.factor = factor
+        self.latent: list[dict[str, Any]] = []  # the messages of latent sites that are being processed
 
     def process_message(self, msg: dict[str, Any]) -> None:
         """Scale observed sites, on top of what scales them already."""
-        if msg["type"] == "sample" and msg["is_observed"] and not msg["name"].endswith("_log_det"):
+        if msg["type"] != "sample":
+            return
+        if not msg["is_observed"]:
+            self.latent.append(msg)
+        elif not self.latent:
             msg["scale"] = self.factor if msg["scale"] is None else self.factor * msg["scale"]
+
+    def postprocess_message(self, msg: dict[str, Any]) -> None:
+        """The end of a latent site."""
+        if self.latent and self.latent[-1] is msg:
+            self.latent.pop()
 
 
 @dataclass(frozen=True)
