@@ -86,10 +86,13 @@ class ScaleMixture(Prior):
 
     def start(self, key: jax.Array, table: Table, terms: Terms) -> FactorStates:
         everything = table | terms.weights()
-        return {
-            name: tuple(f.start(key, f.shape(w.shape)) for f in self._factors(name, everything))
-            for name, w in everything.items()
-        }
+        keys = dict(zip(everything, jax.random.split(key, len(everything)), strict=True))
+        hyper = {}
+        for name, weight in everything.items():
+            factors = self._factors(name, everything)
+            own = jax.random.split(keys[name], max(len(factors), 1))
+            hyper[name] = tuple(f.start(k, f.shape(weight.shape)) for f, k in zip(factors, own, strict=False))
+        return hyper
 
     def shapes(self, table: Table, terms: Terms) -> dict[str, tuple[int, ...]]:
         return {name: w.shape for name, w in (table | terms.weights()).items()}

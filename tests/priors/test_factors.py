@@ -10,6 +10,7 @@ import pytest
 from quadrature import LIMIT, many, z_against
 from scipy import stats
 
+import bayesnn as bnn
 from bayesnn.priors.factors import ExponentialFactor, GammaFactor, HalfCauchyFactor
 
 WEIGHTS = np.array([0.4, -1.1, 0.2, 0.9])
@@ -105,3 +106,13 @@ def test_sums_of_squares_are_a_loop_over_the_weights_that_share(shared):
     assert factor.shape(values.shape) == squares.shape == shape
     assert count == values.size // math.prod(shape)
     np.testing.assert_allclose(squares, expected, rtol=1e-5)
+
+
+def test_every_factor_starts_by_a_key_of_its_own(monkeypatch):
+    """A start that draws gives different numbers to every array, factor and weight."""
+    monkeypatch.setattr(GammaFactor, "start", lambda factor, key, shape: (jax.random.uniform(key, shape),))
+    model = bnn.Model([bnn.Dense(3), bnn.Dense(3)], prior=bnn.Hierarchical())
+    hyper = model.prior.start(jax.random.key(0), model.table((2,)), model.terms((2,)))
+    values = np.concatenate([np.ravel(state[0]) for states in hyper.values() for state in states])
+    assert len(values) > 6
+    assert len(np.unique(values)) == len(values)
