@@ -169,18 +169,3 @@ def _usable(folder: Path) -> bool:
     except OSError:
         return False
     return os.access(folder, os.W_OK)
-
-
-MANY_MAPS = 20_000  # Linux allows a process 65,530 memory maps; past that, loading a compiled program crashes
-
-
-def drop_compiled_programs(limit: int = MANY_MAPS) -> bool:
-    """Drop compiled programs from memory if they hold many memory maps, and say whether; the disk cache keeps them.
-
-    For loops over fits of different sizes, each of which compiles its own programs.
-    """
-    maps = Path("/proc/self/maps")
-    if not maps.exists() or maps.read_bytes().count(b"\n") <= limit:
-        return False
-    jax.clear_caches()
-    return True

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from bayesnn._internal import checks
-from bayesnn._internal.runtime import as_key, computing, drop_compiled_programs
+from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.series.lagged import Lagged, lagged
 from bayesnn.data.series.reading import read_series
 from bayesnn.data.series.suggest import is_auto, suggest
@@ -23,6 +23,7 @@ from bayesnn.forecasting.baselines import LinearAR, Task, make_baselines
 from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows, network_forecasts, observed
 from bayesnn.forecasting.stationary import stationary
 from bayesnn.models.model import Model
+from bayesnn.samplers.engine.compiled_programs import drop_compiled_programs
 
 NETWORK = "network"
 WARM = 4  # a warm-up from the chains of the fit before is shorter by this factor

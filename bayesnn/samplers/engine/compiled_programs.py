@@ -33,7 +33,7 @@ QUICK: dict[str, Any] = {
     "xla_backend_optimization_level": 2,  # of LLVM
     "xla_cpu_prefer_vector_width": 512,  # where the processor has them
 }
-MANY_MAPS = 45_000  # Linux allows a process 65,530 memory maps, and compiled programs take dozens each
+MANY_MAPS = 30_000  # Linux allows a process 65,530 memory maps, and compiled programs take dozens each
 PLAIN = (str, bytes, bool, int, type(None))
 TRACED_OPTIONS = (
     "jax_default_matmul_precision",
@@ -106,7 +106,7 @@ def _known(options: dict[str, Any]) -> bool:
 
 
 _kept: OrderedDict[Any, Program] = OrderedDict()
-_lock = threading.Lock()
+_lock = threading.RLock()
 
 
 def program_for(
@@ -131,7 +131,7 @@ def program_for(
     key = described, type(kernel), warmup, buffer, sizes, settings, options
     with _lock:
         if key not in _kept:
-            _spare_memory_maps()
+            drop_compiled_programs()
             _kept[key] = Program(kernel, record, warmup, buffer, quick)
         _kept.move_to_end(key)
         while len(_kept) > KEPT:
@@ -161,12 +161,19 @@ def _all(kind: type, parts: list[Any]) -> Any:
     return None if None in parts else (kind, *parts)
 
 
-def _spare_memory_maps() -> None:
-    """Drop compiled programs, JAX's own too, before there are so many that loading one more would crash."""
+def drop_compiled_programs(limit: int | None = None) -> bool:
+    """Forget compiled programs, JAX's own too, once they hold more than MANY_MAPS memory maps; True if so.
+
+    Past Linux's limit, loading one more program would crash. The cache on disk has them still. Called before a program
+    is made, and by loops over fits of different sizes, each of which compiles programs of its own.
+    """
     maps = Path("/proc/self/maps")
-    if maps.exists() and maps.read_bytes().count(b"\n") > MANY_MAPS:
+    if not maps.exists() or maps.read_bytes().count(b"\n") <= (MANY_MAPS if limit is None else limit):
+        return False
+    with _lock:
         _kept.clear()
         jax.clear_caches()
+    return True
 
 
 def _start(

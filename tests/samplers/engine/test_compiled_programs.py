@@ -1,5 +1,6 @@
 """Compiled loops are kept where, and only where, they are provably the same."""
 
+import importlib
 from dataclasses import dataclass, replace
 
 import jax
@@ -84,6 +85,20 @@ def test_programs_are_dropped_before_memory_maps_run_out(made, monkeypatch):
     program(observe(bnn.shallow(2)))
     assert len(cleared) == 2
     assert len(compiled_programs._kept) == 1
+
+
+@pytest.mark.parametrize(("limit", "dropped"), [(10**9, False), (0, True)])
+def test_what_jax_forgets_is_forgotten_here_too(made, monkeypatch, limit, dropped):
+    """A loop over fits asks for it: a program that was kept would hold its memory maps on."""
+    if not compiled_programs.Path("/proc/self/maps").exists():
+        pytest.skip("counts memory maps as Linux shows them")
+    cleared = []
+    monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(1))
+    first = program(observe())
+    backtest = importlib.import_module("bayesnn.forecasting.backtest")
+    assert backtest.drop_compiled_programs(limit) is dropped
+    assert len(cleared) == dropped
+    assert (program(observe()) is first) is not dropped
 
 
 @dataclass(frozen=True)
