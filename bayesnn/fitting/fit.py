@@ -181,7 +181,7 @@ def fit(
     spec.check(model)
     if model.architecture is not None:
         _check_random(spec, plain)
-    spec = spec.for_rows() if isinstance(spec, Gibbs) and not plain else spec
+    spec = spec if plain else spec.for_rows()
     plan = Plan(draws, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     task = Task(model, data, spec, as_key(key), str(key), marginalize, bool(log_likelihood))
     if start is not None:
@@ -216,7 +216,7 @@ def _check_random(spec: Sampler, plain: bool) -> None:
     """Only the collapsed Gibbs sweep moves between architectures."""
     if not plain:
         raise ValueError("a random architecture takes neither case weights nor an offset: give hidden as a number")
-    if not isinstance(spec, Gibbs):
+    if not spec.moves_architectures:
         raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
 
 

@@ -15,7 +15,7 @@ from bayesnn.fitting.store.state import State, key_numbers
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.missing_values import SITE, GappyModel, gaps_of, make_track
 from bayesnn.models.model import Model
-from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_gaps
+from bayesnn.samplers import Chains, Sampler, with_fixed, with_gaps
 from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.checkpoint import Kept
 from bayesnn.samplers.engine.multihost import whole
@@ -63,7 +63,7 @@ class Task:
         ValueError
             If the sampler cannot serve them.
         """
-        integrates = self.marginalize and not isinstance(self.sampler, Gibbs)
+        integrates = self.marginalize and not self.sampler.marginalizes
         target = MarginalModel(self.model) if integrates else self.model
         sampler = with_fixed(self.model, self.sampler)
         return with_gaps(target, self.data, sampler) if len(gaps_of(self.data.series)) else (target, sampler)
@@ -113,7 +113,7 @@ def draw(task: Task, plan: Plan) -> Run:
     """Run the sampler. Chains are kept as they go; what is no chain is kept when it is whole, and found again."""
     target, sampler = task.parts
     arguments = target, task.report, task.key, task.arguments(), plan
-    if isinstance(sampler, Chains) or plan.keeper is None:
+    if isinstance(task.sampler, Chains) or plan.keeper is None:
         return sampler.draw(*arguments)
     found = plan.keeper.find(RESULT)
     if found is not None:

@@ -22,13 +22,36 @@ Report = Callable[[jax.Array, dict[str, jax.Array], Data], dict[str, jax.Array]]
 class Sampler(abc.ABC):
     """A spec that draws from the posterior of a model, or from what stands in for it.
 
-    `approximate` says that the draws are not from the posterior even in the long run, `of_members` that chains are
-    members of an ensemble, each in the neighbourhood of its own start, `unadjusted` that the step size leaves a bias.
+    To write one: a frozen dataclass with `check` and `draw`, and those of the class attributes below that hold for it.
+
+    Attributes
+    ----------
+    approximate
+        The draws are not from the posterior even in the long run.
+    of_members
+        Chains are members of an ensemble, each in the neighbourhood of its own start.
+    unadjusted
+        The step size leaves a bias.
+    conditions
+        It samples any NumPyro model, also one some of whose sites are held at values: what `bnn.fix` needs.
+    finds_modes
+        All weights are at modes anyway, so that `bnn.fix` changes nothing.
+    serves_gaps
+        It samples the missing values of a series too, which `lagged(..., missing="latent")` needs; see `for_gaps`.
+    marginalizes
+        It integrates the readout out by itself where it can, so that `fit(..., marginalize=True)` changes nothing.
+    moves_architectures
+        It moves between the networks of a model whose architecture is random.
     """
 
     approximate: ClassVar[bool] = False
     of_members: ClassVar[bool] = False
     unadjusted: ClassVar[bool] = False
+    conditions: ClassVar[bool] = False
+    finds_modes: ClassVar[bool] = False
+    serves_gaps: ClassVar[bool] = False
+    marginalizes: ClassVar[bool] = False
+    moves_architectures: ClassVar[bool] = False
 
     @abc.abstractmethod
     def check(self, model: Model) -> None:
@@ -40,6 +63,25 @@ class Sampler(abc.ABC):
 
         `target` is the NumPyro model, called with `data`; sites are all of its sites but the observed, constrained.
         """
+
+    def for_rows(self) -> Sampler:
+        """The sampler of a model whose rows have case weights or an offset."""
+        return self
+
+    def for_gaps(self) -> Sampler:
+        """The sampler of a model with the missing values of a series as a site, which is called with these series."""
+        return self
+
+    def mode_finder(self) -> Any:
+        """The `MAP` by which chains find their starts; None where they start at draws from the prior."""
+        return None
+
+    def check_target(self, target: Any, plan: Plan) -> None:  # noqa: B027  # most samplers take any
+        """Refuse a NumPyro model, or a number of draws, that this sampler cannot serve."""
+
+    def starts_anywhere(self, model: Model) -> bool:
+        """Whether the state of a chain is parameters alone, as many for any rows, so that `fit(..., start=)` works."""
+        return False
 
 
 class Chains(Sampler):

@@ -15,14 +15,11 @@ from numpyro.infer.mcmc import MCMCKernel
 from bayesnn._internal.runtime import as_precision, precision
 from bayesnn.layers import Fixed
 from bayesnn.models.model import Model
-from bayesnn.samplers.approximate.map import MAP, Ensemble
+from bayesnn.samplers.approximate.map import MAP
 from bayesnn.samplers.base import Chains, Report, Sampler, Stats
 from bayesnn.samplers.density import Data, make_density
 from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.plan import Plan
-from bayesnn.samplers.mclmc.mclmc import MCLMC
-from bayesnn.samplers.nuts import HMC, NUTS
-from bayesnn.samplers.sgmcmc.sgld_sghmc import Minibatch
 
 FIXED = "fixed"
 Sites = dict[str, Any]
@@ -37,10 +34,13 @@ def fixed_layers(model: Model) -> tuple[str, ...]:
 def with_fixed(model: Model, sampler: Sampler) -> Sampler:
     """The sampler that holds the weights of fixed layers, where there are any."""
     layers = fixed_layers(model)
-    if not layers or isinstance(sampler, (MAP, Ensemble)):  # which have all weights at modes
+    if not layers or sampler.finds_modes:
         return sampler
-    if not isinstance(sampler, (NUTS, HMC, MCLMC, Minibatch)):
-        raise ValueError(f'bnn.fix(...) needs the sampler "nuts", "hmc", "mclmc", "sgld" or "sghmc", got {sampler}')
+    if not sampler.conditions:
+        raise ValueError(
+            'bnn.fix(...) needs the sampler "nuts", "hmc", "mclmc", "sgld" or "sghmc", or one of your own whose class '
+            f"says conditions = True, got {sampler}"
+        )
     return Freezing(sampler, layers)
 
 
@@ -48,7 +48,7 @@ def with_fixed(model: Model, sampler: Sampler) -> Sampler:
 class Freezing(Chains):
     """Climbs to the mode of all sites, then samples with `inner` those that do not belong to `layers`."""
 
-    inner: Chains
+    inner: Any
     layers: tuple[str, ...]
 
     def check(self, model: Model) -> None:
@@ -57,8 +57,7 @@ class Freezing(Chains):
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """The mode once, kept with the run; then the chains."""
-        if isinstance(self.inner, Minibatch):
-            self.inner.check_target(target, plan)
+        self.inner.check_target(target, plan)
         key_climb, key_chains = jax.random.split(key)
         kept = None if plan.keeper is None else plan.keeper.find(FIXED)
         values, seconds = kept if kept is not None else self.mode(target, key_climb, data, plan)
@@ -71,8 +70,8 @@ class Freezing(Chains):
 
     def mode(self, target: Any, key: jax.Array, data: Data, plan: Plan) -> tuple[Sites, dict[str, float]]:
         """The sites of the fixed layers at the best of several climbs."""
-        spec = self.inner.start if isinstance(self.inner, (MCLMC, Minibatch)) else None
-        found = (spec or MAP()).climb(target, key, data, plan, (spec or MAP()).restarts)
+        spec = self.inner.mode_finder() or MAP()
+        found = spec.climb(target, key, data, plan, spec.restarts)
         if not found.complete:
             raise KeyboardInterrupt
         best = found.theta[int(np.argmax(found.score))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from numpyro import infer
@@ -36,6 +36,9 @@ class NUTS(Chains):
     >>> NUTS(target_accept=0.9).max_tree_depth
     10
     """
+
+    conditions: ClassVar[bool] = True
+    serves_gaps: ClassVar[bool] = True
 
     target_accept: float = 0.8
     max_tree_depth: int = 10
@@ -88,6 +91,9 @@ class HMC(Chains):
     >>> HMC(trajectory_length=1.5).target_accept
     0.8
     """
+
+    conditions: ClassVar[bool] = True
+    serves_gaps: ClassVar[bool] = True
 
     target_accept: float = 0.8
     trajectory_length: float = 6.283185307179586

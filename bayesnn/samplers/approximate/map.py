@@ -62,6 +62,7 @@ class MAP(Sampler):
     """
 
     approximate: ClassVar[bool] = True
+    finds_modes: ClassVar[bool] = True
 
     optimizer: str = "adam"
     learning_rate: float = 0.01
@@ -157,6 +158,7 @@ class Ensemble(Sampler):
     """
 
     approximate: ClassVar[bool] = True
+    finds_modes: ClassVar[bool] = True
     of_members: ClassVar[bool] = True
 
     members: int = 10

@@ -9,6 +9,7 @@ follow another distribution.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from bayesnn._internal import checks, random
 from bayesnn._internal.random import RandomSource
 from bayesnn.models import readout
 from bayesnn.models.model import Model
-from bayesnn.samplers.base import Info, Stats, Steps
+from bayesnn.samplers.base import Info, Sampler, Stats, Steps
 from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import (
     GibbsState,
@@ -29,6 +30,7 @@ from bayesnn.samplers.gibbs.collapsed import (
     draw_readout,
     prior_of,
 )
+from bayesnn.samplers.gibbs.missing_values import GapGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.gibbs.reflections import as_products, reflect
 from bayesnn.samplers.gibbs.structure import (
@@ -89,6 +91,10 @@ class Gibbs(Steps):
     8
     """
 
+    serves_gaps: ClassVar[bool] = True
+    marginalizes: ClassVar[bool] = True
+    moves_architectures: ClassVar[bool] = True
+
     proposal: str = "slice"
     candidates: int = 8
     sweeps: int = 10
@@ -132,6 +138,14 @@ class Gibbs(Steps):
     def quick(self, target: Model) -> bool:
         """So is the collapsed sweep: as fast to 100,000 rows."""
         return self.collapsed(target)
+
+    def for_gaps(self) -> Sampler:
+        """Each sweep given the missing values, then these given the rest."""
+        return GapGibbs(self)
+
+    def starts_anywhere(self, model: Model) -> bool:
+        """The state of the collapsed sweep is parameters alone."""
+        return self.collapsed(model)
 
     def for_rows(self) -> Gibbs:
         """The same where rows have case weights or an offset, which the collapsed sweep does not know."""

@@ -16,9 +16,7 @@ from bayesnn.models.missing_values import LATENT, GappyModel, Track, gaps_of
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
-from bayesnn.samplers.gibbs.gibbs import Gibbs
 from bayesnn.samplers.kernel import KernelState, StepsKernel
-from bayesnn.samplers.nuts import HMC, NUTS
 
 
 class GapState(NamedTuple):
@@ -104,7 +102,7 @@ def move_missing(key: jax.Array, missing: jax.Array, sites: Sites, model: GappyM
 class GapGibbs(Chains):
     """`Gibbs` for a `GappyModel`."""
 
-    gibbs: Gibbs
+    gibbs: Chains
 
     def check(self, model: Model) -> None:
         """As `Gibbs`."""
@@ -122,9 +120,12 @@ class GapGibbs(Chains):
 
 def with_gaps(target: Any, data: Dataset, spec: Sampler) -> tuple[GappyModel, Sampler]:
     """Target and sampler of a series with missing values as unknowns."""
-    if not isinstance(spec, (Gibbs, NUTS, HMC)):
-        raise ValueError(f'missing="latent" needs the sampler "gibbs", "nuts" or "hmc", got {spec}')
+    if not spec.serves_gaps:
+        raise ValueError(
+            'missing="latent" needs the sampler "gibbs", "nuts" or "hmc", or one of your own whose class says '
+            f"serves_gaps = True, got {spec}"
+        )
     series, gaps = data.series, gaps_of(data.series)
     first = len(next(iter(series.series.values()))) - len(series.y)
     gappy = GappyModel(target, tuple(map(int, gaps)), series.lags, first)
-    return gappy, GapGibbs(spec) if isinstance(spec, Gibbs) else spec
+    return gappy, spec.for_gaps()

@@ -67,6 +67,7 @@ class MCLMC(Chains):
 
     of_members: ClassVar[bool] = True
     unadjusted: ClassVar[bool] = True
+    conditions: ClassVar[bool] = True
 
     energy_variance: float = 0.05
     energy_variance_start: float = 0.5
@@ -88,6 +89,10 @@ class MCLMC(Chains):
 
     def check(self, model: Model) -> None:
         """Any model with a density will do."""
+
+    def mode_finder(self) -> MAP | None:
+        """Chains start where it ends."""
+        return self.start
 
     def kernel(self, model: Any) -> MicrocanonicalKernel:
         """The kernel alone: `numpyro.infer.MCMC` starts it at draws of the prior."""

@@ -31,6 +31,7 @@ class Minibatch(Chains):
     """What SGLD and SGHMC have in common; see there."""
 
     unadjusted: ClassVar[bool] = True
+    conditions: ClassVar[bool] = True
 
     step_size: float | Schedule | None = None
     batch_size: int = 100
@@ -66,6 +67,10 @@ class Minibatch(Chains):
 
     def check(self, model: Model) -> None:
         """Any model whose log likelihood is a sum over rows."""
+
+    def mode_finder(self) -> MAP | None:
+        """Chains start where it ends."""
+        return self.start
 
     def kernel(self, model: Any) -> StochasticKernel:
         """The kernel alone: `numpyro.infer.MCMC` starts it at draws of the prior."""
