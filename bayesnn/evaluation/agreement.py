@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn.data.dataset import Scaling
 from bayesnn.fitting.draws import function_value, over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.fit import fit as fit_model
@@ -85,15 +84,9 @@ def short_run(fit: Fit, draws: int = 500, warmup: int = 500, chains: int = 4, ke
         key=key,
         weights=data.weights,
         offset=data.offset,
-        standardize=_standardised(data.scaling),
+        standardize=fit.settings.standardize,
         progress=False,
     )
-
-
-def _standardised(scaling: Scaling) -> bool:
-    """Whether anything was centred or scaled: of token ids only the target is."""
-    centres, scales = (*scaling.x_center, scaling.y_center), (*scaling.x_scale, scaling.y_scale)
-    return any(np.any(c) for c in centres) or any(np.any(np.asarray(s) != 1.0) for s in scales)
 
 
 def _apart(values: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -149,18 +149,15 @@ def _refit(
 
 def _settings(fit: Fit) -> dict[str, Any]:
     """How the fit was made, as arguments of `fit`."""
-    posterior = fit.idata["posterior"]
-    scaling = fit.data.scaling
-    ones = np.concatenate([np.atleast_1d(scaling.x_scale), np.atleast_1d(scaling.y_scale)])
-    plain = (ones == 1.0).all() and not np.any(scaling.x_center) and not np.any(scaling.y_center)
+    sizes, made = fit.idata["posterior"].sizes, fit.settings
     return {
         "sampler": fit.sampler,
-        "draws": posterior.sizes["draw"],
-        "chains": posterior.sizes["chain"],
-        "warmup": int(posterior.attrs.get("warmup", 1000)),
-        "thinning": int(posterior.attrs.get("thinning", 1)),
-        "marginalize": bool(posterior.attrs.get("marginalize", 0)),
-        "standardize": not plain,
+        "draws": sizes["draw"],
+        "chains": sizes["chain"],
+        "warmup": made.warmup,
+        "thinning": made.thinning,
+        "marginalize": made.marginalize,
+        "standardize": made.standardize,
         "weights": fit.data.weights,
         "offset": fit.data.offset,
     }

@@ -102,7 +102,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     apart = None if beside is None else agreement(fit, beside)
     if fit.sampler.approximate:
         return _approximation(fit, f, nuisance, log_likelihood, apart)
-    superchains = int(posterior.attrs.get("superchains", 0))
+    superchains = fit.settings.superchains or 0
     table = _table(f, nuisance, log_likelihood, superchains)
     modes = group_chains(np.concatenate([f, log_likelihood[..., None]], axis=-1), superchains)
     worst = table.loc["f, worst"]
@@ -165,13 +165,13 @@ def _notes(fit: Fit) -> list[str]:
             f"Steps are not adjusted: their energy error has variance {error:.2g} per dimension, which leaves a bias "
             "that a smaller energy_variance lowers."
         ]
-    attrs = fit.idata["posterior"].attrs
+    sampler: Any = fit.sampler
     notes = [
-        f"Steps are not adjusted, and use {attrs['batch_size']} rows each: both leave a bias, mostly too large a "
+        f"Steps are not adjusted, and use {sampler.batch_size} rows each: both leave a bias, mostly too large a "
         f"variance, which a smaller step_size reduces (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
     ]
-    if attrs["temperature"] != 1.0:
-        notes.append(f"Draws are from the posterior density to the power 1/{attrs['temperature']:g}.")
+    if sampler.temperature != 1.0:
+        notes.append(f"Draws are from the posterior density to the power 1/{sampler.temperature:g}.")
     return notes
 
 
@@ -238,7 +238,7 @@ def _verdict(
     """The verdict in words; `wanted` is the required number of effective draws, None if there are enough."""
     chains, draws = shape[:2]
     state = "" if fit.complete else f"Interrupted after {draws} draws per chain. "
-    kind = "nested R-hat" if fit.idata["posterior"].attrs.get("superchains") else "R-hat"
+    kind = "nested R-hat" if fit.settings.superchains else "R-hat"
     numbers = f"worst function value: {kind} {worst['r_hat']:.3f}, {min(worst['ess_bulk'], worst['ess_tail']):.0f}"
     numbers += " effective draws"
     if chains < 2:

@@ -56,9 +56,7 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     if not isinstance(fit, Fit):
         raise ValueError(f"fit must be a fit, as bnn.fit returns it, got {type(fit).__name__}")
     state = _state(fit)
-    attrs = fit.idata["posterior"].attrs
-    rest = bool(attrs["marginalize"]), bool(attrs.get("log_likelihood", 1))
-    task = Task(fit.model, fit.data, fit.sampler, key_from(*state.key), str(attrs["key"]), *rest)
+    task = Task(fit.model, fit.data, fit.sampler, key_from(*state.key), fit.settings)
     plan = replace(state.plan, draws=state.checkpoint.draws + draws, progress=progress)
     if state.path is not None:
         return run(task, plan, state.path)

@@ -13,6 +13,7 @@ from bayesnn.fitting import pointwise
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build, map_chains
 from bayesnn.fitting.relabel import order_units, permute
+from bayesnn.fitting.settings import FitSettings, settings_from
 from bayesnn.fitting.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf
 from bayesnn.models.missing_values import DIM, SITE, gap_labels
 from bayesnn.models.model import Model
@@ -37,6 +38,8 @@ class Fit:
         units of y; all other sites are on the scale the model sees.
     state : State, optional
         Where the chains stand, for `extend`; None for approximations.
+    settings : FitSettings
+        With which arguments `fit` was called. If they are not given, they are read off `idata` and `data`.
     """
 
     model: Model
@@ -44,6 +47,13 @@ class Fit:
     sampler: Sampler
     idata: Any
     state: State | None = field(default=None, repr=False)
+    settings: FitSettings = field(default=None, repr=False)  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        """Settings of a fit of an older file, or one put together by hand."""
+        if self.settings is None:
+            found = settings_from(self.idata["posterior"].attrs, self.data.scaling)
+            object.__setattr__(self, "settings", found)
 
     def sites(self) -> dict[str, np.ndarray]:
         """Posterior draws (chain, draw, ...) on the scale the model sees."""
@@ -183,7 +193,10 @@ def fit(
         _check_random(spec, plain)
     spec = spec if plain else spec.for_rows()
     plan = Plan(draws, warmup, chains, thinning, chain_method, progress, superchains=superchains)
-    task = Task(model, data, spec, as_key(key), str(key), marginalize, bool(log_likelihood))
+    settings = FitSettings(
+        warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key)
+    )
+    task = Task(model, data, spec, as_key(key), settings)
     if start is not None:
         plan = replace(plan, keeper=start_of(start, task, plan, path))
     return run(task, plan, path)
@@ -204,7 +217,7 @@ def run(task: Task, plan: Plan, path: Any = None) -> Fit:
             write_netcdf(own, idata)
     if plan.of is not None:
         idata = map_chains(idata, all_chains)
-    return Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path))
+    return Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path), task.settings)
 
 
 def in_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -85,9 +85,9 @@ def load(path: Any) -> Fit:
     try:
         names = ("model", "data", "sampler", "groups", "state")
         parts = {name: codec.decode(document[name], arrays) for name in names}
-        result = Fit(
-            parts["model"], parts["data"], parts["sampler"], together(_datasets(parts["groups"])), parts["state"]
-        )
+        idata = together(_datasets(parts["groups"]))
+        settings = codec.decode(document.get("settings"), arrays)  # files of earlier versions have none
+        result = Fit(parts["model"], parts["data"], parts["sampler"], idata, parts["state"], settings)
         _check(result)
     except Exception as error:  # what a damaged document leads to depends on where the damage is
         raise ValueError(f"{path} is damaged, or written by another bayesnn: {error}") from None
@@ -97,7 +97,8 @@ def load(path: Any) -> Fit:
 def _parts(fit: Fit) -> dict[str, Any]:
     """What a fit consists of."""
     state = None if fit.state is None else replace(fit.state, path=None)  # a file knows of no folder
-    return {"model": fit.model, "data": fit.data, "sampler": fit.sampler, "groups": _groups(fit), "state": state}
+    parts = {"model": fit.model, "data": fit.data, "sampler": fit.sampler, "groups": _groups(fit), "state": state}
+    return parts | {"settings": fit.settings}
 
 
 def _groups(fit: Fit) -> dict[str, Any]:

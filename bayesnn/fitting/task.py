@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesnn._internal.runtime import as_precision
 from bayesnn.data.dataset import Dataset
+from bayesnn.fitting.settings import FitSettings
 from bayesnn.fitting.store import codec, manifest
 from bayesnn.fitting.store.state import State, key_numbers
 from bayesnn.models.marginal import MarginalModel
@@ -41,18 +42,13 @@ class Report:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """A bound model, its data, a sampler and a key; `key_text` is the key as the user gave it.
-
-    `log_likelihood` says whether that of every row and draw is kept.
-    """
+    """A bound model, its data, a sampler, a key, and the other arguments that `fit` was given."""
 
     model: Model
     data: Dataset
     sampler: Sampler
     key: jax.Array
-    key_text: str
-    marginalize: bool
-    log_likelihood: bool = True
+    settings: FitSettings
 
     @property
     def parts(self) -> tuple[Target, Sampler]:
@@ -63,7 +59,7 @@ class Task:
         ValueError
             If the sampler cannot serve them.
         """
-        integrates = self.marginalize and not self.sampler.marginalizes
+        integrates = self.settings.marginalize and not self.sampler.marginalizes
         target = MarginalModel(self.model) if integrates else self.model
         sampler = with_fixed(self.model, self.sampler)
         return with_gaps(target, self.data, sampler) if len(gaps_of(self.data.series)) else (target, sampler)
@@ -84,7 +80,7 @@ class Task:
 
     def identity(self, plan: Plan) -> str:
         """A hash of everything that the draws depend on."""
-        run = manifest.run_of(self.model, self.data, self.sampler, self.key, plan, self.marginalize)
+        run = manifest.run_of(self.model, self.data, self.sampler, self.key, plan, self.settings.marginalize)
         return manifest.identity(run | {"draws": plan.draws, "method": plan.method})
 
     def attributes(self, plan: Plan) -> dict[str, Any]:
@@ -95,12 +91,7 @@ class Task:
         return {
             "inference_library": "bayesnn",
             "sampler": repr(self.sampler),
-            "marginalize": int(self.marginalize),
-            "log_likelihood": int(self.log_likelihood),
-            "warmup": plan.warmup,
-            "thinning": plan.thinning,
-            "superchains": plan.superchains or 0,
-            "key": self.key_text,
+            **self.settings.attributes(),
             "chain_method": plan.description,
             "approximate": int(self.sampler.approximate),
             "jax_version": jax.__version__,

@@ -18,6 +18,7 @@ from bayesnn._internal.arrays import object_array
 from bayesnn.data.dataset import Columns, Dataset, Scaling
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.transforms import Transform
+from bayesnn.fitting.settings import FitSettings
 from bayesnn.fitting.store.state import State
 from bayesnn.fitting.store.tables import from_parts, parts_of
 from bayesnn.models.model import Model
@@ -45,6 +46,7 @@ SPECS: dict[str, type] = {
     "Elman": layers.Elman,
     "Embedding": layers.Embedding,
     "Ensemble": samplers.Ensemble,
+    "FitSettings": FitSettings,
     "Fixed": layers.Fixed,
     "Flatten": layers.Flatten,
     "GRU": layers.GRU,

@@ -57,7 +57,7 @@ def _begin(folder: Path) -> None:
 
 
 def _opened(folder: Path, task: Task, plan: Plan) -> Plan:
-    run = manifest.run_of(task.model, task.data, task.sampler, task.key, plan, task.marginalize)
+    run = manifest.run_of(task.model, task.data, task.sampler, task.key, plan, task.settings.marginalize)
     if not (folder / MANIFEST).exists():
         _write_manifest(folder, run, plan, task.attributes(plan))
     found = read_manifest(folder)
