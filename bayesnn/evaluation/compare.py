@@ -15,7 +15,7 @@ from bayesnn.evaluation.cross_validation import CrossValidation, coded_rows, cro
 from bayesnn.evaluation.loo import K_LIMIT, Loo, loo, total_error
 from bayesnn.evaluation.stacking import mixture_weights
 from bayesnn.fitting.fit import Fit
-from bayesnn.fitting.pointwise import kept
+from bayesnn.fitting.pointwise import stored_log_likelihood
 from bayesnn.models.missing_values import gaps_of
 
 METHODS = ("auto", "loo", "k-fold")
@@ -190,7 +190,7 @@ def _table(fits: Mapping[str, Fit], results: Mapping[str, Any], label: str, high
 
 def _inside(fit: Fit, rows: np.ndarray) -> float:
     """Log predictive density of rows that are part of the fit, summed."""
-    values = kept(fit.idata).to_numpy()[..., rows]
+    values = stored_log_likelihood(fit.idata).to_numpy()[..., rows]
     return float((logsumexp(values, axis=(0, 1)) - np.log(values[..., 0].size)).sum())
 
 

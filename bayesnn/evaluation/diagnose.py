@@ -11,7 +11,7 @@ from bayesnn.evaluation.agreement import agreement, close, function_values, shor
 from bayesnn.evaluation.convergence import group_chains, in_words, nested_r_hat
 from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.fit import Fit
-from bayesnn.fitting.pointwise import totals
+from bayesnn.fitting.pointwise import log_likelihood_by_draw
 
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
 ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
@@ -97,7 +97,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     posterior = fit.idata["posterior"]
     random = fit.model.architecture.sites() if fit.model.architecture is not None else {}
     nuisance = {name: posterior[name].to_numpy() for name in (*fit.model.likelihood.dims, *random)}
-    log_likelihood = totals(fit.idata)
+    log_likelihood = log_likelihood_by_draw(fit.idata)
     beside = short_run(fit) if check and reference is None else reference
     apart = None if beside is None else agreement(fit, beside)
     if fit.sampler.approximate:

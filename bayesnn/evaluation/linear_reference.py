@@ -10,7 +10,7 @@ import numpy as np
 from bayesnn.data.dataset import Dataset
 from bayesnn.data.sequences import TABLE
 from bayesnn.fitting.fit import Fit
-from bayesnn.fitting.pointwise import predictive
+from bayesnn.fitting.pointwise import log_predictive_by_chain
 from bayesnn.likelihoods import Likelihood
 
 RIDGE = 1.0  # penalty on coefficients of standardised columns
@@ -36,7 +36,7 @@ def against_linear(fit: Fit) -> Bar:
     """
     weights = np.ones(len(fit.data.x)) if fit.data.weights is None else fit.data.weights
     linear = linear_log_density(fit.data, fit.model.likelihood) * weights
-    return Bar(predictive(fit).sum(axis=1) / weights.sum(), float(linear.sum() / weights.sum()))
+    return Bar(log_predictive_by_chain(fit).sum(axis=1) / weights.sum(), float(linear.sum() / weights.sum()))
 
 
 def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:

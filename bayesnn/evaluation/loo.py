@@ -106,7 +106,7 @@ def loo(fit: Fit) -> Loo:
     >>> result.pointwise.dims
     ('obs',)
     """
-    values = pointwise.kept(fit.idata)
+    values = pointwise.stored_log_likelihood(fit.idata)
     log_likelihood = values.to_numpy()
     each, k = psis(log_likelihood)
     inside = logsumexp(log_likelihood, axis=(0, 1)) - np.log(np.prod(log_likelihood.shape[:2]))

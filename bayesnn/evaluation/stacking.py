@@ -15,7 +15,7 @@ from bayesnn._internal.runtime import as_key, computing
 from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.evaluation.loo import K_LIMIT, psis
 from bayesnn.fitting.fit import Fit, assemble
-from bayesnn.fitting.pointwise import kept
+from bayesnn.fitting.pointwise import stored_log_likelihood
 
 CONCENTRATION = 1.001  # Y. Yao, A. Vehtari and A. Gelman (2022): equal columns do not share by chance
 UNITS = ("chain", "mode")
@@ -100,7 +100,7 @@ def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
     import xarray as xr
 
     checks.known("by", by, UNITS)
-    log_likelihood = kept(fit.idata).to_numpy()
+    log_likelihood = stored_log_likelihood(fit.idata).to_numpy()
     chains = len(log_likelihood)
     if chains < 2:
         raise ValueError("stacking needs at least two chains, got one: fit with chains=8 or so")

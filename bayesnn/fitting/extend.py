@@ -7,9 +7,9 @@ from typing import Any
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing
-from bayesnn.fitting.fit import Fit, assemble, in_units, run
+from bayesnn.fitting.fit import Fit, assemble, run, to_series_units
 from bayesnn.fitting.inference_data import append_draws, map_chains
-from bayesnn.fitting.store import State, Task, attributes_of, draw, state_of
+from bayesnn.fitting.store import SamplingJob, State, attributes_of, draw, state_of
 from bayesnn.fitting.store.manifest import differences, software
 from bayesnn.fitting.store.state import key_from
 from bayesnn.samplers.engine import multihost
@@ -56,15 +56,17 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     if not isinstance(fit, Fit):
         raise ValueError(f"fit must be a fit, as bnn.fit returns it, got {type(fit).__name__}")
     state = _state(fit)
-    task = Task(fit.model, fit.data, fit.sampler, key_from(*state.key), fit.settings)
+    job = SamplingJob(fit.model, fit.data, fit.sampler, key_from(*state.key), fit.settings)
     plan = replace(state.plan, draws=state.checkpoint.draws + draws, progress=progress)
     if state.path is not None:
-        return run(task, plan, state.path)
+        return run(job, plan, state.path)
     plan = multihost.share(replace(plan, keeper=Memory(state.checkpoint, state.kept)))
-    more = draw(task, plan)
-    new = assemble(fit.model, fit.data, in_units(fit.data, more.values), task.attributes(plan) | attributes_of(more))
+    more = draw(job, plan)
+    new = assemble(
+        fit.model, fit.data, to_series_units(fit.data, more.values), job.attributes(plan) | attributes_of(more)
+    )
     new = new if plan.of is None else map_chains(new, all_chains)
-    return replace(fit, idata=append_draws(fit.idata, new), state=state_of(task, plan, more, None))
+    return replace(fit, idata=append_draws(fit.idata, new), state=state_of(job, plan, more, None))
 
 
 def _state(fit: Fit) -> State:

@@ -14,7 +14,16 @@ from bayesnn.fitting.binding import bind
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build, map_chains
 from bayesnn.fitting.relabel import order_units, permute
 from bayesnn.fitting.settings import FitSettings, settings_from
-from bayesnn.fitting.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf
+from bayesnn.fitting.store import (
+    SamplingJob,
+    State,
+    attributes_of,
+    draw,
+    open_or_create_run,
+    start_of,
+    state_of,
+    write_netcdf,
+)
 from bayesnn.models.missing_values import DIM, SITE, gap_labels
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
@@ -196,31 +205,31 @@ def fit(
     settings = FitSettings(
         warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key)
     )
-    task = Task(model, data, spec, as_key(key), settings)
+    job = SamplingJob(model, data, spec, as_key(key), settings)
     if start is not None:
-        plan = replace(plan, keeper=start_of(start, task, plan, path))
-    return run(task, plan, path)
+        plan = replace(plan, keeper=start_of(start, job, plan, path))
+    return run(job, plan, path)
 
 
-def run(task: Task, plan: Plan, path: Any = None) -> Fit:
+def run(job: SamplingJob, plan: Plan, path: Any = None) -> Fit:
     """Draw, in memory or in the folder `path`, and put the inference data together."""
-    task.parts  # noqa: B018  # refuses what cannot be sampled so before a folder is made
+    job.parts  # noqa: B018  # refuses what cannot be sampled so before a folder is made
     if several():
-        multihost.agree(task.identity(plan))
-        plan = multihost.share(plan) if isinstance(task.sampler, Chains) else plan
+        multihost.agree(job.identity(plan))
+        plan = multihost.share(plan) if isinstance(job.sampler, Chains) else plan
     own = multihost.folder(path)
-    with keeping(own, task, plan) as plan:
-        done = draw(task, plan)
-        attrs = task.attributes(plan) | attributes_of(done)
-        idata = assemble(task.model, task.data, in_units(task.data, done.values), attrs)
+    with open_or_create_run(own, job, plan) as plan:
+        done = draw(job, plan)
+        attrs = job.attributes(plan) | attributes_of(done)
+        idata = assemble(job.model, job.data, to_series_units(job.data, done.values), attrs)
         if path is not None and done.complete:
             write_netcdf(own, idata)
     if plan.of is not None:
         idata = map_chains(idata, all_chains)
-    return Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path), task.settings)
+    return Fit(job.model, job.data, job.sampler, idata, state_of(job, plan, done, path), job.settings)
 
 
-def in_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def to_series_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Recorded values with the missing observations of a series, if it has any, in its own units."""
     return values | ({SITE: data.series.transform.inverse(values[SITE])} if SITE in values else {})
 
@@ -244,9 +253,13 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         posterior = permute(posterior, dims, stats["unit_order"])
     rows = {}
     if attrs.get("log_likelihood", 1):
-        rows = {"log_likelihood": Group({"y": pointwise.of_rows(model, data, posterior)}, {"y": (*DRAW_DIMS, "obs")})}
+        rows = {
+            "log_likelihood": Group(
+                {"y": pointwise.log_likelihood_by_row(model, data, posterior)}, {"y": (*DRAW_DIMS, "obs")}
+            )
+        }
     else:
-        stats[pointwise.STAT] = pointwise.of_all(model, data, posterior)
+        stats[pointwise.STAT] = pointwise.log_likelihood_total(model, data, posterior)
     nuisance = model.likelihood.nuisance_of(posterior)
     posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
     stat_dims = {name: DRAW_DIMS + (("unit",) if name == "unit_order" else ()) for name in stats}

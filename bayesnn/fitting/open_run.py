@@ -8,7 +8,8 @@ from typing import Any
 
 from bayesnn._internal.runtime import computing
 from bayesnn.data.dataset import Dataset
-from bayesnn.fitting.fit import assemble, in_units
+from bayesnn.fitting.fit import assemble, to_series_units
+from bayesnn.fitting.sampling_job import RESULT, result_of
 from bayesnn.fitting.store import attributes_of, codec
 from bayesnn.fitting.store.format import (
     DATA,
@@ -21,7 +22,6 @@ from bayesnn.fitting.store.format import (
     stop_of,
 )
 from bayesnn.fitting.store.manifest import data_digest, differences, text_of
-from bayesnn.fitting.task import RESULT, result_of
 from bayesnn.models.model import Model
 from bayesnn.samplers.engine.chains import Run
 
@@ -64,7 +64,7 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     bound, data = _task(folder, manifest, model)
     so_far = _run(folder, manifest)
     attrs = manifest["attributes"] | attributes_of(so_far) | {"draws_planned": manifest["draws"]}
-    return assemble(bound, data, in_units(data, so_far.values), attrs)
+    return assemble(bound, data, to_series_units(data, so_far.values), attrs)
 
 
 def _task(folder: Path, manifest: dict[str, Any], given: Model | None) -> tuple[Model, Dataset]:

@@ -18,18 +18,18 @@ STAT = "log_likelihood"  # sample statistic: the sum over rows, where rows are n
 SLICE_NUMBERS = 20_000_000  # doubles that may be held where rows are not kept
 
 
-def of_rows(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
+def log_likelihood_by_row(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
     """log p(y_i | draw) (chain, draw, n), in units of y, from sites on the scale the model sees."""
     return _evaluated(model, data, posterior, _density) - _volume(data)
 
 
-def of_all(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
+def log_likelihood_total(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
     """Sums of the same over rows, (chain, draw), in memory that does not grow with draws times rows."""
     volume = np.broadcast_to(_volume(data), len(data.y)).sum()
     return _evaluated(model, data, posterior, _total) - volume
 
 
-def kept(idata: Any) -> Any:
+def stored_log_likelihood(idata: Any) -> Any:
     """What a fit keeps of every row, a DataArray (chain, draw, obs).
 
     Raises
@@ -45,14 +45,14 @@ def kept(idata: Any) -> Any:
     return idata["log_likelihood"]["y"]
 
 
-def totals(idata: Any) -> np.ndarray:
+def log_likelihood_by_draw(idata: Any) -> np.ndarray:
     """Log likelihood of all rows together, (chain, draw)."""
     if _has_rows(idata):
         return idata["log_likelihood"]["y"].to_numpy().sum(axis=-1)
     return idata["sample_stats"][STAT].to_numpy()
 
 
-def predictive(fit: Any) -> np.ndarray:
+def log_predictive_by_chain(fit: Any) -> np.ndarray:
     """log of each chain's mean likelihood of every row, (chain, n)."""
     count = fit.idata["posterior"].sizes["draw"]
     if _has_rows(fit.idata):
@@ -61,7 +61,7 @@ def predictive(fit: Any) -> np.ndarray:
     step = max(1, SLICE_NUMBERS // (len(next(iter(sites.values()))) * len(fit.data.y)))
     for start in range(0, count, step):
         part = {name: values[:, start : start + step] for name, values in sites.items()}
-        total = np.logaddexp(total, logsumexp(of_rows(fit.model, fit.data, part), axis=1))
+        total = np.logaddexp(total, logsumexp(log_likelihood_by_row(fit.model, fit.data, part), axis=1))
     return total - np.log(count)
 
 

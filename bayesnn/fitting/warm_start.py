@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bayesnn.data.dataset import Dataset
-from bayesnn.fitting.task import Task
+from bayesnn.fitting.sampling_job import SamplingJob
 from bayesnn.models.missing_values import gaps_of
 from bayesnn.models.model import Model
 from bayesnn.samplers import Sampler
@@ -19,7 +19,7 @@ def can_start(fit: Any) -> bool:
     return fit.state is not None and _starts_anywhere(fit.model, fit.data, fit.sampler)
 
 
-def start_of(start: Any, task: Task, plan: Plan, path: Any) -> Memory:
+def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> Memory:
     """Keeps a run whose chains start where those of the fit `start` ended.
 
     Raises
@@ -29,9 +29,9 @@ def start_of(start: Any, task: Task, plan: Plan, path: Any) -> Memory:
     """
     if path is not None:
         raise ValueError("start and path must not be given together: a run in a folder has its own start")
-    if not (_starts_anywhere(task.model, task.data, task.sampler) and can_start(start)):
-        raise ValueError(f"start is for the collapsed Gibbs sampler, got {task.sampler}: leave start out")
-    if start.model != task.model or start.sampler != task.sampler:
+    if not (_starts_anywhere(job.model, job.data, job.sampler) and can_start(start)):
+        raise ValueError(f"start is for the collapsed Gibbs sampler, got {job.sampler}: leave start out")
+    if start.model != job.model or start.sampler != job.sampler:
         raise ValueError("start must be a fit of the same model by the same sampler, got another: leave start out")
     if start.state.plan.chains != plan.chains:
         raise ValueError(f"start has {start.state.plan.chains} chains, but {plan.chains} are asked for: take as many")

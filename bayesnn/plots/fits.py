@@ -12,7 +12,7 @@ from bayesnn._internal import checks
 from bayesnn.data.dataset import Dataset
 from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.fitting.fit import Fit
-from bayesnn.fitting.pointwise import totals
+from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import used_inputs
 from bayesnn.plots.canvas import interval, new_axes
@@ -92,7 +92,7 @@ def diagnostics(fit: Fit, *, ax: Any = None) -> Any:
     """Log likelihood of every chain by draw, coloured by the group of chains it agrees with; verdict as the title."""
     axes = new_axes(ax)
     diagnosis = diagnose(fit)
-    log_likelihood = totals(fit.idata)
+    log_likelihood = log_likelihood_by_draw(fit.idata)
     for number, group in enumerate(diagnosis.modes):
         for i, chain in enumerate(group):
             label = f"chains {', '.join(map(str, group))}" if i == 0 else None

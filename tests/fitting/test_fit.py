@@ -489,3 +489,14 @@ def function_moments(fit):
     data = xr.Dataset({"value": (("chain", "draw", "what"), values)})
     ess, mcse = (measure(data)["value"].to_numpy() for measure in (az.ess, az.mcse))
     return values.mean(axis=(0, 1)), mcse, ess
+
+
+def test_draws_of_all_sites_are_in_one_order(fake_fit):
+    """Row i of every site is of one draw of one chain: weights and error sd belong together."""
+    fit = fake_fit(MODEL, X, Y, chains=3, draws=4)
+    sites, draws = fit.sites(), fit.draws()
+    assert set(draws) == set(sites)
+    assert len(np.unique(draws["sigma"])) == 12
+    for name, values in sites.items():
+        for chain, draw in np.ndindex(3, 4):
+            np.testing.assert_array_equal(draws[name][4 * chain + draw], values[chain, draw], err_msg=name)

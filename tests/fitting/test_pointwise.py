@@ -34,8 +34,10 @@ def test_the_sums_are_those_of_the_rows_and_the_draws_are_the_same(both):
         np.testing.assert_array_equal(sums.sites()[name], values)
     rows = whole.idata["log_likelihood"]["y"].to_numpy()
     np.testing.assert_allclose(sums.idata["sample_stats"]["log_likelihood"], rows.sum(axis=-1), rtol=1e-10)
-    np.testing.assert_allclose(pointwise.totals(sums.idata), pointwise.totals(whole.idata), rtol=1e-10)
-    assert not np.allclose(pointwise.totals(sums.idata), rows[..., 1:].sum(axis=-1), rtol=1e-10)
+    np.testing.assert_allclose(
+        pointwise.log_likelihood_by_draw(sums.idata), pointwise.log_likelihood_by_draw(whole.idata), rtol=1e-10
+    )
+    assert not np.allclose(pointwise.log_likelihood_by_draw(sums.idata), rows[..., 1:].sum(axis=-1), rtol=1e-10)
 
 
 def test_verdict_and_picture_do_not_need_the_rows(both):
@@ -66,7 +68,9 @@ def test_weights_and_classes_have_sums_too():
     given = {"weights": np.arange(len(Y)) % 3, "sampler": bnn.MAP(steps=20), "draws": 1}
     model = bnn.Model([bnn.Dense(2, "tanh")], bnn.Categorical())
     whole, sums = (bnn.fit(model, X, labels, **ARGUMENTS | given, log_likelihood=keep).idata for keep in (True, False))
-    np.testing.assert_allclose(pointwise.totals(sums), pointwise.totals(whole), rtol=1e-10)
+    np.testing.assert_allclose(
+        pointwise.log_likelihood_by_draw(sums), pointwise.log_likelihood_by_draw(whole), rtol=1e-10
+    )
 
 
 def test_it_stays_so_when_a_fit_is_extended_kept_in_a_folder_and_saved(both, tmp_path):
@@ -76,7 +80,9 @@ def test_it_stays_so_when_a_fit_is_extended_kept_in_a_folder_and_saved(both, tmp
     make(log_likelihood=False, path=tmp_path / "run")
     read = bnn.open_run(tmp_path / "run")
     assert "log_likelihood" not in groups_of(read)
-    np.testing.assert_array_equal(pointwise.totals(read), pointwise.totals(both[1].idata))
+    np.testing.assert_array_equal(
+        pointwise.log_likelihood_by_draw(read), pointwise.log_likelihood_by_draw(both[1].idata)
+    )
     bnn.save(both[1], tmp_path / "fit.npz")
     loaded = bnn.load(tmp_path / "fit.npz")
     assert bnn.diagnose(loaded).verdict == bnn.diagnose(both[1]).verdict

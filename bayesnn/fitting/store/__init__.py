@@ -1,19 +1,19 @@
 """Runs and fits on the disk: folders that a killed run goes on from, and single files; no pickles, no code."""
 
-from bayesnn.fitting.store.folder import keeping
+from bayesnn.fitting.sampling_job import Report, SamplingJob, attributes_of, draw, state_of
+from bayesnn.fitting.store.folder import open_or_create_run
 from bayesnn.fitting.store.netcdf import write_netcdf
 from bayesnn.fitting.store.state import State
-from bayesnn.fitting.task import Report, Task, attributes_of, draw, state_of
 from bayesnn.fitting.warm_start import can_start, start_of
 
 __all__ = [
     "Report",
     "State",
-    "Task",
+    "SamplingJob",
     "attributes_of",
     "can_start",
     "draw",
-    "keeping",
+    "open_or_create_run",
     "start_of",
     "state_of",
     "write_netcdf",

@@ -8,19 +8,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bayesnn.fitting.sampling_job import SamplingJob
 from bayesnn.fitting.store import codec, files, manifest
 from bayesnn.fitting.store.format import DATA, FORMAT, MANIFEST, NETCDF, VERSION, checksum, read_manifest
 from bayesnn.fitting.store.lock import NAME as LOCK
 from bayesnn.fitting.store.lock import Lock
 from bayesnn.fitting.store.run_store import RunStore
-from bayesnn.fitting.task import Task
 from bayesnn.samplers import Chains
 from bayesnn.samplers.engine.checkpoint import Memory
 from bayesnn.samplers.engine.plan import Plan
 
 
 @contextlib.contextmanager
-def keeping(path: Any, task: Task, plan: Plan) -> Iterator[Plan]:
+def open_or_create_run(path: Any, job: SamplingJob, plan: Plan) -> Iterator[Plan]:
     """The plan with a keeper: memory without a path, else its folder, which is locked meanwhile.
 
     Batches of chains are those of the run's beginning, whatever the machine has now: they decide rounding.
@@ -37,7 +37,7 @@ def keeping(path: Any, task: Task, plan: Plan) -> Iterator[Plan]:
     _begin(folder)
     lock = Lock(folder)
     try:
-        yield _opened(folder, task, plan)
+        yield _opened(folder, job, plan)
     finally:
         lock.release()
 
@@ -56,17 +56,17 @@ def _begin(folder: Path) -> None:
             )
 
 
-def _opened(folder: Path, task: Task, plan: Plan) -> Plan:
-    run = manifest.run_of(task.model, task.data, task.sampler, task.key, plan, task.settings.marginalize)
+def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
+    run = manifest.run_of(job.model, job.data, job.sampler, job.key, plan, job.settings.marginalize)
     if not (folder / MANIFEST).exists():
-        _write_manifest(folder, run, plan, task.attributes(plan))
+        _write_manifest(folder, run, plan, job.attributes(plan))
     found = read_manifest(folder)
     _same_run(folder, found, run)
-    _enough(folder, found, task, plan)
+    _enough(folder, found, job, plan)
     identity = found["identity"]
     store = RunStore(folder, identity)
     if not (folder / DATA).exists():  # killed before it was there
-        _write_data(store, task)
+        _write_data(store, job)
     if plan.draws > found["draws"]:
         remove_netcdf(folder)
         _write_manifest(folder, run, plan, found["attributes"], found["batches"])
@@ -89,13 +89,13 @@ def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
         )
 
 
-def _enough(folder: Path, found: dict[str, Any], task: Task, plan: Plan) -> None:
+def _enough(folder: Path, found: dict[str, Any], job: SamplingJob, plan: Plan) -> None:
     """Refuse fewer draws than were planned, and more of what cannot be continued."""
     if plan.draws < found["draws"]:
         raise ValueError(f"draws must be at least the {found['draws']} of the run in {folder}, got {plan.draws}")
-    if plan.draws > found["draws"] and not isinstance(task.sampler, Chains):
+    if plan.draws > found["draws"] and not isinstance(job.sampler, Chains):
         raise ValueError(
-            f"draws must be the {found['draws']} of the run in {folder}, got {plan.draws}: {task.sampler} has no "
+            f"draws must be the {found['draws']} of the run in {folder}, got {plan.draws}: {job.sampler} has no "
             "chains to continue"
         )
 
@@ -115,11 +115,11 @@ def _write_manifest(
     files.write_json(folder / MANIFEST, content | {"checksum": checksum(content)})
 
 
-def _write_data(store: RunStore, task: Task) -> None:
+def _write_data(store: RunStore, job: SamplingJob) -> None:
     """Model and training rows, for `open_run`; what cannot be written without code is left out."""
     arrays: dict[str, Any] = {}
     document = {}
-    for name, value in (("model", task.model), ("likelihood", task.model.likelihood), ("data", task.data)):
+    for name, value in (("model", job.model), ("likelihood", job.model.likelihood), ("data", job.data)):
         own: dict[str, Any] = {}
         with contextlib.suppress(ValueError):
             document[name] = codec.encode(value, own, name)

@@ -35,7 +35,7 @@ WRITE_BYTES = 2**26  # draws that are held in memory at most
 
 
 class RunStore:
-    """The keeper of a run that has a folder; made by `folder.keeping`, which checks that the folder holds this run."""
+    """Stores a run in its folder; made by `open_or_create_run`, which checks that the folder holds this run."""
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.folder, self.identity = folder, identity

@@ -41,7 +41,7 @@ class Report:
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class SamplingJob:
     """A bound model, its data, a sampler, a key, and the other arguments that `fit` was given."""
 
     model: Model
@@ -100,11 +100,11 @@ class Task:
         }
 
 
-def draw(task: Task, plan: Plan) -> Run:
+def draw(job: SamplingJob, plan: Plan) -> Run:
     """Run the sampler. Chains are kept as they go; what is no chain is kept when it is whole, and found again."""
-    target, sampler = task.parts
-    arguments = target, task.report, task.key, task.arguments(), plan
-    if isinstance(task.sampler, Chains) or plan.keeper is None:
+    target, sampler = job.parts
+    arguments = target, job.report, job.key, job.arguments(), plan
+    if isinstance(job.sampler, Chains) or plan.keeper is None:
         return sampler.draw(*arguments)
     found = plan.keeper.find(RESULT)
     if found is not None:
@@ -130,7 +130,7 @@ def attributes_of(run: Run) -> dict[str, Any]:
     return {"complete": int(run.complete)} | seconds | run.attrs
 
 
-def state_of(task: Task, plan: Plan, run: Run, path: Any) -> State | None:
+def state_of(job: SamplingJob, plan: Plan, run: Run, path: Any) -> State | None:
     """Where a run ended; None for what is no chain."""
     if run.checkpoint is None:
         return None
@@ -139,4 +139,4 @@ def state_of(task: Task, plan: Plan, run: Run, path: Any) -> State | None:
         return None
     place = replace(plan, batches=plan.most_batches, keeper=None)
     place, checkpoint = whole(place, run.checkpoint)
-    return State(checkpoint, place, key_numbers(task.key), kept=kept, path=None if path is None else str(path))
+    return State(checkpoint, place, key_numbers(job.key), kept=kept, path=None if path is None else str(path))
