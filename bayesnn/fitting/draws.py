@@ -21,7 +21,7 @@ from bayesnn.priors import Sites
 
 BLOCK_NUMBERS = 2_000_000  # doubles of workspace a block may take
 
-Quantity = Callable[..., jax.Array]  # (model, sites of one draw, *arrays) -> one value a row, or several
+Quantity = Callable[..., jax.Array]  # (model, sites of one draw, *arrays) -> one value per row, or several
 
 
 def function_value(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:

@@ -19,7 +19,7 @@ from bayesnn.samplers.engine.multihost import all_chains
 
 @computing
 def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
-    """A fit with more draws: bit by bit those of one longer run.
+    """A fit with more draws: bit for bit those of one longer run.
 
     Chains go on from their last state, without warm-up. A fit that has a folder (`fit(..., path=)`) is continued there.
 
@@ -35,7 +35,7 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     Returns
     -------
     Fit
-        With all draws, old and new. The one given is not changed.
+        With all draws, old and new. The fit that was given is not changed.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
 
 
 def _state(fit: Fit) -> State:
-    """Where the chains stand, if they are those of the draws and can be continued here."""
+    """State of the chains, checked: it belongs to the draws of the fit and can be continued by this software."""
     state, sizes = fit.state, fit.idata["posterior"].sizes
     if state is None:
         raise ValueError(
@@ -85,5 +85,5 @@ def _state(fit: Fit) -> State:
         )
     other: Any = differences(state.software, software())
     if other:
-        raise ValueError(f"fit cannot be continued bit by bit with other software: {other}. Fit again with more draws")
+        raise ValueError(f"fit cannot be continued bit for bit with other software: {other}. Fit again with more draws")
     return state

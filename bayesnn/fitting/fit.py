@@ -46,7 +46,7 @@ class Fit:
         Groups posterior, sample_stats, log_likelihood, observed_data, constant_data. `sigma` and log-likelihood are in
         units of y; all other sites are on the scale the model sees.
     state : State, optional
-        Where the chains stand, for `extend`; None for approximations.
+        State of the chains, which `extend` continues; None for approximations.
     settings : FitSettings
         With which arguments `fit` was called. If they are not given, they are read off `idata` and `data`.
     """
@@ -71,7 +71,7 @@ class Fit:
         return posterior | self.model.likelihood.rescale(nuisance, 1.0 / np.asarray(self.data.scaling.y_scale))
 
     def draws(self) -> dict[str, np.ndarray]:
-        """The same with the chains one after the other (chain x draw, ...)."""
+        """Posterior draws as `sites` returns them, the chains one after the other: (chain x draw, ...)."""
         return {name: values.reshape(-1, *values.shape[2:]) for name, values in self.sites().items()}
 
     def inputs(self, x: Any) -> np.ndarray:
@@ -124,17 +124,17 @@ def fit(
     model : Model
     x : array or pandas.DataFrame, shape (n, p), or Lagged
         Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y. Or
-        sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`. Those of different
+        sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`. Sequences of different
         lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does. Token ids of type int32 in a file,
         `numpy.load(path, mmap_mode="r")`, stay there: samplers with minibatches read the rows they need.
     y : array or pandas.Series, shape (n,), or (n, outputs)
         Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`. Where the layers end in a
-        sequence, one target a step, (n, time) or n lists; what stands at padded steps of x is ignored.
+        sequence, one target per step, (n, time) or n lists; values at padded steps of x are ignored.
     sampler : str or Sampler, optional
         "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", or a spec such
         as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network with Gaussian errors, else "nuts".
     draws, warmup, chains, thinning : int
-        Kept draws a chain, warm-up steps, chains, and steps from one kept draw to the next.
+        Kept draws per chain, warm-up steps, chains, and steps from one kept draw to the next.
     key : int or jax.Array
         Seed, or a JAX key. The same key gives the same draws.
     weights : array (n,), optional
@@ -147,8 +147,8 @@ def fit(
         Whether to integrate a Gaussian readout out while sampling and draw it back exactly. For gradient samplers; the
         Gibbs sampler always does.
     chain_method : {"auto", "parallel", "vectorized", "sequential", "rows"}
-        "auto" is "parallel": one batch of chains a device, or a core where there is a single CPU device. "rows": all
-        chains in one batch, and each device of every process has a part of the rows. What was chosen is the attribute
+        "auto" is "parallel": one batch of chains per device, or per core where there is a single CPU device. "rows":
+        all chains in one batch, and each device of every process has a part of the rows. The choice is the attribute
         `chain_method` of the posterior. Several processes share the chains out, see `join_hosts`.
     superchains : int, optional
         For hundreds of short chains: so many groups of chains, each with one starting point for all of its chains, as
@@ -157,12 +157,12 @@ def fit(
         Whether to show progress bars.
     path : str or Path, optional
         A folder, new or empty, in which the run is kept while it is made. Called again with the same arguments after
-        it was killed, `fit` goes on where it was, and the draws are bit by bit those of a run that was never stopped;
+        it was killed, `fit` goes on where it was, and the draws are bit for bit those of a run that was never stopped;
         once it is done, it reads them. With more `draws`, a run of chains is continued. See `open_run`.
 
     start : Fit, optional
         For the collapsed Gibbs sampler: a fit of the same model to other rows, from whose last states the chains start.
-        A short warm-up then does. A series refitted as it grows is such a case.
+        A short warm-up is then enough, for example when a growing series is fitted again.
     log_likelihood : bool
         Whether to keep the log likelihood of every row and draw, which `loo`, `compare` and `stack_chains` need.
         Without it memory does not grow with draws times rows; the sums over rows are then the sample statistic
@@ -235,7 +235,7 @@ def to_series_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, n
 
 
 def _check_random(spec: Sampler, plain: bool) -> None:
-    """Only the collapsed Gibbs sweep moves between architectures."""
+    """Refuse a random architecture where the sampler or the rows do not allow it."""
     if not plain:
         raise ValueError("a random architecture takes neither case weights nor an offset: give hidden as a number")
     if not spec.moves_architectures:

@@ -24,18 +24,18 @@ def log_likelihood_by_row(model: Model, data: Dataset, posterior: dict[str, np.n
 
 
 def log_likelihood_total(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
-    """Sums of the same over rows, (chain, draw), in memory that does not grow with draws times rows."""
+    """Log likelihood of all rows together, (chain, draw), in memory that does not grow with draws times rows."""
     volume = np.broadcast_to(_volume(data), len(data.y)).sum()
     return _evaluated(model, data, posterior, _total) - volume
 
 
 def stored_log_likelihood(idata: Any) -> Any:
-    """What a fit keeps of every row, a DataArray (chain, draw, obs).
+    """The log likelihood of every row and draw that a fit keeps, a DataArray (chain, draw, obs).
 
     Raises
     ------
     ValueError
-        If the fit was told not to.
+        If the fit was made with `log_likelihood=False`.
     """
     if not _has_rows(idata):
         raise ValueError(
@@ -90,7 +90,7 @@ def _total(*arguments: Any) -> jax.Array:
 
 
 def _volume(data: Dataset) -> Any:
-    """What scaling the target adds to the log density of each row."""
+    """log |Jacobian| of the target's scaling, for each row: what its log density loses in units of y."""
     return data.scaling.log_jacobian * data.targets * (1.0 if data.weights is None else data.weights)
 
 

@@ -1,4 +1,4 @@
-"""What a fit runs, apart from how many draws it takes; and where its chains stand afterwards."""
+"""What a fit runs, apart from the number of draws; and the state of its chains afterwards."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Target = Model | MarginalModel | GappyModel
 
 @dataclass(frozen=True)
 class Report:
-    """What a fit records of a draw: the sites of the model, those drawn back that were integrated out."""
+    """What a fit records of a draw: the sites of the model, including those that had been integrated out."""
 
     target: Target
     names: tuple[str, ...]
@@ -74,7 +74,7 @@ class SamplingJob:
 
     @property
     def report(self) -> Report:
-        """What is recorded."""
+        """The function that a sampler records draws with."""
         missing = (SITE,) if len(gaps_of(self.data.series)) else ()
         return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1:]), *missing))
 
@@ -101,7 +101,7 @@ class SamplingJob:
 
 
 def draw(job: SamplingJob, plan: Plan) -> Run:
-    """Run the sampler. Chains are kept as they go; what is no chain is kept when it is whole, and found again."""
+    """Run the sampler. Chains are stored as they go; a result without chains is stored once and found again."""
     target, sampler = job.parts
     arguments = target, job.report, job.key, job.arguments(), plan
     if isinstance(job.sampler, Chains) or plan.keeper is None:
@@ -118,20 +118,20 @@ def draw(job: SamplingJob, plan: Plan) -> Run:
 
 
 def result_of(found: Kept) -> Run:
-    """The run of what is no chain, as it was kept."""
+    """The run of a sampler without chains, as it was stored."""
     arrays, document = found
     values = {name.removeprefix("value "): v for name, v in arrays.items() if name.startswith("value ")}
     return Run(values, document["seconds"], True, codec.decode(document["attrs"], arrays))
 
 
 def attributes_of(run: Run) -> dict[str, Any]:
-    """Attributes of the posterior that the run gave."""
+    """Attributes of the posterior that are known after the run."""
     seconds = {f"{name}_seconds": run.seconds[name] for name in ("compile", "warmup", "sampling")}
     return {"complete": int(run.complete)} | seconds | run.attrs
 
 
 def state_of(job: SamplingJob, plan: Plan, run: Run, path: Any) -> State | None:
-    """Where a run ended; None for what is no chain."""
+    """State of the chains at the end of a run; None for a sampler without chains."""
     if run.checkpoint is None:
         return None
     kept = {} if plan.keeper is None else dict(plan.keeper.kept)

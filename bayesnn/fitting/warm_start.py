@@ -1,4 +1,4 @@
-"""Warm starts: chains that set off where those of another fit ended, on other rows."""
+"""Warm starts: chains that begin in the last states of the chains of another fit, to other rows."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from bayesnn.samplers.engine.plan import Plan
 
 
 def can_start(fit: Any) -> bool:
-    """Whether the chains of a fit of other rows can start where those of this one ended."""
+    """Whether the chains of a fit to other rows can start from the last states of this fit."""
     return fit.state is not None and _starts_anywhere(fit.model, fit.data, fit.sampler)
 
 
 def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> Memory:
-    """Keeps a run whose chains start where those of the fit `start` ended.
+    """A store in memory for a run whose chains start from the last states of the fit `start`.
 
     Raises
     ------
     ValueError
-        If they cannot: the chains must be as many, of the same model and sampler, and hold nothing of the data.
+        If they cannot: both fits need the same model, sampler and number of chains, and chain states free of data.
     """
     if path is not None:
         raise ValueError("start and path must not be given together: a run in a folder has its own start")
@@ -39,5 +39,5 @@ def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> Memory:
 
 
 def _starts_anywhere(model: Model, data: Dataset, sampler: Sampler) -> bool:
-    """Whether the state of a chain is parameters alone, as many for any rows."""
+    """Whether the state of a chain is its parameters alone, whose number does not depend on the rows."""
     return sampler.starts_anywhere(model) and not len(gaps_of(data.series))

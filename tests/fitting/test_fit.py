@@ -493,10 +493,14 @@ def function_moments(fit):
 
 def test_draws_of_all_sites_are_in_one_order(fake_fit):
     """Row i of every site is of one draw of one chain: weights and error sd belong together."""
-    fit = fake_fit(MODEL, X, Y, chains=3, draws=4)
+
+    def change(values):
+        values["sigma"][...] = 1.0 + np.arange(12).reshape(3, 4)
+
+    fit = fake_fit(MODEL, X, Y, chains=3, draws=4, change=change)
     sites, draws = fit.sites(), fit.draws()
     assert set(draws) == set(sites)
-    assert len(np.unique(draws["sigma"])) == 12
+    np.testing.assert_allclose(draws["sigma"], 1.0 + np.arange(12), rtol=1e-10)
     for name, values in sites.items():
         for chain, draw in np.ndindex(3, 4):
             np.testing.assert_array_equal(draws[name][4 * chain + draw], values[chain, draw], err_msg=name)

@@ -21,9 +21,9 @@ from bayesnn.samplers.engine.plan import Plan
 
 @contextlib.contextmanager
 def open_or_create_run(path: Any, job: SamplingJob, plan: Plan) -> Iterator[Plan]:
-    """The plan with a keeper: memory without a path, else its folder, which is locked meanwhile.
+    """The plan with a place for its draws: memory where there is no path, else the folder, locked while it is used.
 
-    Batches of chains are those of the run's beginning, whatever the machine has now: they decide rounding.
+    The batches of chains are the ones that the run began with, whatever this machine has: they decide rounding.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def open_or_create_run(path: Any, job: SamplingJob, plan: Plan) -> Iterator[Plan
 
 
 def _begin(folder: Path) -> None:
-    """Make the folder, or see that it is a run's or empty."""
+    """Make the folder, or check that it is empty or holds a run."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"path must be a folder, got the file {folder}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +74,7 @@ def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
 
 
 def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
-    """Refuse another run, and one that other versions began."""
+    """Refuse a folder that holds another run, or this run begun with other versions of the software."""
     other = manifest.differences(found["run"], {n: v for n, v in run.items() if n not in manifest.SOFTWARE})
     if other:
         raise ValueError(
@@ -84,7 +84,7 @@ def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
     versions = manifest.differences(found["run"], {n: v for n, v in run.items() if n in manifest.SOFTWARE})
     if versions:
         raise ValueError(
-            f"{folder} holds this run, begun with other software: {versions}. Its draws could not be continued bit by "
+            f"{folder} holds this run, begun with other software: {versions}. Its draws could not be continued bit for "
             "bit: install those versions, or choose another path; bnn.open_run reads what is there"
         )
 
@@ -128,6 +128,6 @@ def _write_data(store: RunStore, job: SamplingJob) -> None:
 
 
 def remove_netcdf(folder: Path) -> None:
-    """Inference data that more draws make stale."""
+    """Remove inference data that is out of date once there are more draws."""
     for path in folder.glob(f"{NETCDF}*.nc"):
         path.unlink()

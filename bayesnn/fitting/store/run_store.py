@@ -7,7 +7,7 @@
     climb.npz, fixed.npz, result.npz what is computed once: starts of chains; weights that are held; an approximation
 
 Every file is replaced as a whole. Draws are written before the checkpoint that counts them, so that a kill in between
-leaves draws that no checkpoint knows, which are made again, bit by bit the same.
+leaves draws that no checkpoint knows, which are made again, bit for bit the same.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class RunStore:
         self.checkpoint = self._recovered()
 
     def add(self, values: Values | None, place: Place) -> None:
-        """Draws first: an interrupt between the two lines leaves some too many, which are cut off."""
+        """Draws first: if interrupted before the state is stored, surplus draws are trimmed in `values`."""
         if values is not None:
             self.pending.append(values)
         self.place = place
@@ -55,7 +55,7 @@ class RunStore:
             self.flush()
 
     def flush(self) -> None:
-        """Draws and place on the disk."""
+        """Write the draws and the state of the chains to the disk."""
         if self.place is None:
             return
         checkpoint = pack(self.place)

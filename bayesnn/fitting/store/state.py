@@ -1,4 +1,4 @@
-"""Where the chains of a fit stand when it is done."""
+"""State of the chains of a fit when it is done."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bayesnn.samplers.engine.plan import Plan
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What `extend` goes on from.
+    """What `extend` continues from.
 
     `plan` has the counts and batches of the run, `key` its key as implementation ("raw" for the old kind) and numbers,
     `kept` what the chains were started from, `path` the folder of the run, if it has one.
