@@ -18,7 +18,7 @@ from bayesnn.models.missing_values import DIM, SITE, gap_labels
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
 from bayesnn.samplers.engine import multihost
-from bayesnn.samplers.engine.multihost import all_chains, several
+from bayesnn.samplers.engine.multihost import gather_chains, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 
 
@@ -192,10 +192,10 @@ def fit(
 def run(task: Task, plan: Plan, path: Any = None) -> Fit:
     """Draw, in memory or in the folder `path`, and put the inference data together."""
     task.report  # noqa: B018  # refuses what cannot be sampled so before a folder is made
-    if several():
-        multihost.agree(task.identity(plan))
-        plan = multihost.share(plan) if isinstance(task.sampler, Chains) else plan
-    own = multihost.folder(path)
+    if is_multiprocess():
+        multihost.check_same_fit(task.identity(plan))
+        plan = multihost.local_part(plan) if isinstance(task.sampler, Chains) else plan
+    own = multihost.process_folder(path)
     with keeping(own, task, plan) as plan:
         done = draw(task, plan)
         attrs = task.attributes(plan) | attributes_of(done)
@@ -203,7 +203,7 @@ def run(task: Task, plan: Plan, path: Any = None) -> Fit:
         if path is not None and done.complete:
             write_netcdf(own, idata)
     if plan.of is not None:
-        idata = map_chains(idata, all_chains)
+        idata = map_chains(idata, gather_chains)
     return Fit(task.model, task.data, task.sampler, idata, state_of(task, plan, done, path))
 
 

@@ -17,8 +17,8 @@ from bayesnn.models.missing_values import SITE, GappyModel, gaps_of
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_gaps
 from bayesnn.samplers.engine.chains import Run
-from bayesnn.samplers.engine.checkpoint import Kept
-from bayesnn.samplers.engine.multihost import whole
+from bayesnn.samplers.engine.checkpoint import Artifact
+from bayesnn.samplers.engine.multihost import gather_plan
 from bayesnn.samplers.engine.plan import Plan
 
 RESULT = "result"
@@ -105,18 +105,18 @@ def draw(task: Task, plan: Plan) -> Run:
     arguments = target, task.report, task.key, arrays, plan
     if isinstance(sampler, Chains) or plan.keeper is None:
         return sampler.draw(*arguments)
-    found = plan.keeper.find(RESULT)
+    found = plan.keeper.load_artifact(RESULT)
     if found is not None:
         return result_of(found)
     run = sampler.draw(*arguments)
     if run.complete:
         values = {f"value {name}": np.asarray(v) for name, v in run.values.items()}
         attrs = codec.encode(run.attrs, values, "attrs")
-        plan.keeper.keep(RESULT, (values, {"seconds": run.seconds, "attrs": attrs}))
+        plan.keeper.save_artifact(RESULT, (values, {"seconds": run.seconds, "attrs": attrs}))
     return run
 
 
-def result_of(found: Kept) -> Run:
+def result_of(found: Artifact) -> Run:
     """The run of what is no chain, as it was kept."""
     arrays, document = found
     values = {name.removeprefix("value "): v for name, v in arrays.items() if name.startswith("value ")}
@@ -133,9 +133,9 @@ def state_of(task: Task, plan: Plan, run: Run, path: Any) -> State | None:
     """Where a run ended; None for what is no chain."""
     if run.checkpoint is None:
         return None
-    kept = {} if plan.keeper is None else dict(plan.keeper.kept)
+    kept = {} if plan.keeper is None else dict(plan.keeper.artifacts)
     if plan.of is not None and kept:  # a process knows the starts of its own chains alone
         return None
-    place = replace(plan, batches=plan.most_batches, keeper=None)
-    place, checkpoint = whole(place, run.checkpoint)
+    place = replace(plan, batches=plan.max_batches, keeper=None)
+    place, checkpoint = gather_plan(place, run.checkpoint)
     return State(checkpoint, place, key_numbers(task.key), kept=kept, path=None if path is None else str(path))

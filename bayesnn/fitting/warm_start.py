@@ -10,7 +10,7 @@ from bayesnn.fitting.task import Task
 from bayesnn.models.missing_values import gaps_of
 from bayesnn.models.model import Model
 from bayesnn.samplers import Gibbs, Sampler
-from bayesnn.samplers.engine.checkpoint import Memory
+from bayesnn.samplers.engine.checkpoint import InMemoryStore
 from bayesnn.samplers.engine.plan import Plan
 
 
@@ -19,7 +19,7 @@ def can_start(fit: Any) -> bool:
     return fit.state is not None and _starts_anywhere(fit.model, fit.data, fit.sampler)
 
 
-def start_of(start: Any, task: Task, plan: Plan, path: Any) -> Memory:
+def start_of(start: Any, task: Task, plan: Plan, path: Any) -> InMemoryStore:
     """Keeps a run whose chains start where those of the fit `start` ended.
 
     Raises
@@ -35,7 +35,7 @@ def start_of(start: Any, task: Task, plan: Plan, path: Any) -> Memory:
         raise ValueError("start must be a fit of the same model by the same sampler, got another: leave start out")
     if start.state.plan.chains != plan.chains:
         raise ValueError(f"start has {start.state.plan.chains} chains, but {plan.chains} are asked for: take as many")
-    return Memory(replace(start.state.checkpoint, warmup=0, draws=0, seconds={}))
+    return InMemoryStore(replace(start.state.checkpoint, warmup=0, draws=0, seconds={}))
 
 
 def _starts_anywhere(model: Model, data: Dataset, sampler: Sampler) -> bool:

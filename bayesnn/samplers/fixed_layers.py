@@ -60,10 +60,10 @@ class Freezing(Chains):
         if isinstance(self.inner, Minibatch):
             self.inner.check_target(target, plan)
         key_climb, key_chains = jax.random.split(key)
-        kept = None if plan.keeper is None else plan.keeper.find(FIXED)
+        kept = None if plan.keeper is None else plan.keeper.load_artifact(FIXED)
         values, seconds = kept if kept is not None else self.mode(target, key_climb, data, plan)
         if plan.keeper is not None and kept is None:
-            plan.keeper.keep(FIXED, (values, seconds))
+            plan.keeper.save_artifact(FIXED, (values, seconds))
         held = Holding(report, {name: jnp.asarray(v) for name, v in values.items()})
         run = self.inner.draw(FrozenModel(target, held.values), held, key_chains, data, plan)
         added = {name: value + seconds.get(name, 0.0) for name, value in run.seconds.items()}

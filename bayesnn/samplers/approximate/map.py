@@ -13,7 +13,15 @@ from bayesnn._internal.runtime import PRECISIONS, as_precision
 from bayesnn._internal.runtime import precision as precision_of
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.model import Model
-from bayesnn.samplers.approximate.optimize import OPTIMIZERS, Climb, Optimum, as_kept, from_kept, optimize, these_rows
+from bayesnn.samplers.approximate.optimize import (
+    OPTIMIZERS,
+    Climb,
+    Optimum,
+    as_artifact,
+    from_artifact,
+    optimize,
+    these_rows,
+)
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import FEW_ROWS, Data, make_density
 from bayesnn.samplers.engine.chains import Run
@@ -189,14 +197,14 @@ def climb_once(
     spec: MAP, target: Any, key: jax.Array, data: Data, plan: Plan, rows: np.ndarray | None = None
 ) -> Optimum:
     """Starts of chains, a climb each: found by the keeper of a run that goes on, else climbed to and kept."""
-    kept = None if plan.keeper is None else plan.keeper.find(CLIMB)
+    kept = None if plan.keeper is None else plan.keeper.load_artifact(CLIMB)
     if kept is not None:
-        return from_kept(kept)
+        return from_artifact(kept)
     found = spec.climb(target, key, data, plan, rows=rows)
     if not found.complete:
         raise KeyboardInterrupt
     if plan.keeper is not None:
-        plan.keeper.keep(CLIMB, as_kept(found))
+        plan.keeper.save_artifact(CLIMB, as_artifact(found))
     return found
 
 

@@ -54,14 +54,14 @@ class Optimum:
     complete: bool
 
 
-def as_kept(found: Optimum) -> tuple[dict[str, np.ndarray], Any]:
+def as_artifact(found: Optimum) -> tuple[dict[str, np.ndarray], Any]:
     """An optimum as arrays and a document, for a keeper."""
     arrays = {name: np.asarray(getattr(found, name)) for name in ("theta", "score", "step", "held_out")}
     return arrays, {"seconds": found.seconds, "complete": found.complete}
 
 
-def from_kept(kept: tuple[dict[str, np.ndarray], Any]) -> Optimum:
-    """The inverse of `as_kept`."""
+def from_artifact(kept: tuple[dict[str, np.ndarray], Any]) -> Optimum:
+    """The inverse of `as_artifact`."""
     arrays, document = kept
     return Optimum(**arrays, seconds=document["seconds"], complete=document["complete"])
 

@@ -23,11 +23,11 @@ from tqdm.auto import tqdm
 
 from bayesnn._internal.runtime import as_precision, deferred_interrupts, no_collection
 from bayesnn._internal.runtime import precision as precision_of
-from bayesnn.samplers.engine.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
+from bayesnn.samplers.engine.checkpoint import Checkpoint, DrawStore, InMemoryStore, Progress, Values, unpack
 from bayesnn.samplers.engine.compiled_programs import Record, program_for
-from bayesnn.samplers.engine.multihost import from_first, several
+from bayesnn.samplers.engine.multihost import broadcast_from_first, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
-from bayesnn.samplers.engine.sharding import placed, shapes_at
+from bayesnn.samplers.engine.sharding import put_on, shapes_at
 
 CHUNK = 100  # most draws one compiled call collects
 CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is heard this often
@@ -66,7 +66,7 @@ def run_chains(
     precision of the arithmetic, values are recorded in double. A plan whose keeper has a checkpoint goes on from there.
     `quick` is for kernels of many small operations, see `programs.quick_options`.
     """
-    keeper = Memory() if plan.keeper is None else plan.keeper
+    keeper = InMemoryStore() if plan.keeper is None else plan.keeper
     before = keeper.checkpoint
     if before is not None and before.warmup >= plan.warmup and before.draws >= plan.draws:
         return Run(keeper.values(), dict(before.seconds), True, checkpoint=before)
@@ -80,16 +80,16 @@ def run_chains(
             workers = _start(kernel, record, key, *given, precision, before, quick, pool)
         seconds["compile"] += time.perf_counter() - started
         done = (0, 0) if before is None else (before.warmup, before.draws)
-        place = Place(*done, tuple(worker.carry for worker in workers), seconds)
+        progress = Progress(*done, tuple(worker.carry for worker in workers), seconds)
         initial = done[0] + done[1] * plan.thinning
         with tqdm(total=total, initial=initial, disable=not plan.progress, unit="step") as bar:
             try:
                 with deferred_interrupts() as check_interrupt:
                     for phase in ("warmup", "sampling"):
-                        place = _phase(phase, workers, place, plan, keeper, bar, check_interrupt)
+                        progress = _phase(phase, workers, progress, plan, keeper, bar, check_interrupt)
             except KeyboardInterrupt:
                 keeper.flush()
-                if several() or keeper.checkpoint is None or not keeper.checkpoint.draws:
+                if is_multiprocess() or keeper.checkpoint is None or not keeper.checkpoint.draws:
                     raise
                 complete = False
     keeper.flush()
@@ -101,12 +101,12 @@ def run_chains(
 def _phase(
     phase: str,
     workers: list[_Worker],
-    place: Place,
+    progress: Progress,
     plan: Plan,
-    keeper: Keeper,
+    keeper: DrawStore,
     bar: Any,
-    check_interrupt: Callable[[], None],
-) -> Place:
+    answer: Callable[[], None],
+) -> Progress:
     """The rest of warm-up or sampling, chunk by chunk; each goes to the keeper with the place it leads to.
 
     `check_interrupt` raises KeyboardInterrupt if Ctrl-C was pressed.
@@ -115,24 +115,24 @@ def _phase(
     total, thinning = (plan.warmup, 1) if warming else (plan.draws, plan.thinning)
     bar.set_description(f"{phase}, {plan.chains} chain{'s' if plan.chains > 1 else ''}")
     count, mark = 1, time.perf_counter()
-    while (done := place.warmup if warming else place.draws) < total:
+    while (done := progress.warmup if warming else progress.draws) < total:
         count = min(count, CHUNK, total - done)
         begun = time.perf_counter()
-        here = [worker._replace(carry=carry) for worker, carry in zip(workers, place.carries, strict=True)]
+        here = [worker._replace(carry=carry) for worker, carry in zip(workers, progress.carries, strict=True)]
         carries, values = _advance_all(here, count, thinning, plan.side_by_side)
         now = time.perf_counter()
-        spent = place.seconds | {phase: place.seconds[phase] + now - mark}
+        spent = progress.seconds | {phase: progress.seconds[phase] + now - mark}
         mark = now
-        position = (place.warmup + count, place.draws) if warming else (place.warmup, place.draws + count)
-        place = Place(*position, tuple(carries), spent)
-        keeper.add(None if warming else values, place)
+        position = (progress.warmup + count, progress.draws) if warming else (progress.warmup, progress.draws + count)
+        progress = Progress(*position, tuple(carries), spent)
+        keeper.add(None if warming else values, progress)
         bar.set_postfix_str(_postfix(values), refresh=False)
         bar.update(count * thinning)
         check_interrupt()
         count = max(1, int(CHUNK_SECONDS * count / (now - begun)))
-        if several() and plan.method == "rows":  # all take part in every call of the loop
-            count = from_first(count)
-    return place
+        if is_multiprocess() and plan.method == "rows":  # all take part in every call of the loop
+            count = broadcast_from_first(count)
+    return progress
 
 
 def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> tuple[list[Any], Values]:
@@ -178,22 +178,23 @@ def _start(
     pool: Executor,
 ) -> list[_Worker]:
     """Every batch of chains at its start, or at the checkpoint; what takes seconds outside Python's lock, in `pool`."""
-    devices, spread = jax.local_devices(), plan.spread
-    numbers, starts = plan.numbers(), None if plan.superchains is None else plan.numbers(plan.superchains)
-    groups = plan.groups() if spread is None else [np.arange(plan.chains)]
+    devices, sharding = jax.local_devices(), plan.device_sharding
+    numbers, starts = plan.chain_numbers(), None if plan.superchains is None else plan.chain_numbers(plan.superchains)
+    groups = plan.groups() if sharding is None else [np.arange(plan.chains)]
     rest = key, numbers, starts, start, data
     program = program_for(kernel, record, plan.warmup, CHUNK, rest, (precision, tuple(map(str, devices))), quick)
-    likes, compiling = program.start(pool, plan.all_chains, groups, *rest)
+    likes, compiling = program.start(pool, plan.total_chains, groups, *rest)
     meanwhile = functools.partial(pool.submit, importlib.import_module, "arviz")  # which a fit needs at its end
     workers = []
     for i, (group, like) in enumerate(zip(groups, likes, strict=True)):
         device = devices[i % len(devices)] if plan.side_by_side else devices[0]
-        of_carry, whole = (SingleDeviceSharding(device),) * 2 if spread is None else (spread.of_carry, spread.over())
-        like, local = shapes_at(like, of_carry), placed(data, whole)
-        loop = program.loop(like, local, len(group), spread or device, meanwhile)
+        single = SingleDeviceSharding(device)
+        of_carry, of_data = (single, single) if sharding is None else (sharding.of_carry, sharding.over())
+        like, local = shapes_at(like, of_carry), put_on(data, of_data)
+        loop = program.loop(like, local, len(group), sharding or device, meanwhile)
         workers.append(_Worker(loop, like, local, precision))
     for i, carry in enumerate(compiling.result()(groups, *rest)):
-        carry = jax.tree.map(lambda a, like: placed(a, like.sharding), carry, workers[i].carry)
+        carry = jax.tree.map(lambda a, like: put_on(a, like.sharding), carry, workers[i].carry)
         carry = carry if before is None else unpack(before, carry, groups[i])
         workers[i] = workers[i]._replace(carry=carry)
     return workers

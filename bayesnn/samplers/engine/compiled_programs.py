@@ -23,11 +23,11 @@ from jax import lax
 from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn.samplers.engine.plan import keys_of
-from bayesnn.samplers.engine.sharding import Spread
+from bayesnn.samplers.engine.sharding import DeviceSharding
 
 Data = tuple[Any, ...]
 Record = Callable[[jax.Array, Any, Data], dict[str, jax.Array]]
-KEPT = 16  # descriptions whose programs are kept
+CACHE_SIZE = 16  # programs kept in memory
 QUICK: dict[str, Any] = {
     "xla_cpu_use_fusion_emitters": False,  # the older ones for fused loops; to 0.10
     "xla_backend_optimization_level": 2,  # of LLVM
@@ -76,7 +76,7 @@ class Program:
         called before XLA compiles, which takes seconds outside Python's lock.
         """
         if (size, place) not in self.loops:
-            traced = place.loop(self.own_loop) if isinstance(place, Spread) else self.traced
+            traced = place.loop(self.own_loop) if isinstance(place, DeviceSharding) else self.traced
             lowered = traced.lower(carry, 1, 1, data)
             meanwhile()
             self.loops[size, place] = lowered.compile(compiler_options=self.options)
@@ -105,7 +105,7 @@ def _known(options: dict[str, Any]) -> bool:
     return True
 
 
-_kept: OrderedDict[Any, Program] = OrderedDict()
+_cache: OrderedDict[Any, Program] = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -123,23 +123,23 @@ def program_for(
     `record` decides, since it knows sampler and model; `shapes` is a tree of arrays, `settings` what else is traced.
     `quick` says that the loop's operations are small ones, so that compiling it should be quick.
     """
-    described = describe(record)
-    if described is None:
+    recorded = cache_key(record)
+    if recorded is None:
         return Program(kernel, record, warmup, buffer, quick)
     sizes = tuple((a.shape, str(a.dtype)) for a in jax.tree.leaves(shapes)), str(jax.tree.structure(shapes))
     options = tuple(str(getattr(jax.config, name)) for name in TRACED_OPTIONS)
-    key = described, type(kernel), warmup, buffer, sizes, settings, options
+    key = recorded, type(kernel), warmup, buffer, sizes, settings, options
     with _lock:
-        if key not in _kept:
+        if key not in _cache:
             _spare_memory_maps()
-            _kept[key] = Program(kernel, record, warmup, buffer, quick)
-        _kept.move_to_end(key)
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
-        return _kept[key]
+            _cache[key] = Program(kernel, record, warmup, buffer, quick)
+        _cache.move_to_end(key)
+        while len(_cache) > CACHE_SIZE:
+            _cache.popitem(last=False)
+        return _cache[key]
 
 
-def describe(spec: Any) -> Any:
+def cache_key(spec: Any) -> Any:
     """A hashable value that is equal for two specs only if they are the same down to the type of every number.
 
     None where that cannot be known: for anything but frozen dataclasses of plain values.
@@ -149,11 +149,11 @@ def describe(spec: Any) -> Any:
     if type(spec) is float:
         return float, spec.hex()
     if type(spec) is tuple:
-        return _all(tuple, [describe(item) for item in spec])
+        return _all(tuple, [cache_key(item) for item in spec])
     if is_dataclass(spec) and not isinstance(spec, type) and type(spec).__dataclass_params__.frozen:  # type: ignore[attr-defined]
         names = [f.name for f in fields(spec)]
         if set(getattr(spec, "__dict__", ())) <= set(names):
-            return _all(type(spec), [describe(getattr(spec, f.name)) for f in fields(spec) if f.compare])
+            return _all(type(spec), [cache_key(getattr(spec, f.name)) for f in fields(spec) if f.compare])
     return None
 
 
@@ -165,7 +165,7 @@ def _spare_memory_maps() -> None:
     """Drop compiled programs, JAX's own too, before there are so many that loading one more would crash."""
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MANY_MAPS:
-        _kept.clear()
+        _cache.clear()
         jax.clear_caches()
 
 

@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.samplers.engine.checkpoint import Checkpoint, Memory
+from bayesnn.samplers.engine.checkpoint import Checkpoint, InMemoryStore
 from bayesnn.samplers.engine.plan import Plan
 
 T = TypeVar("T")
@@ -80,12 +80,12 @@ def _end_at_once(kind: type[BaseException], error: BaseException, trace: Any) ->
     os._exit(1)
 
 
-def share(plan: Plan) -> Plan:
+def local_part(plan: Plan) -> Plan:
     """What this process does of the plan: some of the chains; all of them where rows are what is spread.
 
     Only the first process shows progress.
     """
-    if not several():
+    if not is_multiprocess():
         return plan
     count, mine = jax.process_count(), jax.process_index()
     plan = replace(plan, progress=plan.progress and mine == 0)
@@ -99,40 +99,42 @@ def share(plan: Plan) -> Plan:
     numbers = np.array_split(np.arange(plan.chains), count)[mine]
     part = slice(numbers[0], numbers[-1] + 1)
     keeper = plan.keeper
-    if isinstance(keeper, Memory) and keeper.checkpoint is not None:
+    if isinstance(keeper, InMemoryStore) and keeper.checkpoint is not None:
         leaves = tuple(leaf[part] for leaf in keeper.checkpoint.leaves)
-        keeper = Memory(replace(keeper.checkpoint, leaves=leaves), keeper.kept)
+        keeper = InMemoryStore(replace(keeper.checkpoint, leaves=leaves), keeper.artifacts)
     return replace(plan, chains=len(numbers), first=int(numbers[0]), of=plan.chains, keeper=keeper)
 
 
-def whole(plan: Plan, checkpoint: Checkpoint) -> tuple[Plan, Checkpoint]:
+def gather_plan(plan: Plan, checkpoint: Checkpoint) -> tuple[Plan, Checkpoint]:
     """The plan of the run and where all its chains stand, given those of this process."""
     if plan.of is None:
         return plan, checkpoint
-    leaves = tuple(all_chains(leaf) for leaf in checkpoint.leaves)
+    leaves = tuple(gather_chains(leaf) for leaf in checkpoint.leaves)
     return replace(plan, chains=plan.of, of=None, first=0), replace(checkpoint, leaves=leaves)
 
 
-def folder(path: Any) -> Any:
-    """The folder of this process: the path itself where there is only one."""
-    return Path(path) / f"process-{jax.process_index()}-of-{jax.process_count()}" if path and several() else path
+def process_folder(path: Any) -> Any:
+    """The folder of this process: the path itself if there is only one process."""
+    if not path or not is_multiprocess():
+        return path
+    return Path(path) / f"process-{jax.process_index()}-of-{jax.process_count()}"
 
 
-def agree(text: str) -> None:
+def check_same_fit(text: str) -> None:
     """Refuse to go on unless every process is about to make the same fit, as this description of it says."""
-    if several() and len(set(everyone(np.frombuffer(text.encode(), np.uint8)))) > 1:
+    if is_multiprocess() and len(set(gather_bytes(np.frombuffer(text.encode(), np.uint8)))) > 1:
         raise ValueError(
             f"all {jax.process_count()} processes must fit the same model to the same data with the same key and "
             "settings, and they differ: start the same script with the same data everywhere"
         )
 
 
-def several() -> bool:
+def is_multiprocess() -> bool:
     """Whether other processes take part."""
     return jax.process_count() > 1
 
 
-def everyone(own: np.ndarray) -> list[bytes]:
+def gather_bytes(own: np.ndarray) -> list[bytes]:
     """The bytes of every process' array, of any length, in order.
 
     Raises
@@ -150,14 +152,14 @@ def everyone(own: np.ndarray) -> list[bytes]:
     return [row[:size].tobytes() for row, size in zip(rows, sizes)]
 
 
-def from_first(value: int) -> int:
+def broadcast_from_first(value: int) -> int:
     """The number that the first process has."""
-    return int(np.frombuffer(everyone(np.array([value], np.int64))[0], np.int64)[0])
+    return int(np.frombuffer(gather_bytes(np.array([value], np.int64))[0], np.int64)[0])
 
 
-def all_chains(values: np.ndarray) -> np.ndarray:
+def gather_chains(values: np.ndarray) -> np.ndarray:
     """The chains (chain, ...) of all processes, one after the other."""
-    parts = [np.frombuffer(raw, values.dtype).reshape(-1, *values.shape[1:]) for raw in everyone(values)]
+    parts = [np.frombuffer(raw, values.dtype).reshape(-1, *values.shape[1:]) for raw in gather_bytes(values)]
     return np.concatenate(parts)
 
 

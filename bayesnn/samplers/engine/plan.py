@@ -10,8 +10,8 @@ import jax
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.samplers.engine.checkpoint import Keeper
-from bayesnn.samplers.engine.sharding import Spread
+from bayesnn.samplers.engine.checkpoint import DrawStore
+from bayesnn.samplers.engine.sharding import DeviceSharding
 
 CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential", "rows")
 
@@ -32,7 +32,7 @@ class Plan:
     method: str = "auto"
     progress: bool = True
     batches: int | None = field(default=None, compare=False)
-    keeper: Keeper | None = field(default=None, compare=False, repr=False)
+    keeper: DrawStore | None = field(default=None, compare=False, repr=False)
     first: int = 0
     of: int | None = None
     superchains: int | None = None
@@ -45,56 +45,57 @@ class Plan:
         checks.known("chain_method", self.method, CHAIN_METHODS)
         if self.superchains is not None:
             checks.positive_integer("superchains", self.superchains, minimum=2)
-            if self.all_chains % self.superchains:
+            if self.total_chains % self.superchains:
                 raise ValueError(
-                    f"superchains must divide the chains into equal groups, got {self.superchains} of {self.all_chains}"
+                    "superchains must divide the chains into equal groups, got "
+                    f"{self.superchains} of {self.total_chains}"
                 )
 
     @property
-    def all_chains(self) -> int:
+    def total_chains(self) -> int:
         """Chains of the run, those of other processes included."""
         return self.chains if self.of is None else self.of
 
     def keys(self, key: jax.Array, superchains: int | None = None) -> jax.Array:
         """A key for each chain here, whoever runs the others; one for all of a superchain if so many are given."""
-        return keys_of(key, self.all_chains, self.numbers(superchains))
+        return keys_of(key, self.total_chains, self.chain_numbers(superchains))
 
-    def numbers(self, superchains: int | None = None) -> np.ndarray:
+    def chain_numbers(self, superchains: int | None = None) -> np.ndarray:
         """Which chains of the run are here; the first of its superchain in place of each, if so many are given."""
         numbers = np.arange(self.first, self.first + self.chains)
-        size = 1 if superchains is None else self.all_chains // superchains
+        size = 1 if superchains is None else self.total_chains // superchains
         return numbers - numbers % size
 
     def groups(self) -> list[np.ndarray]:
         """Which chains run as one vectorised batch; the groups run side by side unless the method is sequential."""
-        return np.array_split(np.arange(self.chains), min(self.chains, self.most_batches))
+        return np.array_split(np.arange(self.chains), min(self.chains, self.max_batches))
 
     @property
-    def most_batches(self) -> int:
+    def max_batches(self) -> int:
         """How many batches there are, if there are as many chains."""
         if self.batches is not None:
             return self.batches
         return {"sequential": self.chains, "vectorized": 1, "rows": 1}.get(self.method, parallel_workers())
 
     @property
-    def spread(self) -> Spread | None:
+    def device_sharding(self) -> DeviceSharding | None:
         """How JAX spreads one program over devices; None where each batch has a program of its own on one device.
 
         Chains are spread where every device of this process gets as many; rows over the devices of all processes.
         """
         if self.method == "rows":
-            return Spread("rows", tuple(jax.devices())) if jax.device_count() > 1 else None
+            return DeviceSharding("rows", tuple(jax.devices())) if jax.device_count() > 1 else None
         devices, batches = jax.local_devices(), len(self.groups())
         even = batches > 1 and batches <= len(devices) and self.chains % batches == 0
-        return Spread("chains", tuple(devices[:batches])) if even and self.side_by_side else None
+        return DeviceSharding("chains", tuple(devices[:batches])) if even and self.side_by_side else None
 
     @property
     def description(self) -> str:
         """The choice in words: how many batches of how many chains, whether they run side by side, and on what."""
         sizes = [len(group) for group in self.groups()]
         how = "side by side" if self.side_by_side else "in turn"
-        spread = self.spread
-        devices = "" if spread is None else f", {spread.what} spread over {len(spread.devices)} devices"
+        sharding = self.device_sharding
+        devices = "" if sharding is None else f", {sharding.what} spread over {len(sharding.devices)} devices"
         processes = "" if self.of is None else f", in each of {jax.process_count()} processes"
         return f"{len(sizes)} batch(es) of {max(sizes)} chain(s), {how}{devices}{processes}"
 

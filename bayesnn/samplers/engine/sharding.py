@@ -22,7 +22,7 @@ Loop = Callable[
 
 
 @dataclass(frozen=True)
-class Spread:
+class DeviceSharding:
     """What is spread, "chains" or "rows", and over which devices; of all processes where there are several."""
 
     what: str
@@ -63,7 +63,7 @@ class Spread:
         return jax.jit(by_rows, out_shardings=self.over())
 
 
-def placed(tree: Any, sharding: Sharding) -> Any:
+def put_on(tree: Any, sharding: Sharding) -> Any:
     """Arrays that this process has, where they belong; every process has them if devices of others are among these."""
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)

@@ -133,8 +133,8 @@ def test_every_chain_has_one_process_and_its_own_key(chains, count, monkeypatch)
     keys = []
     for number in range(count):
         as_one_of(count, number, monkeypatch)
-        plan = multihost.share(Plan(1, 1, chains))
-        assert plan.all_chains == chains
+        plan = multihost.local_part(Plan(1, 1, chains))
+        assert plan.total_chains == chains
         assert plan.progress == (number == 0)
         keys.append(jax.random.key_data(plan.keys(key)))
     np.testing.assert_array_equal(np.concatenate(keys), whole)
@@ -143,8 +143,8 @@ def test_every_chain_has_one_process_and_its_own_key(chains, count, monkeypatch)
 def test_fewer_chains_than_processes_are_refused(monkeypatch):
     as_one_of(4, 0, monkeypatch)
     with pytest.raises(ValueError, match='chains must be at least the 4 processes that share them, got 3.*"rows"'):
-        multihost.share(Plan(1, 1, 3))
-    assert multihost.share(Plan(1, 1, 3, method="rows")).chains == 3
+        multihost.local_part(Plan(1, 1, 3))
+    assert multihost.local_part(Plan(1, 1, 3, method="rows")).chains == 3
 
 
 def test_an_address_alone_is_refused():

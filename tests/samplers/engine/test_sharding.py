@@ -52,4 +52,4 @@ def test_several_devices_draw_what_one_draws(cases, tmp_path):
 
 def test_one_device_spreads_nothing():
     for method in ("auto", "rows", "vectorized"):
-        assert Plan(1, 1, 4, method=method).spread is None
+        assert Plan(1, 1, 4, method=method).device_sharding is None
