@@ -43,11 +43,11 @@ class MarginalModel:
     def __call__(self, x: Any, y: Any, offset: Any = None, weights: Any = None) -> readout.Readout:
         """Issue the statements of all but the readout, and the marginal density of y as a factor."""
         shape = x.shape[1:]
-        design = self.model.design(self.model.prior.body(self.model.table(shape)), x)
+        design = self.model.design(self.model.prior.body(self.model.weight_specs(shape)), x)
         prior = self.model.prior.collapsed_readout(self.model.terms(shape))
         precision = self.model.likelihood.nuisance()["sigma"] ** -2
         y = y if offset is None else y - offset.reshape(-1, *(1,) * (y.ndim - 1))
-        data = readout.products(*self.model.one_a_row(x, design, y, weights))
+        data = readout.products(*self.model.flatten_steps(x, design, y, weights))
         numpyro.factor("log_marginal", readout.log_marginal(data, prior, precision))
         return readout.solve(data, readout.precision_of(prior), precision)
 
@@ -58,4 +58,4 @@ class MarginalModel:
         coefficients = readout.draw(key_readout, latent(x, y, *rows))
         terms = self.model.terms(x.shape[1:])
         missing = self.model.prior.complete(key_prior, terms, coefficients, sites)
-        return sites | self.model.split(terms, coefficients) | missing
+        return sites | self.model.readout_sites(terms, coefficients) | missing

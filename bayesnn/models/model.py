@@ -96,7 +96,7 @@ class Model:
         """The body as a chain of layers."""
         return Network(tuple(self.layers))
 
-    def table(self, shape: Shape) -> dict[str, Weight]:
+    def weight_specs(self, shape: Shape) -> dict[str, Weight]:
         """Weights of the body for examples of this shape, (p,) for rows of a table, checked against the prior."""
         table = self.network.weights(shape)
         self.prior.check(table)
@@ -122,7 +122,7 @@ class Model:
         {'lstm0': 144, 'readout': 5}
         """
         found = dict.fromkeys(self.network.names(), 0)
-        for weight_name, weight in self.table(shape).items():
+        for weight_name, weight in self.weight_specs(shape).items():
             found[weight_name.split("_", 1)[0]] += math.prod(weight.shape)
         return found | {"readout": math.prod(self.terms(shape).shape)}
 
@@ -131,7 +131,7 @@ class Model:
         terms = self.terms(shape)
         readout = {name: weight.dims for name, weight in terms.weights().items()}
         random = {} if self.architecture is None else self.architecture.sites()
-        return readout | self.prior.dims(self.table(shape), terms) | self.likelihood.dims | random
+        return readout | self.prior.dims(self.weight_specs(shape), terms) | self.likelihood.dims | random
 
     def coordinates(self, inputs: Sequence[str], shape: Shape | None = None) -> dict[str, Any]:
         """Coordinate values of those axes: units are numbered, inputs keep their names, the constant comes first.
@@ -139,7 +139,7 @@ class Model:
         Without a shape, examples are rows of a table with these inputs.
         """
         shape = (len(inputs),) if shape is None else shape
-        table = self.table(shape)
+        table = self.weight_specs(shape)
         sizes = {dim: size for w in table.values() for dim, size in zip(w.dims, w.shape, strict=True)}
         numbered = {dim: np.arange(size) for dim, size in sizes.items()}
         with_constant = ["const", *inputs]
@@ -151,7 +151,7 @@ class Model:
 
     def same_weights(self, first: Shape, second: Shape) -> bool:
         """Whether examples of both shapes are read by weights of the same shapes."""
-        tables = (self.table(shape) for shape in (first, second))
+        tables = (self.weight_specs(shape) for shape in (first, second))
         return len({tuple((n, w.shape) for n, w in table.items()) for table in tables}) == 1
 
     def check_steps(self, fitted: Shape, new: Shape) -> None:
@@ -180,7 +180,7 @@ class Model:
         each, steps = self.likelihood.distribution(f, **nuisance), self.network.steps(x)
         return each if steps is None else each.mask(steps).to_event(1)
 
-    def one_a_row(
+    def flatten_steps(
         self, x: jax.Array, values: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
         """Values (n, ...), targets and case weights, with a row for every step where these have targets of their own;
@@ -202,7 +202,7 @@ class Model:
         found = masks(self.architecture, structure, terms.units, (int(terms.intercept), shape[0]))
         return found._replace(coefficients=found.coefficients[: terms.size])
 
-    def split(self, terms: Terms, coefficients: jax.Array) -> Sites:
+    def readout_sites(self, terms: Terms, coefficients: jax.Array) -> Sites:
         """Readout coefficients (k,) or (k, K) by the names of their sites."""
         sites = {"beta": coefficients[: terms.units]} if terms.units else {}
         if terms.intercept:
@@ -230,11 +230,11 @@ class Model:
         terms = self.terms(shape)
         used = self.masks(self._structure(shape), shape)
         seen = x if used is None else x * used.inputs
-        design = self.design(self.prior.body(self.table(shape)), seen)
+        design = self.design(self.prior.body(self.weight_specs(shape)), seen)
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
         coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
-        for name, value in self.split(terms, coefficients).items():
+        for name, value in self.readout_sites(terms, coefficients).items():
             numpyro.deterministic(name, value)
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()

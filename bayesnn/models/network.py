@@ -52,7 +52,7 @@ class Network:
             return shape
         raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
 
-    def numbers(self, shape: Shape) -> int:
+    def workspace_size(self, shape: Shape) -> int:
         """About how many numbers one example takes on its way: what all layers give, and their gates or scores."""
         total = 0
         for layer in self.layers:
@@ -61,9 +61,9 @@ class Network:
             total += 4 * math.prod(shape)
         return total
 
-    def most(self, shape: Shape) -> int:
+    def max_batch(self, shape: Shape) -> int:
         """How many sequences of this shape are worked on at once."""
-        return max(1, SEQUENCE_NUMBERS // self.numbers(shape))
+        return max(1, SEQUENCE_NUMBERS // self.workspace_size(shape))
 
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""
@@ -79,7 +79,7 @@ class Network:
         if key is not None:  # in an optimiser, which has chosen how many examples it takes at once
             return jax.vmap(dropped)(jax.random.split(key, len(x)), x)
         sequences = x.ndim > 2 or self.tokens is not None
-        return in_parts(one, x, self.most(x.shape[1:])) if sequences else jax.vmap(one)(x)
+        return map_in_chunks(one, x, self.max_batch(x.shape[1:])) if sequences else jax.vmap(one)(x)
 
     def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
         """Attention weights (n, head, time, step) of the layer at this place."""
@@ -92,7 +92,7 @@ class Network:
 
     def _through(self, weights: Weights, example: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
         """What the first `count` layers make of one example, and the mask of it."""
-        example, mask = self.real(example)
+        example, mask = self.unpad(example)
         for place, layer in enumerate(self.layers[:count]):
             example = layer.apply(self._own(weights, place), example, mask)
             mask = layer.mask_after(mask) if mask is not None and example.ndim == 2 else None
@@ -103,7 +103,7 @@ class Network:
         name = self.names()[place]
         return {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
 
-    def real(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+    def unpad(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """An example without NaN, and the mask (time,) of its real steps; None where an example is a row of a table."""
         if self.tokens is not None:
             return example, example != PADDING
@@ -118,7 +118,7 @@ class Network:
             return None
 
         def one(example: jax.Array) -> jax.Array:
-            mask = self.real(example)[1]
+            mask = self.unpad(example)[1]
             assert mask is not None  # only sequences have outputs at every step
             for layer in self.layers:
                 mask = layer.mask_after(mask)
@@ -137,14 +137,14 @@ class Network:
         return self.layers[0].tokens if self.layers else None
 
 
-def in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, most: int) -> jax.Array:
+def map_in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, max_batch: int) -> jax.Array:
     """The function of every example x (n, ...), at most so many at once: one part after the other, so that memory does
     not grow with their number.
 
     A device that has all examples reads each part where it lies, which may be on the disk. Where there are several
     devices, examples may be spread over them: each part is then every k-th example, which gives all of them work.
     """
-    parts = -(-len(x) // most)
+    parts = -(-len(x) // max_batch)
     if parts <= 1:
         return jax.vmap(function)(x)
     x, size = jnp.asarray(x), -(-len(x) // parts)

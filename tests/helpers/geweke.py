@@ -238,7 +238,7 @@ def general_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -
         "beta squared": beta[1] ** 2,
         "beta product": beta[0] * beta[1],
     }
-    for name in ("intercept", "linear", *model.table(x.shape[1:])):
+    for name in ("intercept", "linear", *model.weight_specs(x.shape[1:])):
         if name in sites:
             value = jnp.ravel(sites[name])[0]
             values |= {name: value, f"{name} squared": value**2, f"beta times {name}": beta[0] * value}
@@ -252,7 +252,7 @@ def weight_state(
     key: jax.Array, model: Model, sites: Sites, shape: tuple[int, ...], log_step: jax.Array
 ) -> WeightState:
     """The state with these sites, as the model function names them, for examples of this shape."""
-    table, terms = model.table(shape), model.terms(shape)
+    table, terms = model.weight_specs(shape), model.terms(shape)
     weights = {name: sites[name] for name in model.prior.shapes(table, terms)}
     latents = {name: sites[name] for name in model.likelihood.priors()}
     if isinstance(model.prior, MuellerRiosInsua):

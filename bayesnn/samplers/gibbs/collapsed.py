@@ -32,7 +32,7 @@ class GibbsState(NamedTuple):
     structure: Structure | None = None
 
 
-class Swept(NamedTuple):
+class UnitMoveResult(NamedTuple):
     """After the units: the state, its readout stale; products of the design, the readout given it; moves (m,)."""
 
     state: GibbsState

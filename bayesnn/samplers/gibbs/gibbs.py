@@ -21,7 +21,7 @@ from bayesnn.samplers.base import Info, Stats, Steps
 from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import (
     GibbsState,
-    Swept,
+    UnitMoveResult,
     active_units,
     collapsed_prior,
     collapses,
@@ -32,8 +32,8 @@ from bayesnn.samplers.gibbs.collapsed import (
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.gibbs.reflections import as_products, reflect
 from bayesnn.samplers.gibbs.structure import (
-    Body,
-    Problem,
+    Conditioning,
+    UnitsAndStructure,
     draw_structure,
     readout_rows,
     start_structure,
@@ -149,7 +149,7 @@ class Gibbs(Steps):
         prior = prior_of(model)
         key_hyper, key_gamma = jax.random.split(key)
         terms = model.terms(x.shape[1:])
-        hyper = prior.start(key_hyper, model.table(x.shape[1:]), terms)
+        hyper = prior.start(key_hyper, model.weight_specs(x.shape[1:]), terms)
         noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
         gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
         structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
@@ -179,7 +179,7 @@ class Gibbs(Steps):
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
         return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
-    def move_units(self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array) -> Swept:
+    def move_units(self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array) -> UnitMoveResult:
         """Step 1, readout and mu_beta integrated out: every unit, then the reflection of all with mu_gamma."""
         of_candidates, of_flips, of_reflection = random.split(source, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
@@ -197,19 +197,21 @@ class Gibbs(Steps):
         data = as_products(new.gram)._replace(
             rows=y.shape[0]
         )  # a plain number, so that the draw of sigma can be made ahead
-        return Swept(state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(y.dtype))
+        return UnitMoveResult(
+            state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(y.dtype)
+        )
 
     def move_structure(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, readout.Products]:
         """The architecture, readout and mu_beta integrated out; the state's readout is stale afterwards."""
         assert state.structure is not None
-        body = Body(state.gamma, state.structure)
-        problem = Problem(model, x, y, state.hyper, state.noise_precision)
-        jumps = self.structure == BIRTH_DEATH and problem.random.hidden is not None
+        body = UnitsAndStructure(state.gamma, state.structure)
+        given = Conditioning(model, x, y, state.hyper, state.noise_precision)
+        jumps = self.structure == BIRTH_DEATH and given.random.hidden is not None
         key_jump, key_draw = jax.random.split(key)
-        body = birth_death(key_jump, body, problem) if jumps else body
-        body, data = draw_structure(key_draw, body, problem, units=not jumps)
+        body = birth_death(key_jump, body, given) if jumps else body
+        body, data = draw_structure(key_draw, body, given, units=not jumps)
         return state._replace(gamma=body.gamma, structure=body.structure), data
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
@@ -223,7 +225,7 @@ class Gibbs(Steps):
         """The model's sites, hyperparameters as standard deviations and covariances."""
         factor = state.hyper.s_gamma.factor
         return (
-            model.split(model.terms(x.shape[1:]), state.coefficients)
+            model.readout_sites(model.terms(x.shape[1:]), state.coefficients)
             | {
                 "gamma": state.gamma,
                 "mu_beta": state.hyper.mu_beta,

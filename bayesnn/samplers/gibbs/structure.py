@@ -23,7 +23,7 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs.unit_moves import activations
 
 
-class Problem(NamedTuple):
+class Conditioning(NamedTuple):
     """What an architecture is judged by: model, x (n, p), y (n,), and the hyperparameters, which do not move here."""
 
     model: Model
@@ -45,7 +45,7 @@ class Problem(NamedTuple):
         return self.model.prior
 
 
-class Body(NamedTuple):
+class UnitsAndStructure(NamedTuple):
     """Units (m, q), those in use first, and what is in use."""
 
     gamma: jax.Array
@@ -82,13 +82,13 @@ def readout_rows(terms: Terms, x: jax.Array, used: Masks | None) -> tuple[jax.Ar
     return jnp.concatenate([ones, seen]), extra
 
 
-def gram_matrix(problem: Problem, gamma: jax.Array, structure: Structure) -> jax.Array:
+def gram_matrix(given: Conditioning, gamma: jax.Array, structure: Structure) -> jax.Array:
     """Products (k + 1, k + 1) of [design, y], the columns of what is not used zero."""
-    terms = problem.model.terms(problem.x.shape[1:])
-    used = problem.model.masks(structure, problem.x.shape[1:])
+    terms = given.model.terms(given.x.shape[1:])
+    used = given.model.masks(structure, given.x.shape[1:])
     assert used is not None
-    inputs, extra = readout_rows(terms, problem.x, used)
-    rows = jnp.concatenate([activations(gamma, inputs) * used.units[:, None], extra, problem.y[None]])
+    inputs, extra = readout_rows(terms, given.x, used)
+    rows = jnp.concatenate([activations(gamma, inputs) * used.units[:, None], extra, given.y[None]])
     return rows @ rows.T
 
 
@@ -107,17 +107,17 @@ def shuffled(key: jax.Array, gamma: jax.Array, count: jax.Array) -> jax.Array:
     return gamma[jnp.argsort(place)]
 
 
-def refreshed(key: jax.Array, gamma: jax.Array, problem: Problem, structure: Structure) -> jax.Array:
+def refreshed(key: jax.Array, gamma: jax.Array, given: Conditioning, structure: Structure) -> jax.Array:
     """Units (m, q) whose parts without influence on y are drawn anew: idle units, and the weights of unused lags.
 
     The latter given the weights in use: g*_u + S_uA S_AA^-1 (g_A - g*_A) for g* from the prior (Matheron's rule).
     """
-    covariance = problem.hyper.s_gamma
-    fresh = problem.hyper.mu_gamma + jax.random.normal(key, gamma.shape) @ covariance.factor.T
+    covariance = given.hyper.s_gamma
+    fresh = given.hyper.mu_gamma + jax.random.normal(key, gamma.shape) @ covariance.factor.T
     active = used_units(structure.units, gamma.shape[0])[:, None] > 0
-    if problem.random.lags is None:
+    if given.random.lags is None:
         return jnp.where(active, gamma, fresh)
-    used = jnp.concatenate([jnp.ones(1), used_inputs(problem.random, structure.lags, gamma.shape[1] - 1)])
+    used = jnp.concatenate([jnp.ones(1), used_inputs(given.random, structure.lags, gamma.shape[1] - 1)])
     matrix = covariance.factor @ covariance.factor.T
     block = matrix * used[:, None] * used + jnp.diag(1.0 - used)
     moved = fresh + jnp.linalg.solve(block, ((gamma - fresh) * used).T).T @ matrix
@@ -161,7 +161,7 @@ def nested_log_marginals(
     return normal - 0.5 * (log_prior + log_k + squares)
 
 
-class Table(NamedTuple):
+class ArchitectureScores(NamedTuple):
     """log p(y | architecture) + log prior (orders, linear, m + 1) up to a constant, and what its axes stand for."""
 
     values: jax.Array
@@ -169,50 +169,52 @@ class Table(NamedTuple):
     linear: jax.Array
 
 
-def table_of(problem: Problem, grams: jax.Array, orders: jax.Array, current: Structure, *, units: bool) -> Table:
+def architecture_scores(
+    given: Conditioning, grams: jax.Array, orders: jax.Array, current: Structure, *, units: bool
+) -> ArchitectureScores:
     """All architectures from the products (orders, k + 1, k + 1) of every column; M stays unless `units`."""
-    terms, random = problem.model.terms(problem.x.shape[1:]), problem.random
+    terms, random = given.model.terms(given.x.shape[1:]), given.random
     linear = jnp.arange(2) if random.linear else current.linear[None]
 
     def densities(gram: jax.Array, included: jax.Array) -> jax.Array:
         used = jnp.where(jnp.arange(terms.size) < terms.size - terms.predictors, 1.0, included)
-        data = products_of(gram, problem.y.shape[0], used)
-        return nested_log_marginals(data, terms, problem.prior, problem.hyper, problem.noise_precision)
+        data = products_of(gram, given.y.shape[0], used)
+        return nested_log_marginals(data, terms, given.prior, given.hyper, given.noise_precision)
 
     values = jax.vmap(jax.vmap(densities, (None, 0)), (0, None))(grams, linear)
     if units and random.hidden is not None:
         prior = jnp.asarray(random.hidden.log_probabilities())
     else:
         prior = jnp.where(jnp.arange(terms.units + 1) == current.units, 0.0, -jnp.inf)
-    return Table(values + prior, orders, linear)
+    return ArchitectureScores(values + prior, orders, linear)
 
 
 def draw_structure(
-    key: jax.Array, body: Body, problem: Problem, *, units: bool = True
-) -> tuple[Body, readout.Products]:
+    key: jax.Array, body: UnitsAndStructure, given: Conditioning, *, units: bool = True
+) -> tuple[UnitsAndStructure, readout.Products]:
     """An exact draw of what is random in the architecture, and the products of the design it leads to.
 
     With units=False the number of units stays, and the rest is drawn given it.
     """
     key_order, key_fresh, key_choice = jax.random.split(key, 3)
-    current, shape = body.structure, problem.x.shape[1:]
-    gamma = refreshed(key_fresh, shuffled(key_order, body.gamma, current.units), problem, current)
-    lags = problem.random.lags
+    current, shape = body.structure, given.x.shape[1:]
+    gamma = refreshed(key_fresh, shuffled(key_order, body.gamma, current.units), given, current)
+    lags = given.random.lags
     orders = jnp.arange(1, lags + 1) if lags is not None else current.lags[None]
     everything = Structure(jnp.asarray(gamma.shape[0]), jnp.asarray(1), current.lags)
-    grams = lax.map(lambda order: gram_matrix(problem, gamma, everything._replace(lags=order)), orders)
-    table = table_of(problem, grams, orders, current, units=units)
-    chosen, place = choose(key_choice, table, current)
-    used = problem.model.masks(chosen, shape)
+    grams = lax.map(lambda order: gram_matrix(given, gamma, everything._replace(lags=order)), orders)
+    scores = architecture_scores(given, grams, orders, current, units=units)
+    chosen, place = choose(key_choice, scores, current)
+    used = given.model.masks(chosen, shape)
     assert used is not None
-    return Body(gamma, chosen), products_of(grams[place], problem.y.shape[0], used.coefficients)
+    return UnitsAndStructure(gamma, chosen), products_of(grams[place], given.y.shape[0], used.coefficients)
 
 
-def choose(key: jax.Array, table: Table, current: Structure) -> tuple[Structure, jax.Array]:
+def choose(key: jax.Array, scores: ArchitectureScores, current: Structure) -> tuple[Structure, jax.Array]:
     """A draw of an architecture and the place of its lag order; the current one where rounding breaks all densities."""
-    logits = jnp.where(jnp.isnan(table.values), -jnp.inf, table.values)
+    logits = jnp.where(jnp.isnan(scores.values), -jnp.inf, scores.values)
     place = jnp.unravel_index(jnp.argmax(logits + jax.random.gumbel(key, logits.shape)), logits.shape)
-    same = jnp.argmax(table.orders == current.lags), jnp.argmax(table.linear == current.linear), current.units
+    same = jnp.argmax(scores.orders == current.lags), jnp.argmax(scores.linear == current.linear), current.units
     usable = jnp.isfinite(logits).any()
     order, linear, units = (jnp.where(usable, new, old) for new, old in zip(place, same, strict=True))
-    return Structure(units, table.linear[linear], table.orders[order]), order
+    return Structure(units, scores.linear[linear], scores.orders[order]), order

@@ -26,7 +26,7 @@ BLOCK = 1024  # rows of data whose candidate columns fit a second-level cache, f
 FEW_BLOCKS = 16
 
 
-class Moved(NamedTuple):
+class MovedUnits(NamedTuple):
     """After the moves: gamma (m, q), products (k + 2, k + 2) of [design, y, 1], and which units moved (m,)."""
 
     gamma: jax.Array
@@ -34,7 +34,7 @@ class Moved(NamedTuple):
     moved: jax.Array
 
 
-class Scored(NamedTuple):
+class CandidateProducts(NamedTuple):
     """Products (k + 2, c) of [design, y, 1] with c columns, squares (c,) of these, and one of them (n,) by number."""
 
     cross: jax.Array
@@ -42,7 +42,7 @@ class Scored(NamedTuple):
     column: Callable[[jax.Array], jax.Array]
 
 
-class Left(NamedTuple):
+class WithoutColumn(NamedTuple):
     """A problem with column j left out: L_-j (k, k), h_-j (k,), and what column j adds by itself."""
 
     others: jax.Array
@@ -66,7 +66,7 @@ def activations(gamma: jax.Array, inputs: jax.Array) -> jax.Array:
     return (1.0 / (1.0 + jnp.exp(-e))).astype(gamma.dtype)
 
 
-def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) -> Scored:
+def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) -> CandidateProducts:
     """Candidates (c, q) against rows (k + 2, n), from inputs (q, n).
 
     Many rows of data are taken a block at a time, whose candidate columns stay in the processor's cache: (c, n) numbers
@@ -80,7 +80,7 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
     blocks = inputs.shape[1] // BLOCK
     if blocks < FEW_BLOCKS:
         cross, squares, columns = part(rows, inputs)
-        return Scored(cross, squares, lambda index: columns[index])
+        return CandidateProducts(cross, squares, lambda index: columns[index])
 
     def add(total: tuple[jax.Array, jax.Array], start: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
         more = part(*(lax.dynamic_slice_in_dim(a, start, BLOCK, axis=1) for a in (rows, inputs)))
@@ -88,7 +88,7 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
 
     rest = part(rows[:, blocks * BLOCK :], inputs[:, blocks * BLOCK :])
     (cross, squares), _ = lax.scan(add, rest[:2], BLOCK * jnp.arange(blocks))
-    return Scored(cross, squares, lambda index: activations(values[index][None], inputs)[0])
+    return CandidateProducts(cross, squares, lambda index: activations(values[index][None], inputs)[0])
 
 
 def update_units(
@@ -103,7 +103,7 @@ def update_units(
     prior: Precision,
     noise_precision: jax.Array,
     active: jax.Array | None = None,
-) -> Moved:
+) -> MovedUnits:
     """Each unit in turn moves to one of its candidates, and may then flip its sign.
 
     gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n), y (n,). `active` (m,) says which
@@ -131,17 +131,22 @@ def update_units(
         flip = level[j] < turned_score[index] - score[index] + ratio_of_flip[j, index]
         column = jnp.where(flip, 1.0 - column, column)
         place = jnp.where(flip, index + len(score), index)
-        new = put(cross[:, place], j, squares[place])
-        gram = put(gram, j, new).at[:, j].set(new, mode="promise_in_bounds")
-        return put(rows, j, column), gram, put(chosen, j, index), put(sign, j, jnp.where(flip, -1.0, 1.0))
+        new = set_row_unchecked(cross[:, place], j, squares[place])
+        gram = set_row_unchecked(gram, j, new).at[:, j].set(new, mode="promise_in_bounds")
+        return (
+            set_row_unchecked(rows, j, column),
+            gram,
+            set_row_unchecked(chosen, j, index),
+            set_row_unchecked(sign, j, jnp.where(flip, -1.0, 1.0)),
+        )
 
     start = (rows, gram, jnp.zeros(m, int), jnp.ones(m))
     _, gram, chosen, sign = lax.fori_loop(0, count, move, start)
     taken = jnp.take_along_axis(everyone, chosen[:, None, None], axis=1)[:, 0]
-    return Moved(sign[:, None] * taken, gram, chosen > 0)
+    return MovedUnits(sign[:, None] * taken, gram, chosen > 0)
 
 
-def put(array: jax.Array, j: jax.Array, row: jax.Array) -> jax.Array:
+def set_row_unchecked(array: jax.Array, j: jax.Array, row: jax.Array) -> jax.Array:
     """The array with this row j, which is there: looking whether it is would cost more than writing."""
     return array.at[j].set(row, mode="promise_in_bounds")
 
@@ -151,7 +156,7 @@ def flip_ratio(gamma: jax.Array, hyper: Hyper) -> jax.Array:
     return -2.0 * gamma @ (hyper.s_gamma.precision @ hyper.mu_gamma)
 
 
-def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: jax.Array) -> Left:
+def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: jax.Array) -> WithoutColumn:
     """The problem without column j, from the products of [design (k), y, ...].
 
     Shapes are kept: the row and column left out become those of the identity.
@@ -162,10 +167,10 @@ def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: 
     cholesky = jnp.linalg.cholesky(jnp.where(others[:, None] & others, k_left, jnp.eye(k)))
     h = jnp.where(others, gram[:k, k] * noise_precision + prior.shift, 0.0)
     own = prior.matrix[j, j], prior.shift[j], prior.variance[j]
-    return Left(others, cholesky, h, prior.matrix[:, j], *own, noise_precision)
+    return WithoutColumn(others, cholesky, h, prior.matrix[:, j], *own, noise_precision)
 
 
-def score_columns(left: Left, cross: jax.Array, squares: jax.Array) -> jax.Array:
+def score_columns(left: WithoutColumn, cross: jax.Array, squares: jax.Array) -> jax.Array:
     """log p(y | column j is z) up to a constant, for the candidates (c,) with these products.
 
     cross (k + 1 or more, c) of [design, y, ...] with the candidates, squares (c,). s is kept at or above 1/V_jj, its

@@ -156,7 +156,7 @@ class WeightGibbs(Steps):
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> WeightState:
         """Hyperparameters at their guesses, weights from their prior given those."""
         key_hyper, key_weights, key_latents = jax.random.split(key, 3)
-        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        table, terms = model.weight_specs(x.shape[1:]), model.terms(x.shape[1:])
         hyper = model.prior.start(key_hyper, table, terms)
         shapes = model.prior.shapes(table, terms)
         keys = jax.random.split(key_weights, len(shapes))
@@ -189,7 +189,7 @@ class WeightGibbs(Steps):
     ) -> tuple[WeightState, Info]:
         """Weights, then hyperparameters, then nuisance parameters."""
         key_move, key_hyper, key_latents = jax.random.split(key, 3)
-        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        table, terms = model.weight_specs(x.shape[1:]), model.terms(x.shape[1:])
         noise, unravel = ravel_pytree(model.prior.whiten(state.hyper, state.weights, table, terms))
         nuisance = model.likelihood.report(state.latents)
 
@@ -204,7 +204,7 @@ class WeightGibbs(Steps):
         move = MOVES[self.weights].move(key_move, noise, state.log_step, log_likelihood, self.steps)
         sites, f = function(move.noise)
         hyper = model.prior.update(key_hyper, state.hyper, sites, table, terms)
-        latents = model.likelihood.update(key_latents, state.latents, *model.one_a_row(x, f, y, weights))
+        latents = model.likelihood.update(key_latents, state.latents, *model.flatten_steps(x, f, y, weights))
         return WeightState(sites, hyper, latents, state.log_step), Info(move.acceptance, move.acceptance)
 
     def adapt(self, state: WeightState, info: Info, iteration: jax.Array) -> WeightState:
@@ -217,6 +217,6 @@ class WeightGibbs(Steps):
 
     def sites(self, state: WeightState, model: Model, x: jax.Array) -> Sites:
         """The model's reported sites."""
-        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        table, terms = model.weight_specs(x.shape[1:]), model.terms(x.shape[1:])
         nuisance = model.likelihood.report(state.latents)
         return state.weights | model.prior.report(state.hyper, table, terms) | nuisance

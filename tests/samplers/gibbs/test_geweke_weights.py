@@ -134,7 +134,7 @@ def simulated(case: Case, key: jax.Array, state: WeightState) -> jax.Array:
 def statistics(case: Case, state: WeightState, y: jax.Array) -> geweke.Sites:
     """Bounded functions and logarithms of weights, scales, nuisance, f and y, and what ties them together."""
     model, shape = case.model, case.x.shape[1:]
-    table, terms = model.table(shape), model.terms(shape)
+    table, terms = model.weight_specs(shape), model.terms(shape)
     f, distribution = distribution_of(case, state)
     noise = model.prior.whiten(state.hyper, state.weights, table, terms)
     log_likelihood = distribution.log_prob(y)
