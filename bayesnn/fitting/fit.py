@@ -14,7 +14,7 @@ from bayesnn.fitting.binding import bind
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build, map_chains
 from bayesnn.fitting.relabel import order_units, permute
 from bayesnn.fitting.store import State, Task, attributes_of, draw, keeping, start_of, state_of, write_netcdf
-from bayesnn.models.missing_values import DIM, SITE, gap_labels
+from bayesnn.models.missing_values import DIM, SITE, missing_labels
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
 from bayesnn.samplers.engine import multihost
@@ -258,7 +258,7 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         "step": np.arange(data.columns.steps),
         "time": np.arange(data.y.shape[1] if time else 0),
     }
-    return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
+    return build(groups, coords | ({DIM: missing_labels(data.series)} if SITE in dims else {}))
 
 
 def _default_sampler(model: Model, plain: bool) -> Sampler:

@@ -13,16 +13,16 @@ from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.store import codec, manifest
 from bayesnn.fitting.store.state import State, key_numbers
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.missing_values import SITE, GappyModel, gaps_of
+from bayesnn.models.missing_values import SITE, MissingValuesModel, missing_positions
 from bayesnn.models.model import Model
-from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_gaps
+from bayesnn.samplers import Chains, Gibbs, Sampler, with_fixed, with_missing_values
 from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.checkpoint import Artifact
 from bayesnn.samplers.engine.multihost import gather_plan
 from bayesnn.samplers.engine.plan import Plan
 
 RESULT = "result"
-Target = Model | MarginalModel | GappyModel
+Target = Model | MarginalModel | MissingValuesModel
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Report:
 
     def __call__(self, key: jax.Array, sites: dict[str, jax.Array], arrays: Any) -> dict[str, jax.Array]:
         """Reported values, from all sites and the arguments of the model."""
-        if isinstance(self.target, (MarginalModel, GappyModel)):
+        if isinstance(self.target, (MarginalModel, MissingValuesModel)):
             sites = self.target.complete(key, sites, *arrays)
         return {name: sites[name] for name in self.names}
 
@@ -60,8 +60,8 @@ class Task:
         integrates = self.marginalize and not isinstance(self.sampler, Gibbs)
         target = MarginalModel(self.model) if integrates else self.model
         sampler = with_fixed(self.model, self.sampler)
-        if len(gaps_of(self.data.series)):
-            return with_gaps(target, self.data, sampler)
+        if len(missing_positions(self.data.series)):
+            return with_missing_values(target, self.data, sampler)
         data = self.data
         rows = () if data.weights is None and data.offset is None else (data.offset, data.weights)
         return target, (*as_precision(data.scaled()), *rows), sampler
@@ -69,7 +69,7 @@ class Task:
     @property
     def report(self) -> Report:
         """What is recorded."""
-        missing = (SITE,) if len(gaps_of(self.data.series)) else ()
+        missing = (SITE,) if len(missing_positions(self.data.series)) else ()
         return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1:]), *missing))
 
     def identity(self, plan: Plan) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.task import Task
-from bayesnn.models.missing_values import gaps_of
+from bayesnn.models.missing_values import missing_positions
 from bayesnn.models.model import Model
 from bayesnn.samplers import Gibbs, Sampler
 from bayesnn.samplers.engine.checkpoint import InMemoryStore
@@ -40,4 +40,4 @@ def start_of(start: Any, task: Task, plan: Plan, path: Any) -> InMemoryStore:
 
 def _starts_anywhere(model: Model, data: Dataset, sampler: Sampler) -> bool:
     """Whether the state of a chain is parameters alone, as many for any rows."""
-    return isinstance(sampler, Gibbs) and sampler.collapsed(model) and not len(gaps_of(data.series))
+    return isinstance(sampler, Gibbs) and sampler.collapsed(model) and not len(missing_positions(data.series))

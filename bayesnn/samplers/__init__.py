@@ -8,7 +8,7 @@ from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
 from bayesnn.samplers.fixed_layers import with_fixed
 from bayesnn.samplers.gibbs.collapsed import collapses
 from bayesnn.samplers.gibbs.gibbs import Gibbs
-from bayesnn.samplers.gibbs.missing_values import GapGibbs, with_gaps
+from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs, with_missing_values
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.kernel import StepsKernel
 from bayesnn.samplers.mclmc.mclmc import MCLMC
@@ -52,7 +52,7 @@ __all__ = [
     "Chains",
     "Cyclical",
     "Ensemble",
-    "GapGibbs",
+    "MissingValuesGibbs",
     "Gibbs",
     "Info",
     "Laplace",
@@ -66,5 +66,5 @@ __all__ = [
     "collapses",
     "make_sampler",
     "with_fixed",
-    "with_gaps",
+    "with_missing_values",
 ]

@@ -10,7 +10,6 @@ from numpyro import infer
 from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn._internal import checks
-from bayesnn.models.model import Model
 from bayesnn.samplers.base import Chains, Stats
 
 
@@ -45,9 +44,6 @@ class NUTS(Chains):
         """Refuse impossible settings."""
         checks.fraction("target_accept", self.target_accept)
         checks.positive_integer("max_tree_depth", self.max_tree_depth)
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
 
     def kernel(self, model: Any) -> MCMCKernel:
         """NumPyro's NUTS kernel."""
@@ -99,9 +95,6 @@ class HMC(Chains):
         checks.fraction("target_accept", self.target_accept)
         checks.positive("trajectory_length", self.trajectory_length)
         checks.positive_integer("max_steps", self.max_steps)
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
 
     def kernel(self, model: Any) -> MCMCKernel:
         """NumPyro's HMC kernel, its trajectories limited."""

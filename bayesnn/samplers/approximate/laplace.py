@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.models.model import Model
 from bayesnn.samplers.approximate.map import MAP, climb_notes, report_all
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import Data, Density, make_density
@@ -65,9 +64,6 @@ class Laplace(Sampler):
         checks.positive("floor", self.floor)
         if not isinstance(self.start, MAP) or self.start.validation is not None:
             raise ValueError(f"start must be a MAP spec with validation=None, got {self.start!r}")
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """Climb, polish, and draw from the Gaussian."""

@@ -12,7 +12,6 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import PRECISIONS, as_precision
 from bayesnn._internal.runtime import precision as precision_of
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.model import Model
 from bayesnn.samplers.approximate.optimize import (
     OPTIMIZERS,
     Climb,
@@ -91,9 +90,6 @@ class MAP(Sampler):
             checks.positive_integer("batch_size", self.batch_size)
         if self.validation is not None:
             checks.fraction("validation", self.validation)
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """The best of the climbs."""
@@ -175,9 +171,6 @@ class Ensemble(Sampler):
         checks.positive_integer("members", self.members)
         if not isinstance(self.member, MAP):
             raise ValueError(f"member must be a spec such as MAP(steps=1000), got {self.member!r}")
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """Every member's mode."""

@@ -19,7 +19,6 @@ from tqdm.auto import tqdm
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_precision
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.model import Model
 from bayesnn.samplers.approximate.map import MAP
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import Data, Density, WeighedLikelihood, make_density, take_rows
@@ -88,9 +87,6 @@ class Variational(Sampler):
             checks.positive_integer("batch_size", self.batch_size)
         if self.start is not None and not isinstance(self.start, MAP):
             raise ValueError(f"start must be None or a spec such as MAP(validation=None), got {self.start!r}")
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """Fit the guide and draw from it."""

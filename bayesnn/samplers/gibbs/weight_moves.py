@@ -142,9 +142,6 @@ class WeightGibbs(Steps):
     steps: int = 20
     sweeps: int = 10
 
-    def check(self, model: Model) -> None:
-        """Any prior and likelihood."""
-
     def kernel(self, model: Model) -> StepsKernel:
         """The adapter to NumPyro's kernels."""
         return StepsKernel(self, model)

@@ -13,7 +13,6 @@ from numpyro.infer.mcmc import MCMCKernel
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import PRECISIONS
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.model import Model
 from bayesnn.samplers.approximate.map import MAP, climb_notes, climb_once
 from bayesnn.samplers.base import Chains, Report, Stats
 from bayesnn.samplers.density import Data, Density, make_density
@@ -85,9 +84,6 @@ class MCLMC(Chains):
             checks.positive("length", self.length)
         if self.start is not None and not isinstance(self.start, MAP):
             raise ValueError(f"start must be None or a spec such as MAP(steps=1000), got {self.start!r}")
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
 
     def kernel(self, model: Any) -> MicrocanonicalKernel:
         """The kernel alone: `numpyro.infer.MCMC` starts it at draws of the prior."""

@@ -64,9 +64,6 @@ class Minibatch(Chains):
         if self.control_variates and self.start is None:
             raise ValueError("control_variates=True takes the gradient at a mode: give start=MAP(...)")
 
-    def check(self, model: Model) -> None:
-        """Any model whose log likelihood is a sum over rows."""
-
     def kernel(self, model: Any) -> StochasticKernel:
         """The kernel alone: `numpyro.infer.MCMC` starts it at draws of the prior."""
         return StochasticKernel(self, model)
