@@ -1,4 +1,4 @@
-"""Samplers: frozen specs, and the registry of their names."""
+"""Samplers: frozen specs of their settings, and the registry of their names."""
 
 from bayesnn._internal import checks
 from bayesnn.samplers.approximate.laplace import Laplace
@@ -31,7 +31,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
 
 
 def make_sampler(sampler: str | Sampler) -> Sampler:
-    """A spec from its name, or the spec itself."""
+    """The spec of a sampler, from its name or given as such."""
     if isinstance(sampler, Sampler):
         return sampler
     if not isinstance(sampler, str):

@@ -12,7 +12,7 @@ import importlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -35,10 +35,10 @@ CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is hea
 
 @dataclass(frozen=True)
 class Run:
-    """What a sampler gave: recorded values (chain, draw, ...), seconds by phase, whether it ran to its end, and notes.
+    """What a sampler returns: recorded values (chain, draw, ...), seconds per phase, and whether it ran to its end.
 
-    `attrs` become attributes of the posterior: what the sampler found out that is not a draw. `checkpoint` is where the
-    chains stand at the end, None where there are no chains to go on from.
+    `attrs` become attributes of the posterior: what the sampler has to say beside the draws. `checkpoint` is the state
+    of the chains at the end, None if the sampler has no chains that could be continued.
     """
 
     values: dict[str, np.ndarray]
@@ -46,6 +46,11 @@ class Run:
     complete: bool
     attrs: dict[str, Any] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
+
+    def after(self, seconds: dict[str, float], attrs: dict[str, Any]) -> Run:
+        """The run with these attributes, and with the seconds per phase of what was done before it added."""
+        added = {name: value + seconds.get(name, 0.0) for name, value in self.seconds.items()}
+        return replace(self, seconds=added, attrs=attrs)
 
 
 def run_chains(

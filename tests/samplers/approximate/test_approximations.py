@@ -32,7 +32,7 @@ from bayesnn.evaluation.agreement import agreement, close
 from bayesnn.evaluation.linear_reference import against_linear, linear_log_density
 from bayesnn.samplers import SAMPLERS, Chains
 from bayesnn.samplers.approximate import laplace, optimize
-from bayesnn.samplers.approximate.optimize import CHECK, split_rows
+from bayesnn.samplers.approximate.optimize import EVALUATE_EVERY, split_rows
 from bayesnn.samplers.density import make_density, take_rows
 from bayesnn.samplers.engine.plan import Plan
 
@@ -294,7 +294,7 @@ def test_an_interrupted_climb_keeps_its_best(monkeypatch):
     monkeypatch.setattr(optimize, "call_all", interrupted)
     found = fit(SMALL, X, Y, sampler=MAP(steps=2000, restarts=2), progress=False)
     assert not found.complete
-    assert int(found.idata["sample_stats"]["n_steps"].max()) <= 2 * CHECK
+    assert int(found.idata["sample_stats"]["n_steps"].max()) <= 2 * EVALUATE_EVERY
     assert "Interrupted" in diagnose(found).verdict
 
 
