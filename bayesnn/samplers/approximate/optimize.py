@@ -180,7 +180,7 @@ class _Run:
         return self.settings.batch_size is not None and self.settings.batch_size < count
 
     def advance(self, members: Members, begin: Any, count: Any, data: Data, order: Any, scored: Data) -> Members:
-        """`count` steps of all members, then an evaluation; `order` (rows,) for minibatches, None: steps use all rows."""
+        """`count` steps of all members, then an evaluation; `order` are the rows of minibatches, None without these."""
         start = members.state, None if order is None else self.shuffled(begin, order)
         state, _ = lax.fori_loop(begin, begin + count, lambda i, c: self.step(i, c[0], c[1], data), start)
         return self.keep_best(members, state, begin + count, scored)

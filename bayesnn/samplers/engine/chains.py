@@ -1,8 +1,8 @@
-"""Driving chains: one compiled loop for warm-up and sampling, in chunks that can be watched, timed and interrupted.
+"""The loop over chains: compiled once for warm-up and sampling, called in chunks that show progress and hear Ctrl-C.
 
-NumPyro's kernels are used as they are; what is replaced is only the loop around them. `numpyro.infer.MCMC` either steps
-from Python (with a progress bar) or runs to the end in one call that Ctrl-C cannot stop, and compiles again for every
-phase. Here a chunk of any number of steps is one call of the same compiled function.
+NumPyro's kernels are used unchanged; only the loop around them is replaced. `numpyro.infer.MCMC` either steps from
+Python (with a progress bar) or runs to the end in one call that Ctrl-C cannot stop, and compiles again for every phase.
+Here a chunk of any number of steps is one call of the same compiled function.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from bayesnn.samplers.engine.multihost import broadcast_from_first, is_multiproc
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.engine.sharding import put_on, shapes_at
 
-CHUNK = 100  # most draws one compiled call collects
-CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is heard this often
+CHUNK = 100  # largest number of draws per compiled call
+CHUNK_SECONDS = 0.4  # intended duration of a call: how often the progress bar moves and Ctrl-C is heard
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,11 @@ def run_chains(
 ) -> Run:
     """Run every chain of the plan, recording `record(key, state, data)` at each kept draw.
 
-    Chain i has the same key under every method and chunking, so the draws do not depend on either (but for the rounding
-    of differently batched arithmetic). `start` (chain, ...) is handed to the kernel as initial parameters; whatever the
-    precision of the arithmetic, values are recorded in double. A plan whose keeper has a checkpoint goes on from there.
-    `quick` is for kernels of many small operations, see `programs.quick_options`.
+    Chain i has the same key under every method and chunking, so the draws do not depend on either (except for rounding,
+    which depends on the batching of the arithmetic). `start` (chain, ...) is passed to the kernel as initial
+    parameters. Values are recorded in double precision, whatever the precision of the arithmetic. If the draw store of
+    the plan has a checkpoint, the run continues from there. `quick` is for kernels of many small operations, see
+    `compiled_programs.quick_options`.
     """
     keeper = InMemoryStore() if plan.keeper is None else plan.keeper
     before = keeper.checkpoint
@@ -79,7 +80,7 @@ def run_chains(
     started = time.perf_counter()
     total = plan.warmup + plan.draws * plan.thinning
     complete = True
-    with ThreadPoolExecutor(1) as pool:  # for what takes seconds beside Python's tracing, XLA and chains
+    with ThreadPoolExecutor(1) as pool:  # for slow work that can run beside tracing, compiling and sampling
         with precision_of(precision), no_collection():
             given = as_precision(data), plan, as_precision(start)
             workers = _start(kernel, record, key, *given, precision, before, quick, pool)
@@ -112,7 +113,7 @@ def _phase(
     bar: Any,
     answer: Callable[[], None],
 ) -> Progress:
-    """The rest of warm-up or sampling, chunk by chunk; each goes to the keeper with the place it leads to.
+    """Run the rest of warm-up or sampling, and put each chunk into the draw store with the progress it leads to.
 
     `check_interrupt` raises KeyboardInterrupt if Ctrl-C was pressed.
     """
@@ -135,20 +136,20 @@ def _phase(
         bar.update(count * thinning)
         check_interrupt()
         count = max(1, int(CHUNK_SECONDS * count / (now - begun)))
-        if is_multiprocess() and plan.method == "rows":  # all take part in every call of the loop
+        if is_multiprocess() and plan.method == "rows":  # all processes must make the same calls of the loop
             count = broadcast_from_first(count)
     return progress
 
 
 def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> tuple[list[Any], Values]:
-    """One chunk of every group: their carries, and the values of all chains."""
+    """One chunk of every batch: the new carries, and the values (chain, draw, ...) of all chains."""
     results = call_all(lambda worker: worker.advance(count, thinning), workers, side_by_side)
     joined = {name: np.concatenate([values[name] for _, values in results]) for name in results[0][1]}
     return [carry for carry, _ in results], joined
 
 
 def call_all(function: Callable[[Any], Any], items: Sequence[Any], side_by_side: bool) -> list[Any]:
-    """The function of every item, in a thread each where they may run side by side."""
+    """Apply the function to every item, each in a thread of its own if they may run side by side."""
     if not side_by_side or len(items) == 1:
         return [function(item) for item in items]
     with ThreadPoolExecutor(len(items)) as pool:
@@ -156,7 +157,7 @@ def call_all(function: Callable[[Any], Any], items: Sequence[Any], side_by_side:
 
 
 class _Worker(NamedTuple):
-    """A batch of chains on one device: the compiled loop, where the chains are, and their data."""
+    """A batch of chains on one device or sharded over several: the compiled loop, its carry and its data."""
 
     loop: Any
     carry: Any
@@ -164,7 +165,7 @@ class _Worker(NamedTuple):
     precision: str
 
     def advance(self, count: int, thinning: int) -> tuple[Any, Values]:
-        """The carry after `count` draws, and what was recorded, (chain, draw, ...)."""
+        """The carry after `count` draws, and the recorded values (chain, draw, ...)."""
         with precision_of(self.precision):  # the context is thread-local
             carry, values = self.loop(self.carry, count, thinning, self.data)
             return carry, {name: np.moveaxis(np.asarray(v)[:count], 0, 1) for name, v in values.items()}
@@ -182,14 +183,16 @@ def _start(
     quick: bool,
     pool: Executor,
 ) -> list[_Worker]:
-    """Every batch of chains at its start, or at the checkpoint; what takes seconds outside Python's lock, in `pool`."""
+    """All batches of chains at their start or at the checkpoint; slow work outside Python's lock is done in `pool`."""
     devices, sharding = jax.local_devices(), plan.device_sharding
     numbers, starts = plan.chain_numbers(), None if plan.superchains is None else plan.chain_numbers(plan.superchains)
     groups = plan.groups() if sharding is None else [np.arange(plan.chains)]
     rest = key, numbers, starts, start, data
     program = program_for(kernel, record, plan.warmup, CHUNK, rest, (precision, tuple(map(str, devices))), quick)
     likes, compiling = program.start(pool, plan.total_chains, groups, *rest)
-    meanwhile = functools.partial(pool.submit, importlib.import_module, "arviz")  # which a fit needs at its end
+    meanwhile = functools.partial(
+        pool.submit, importlib.import_module, "arviz"
+    )  # imported early: a fit needs it at its end
     workers = []
     for i, (group, like) in enumerate(zip(groups, likes, strict=True)):
         device = devices[i % len(devices)] if plan.side_by_side else devices[0]
@@ -205,12 +208,13 @@ def _start(
     return workers
 
 
+# statistics that the progress bar shows, and their names there
 SHOWN = {"acceptance_rate": "acceptance", "loss": "loss", "held_out_log_density": "held-out log density"}
 SHOWN |= {"held_out_accuracy": "held-out accuracy"}
 
 
 def _postfix(values: dict[str, np.ndarray]) -> str:
-    """Means of a chunk's statistics, as far as the sampler has them."""
+    """Means over a chunk of the statistics that the progress bar shows, as far as the sampler has them."""
     stats = {name.removeprefix("stat "): value for name, value in values.items()}
     parts = [f"{word} {stats[name].mean():.2f}" for name, word in SHOWN.items() if name in stats]
     if "diverging" in stats and stats["diverging"].any():

@@ -1,4 +1,4 @@
-"""How chains are to be run: how many, of what length, how they spread over devices, with which keys."""
+"""How chains are run: how many, of what length, on which devices, with which keys."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential", "rows")
 
 @dataclass(frozen=True)
 class Plan:
-    """How many draws to take, how to spread the chains, and who keeps the draws.
+    """How many draws to take, how to run the chains, and where to put the draws.
 
-    `batches` is the most batches that run side by side, None for what this machine is good for; `keeper` takes draws
-    and places of the chains as they come, None for memory. Where other processes run other chains of the same run,
-    these are the `chains` from number `first` on, `of` so many.
+    `batches` is the largest number of batches that run side by side, None for a number that suits this machine.
+    `keeper` is the draw store, None for one in memory. If other processes run other chains of the same run, the plan is
+    for `chains` chains, of which `first` is the number of the first, out of `of` chains in all. `superchains` is the
+    number of groups of chains that start at the same point (for nested R-hat).
     """
 
     draws: int
@@ -38,7 +39,7 @@ class Plan:
     superchains: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse impossible counts and unknown methods."""
+        """Raise a ValueError for counts out of range and unknown methods."""
         for name in ("draws", "chains", "thinning"):
             checks.positive_integer(name, getattr(self, name))
         checks.positive_integer("warmup", self.warmup, minimum=0)
@@ -53,35 +54,35 @@ class Plan:
 
     @property
     def total_chains(self) -> int:
-        """Chains of the run, those of other processes included."""
+        """Number of chains of the run, those of other processes included."""
         return self.chains if self.of is None else self.of
 
     def keys(self, key: jax.Array, superchains: int | None = None) -> jax.Array:
-        """A key for each chain here, whoever runs the others; one for all of a superchain if so many are given."""
+        """A key per chain of this plan, the same however chains are divided; with `superchains`, one per superchain."""
         return keys_of(key, self.total_chains, self.chain_numbers(superchains))
 
     def chain_numbers(self, superchains: int | None = None) -> np.ndarray:
-        """Which chains of the run are here; the first of its superchain in place of each, if so many are given."""
+        """Numbers in the run of these chains; with `superchains`, of the first chain of the superchain of each."""
         numbers = np.arange(self.first, self.first + self.chains)
         size = 1 if superchains is None else self.total_chains // superchains
         return numbers - numbers % size
 
     def groups(self) -> list[np.ndarray]:
-        """Which chains run as one vectorised batch; the groups run side by side unless the method is sequential."""
+        """Numbers of the chains of each vectorised batch; batches run side by side unless the method is sequential."""
         return np.array_split(np.arange(self.chains), min(self.chains, self.max_batches))
 
     @property
     def max_batches(self) -> int:
-        """How many batches there are, if there are as many chains."""
+        """Number of batches if there are at least as many chains."""
         if self.batches is not None:
             return self.batches
         return {"sequential": self.chains, "vectorized": 1, "rows": 1}.get(self.method, parallel_workers())
 
     @property
     def device_sharding(self) -> DeviceSharding | None:
-        """How JAX spreads one program over devices; None where each batch has a program of its own on one device.
+        """How one program is sharded over devices; None if each batch has a program of its own on one device.
 
-        Chains are spread where every device of this process gets as many; rows over the devices of all processes.
+        Chains are sharded over devices of this process if each gets equally many, rows over those of all processes.
         """
         if self.method == "rows":
             return DeviceSharding("rows", tuple(jax.devices())) if jax.device_count() > 1 else None
@@ -91,7 +92,7 @@ class Plan:
 
     @property
     def description(self) -> str:
-        """The choice in words: how many batches of how many chains, whether they run side by side, and on what."""
+        """The plan in words: the number and size of batches, whether they run side by side, and on which devices."""
         sizes = [len(group) for group in self.groups()]
         how = "side by side" if self.side_by_side else "in turn"
         sharding = self.device_sharding
@@ -101,12 +102,12 @@ class Plan:
 
     @property
     def side_by_side(self) -> bool:
-        """Whether the groups run at the same time."""
+        """Whether batches run at the same time."""
         return self.method != "sequential"
 
 
 def parallel_workers() -> int:
-    """Batches worth running at once: one a device, or one a core where JAX has a single CPU device."""
+    """Batches worth running at once: one per device, or one per core if JAX has a single CPU device."""
     devices = jax.local_devices()
     if len(devices) > 1 or devices[0].platform != "cpu":
         return len(devices)
@@ -118,5 +119,5 @@ def parallel_workers() -> int:
 
 @functools.partial(jax.jit, static_argnums=1)
 def keys_of(key: jax.Array, count: int, rows: np.ndarray) -> jax.Array:
-    """These of so many keys."""
+    """Keys number `rows` of the `count` that `key` splits into."""
     return jax.random.split(key, count)[rows]

@@ -101,14 +101,14 @@ def test_a_killed_process_ends_the_others(tmp_path):
             process.communicate()
     assert time.monotonic() - begun < 60
     assert first.returncode not in (0, None)
-    assert "another task died" in output or "lost touch" in output
+    assert "another task died" in output or "lost contact" in output
 
 
 @pytest.mark.slow
 def test_a_process_that_failed_is_missed_at_once(tmp_path):
     (output, status), (other, _) = finish(start(2, ["early"], tmp_path), seconds=60)
     assert status not in (0, None)
-    assert "lost touch with another one" in output or "another task died" in output, output
+    assert "lost contact with another process" in output or "another task died" in output, output
     assert "ended on its own" in other
 
 
