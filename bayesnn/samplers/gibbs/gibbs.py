@@ -111,7 +111,7 @@ class Gibbs(Steps):
         """Raise a ValueError if `weights` does not go with the model."""
         if self.weights not in (None, COLLAPSED) and model.architecture is not None:
             raise ValueError(
-                f'weights="{self.weights}" does not move between architectures: leave weights to its default where the '
+                f'weights="{self.weights}" does not move between architectures: leave weights at its default if the '
                 "architecture is random"
             )
         if self.weights == COLLAPSED and not collapses(model):

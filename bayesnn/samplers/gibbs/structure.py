@@ -1,8 +1,8 @@
 """Moves between architectures: number of units, linear term and lag order in one exact draw.
 
 Unused slots are filled with units drawn from the prior; then p(architecture | all slots, y) is proportional to its
-prior probability times p(y | the units it uses), the readout and mu_beta integrated out. Units in use come first, so all
-numbers of units share one Cholesky factor, whose leading blocks are theirs.
+prior probability times p(y | the units it uses), the readout and mu_beta integrated out. Units in use come first, so
+one Cholesky factor serves all numbers of units: the factor of each is a leading block of it.
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def shuffled(key: jax.Array, gamma: jax.Array, count: jax.Array) -> jax.Array:
 def refreshed(key: jax.Array, gamma: jax.Array, given: Conditioning, structure: Structure) -> jax.Array:
     """Units (m, q) with all that has no influence on y redrawn: unused units, and the weights of unused lags.
 
-    The latter are drawn given the weights in use: g*_u + S_uA S_AA^-1 (g_A - g*_A) for g* from the prior (Matheron's rule).
+    The latter are drawn given the weights in use, by Matheron's rule: g*_u + S_uA S_AA^-1 (g_A - g*_A), where g* is a
+    draw from the prior.
     """
     covariance = given.hyper.s_gamma
     fresh = given.hyper.mu_gamma + jax.random.normal(key, gamma.shape) @ covariance.factor.T
