@@ -81,7 +81,7 @@ class Model:
             raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
         if any(isinstance(layer, DecoderBlock) for layer in layers):
             raise ValueError(
-                "DecoderBlock must stand in the decoder of Seq2Seq, which provides the sequence that it attends to"
+                "DecoderBlock belongs in the decoder of Seq2Seq, which provides the sequence that it attends to"
             )
         late = [layer for layer in layers[1:] if layer.tokens is not None]
         if late:

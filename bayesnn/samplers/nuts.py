@@ -26,6 +26,11 @@ class NUTS(Chains):
     dense_mass : bool
         Whether the mass matrix is full rather than diagonal.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+
     References
     ----------
     M. Hoffman and A. Gelman (2014), The no-U-turn sampler, Journal of Machine Learning Research 15, 1593-1623.
@@ -73,6 +78,11 @@ class HMC(Chains):
     max_steps : int
         Largest number of leapfrog steps. Where the step size would need more, trajectories are shorter; the sample
         statistic `n_steps` shows it.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
 
     References
     ----------

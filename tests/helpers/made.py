@@ -1,4 +1,4 @@
-"""Fits of made-up draws: the shapes of a model's sites without compiling it, for tests of what follows a fit."""
+"""Fits with made-up draws of the right shapes, made without compiling the model, for tests of what follows a fit."""
 
 import importlib
 
@@ -10,7 +10,7 @@ import bayesnn as bnn
 
 
 def made_fit(model, x, y=None, *, chains=1, draws=5, change=None, key=0):
-    """A fit whose recorded values are normal, above 1 where they are the likelihood's; `change` may edit them."""
+    """A fit whose recorded values are normal, those of the likelihood above 1; `change` may edit them."""
     fit_module = importlib.import_module("bayesnn.fitting.fit")
     bound, data = fit_module.bind(model, x, y)
     inputs = data.scaled()[0]

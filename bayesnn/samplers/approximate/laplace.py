@@ -45,6 +45,11 @@ class Laplace(Sampler):
         Lower bound of the eigenvalues. The default 1 is the precision of the standard normal prior of non-centred
         sites.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `start` holds rows out.
+
     References
     ----------
     D. MacKay (1992), A practical Bayesian framework for backpropagation networks, Neural Computation 4, 448-472.

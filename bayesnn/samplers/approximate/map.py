@@ -58,6 +58,11 @@ class MAP(Sampler):
     precision : {"double", "single"}
         Arithmetic of the optimisation; what is recorded is double.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+
     References
     ----------
     D. Kingma and J. Ba (2015), Adam: a method for stochastic optimization, ICLR.
@@ -149,6 +154,11 @@ class Ensemble(Sampler):
         Number of modes.
     member : MAP
         How each mode is found; its `restarts` is not used.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `member` is no `MAP`.
 
     References
     ----------

@@ -58,6 +58,11 @@ class Variational(Sampler):
         How to find the mode at which the guide starts, with a small sd: from other starting points the bound often
         leads to a solution that explains all data as noise. None: NumPyro's own starting point.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `start` is neither None nor a `MAP`.
+
     References
     ----------
     A. Kucukelbir, D. Tran, R. Ranganath, A. Gelman and D. Blei (2017), Automatic differentiation variational inference,

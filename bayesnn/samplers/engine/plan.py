@@ -96,7 +96,7 @@ class Plan:
         sizes = [len(group) for group in self.groups()]
         how = "side by side" if self.side_by_side else "in turn"
         sharding = self.device_sharding
-        devices = "" if sharding is None else f", {sharding.what} spread over {len(sharding.devices)} devices"
+        devices = "" if sharding is None else f", {sharding.what} sharded over {len(sharding.devices)} devices"
         processes = "" if self.of is None else f", in each of {jax.process_count()} processes"
         return f"{len(sizes)} batch(es) of {max(sizes)} chain(s), {how}{devices}{processes}"
 

@@ -53,6 +53,11 @@ class MCLMC(Chains):
         halves the time of large models. Its rounding of the energy, about 1e-7 of -log posterior, must be small against
         sqrt(energy_variance d). Not for `marginalize=True`.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `start` is neither None nor a `MAP`.
+
     References
     ----------
     E. Sommer, J. Robnik, G. Nozadze, U. Seljak and D. Rügamer (2025), Microcanonical Langevin ensembles: advancing the

@@ -39,6 +39,11 @@ class Polynomial(Schedule):
         Above 0.5 and at most 1. The rate of convergence is best at 1/3 (Teh, Thiery and Vollmer, 2016), which is
         outside the conditions.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of range or the conditions do not hold.
+
     References
     ----------
     M. Welling and Y. W. Teh (2011), Bayesian learning via stochastic gradient Langevin dynamics, ICML, equation (2).
@@ -83,6 +88,11 @@ class Cyclical(Schedule):
         Minibatch steps per cycle.
     exploration : float
         Fraction at the beginning of each cycle in which steps have no noise, at least 0 and below 1.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
 
     References
     ----------

@@ -182,6 +182,11 @@ class SGLD(Minibatch):
     precision : {"single", "double"}
         Arithmetic of optimisation and chains; what is recorded is double.
 
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `control_variates` is asked for without a `start`.
+
     References
     ----------
     M. Welling and Y. W. Teh (2011), Bayesian learning via stochastic gradient Langevin dynamics, ICML, equation (4).
@@ -230,6 +235,11 @@ class SGHMC(Minibatch):
         b, at least 0 and below a.
     batch_size, steps, temperature, preconditioner, damping, control_variates, clip, validation, start, precision
         As for `SGLD`; the preconditioner is G.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `control_variates` is asked for without a `start`.
 
     References
     ----------

@@ -77,7 +77,7 @@ def test_processes_draw_what_one_draws(count, cases, tmp_path):
             for name, value in values.items():
                 # Batches of other sizes and sums in another order round otherwise; short chains have not amplified it
                 np.testing.assert_allclose(value, expected[name], rtol=1e-6, atol=1e-8, err_msg=f"{case} {name}")
-        assert ("rows spread over" in method) == (case == "rows")
+        assert ("rows sharded over" in method) == (case == "rows")
         assert (f"in each of {count} processes" in method) == (case in ("gibbs", "hmc", "ensemble"))
     if "gibbs" in cases:  # each process keeps a folder of its own
         parts = [bnn.open_run(tmp_path / f"run-{count}" / f"process-{i}-of-{count}") for i in range(count)]
