@@ -55,9 +55,8 @@ class MarginalModel:
     def complete(self, key: jax.Array, sites: Sites, x: jax.Array, y: jax.Array, *rows: Any) -> Sites:
         """All sites, given one draw of those that were sampled: adds an exact draw of what was integrated out."""
         key_readout, key_prior = jax.random.split(key)
-        latent = handlers.seed(
-            handlers.substitute(self, data=sites), key_prior
-        )  # the seed is never used: all sites are given
+        # handlers.seed needs a key, which is never used: all sites are given
+        latent = handlers.seed(handlers.substitute(self, data=sites), key_prior)
         coefficients = readout.draw(key_readout, latent(x, y, *rows))
         terms = self.model.terms(x.shape[1:])
         missing = self.model.prior.complete(key_prior, terms, coefficients, sites)

@@ -95,9 +95,8 @@ class MissingValuesModel:
         """Issue the sample statements of the missing values, then those of the model given them."""
         normal = dist.Normal(0.0, 1.0).expand((len(self.positions),)).to_event(1)
         missing = numpyro.sample(LATENT, normal)
-        numpyro.factor(
-            "as_targets", self.log_prior(missing) - normal.log_prob(missing)
-        )  # the model's likelihood scores targets
+        # missing targets have their density from the likelihood: take N(0, 1) off again for all but the early ones
+        numpyro.factor("as_targets", self.log_prior(missing) - normal.log_prob(missing))
         return self.model(*self.rows(arrays, self.filled(arrays, missing)))
 
     def complete(self, key: jax.Array, sites: Sites, arrays: SeriesArrays) -> Sites:
@@ -110,7 +109,7 @@ class MissingValuesModel:
 
 
 def check_series(model: Model, series: Lagged, offset: Any, weights: Any) -> None:
-    """Refuse likelihoods, offsets and case weights that do not go with a series."""
+    """Raise a ValueError for likelihoods, offsets and case weights that do not go with a series."""
     likelihood = model.likelihood
     if likelihood.kind == "class":
         raise ValueError(

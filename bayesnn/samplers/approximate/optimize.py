@@ -86,7 +86,7 @@ def optimize(
     plan: Plan,
     rows: np.ndarray | None = None,
 ) -> Optimum:
-    """Optimise from every starting point (m, d); a member keeps its best point, and that for good once out of patience.
+    """Optimise from every starting point (m, d) and keep the best point of each member; one out of patience is final.
 
     With `rows`, only these rows of the data are used.
     """
@@ -129,6 +129,11 @@ def optimize(
     return Optimum(joined["theta"].astype(np.float64), joined["score"], joined["step"], held, seconds, complete)
 
 
+def quarter_cosine(learning_rate: float, steps: int) -> Callable[[Any], Any]:
+    """A learning rate schedule that falls to zero along a quarter of a cosine, as a function of the step."""
+    return lambda i: learning_rate * jnp.cos(0.5 * jnp.pi * i / steps)
+
+
 def rows_of(data: Data, rows: np.ndarray) -> Data:
     """The data with these rows, given in increasing order; not copied if these are all rows."""
     return data if len(rows) == len(data[0]) else take_rows(data, rows)
@@ -156,9 +161,8 @@ class _Run:
     validated: bool
 
     def optimizer(self) -> Any:
-        """The optimiser; its learning rate falls to zero along a quarter of a cosine."""
-        rate, steps = self.settings.learning_rate, self.settings.steps
-        return OPTIMIZERS[self.settings.optimizer](lambda i: rate * jnp.cos(0.5 * jnp.pi * i / steps))
+        """The optimiser with its learning rate schedule."""
+        return OPTIMIZERS[self.settings.optimizer](quarter_cosine(self.settings.learning_rate, self.settings.steps))
 
     def evaluate_every(self, scored: int) -> int:
         """Steps between evaluations: at least one pass over as many rows as are scored, so that scoring stays cheap."""

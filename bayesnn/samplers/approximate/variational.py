@@ -20,6 +20,7 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_precision
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.samplers.approximate.map import MAP, check_spec
+from bayesnn.samplers.approximate.optimize import quarter_cosine
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import Data, Density, WeightedLikelihood, make_density, take_rows
 from bayesnn.samplers.engine.chains import CHUNK_SECONDS, Run
@@ -107,8 +108,7 @@ class Variational(Sampler):
 
         density = make_density(target, data)
         guide = GUIDES[self.guide](weighed, **self.beginning(density, target, key_start, data, plan))
-        rate = self.learning_rate
-        adam = optim.ClippedAdam(lambda i: rate * jnp.cos(0.5 * jnp.pi * i / self.steps))
+        adam = optim.ClippedAdam(quarter_cosine(self.learning_rate, self.steps))
         svi = SVI(weighed, guide, adam, Trace_ELBO(num_particles=self.particles))
         state, losses, seconds, complete = run_svi(svi, key_fit, data, used, self.steps, plan)
         begun = time.perf_counter()

@@ -190,9 +190,7 @@ def _start(
     rest = key, numbers, starts, start, data
     program = program_for(kernel, record, plan.warmup, CHUNK, rest, (precision, tuple(map(str, devices))), quick)
     likes, compiling = program.start(pool, plan.total_chains, groups, *rest)
-    meanwhile = functools.partial(
-        pool.submit, importlib.import_module, "arviz"
-    )  # imported early: a fit needs it at its end
+    meanwhile = functools.partial(pool.submit, importlib.import_module, "arviz")  # a fit needs it at its end
     workers = []
     for i, (group, like) in enumerate(zip(groups, likes, strict=True)):
         device = devices[i % len(devices)] if plan.side_by_side else devices[0]

@@ -3,6 +3,7 @@
 Given the hyperparameters every weight is Gaussian; in whitened coordinates u the target of the move is
 N(u | 0, I) p(y | f(u), nuisance), whatever the prior. Then the hyperparameters are drawn given the weights, and the
 nuisance parameters given function and data. R. Neal (1996), Bayesian Learning for Neural Networks, section 3.1.
+NumPyro's `HMCGibbs` does not serve here: its inner kernel is HMC alone, on sites that are not whitened.
 """
 
 from __future__ import annotations

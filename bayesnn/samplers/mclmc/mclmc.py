@@ -1,4 +1,8 @@
-"""Microcanonical Langevin ensembles: chains started at the members of a deep ensemble, each tuned separately."""
+"""Microcanonical Langevin ensembles: chains started at the members of a deep ensemble, each tuned separately.
+
+blackjax has the same dynamics. This implementation is a NumPyro kernel whose chains are tuned inside the compiled loop,
+each on its own, and needs no further package.
+"""
 
 from __future__ import annotations
 
