@@ -46,7 +46,7 @@ class Sampler(abc.ABC):
 
         `target` is the NumPyro model, called with `data`; `sites` are all of its constrained sites except the observed.
         Sample statistics are recorded beside the sites, under their name with the prefix "stat ", such as "stat lp".
-        `report` calls `jax.random` with `key` where integrated-out sites are drawn back.
+        `report` needs a key per draw, for sites that were integrated out and are drawn afterwards.
         """
 
 

@@ -55,7 +55,7 @@ def closed_form(arrays, data):
 
 @pytest.mark.slow
 def test_moves_leave_the_closed_form_conditional():
-    """4000 chains from afar, 60 moves each: the ends are independent draws."""
+    """4000 chains of 60 moves from a distant starting point: their ends are independent draws."""
     model, arrays, data = case()
     mean, covariance = closed_form(arrays, data)
     with jax.enable_x64(True):
@@ -77,7 +77,7 @@ def test_moves_leave_the_closed_form_conditional():
 
 @pytest.mark.slow
 def test_the_joint_density_is_that_of_the_filled_series():
-    """Those of the model on rows of the filled series, and N(0, 1) of the value before the first target."""
+    """It is the density of the model on rows of the filled series, times N(0, 1) for the early missing value."""
     model, arrays, data = case(bnn.Model([bnn.Dense(2, "tanh")]))
     missing = RNG.normal(size=4)
     z = np.array(arrays.z)

@@ -105,7 +105,7 @@ def test_reported_axes_and_shapes_agree(model):
 
 @models
 def test_the_design_and_the_split_have_one_order(model):
-    """Units, the constant, the inputs: coefficients 0, 1, 2, ... fall to their columns."""
+    """Units, the constant, the inputs: coefficients 0, 1, 2, ... belong to columns in this order."""
     terms = model.terms((2,))
     weights = {name: np.ones(w.shape) for name, w in model.weight_specs((2,)).items()}
     design = computing(lambda: np.asarray(model.design(weights, jnp.asarray(X))))()

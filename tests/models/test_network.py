@@ -17,7 +17,7 @@ PSI = {"tanh": np.tanh, "logistic": lambda e: 1 / (1 + np.exp(-e)), "identity": 
 
 @dataclass(frozen=True)
 class Outer(Layer):
-    """x x': gives a matrix, and has no weights."""
+    """A layer without weights that returns the matrix x x'."""
 
     def weights(self, shape):
         return {}

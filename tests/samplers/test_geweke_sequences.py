@@ -1,4 +1,4 @@
-"""Recurrent and attention networks on padded sequences: the general Gibbs sampler keeps their joint distribution.
+"""Recurrent and attention networks on padded sequences: the general Gibbs sampler leaves p(theta, y) invariant.
 
 The test is that of `test_geweke_weights`, its statistics and its moves; what is new are weights of other roles, the
 loop over time, targets at every step, and padding, which must be seen alike by the simulation and by the sampler.

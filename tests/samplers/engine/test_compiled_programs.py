@@ -1,4 +1,4 @@
-"""Compiled loops are kept where, and only where, they are provably the same."""
+"""Compiled loops are reused if, and only if, they are provably the same."""
 
 from dataclasses import dataclass, replace
 
@@ -17,7 +17,7 @@ ARGUMENTS = {"sampler": SAMPLER, "draws": 6, "warmup": 3, "chains": 2, "progress
 
 @pytest.fixture
 def made(monkeypatch):
-    """Programs made anew, one entry each."""
+    """A list that gets an entry for every program that is compiled."""
     monkeypatch.setattr(compiled_programs, "_cache", compiled_programs.OrderedDict())
     found, make = [], compiled_programs.Program
     monkeypatch.setattr(compiled_programs, "Program", lambda *arguments: found.append(1) or make(*arguments))
@@ -146,7 +146,7 @@ def test_loops_of_small_operations_alone_are_compiled_the_quick_way(sampler, qui
 @pytest.mark.parametrize("superchains", [None, 2])
 @pytest.mark.parametrize("sampler", [SAMPLER, bnn.NUTS(max_tree_depth=2)], ids=["gibbs", "nuts"])
 def test_the_loop_is_compiled_before_the_start_has_run(sampler, superchains, monkeypatch):
-    """For the shapes that the start then gives; nobody waits for the start before."""
+    """It is lowered for the output shapes of the start program, without waiting for its executable."""
     order, place = [], compiled_programs.Program.start
 
     class Watched:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="JAX has no proc
 
 
 def start(count, cases, folder):
-    """So many processes of the script, on ports of their own; stdout and stderr of each are one pipe."""
+    """Start the processes of the script on a port of their own, each with stdout and stderr in one pipe."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -41,7 +41,7 @@ def start(count, cases, folder):
 
 
 def finish(processes, seconds=300):
-    """Exit status and output of each."""
+    """Exit status and output of each process."""
     try:
         return [(output, p.returncode) for p in processes for output, _ in [p.communicate(timeout=seconds)]]
     finally:
@@ -51,7 +51,7 @@ def finish(processes, seconds=300):
 
 
 def drawn(count, cases, folder):
-    """What every process of so many returned, by case."""
+    """What each process returned, by case."""
     for output, status in finish(start(count, cases, folder)):
         assert status == 0, output
     return {case: [dict(np.load(folder / f"{case}-{count}-{i}.npz")) for i in range(count)] for case in cases}

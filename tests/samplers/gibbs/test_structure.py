@@ -113,7 +113,7 @@ def test_the_nested_densities_are_exact_to_rounding(monkeypatch):
 
 
 def masked_log_marginal(case):
-    """By the general formula, as a function of the structure."""
+    """The marginal density by the general formula, as a function of the structure."""
     terms = case.model.terms((P,))
 
     @jax.jit
