@@ -111,7 +111,7 @@ def _phase(
     plan: Plan,
     keeper: DrawStore,
     bar: Any,
-    answer: Callable[[], None],
+    check_interrupt: Callable[[], None],
 ) -> Progress:
     """Run the rest of warm-up or sampling, and put each chunk into the draw store with the progress it leads to.
 

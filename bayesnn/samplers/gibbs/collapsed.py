@@ -58,7 +58,9 @@ def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> readout.Pr
     return readout.precision_of(normal)
 
 
-def draw_readout(source: RandomSource, state: GibbsState, model: Model, x: jax.Array, solved: readout.Readout) -> jax.Array:
+def draw_readout(
+    source: RandomSource, state: GibbsState, model: Model, x: jax.Array, solved: readout.Readout
+) -> jax.Array:
     """Step 2: draw beta (and intercept, linear) given the units, with mu_beta integrated out."""
     coefficients = readout.draw(source, solved)
     used = model.masks(state.structure, x.shape[1:])

@@ -160,7 +160,9 @@ class Gibbs(Steps):
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
         """Run `sweeps` sweeps."""
-        state, infos = random.sweeps(key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state)
+        state, infos = random.scan_with_predrawn(
+            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state
+        )
         return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
 
     def sweep(
@@ -178,7 +180,9 @@ class Gibbs(Steps):
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
         return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
-    def move_units(self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array) -> UnitMoveResult:
+    def move_units(
+        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> UnitMoveResult:
         """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma."""
         of_candidates, of_flips, of_reflection = random.split(source, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
