@@ -154,7 +154,7 @@ def _ard(fit: Fit) -> Any:
     fit.data.columns.check_table("relevance of inputs is")
     if fit.model.architecture is not None and fit.model.architecture.lags is not None:
         raise ValueError('method="ard" does not see which lags a draw leaves out: use method="permutation"')
-    scales = fit.model.prior.input_scales(fit.draws(), fit.model.table(fit.data.x.shape[1:]))
+    scales = fit.model.prior.input_scales(fit.draws(), fit.model.weight_specs(fit.data.x.shape[1:]))
     if scales is None:
         prior = type(fit.model.prior).__name__
         raise ValueError(f'{prior} learns no scale of its own for each input: use method="permutation"')

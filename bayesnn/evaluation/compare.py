@@ -16,7 +16,7 @@ from bayesnn.evaluation.loo import K_LIMIT, Loo, loo, total_error
 from bayesnn.evaluation.stacking import mixture_weights
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import stored_log_likelihood
-from bayesnn.models.missing_values import gaps_of
+from bayesnn.models.missing_values import missing_positions
 
 METHODS = ("auto", "loo", "k-fold")
 SMALL_DIFFERENCE = 4.0  # T. Sivula, M. Magnusson, A. Matamoros and A. Vehtari (2025)
@@ -131,10 +131,10 @@ def _refit(
 ) -> dict[str, CrossValidation]:
     """Cross-validation of every model, with the folds of the first."""
     results: dict[str, CrossValidation] = {}
-    gappy = [name for name, fit in fits.items() if len(gaps_of(fit.data.series))]
-    if gappy:
+    incomplete = [name for name, fit in fits.items() if len(missing_positions(fit.data.series))]
+    if incomplete:
         raise ValueError(
-            f"K-fold cross-validation does not know the missing values of the series of {gappy}: "
+            f"K-fold cross-validation does not know the missing values of the series of {incomplete}: "
             'use method="loo", or fit a series without'
         )
     for name, fit in fits.items():

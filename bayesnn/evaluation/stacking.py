@@ -14,6 +14,7 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.evaluation.loo import K_LIMIT, psis
+from bayesnn.evaluation.tempering import systematic
 from bayesnn.fitting.fit import Fit, assemble
 from bayesnn.fitting.pointwise import stored_log_likelihood
 
@@ -219,8 +220,5 @@ def _shares(weights: Any, chains: int) -> np.ndarray:
 def _resample(key: jax.Array, probabilities: np.ndarray) -> np.ndarray:
     """As many indices as there are probabilities, each drawn within one of its expected count, in random order."""
     key_start, key_order = jax.random.split(key)
-    count = len(probabilities)
-    points = (np.arange(count) + float(jax.random.uniform(key_start))) / count
-    cumulative = np.cumsum(probabilities)
-    chosen = np.searchsorted(cumulative / cumulative[-1], points)
-    return chosen[np.asarray(jax.random.permutation(key_order, count))]
+    chosen = systematic(key_start, probabilities)
+    return chosen[np.asarray(jax.random.permutation(key_order, len(chosen)))]

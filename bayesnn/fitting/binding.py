@@ -53,7 +53,7 @@ def bind(
 
 def _check(model: Model, shape: Shape) -> None:
     """Refuse data that the layers or what is random in them cannot serve."""
-    model.table(shape)
+    model.weight_specs(shape)
     model.terms(shape)
     if model.architecture is None:
         return

@@ -75,7 +75,7 @@ def over_draws(
     width = terms.size + x.shape[1] + math.prod(terms.outputs)
     room = BLOCK_NUMBERS
     if x.ndim > 2 or model.network.tokens is not None:  # examples that are too many at once for one draw go in parts
-        room, width = SEQUENCE_NUMBERS, width + model.network.numbers(x.shape[1:])
+        room, width = SEQUENCE_NUMBERS, width + model.network.workspace_size(x.shape[1:])
     block = int(np.clip(room // (len(x) * width), 1, count))
     parts = []
     x = as_precision(x)

@@ -13,8 +13,8 @@ from bayesnn.fitting.store import SamplingJob, State, attributes_of, draw, state
 from bayesnn.fitting.store.manifest import differences, software
 from bayesnn.fitting.store.state import key_from
 from bayesnn.samplers.engine import multihost
-from bayesnn.samplers.engine.checkpoint import Memory
-from bayesnn.samplers.engine.multihost import all_chains
+from bayesnn.samplers.engine.checkpoint import InMemoryStore
+from bayesnn.samplers.engine.multihost import gather_chains
 
 
 @computing
@@ -60,12 +60,12 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     plan = replace(state.plan, draws=state.checkpoint.draws + draws, progress=progress)
     if state.path is not None:
         return run(job, plan, state.path)
-    plan = multihost.share(replace(plan, keeper=Memory(state.checkpoint, state.kept)))
+    plan = multihost.local_part(replace(plan, keeper=InMemoryStore(state.checkpoint, state.kept)))
     more = draw(job, plan)
     new = assemble(
         fit.model, fit.data, to_series_units(fit.data, more.values), job.attributes(plan) | attributes_of(more)
     )
-    new = new if plan.of is None else map_chains(new, all_chains)
+    new = new if plan.of is None else map_chains(new, gather_chains)
     return replace(fit, idata=append_draws(fit.idata, new), state=state_of(job, plan, more, None))
 
 

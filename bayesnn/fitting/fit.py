@@ -24,11 +24,11 @@ from bayesnn.fitting.store import (
     state_of,
     write_netcdf,
 )
-from bayesnn.models.missing_values import DIM, SITE, gap_labels
+from bayesnn.models.missing_values import DIM, SITE, missing_labels
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
 from bayesnn.samplers.engine import multihost
-from bayesnn.samplers.engine.multihost import all_chains, several
+from bayesnn.samplers.engine.multihost import gather_chains, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 
 
@@ -134,7 +134,7 @@ def fit(
         "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", or a spec such
         as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network with Gaussian errors, else "nuts".
     draws, warmup, chains, thinning : int
-        Kept draws per chain, warm-up steps, chains, and steps from one kept draw to the next.
+        Artifact draws per chain, warm-up steps, chains, and steps from one kept draw to the next.
     key : int or jax.Array
         Seed, or a JAX key. The same key gives the same draws.
     weights : array (n,), optional
@@ -214,10 +214,10 @@ def fit(
 def run(job: SamplingJob, plan: Plan, path: Any = None) -> Fit:
     """Draw, in memory or in the folder `path`, and put the inference data together."""
     job.parts  # noqa: B018  # refuses what cannot be sampled so before a folder is made
-    if several():
-        multihost.agree(job.identity(plan))
-        plan = multihost.share(plan) if isinstance(job.sampler, Chains) else plan
-    own = multihost.folder(path)
+    if is_multiprocess():
+        multihost.check_same_fit(job.identity(plan))
+        plan = multihost.local_part(plan) if isinstance(job.sampler, Chains) else plan
+    own = multihost.process_folder(path)
     with open_or_create_run(own, job, plan) as plan:
         done = draw(job, plan)
         attrs = job.attributes(plan) | attributes_of(done)
@@ -225,7 +225,7 @@ def run(job: SamplingJob, plan: Plan, path: Any = None) -> Fit:
         if path is not None and done.complete:
             write_netcdf(own, idata)
     if plan.of is not None:
-        idata = map_chains(idata, all_chains)
+        idata = map_chains(idata, gather_chains)
     return Fit(job.model, job.data, job.sampler, idata, state_of(job, plan, done, path), job.settings)
 
 
@@ -284,7 +284,7 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         "step": np.arange(data.columns.steps),
         "time": np.arange(data.y.shape[1] if time else 0),
     }
-    return build(groups, coords | ({DIM: gap_labels(data.series)} if SITE in dims else {}))
+    return build(groups, coords | ({DIM: missing_labels(data.series)} if SITE in dims else {}))
 
 
 def _default_sampler(model: Model, plain: bool) -> Sampler:

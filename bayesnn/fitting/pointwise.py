@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from bayesnn.data.dataset import Dataset
 from bayesnn.fitting import draws
 from bayesnn.fitting.inference_data import groups_of
-from bayesnn.models.missing_values import SITE, patched, patches
+from bayesnn.models.missing_values import SITE, fill_inputs, missing_inputs
 from bayesnn.models.model import Model
 
 STAT = "log_likelihood"  # sample statistic: the sum over rows, where rows are not kept
@@ -72,10 +72,10 @@ def _evaluated(model: Model, data: Dataset, posterior: dict[str, np.ndarray], qu
     chosen = quantity
     if SITE in flat:
         flat[SITE] = data.series.transform.pointwise(flat[SITE])
-        where = patches(data.series)
+        where = missing_inputs(data.series)
 
         def chosen(model: Model, sites: Any, x: jax.Array, *rest: Any) -> jax.Array:
-            return quantity(model, sites, patched(x, sites[SITE], where, data.scaling), *rest)
+            return quantity(model, sites, fill_inputs(x, sites[SITE], where, data.scaling), *rest)
 
     values = draws.over_draws(chosen, model, flat, x, y, data.offset, data.weights)
     return values.reshape(*shape, *values.shape[1:])

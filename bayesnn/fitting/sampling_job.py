@@ -14,16 +14,16 @@ from bayesnn.fitting.settings import FitSettings
 from bayesnn.fitting.store import codec, manifest
 from bayesnn.fitting.store.state import State, key_numbers
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.missing_values import SITE, GappyModel, gaps_of, make_track
+from bayesnn.models.missing_values import SITE, MissingValuesModel, make_series_arrays, missing_positions
 from bayesnn.models.model import Model
-from bayesnn.samplers import Chains, Sampler, with_fixed, with_gaps
+from bayesnn.samplers import Chains, Sampler, with_fixed, with_missing_values
 from bayesnn.samplers.engine.chains import Run
-from bayesnn.samplers.engine.checkpoint import Kept
-from bayesnn.samplers.engine.multihost import whole
+from bayesnn.samplers.engine.checkpoint import Artifact
+from bayesnn.samplers.engine.multihost import gather_plan
 from bayesnn.samplers.engine.plan import Plan
 
 RESULT = "result"
-Target = Model | MarginalModel | GappyModel
+Target = Model | MarginalModel | MissingValuesModel
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Report:
 
     def __call__(self, key: jax.Array, sites: dict[str, jax.Array], arrays: Any) -> dict[str, jax.Array]:
         """Reported values, from all sites and the arguments of the model."""
-        if isinstance(self.target, (MarginalModel, GappyModel)):
+        if isinstance(self.target, (MarginalModel, MissingValuesModel)):
             sites = self.target.complete(key, sites, *arrays)
         return {name: sites[name] for name in self.names}
 
@@ -62,20 +62,24 @@ class SamplingJob:
         integrates = self.settings.marginalize and not self.sampler.marginalizes
         target = MarginalModel(self.model) if integrates else self.model
         sampler = with_fixed(self.model, self.sampler)
-        return with_gaps(target, self.data, sampler) if len(gaps_of(self.data.series)) else (target, sampler)
+        return (
+            with_missing_values(target, self.data, sampler)
+            if len(missing_positions(self.data.series))
+            else (target, sampler)
+        )
 
     def arguments(self) -> tuple[Any, ...]:
         """The arrays that the model is called with, standardised and on the device; every call makes them anew."""
         data = self.data
-        if len(gaps_of(data.series)):
-            return (make_track(data.series, data.scaling),)
+        if len(missing_positions(data.series)):
+            return (make_series_arrays(data.series, data.scaling),)
         rows = () if data.weights is None and data.offset is None else (data.offset, data.weights)
         return (*as_precision(data.scaled()), *rows)
 
     @property
     def report(self) -> Report:
         """The function that a sampler records draws with."""
-        missing = (SITE,) if len(gaps_of(self.data.series)) else ()
+        missing = (SITE,) if len(missing_positions(self.data.series)) else ()
         return Report(self.parts[0], (*self.model.dims(self.data.x.shape[1:]), *missing))
 
     def identity(self, plan: Plan) -> str:
@@ -106,18 +110,18 @@ def draw(job: SamplingJob, plan: Plan) -> Run:
     arguments = target, job.report, job.key, job.arguments(), plan
     if isinstance(job.sampler, Chains) or plan.keeper is None:
         return sampler.draw(*arguments)
-    found = plan.keeper.find(RESULT)
+    found = plan.keeper.load_artifact(RESULT)
     if found is not None:
         return result_of(found)
     run = sampler.draw(*arguments)
     if run.complete:
         values = {f"value {name}": np.asarray(v) for name, v in run.values.items()}
         attrs = codec.encode(run.attrs, values, "attrs")
-        plan.keeper.keep(RESULT, (values, {"seconds": run.seconds, "attrs": attrs}))
+        plan.keeper.save_artifact(RESULT, (values, {"seconds": run.seconds, "attrs": attrs}))
     return run
 
 
-def result_of(found: Kept) -> Run:
+def result_of(found: Artifact) -> Run:
     """The run of a sampler without chains, as it was stored."""
     arrays, document = found
     values = {name.removeprefix("value "): v for name, v in arrays.items() if name.startswith("value ")}
@@ -134,9 +138,9 @@ def state_of(job: SamplingJob, plan: Plan, run: Run, path: Any) -> State | None:
     """State of the chains at the end of a run; None for a sampler without chains."""
     if run.checkpoint is None:
         return None
-    kept = {} if plan.keeper is None else dict(plan.keeper.kept)
+    kept = {} if plan.keeper is None else dict(plan.keeper.artifacts)
     if plan.of is not None and kept:  # a process knows the starts of its own chains alone
         return None
-    place = replace(plan, batches=plan.most_batches, keeper=None)
-    place, checkpoint = whole(place, run.checkpoint)
+    place = replace(plan, batches=plan.max_batches, keeper=None)
+    place, checkpoint = gather_plan(place, run.checkpoint)
     return State(checkpoint, place, key_numbers(job.key), kept=kept, path=None if path is None else str(path))

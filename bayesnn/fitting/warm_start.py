@@ -7,10 +7,10 @@ from typing import Any
 
 from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.sampling_job import SamplingJob
-from bayesnn.models.missing_values import gaps_of
+from bayesnn.models.missing_values import missing_positions
 from bayesnn.models.model import Model
 from bayesnn.samplers import Sampler
-from bayesnn.samplers.engine.checkpoint import Memory
+from bayesnn.samplers.engine.checkpoint import InMemoryStore
 from bayesnn.samplers.engine.plan import Plan
 
 
@@ -19,7 +19,7 @@ def can_start(fit: Any) -> bool:
     return fit.state is not None and _starts_anywhere(fit.model, fit.data, fit.sampler)
 
 
-def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> Memory:
+def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> InMemoryStore:
     """A store in memory for a run whose chains start from the last states of the fit `start`.
 
     Raises
@@ -35,9 +35,9 @@ def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> Memory:
         raise ValueError("start must be a fit of the same model by the same sampler, got another: leave start out")
     if start.state.plan.chains != plan.chains:
         raise ValueError(f"start has {start.state.plan.chains} chains, but {plan.chains} are asked for: take as many")
-    return Memory(replace(start.state.checkpoint, warmup=0, draws=0, seconds={}))
+    return InMemoryStore(replace(start.state.checkpoint, warmup=0, draws=0, seconds={}))
 
 
 def _starts_anywhere(model: Model, data: Dataset, sampler: Sampler) -> bool:
     """Whether the state of a chain is its parameters alone, whose number does not depend on the rows."""
-    return sampler.starts_anywhere(model) and not len(gaps_of(data.series))
+    return sampler.starts_anywhere(model) and not len(missing_positions(data.series))

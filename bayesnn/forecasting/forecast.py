@@ -14,7 +14,7 @@ from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.reading import read_series
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.paths import Origins, lagged_data, make_origins, simulate
-from bayesnn.models.missing_values import SITE, gaps_of
+from bayesnn.models.missing_values import SITE, missing_positions
 
 
 @computing
@@ -75,7 +75,7 @@ def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None,
     data = data if history is None else data.with_series(series)
     known = np.stack([_future_rows(data, name, future, steps) for name in series])
     origins = make_origins(data, [(name, values.to_numpy()) for name, values in series.items()])
-    if history is None and len(gaps_of(data)):
+    if history is None and len(missing_positions(data)):
         origins = _with_draws(fit, data, origins)
     paths = simulate(fit, origins, steps, key, known)
     return _as_array(fit, data, paths.values)
@@ -94,7 +94,7 @@ def _with_draws(fit: Fit, data: Lagged, origins: Origins) -> Origins:
     drawn = data.transform.pointwise(fit.draws()[SITE])
     count = len(next(iter(data.series.values())))
     windows = np.repeat(origins.windows[None], len(drawn), axis=0)
-    for which, place in enumerate(gaps_of(data)):
+    for which, place in enumerate(missing_positions(data)):
         if place >= count - data.window:
             windows[:, 0, place - count] = drawn[:, which]
     return origins._replace(windows=windows)

@@ -1,4 +1,4 @@
-"""A model whose Gaussian readout is integrated out while sampling, and drawn back exactly afterwards."""
+"""A model whose Gaussian readout is integrated out during sampling, and drawn exactly afterwards."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from bayesnn.priors import Sites
 
 @dataclass(frozen=True)
 class MarginalModel:
-    """The same posterior as `model`, with the readout (and mu_beta, where the prior has it) left out of the sampling.
+    """The posterior of `model` with the readout (and mu_beta, if the prior has it) integrated out.
 
-    Works for any body; every gradient sampler gains, since the readout and the body it multiplies are what correlates.
+    Works for any body. Every gradient-based sampler gains, since the strongest correlations of the posterior are those
+    between the readout and the body it multiplies.
 
     Examples
     --------
@@ -31,7 +32,7 @@ class MarginalModel:
     model: Model
 
     def __post_init__(self) -> None:
-        """Only a Gaussian likelihood leaves a Gaussian readout."""
+        """Raise a ValueError unless the likelihood is Gaussian with one output, so that the readout is Gaussian."""
         likelihood = self.model.likelihood
         if not isinstance(likelihood, Gaussian) or likelihood.outputs:
             several = f" with {len(likelihood.output_labels)}" if likelihood.outputs else ""
@@ -41,21 +42,22 @@ class MarginalModel:
             )
 
     def __call__(self, x: Any, y: Any, offset: Any = None, weights: Any = None) -> readout.Readout:
-        """Issue the statements of all but the readout, and the marginal density of y as a factor."""
+        """Issue the sample statements of all but the readout, and the marginal density of y as a factor."""
         shape = x.shape[1:]
-        design = self.model.design(self.model.prior.body(self.model.table(shape)), x)
+        design = self.model.design(self.model.prior.body(self.model.weight_specs(shape)), x)
         prior = self.model.prior.collapsed_readout(self.model.terms(shape))
         precision = self.model.likelihood.nuisance()["sigma"] ** -2
         y = y if offset is None else y - offset.reshape(-1, *(1,) * (y.ndim - 1))
-        data = readout.products(*self.model.one_a_row(x, design, y, weights))
+        data = readout.products(*self.model.flatten_steps(x, design, y, weights))
         numpyro.factor("log_marginal", readout.log_marginal(data, prior, precision))
         return readout.solve(data, readout.precision_of(prior), precision)
 
     def complete(self, key: jax.Array, sites: Sites, x: jax.Array, y: jax.Array, *rows: Any) -> Sites:
-        """One draw of the body's sites, with exact draws of the readout and of what else was integrated out."""
+        """All sites, given one draw of those that were sampled: adds an exact draw of what was integrated out."""
         key_readout, key_prior = jax.random.split(key)
-        latent = handlers.seed(handlers.substitute(self, data=sites), key_prior)  # the seed is never used: all is given
+        # handlers.seed needs a key, which is never used: all sites are given
+        latent = handlers.seed(handlers.substitute(self, data=sites), key_prior)
         coefficients = readout.draw(key_readout, latent(x, y, *rows))
         terms = self.model.terms(x.shape[1:])
         missing = self.model.prior.complete(key_prior, terms, coefficients, sites)
-        return sites | self.model.split(terms, coefficients) | missing
+        return sites | self.model.readout_sites(terms, coefficients) | missing

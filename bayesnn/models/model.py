@@ -37,19 +37,20 @@ class Model:
         The body; its last layer's outputs are the units of the readout. Without layers, `linear=True` makes a linear
         model.
     likelihood : Likelihood
-        y given f. Default `Gaussian()`.
+        Distribution of y given f. Default `Gaussian()`.
     prior : Prior
         Distribution of all weights. Default `Normal()`.
     intercept, linear : bool
         Whether the readout has a constant, and a linear term in the inputs.
     architecture : Architecture, optional
-        What of the network is random, as `bnn.shallow(bnn.Geometric(...))` says it; layers and terms are then those of
-        the largest network.
+        Which parts of the network are random, as in `bnn.shallow(bnn.Geometric(...))`; layers and terms are then those
+        of the largest network.
 
     Raises
     ------
     ValueError
-        When a fit shows that the prior cannot serve the network.
+        If a layer, the likelihood or the prior is not of its type, or the layers do not go together; in a fit, if the
+        prior cannot serve the network.
 
     Examples
     --------
@@ -72,14 +73,16 @@ class Model:
     architecture: Architecture | None = None
 
     def __post_init__(self) -> None:
-        """Keep the layers as a tuple, so that the spec hashes."""
+        """Check the parts, and store the layers as a tuple, so that the model can be hashed."""
         layers = tuple(self.layers) if isinstance(self.layers, Sequence) else (None,)
         if not all(isinstance(layer, Layer) for layer in layers):
             raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {self.layers!r}")
         if not layers and not self.linear:
             raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
         if any(isinstance(layer, DecoderBlock) for layer in layers):
-            raise ValueError("DecoderBlock must stand in the decoder of Seq2Seq, which gives it a source to attend to")
+            raise ValueError(
+                "DecoderBlock belongs in the decoder of Seq2Seq, which provides the sequence that it attends to"
+            )
         late = [layer for layer in layers[1:] if layer.tokens is not None]
         if late:
             raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
@@ -96,14 +99,14 @@ class Model:
         """The body as a chain of layers."""
         return Network(tuple(self.layers))
 
-    def table(self, shape: Shape) -> dict[str, Weight]:
-        """Weights of the body for examples of this shape, (p,) for rows of a table, checked against the prior."""
+    def weight_specs(self, shape: Shape) -> dict[str, Weight]:
+        """Weights of the body by name, for examples of this shape, (p,) for rows of a table; the prior checks them."""
         table = self.network.weights(shape)
         self.prior.check(table)
         return table
 
     def terms(self, shape: Shape) -> Terms:
-        """Coefficients of the readout for examples of this shape."""
+        """The terms of the readout for examples of this shape."""
         if self.linear and (len(shape) != 1 or self.network.tokens is not None):
             raise ValueError("linear=True is for tables (n, p), got sequences: leave it out")
         units = self.network.output_shape(shape)[-1] if self.layers else 0
@@ -113,7 +116,7 @@ class Model:
     def sizes(self, shape: Shape) -> dict[str, int]:
         """Number of weights of each layer and of the readout, for examples of this shape: (p,) for rows of a table.
 
-        A fit has the shape, `fit.data.x.shape[1:]`, and the model that knows its outputs, `fit.model`.
+        For a fit, use `fit.model.sizes(fit.data.x.shape[1:])`.
 
         Examples
         --------
@@ -122,24 +125,24 @@ class Model:
         {'lstm0': 144, 'readout': 5}
         """
         found = dict.fromkeys(self.network.names(), 0)
-        for weight_name, weight in self.table(shape).items():
+        for weight_name, weight in self.weight_specs(shape).items():
             found[weight_name.split("_", 1)[0]] += math.prod(weight.shape)
         return found | {"readout": math.prod(self.terms(shape).shape)}
 
     def dims(self, shape: Shape) -> dict[str, tuple[str, ...]]:
-        """Sites a fit reports, with the names of their axes."""
+        """The sites that a fit records, with the names of their axes."""
         terms = self.terms(shape)
         readout = {name: weight.dims for name, weight in terms.weights().items()}
         random = {} if self.architecture is None else self.architecture.sites()
-        return readout | self.prior.dims(self.table(shape), terms) | self.likelihood.dims | random
+        return readout | self.prior.dims(self.weight_specs(shape), terms) | self.likelihood.dims | random
 
     def coordinates(self, inputs: Sequence[str], shape: Shape | None = None) -> dict[str, Any]:
-        """Coordinate values of those axes: units are numbered, inputs keep their names, the constant comes first.
+        """Coordinate values of the axes in `dims`: numbers of units, names of inputs with that of the constant first.
 
-        Without a shape, examples are rows of a table with these inputs.
+        Without `shape`, examples are rows of a table with these inputs.
         """
         shape = (len(inputs),) if shape is None else shape
-        table = self.table(shape)
+        table = self.weight_specs(shape)
         sizes = {dim: size for w in table.values() for dim, size in zip(w.dims, w.shape, strict=True)}
         numbered = {dim: np.arange(size) for dim, size in sizes.items()}
         with_constant = ["const", *inputs]
@@ -150,12 +153,12 @@ class Model:
         return numbered | named | {"unit": np.arange(self.terms(shape).units)}
 
     def same_weights(self, first: Shape, second: Shape) -> bool:
-        """Whether examples of both shapes are read by weights of the same shapes."""
-        tables = (self.table(shape) for shape in (first, second))
+        """Whether examples of both shapes need weights of the same shapes."""
+        tables = (self.weight_specs(shape) for shape in (first, second))
         return len({tuple((n, w.shape) for n, w in table.items()) for table in tables}) == 1
 
     def check_steps(self, fitted: Shape, new: Shape) -> None:
-        """Refuse sequences longer than those of a fit where layers have weights for each step."""
+        """Raise a ValueError for sequences longer than those of a fit if layers have weights for each step."""
         if not self.same_weights(fitted, new):
             raise ValueError(
                 f"sequences must have at most the {fitted[0]} steps of the fit, since layers here have weights for "
@@ -163,11 +166,11 @@ class Model:
             )
 
     def per_step(self, shape: Shape) -> bool:
-        """Whether an example of this shape has one output at every step."""
+        """Whether an example of this shape has one output per step."""
         return bool(self.layers) and len(self.network.output_shape(shape)) == 2
 
     def design(self, weights: Weights, x: jax.Array) -> jax.Array:
-        """Columns of the readout (n, k) or (n, time, k): units, constant and inputs, as far as the model has them."""
+        """Design of the readout, (n, k) or (n, time, k): units, constant and inputs, as far as the model has them."""
         columns = [self.network.apply(weights, x)] if self.layers else []
         if self.intercept:
             columns.append(jnp.ones((*(columns[0].shape[:-1] if columns else x.shape[:1]), 1)))
@@ -176,15 +179,16 @@ class Model:
         return jnp.concatenate(columns, axis=-1)
 
     def distribution(self, f: jax.Array, x: jax.Array, nuisance: Sites) -> dist.Distribution:
-        """Distribution of the target of each row given f; where it has one at every step, of those at real steps."""
+        """Distribution of the target of each row given f; with targets per step, jointly over the real steps."""
         each, steps = self.likelihood.distribution(f, **nuisance), self.network.steps(x)
         return each if steps is None else each.mask(steps).to_event(1)
 
-    def one_a_row(
+    def flatten_steps(
         self, x: jax.Array, values: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
-        """Values (n, ...), targets and case weights, with a row for every step where these have targets of their own;
-        padded ones weigh nothing.
+        """Values (n, ...), targets and case weights with one row per step, if steps have targets; unchanged otherwise.
+
+        Padded steps get the case weight 0.
         """
         steps = self.network.steps(x)
         if steps is None:
@@ -195,15 +199,15 @@ class Model:
         return flat_values, flat_y, flat_shares
 
     def masks(self, structure: Structure | None, shape: Shape) -> Masks | None:
-        """What one architecture uses; None where the architecture is fixed."""
+        """Masks of what one architecture uses; None if the architecture is fixed."""
         if self.architecture is None or structure is None:
             return None
         terms = self.terms(shape)
         found = masks(self.architecture, structure, terms.units, (int(terms.intercept), shape[0]))
         return found._replace(coefficients=found.coefficients[: terms.size])
 
-    def split(self, terms: Terms, coefficients: jax.Array) -> Sites:
-        """Readout coefficients (k,) or (k, K) by the names of their sites."""
+    def readout_sites(self, terms: Terms, coefficients: jax.Array) -> Sites:
+        """Readout coefficients (k,) or (k, K) split into sites by name."""
         sites = {"beta": coefficients[: terms.units]} if terms.units else {}
         if terms.intercept:
             sites["intercept"] = coefficients[terms.units]
@@ -212,9 +216,9 @@ class Model:
         return sites
 
     def function(self, sites: Sites, x: jax.Array) -> jax.Array:
-        """f (n,) or (n, K) of one posterior draw at x (n, p), or (n, time, ...), all on the scale the model sees."""
+        """f (n,) or (n, K) of one posterior draw at x (n, p) or (n, time, ...), on the scale the model sees."""
         weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
-        if self.architecture is not None and "lag_order" in sites:  # idle units and terms have coefficients of zero
+        if self.architecture is not None and "lag_order" in sites:  # unused units and terms have coefficients of zero
             x = x * used_inputs(self.architecture, sites["lag_order"], x.shape[1])
         outputs = self.likelihood.outputs
         names = [name for name in ("beta", "intercept", "linear") if name in sites]
@@ -222,19 +226,19 @@ class Model:
         return self.design(weights, x) @ coefficients
 
     def __call__(self, x: Any, y: Any = None, offset: Any = None, weights: Any = None) -> jax.Array:
-        """Issue the sample statements for inputs x (n, p) and target y (n,); without y, it is simulated.
+        """Issue the sample statements for inputs x (n, p) and target y (n,), which is simulated if it is not given.
 
-        offset (n,) is added to f, case weights (n,) multiply log densities.
+        The offset (n,) is added to f; case weights (n,) multiply log densities.
         """
         shape = x.shape[1:]
         terms = self.terms(shape)
         used = self.masks(self._structure(shape), shape)
         seen = x if used is None else x * used.inputs
-        design = self.design(self.prior.body(self.table(shape)), seen)
+        design = self.design(self.prior.body(self.weight_specs(shape)), seen)
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
         coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
-        for name, value in self.split(terms, coefficients).items():
+        for name, value in self.readout_sites(terms, coefficients).items():
             numpyro.deterministic(name, value)
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
@@ -247,7 +251,7 @@ class Model:
             return numpyro.sample("y", distribution, obs=y)
 
     def _structure(self, shape: Shape) -> Structure | None:
-        """Issue the sample statements of what is random in the architecture."""
+        """Issue the sample statements of the random parts of the architecture."""
         if self.architecture is None:
             return None
         self.architecture.check(shape[0])
@@ -256,7 +260,7 @@ class Model:
 
 
 def bind_lags(model: Model, count: int) -> Model:
-    """The model that knows how many lag columns its data have, if its lag order is random."""
+    """The model with the number of lag columns of its data filled in, if its lag order is random."""
     if model.architecture is None or model.architecture.lags is None:
         return model
     return replace(model, architecture=replace(model.architecture, lags=count))

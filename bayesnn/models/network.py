@@ -1,4 +1,4 @@
-"""A chain of layers: one table of weights, and the package's only vmap over examples."""
+"""A chain of layers: the specifications of all weights, and the package's only vmap over examples."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from bayesnn.data.sequences import PADDING, Reads
 from bayesnn.layers import Layer
 from bayesnn.layers.dropout import dropout_key, dropping
 
-SEQUENCE_NUMBERS = 16_000_000  # numbers that sequences worked on at once may take on their way through the layers
+SEQUENCE_NUMBERS = 16_000_000  # array elements that the layers may need for the sequences processed at once
 
 
 @dataclass(frozen=True)
 class Network:
     """Layers applied one after the other to every example.
 
-    x (n, *shape) -> (n, width), or (n, time, width) where the last layer gives a sequence. Padding is found here, once:
-    zeros among token ids, all-NaN steps of sequences.
+    x (n, *shape) -> (n, width), or (n, time, width) if the last layer returns a sequence. Padding is recognised here,
+    once for all layers: zeros among token ids, and steps of sequences that are all NaN.
     """
 
     layers: tuple[Layer, ...]
 
     def names(self) -> tuple[str, ...]:
-        """One name a layer, its kind and its place: dense0, dense1, ..."""
+        """One name per layer, its type and position: dense0, dense1, ..."""
         return tuple(f"{type(layer).__name__.lower()}{i}" for i, layer in enumerate(self.layers))
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Every weight by its full name, such as dense0_kernel, for examples of this shape."""
+        """The specification of every weight by its full name, such as dense0_kernel, for examples of this shape."""
         table: dict[str, Weight] = {}
         for name, layer in zip(self.names(), self.layers, strict=True):
             for key, weight in layer.weights(shape).items():
@@ -44,16 +44,16 @@ class Network:
         return table
 
     def output_shape(self, shape: Shape) -> Shape:
-        """What the last layer gives of an example: a vector (width,), of a sequence also one a step (time, width)."""
+        """Shape of the output for one example: a vector (width,), or for a sequence also one per step (time, width)."""
         given = shape
         for layer in self.layers:
             shape = layer.output_shape(shape)
         if len(shape) == 1 or (len(shape) == 2 and (len(given) == 2 or self.tokens is not None)):
             return shape
-        raise ValueError(f"the last layer must give one vector an example, got shape {shape}")
+        raise ValueError(f"the last layer must give one vector per example, got shape {shape}")
 
-    def numbers(self, shape: Shape) -> int:
-        """About how many numbers one example takes on its way: what all layers give, and their gates or scores."""
+    def workspace_size(self, shape: Shape) -> int:
+        """Roughly how many array elements one example needs: the outputs of all layers, and their gates or scores."""
         total = 0
         for layer in self.layers:
             total += 2 * shape[0] ** 2 if layer.has_attention else 0
@@ -61,9 +61,9 @@ class Network:
             total += 4 * math.prod(shape)
         return total
 
-    def most(self, shape: Shape) -> int:
-        """How many sequences of this shape are worked on at once."""
-        return max(1, SEQUENCE_NUMBERS // self.numbers(shape))
+    def max_batch(self, shape: Shape) -> int:
+        """Largest number of sequences of this shape that are processed at once."""
+        return max(1, SEQUENCE_NUMBERS // self.workspace_size(shape))
 
     def apply(self, weights: Weights, x: jax.Array) -> jax.Array:
         """Outputs (n, width) or (n, time, width) of the last layer for examples x (n, *shape)."""
@@ -76,13 +76,13 @@ class Network:
                 return one(example)
 
         key = dropout_key()
-        if key is not None:  # in an optimiser, which has chosen how many examples it takes at once
+        if key is not None:  # in an optimiser, whose minibatches limit the number of examples
             return jax.vmap(dropped)(jax.random.split(key, len(x)), x)
         sequences = x.ndim > 2 or self.tokens is not None
-        return in_parts(one, x, self.most(x.shape[1:])) if sequences else jax.vmap(one)(x)
+        return map_in_chunks(one, x, self.max_batch(x.shape[1:])) if sequences else jax.vmap(one)(x)
 
     def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
-        """Attention weights (n, head, time, step) of the layer at this place."""
+        """Attention weights (n, head, time, step) of the layer at this position."""
 
         def one(example: jax.Array) -> jax.Array:
             value, mask = self._through(weights, example, place)
@@ -91,34 +91,34 @@ class Network:
         return jax.vmap(one)(x)
 
     def _through(self, weights: Weights, example: jax.Array, count: int) -> tuple[jax.Array, jax.Array | None]:
-        """What the first `count` layers make of one example, and the mask of it."""
-        example, mask = self.real(example)
+        """The output of the first `count` layers for one example, and its mask."""
+        example, mask = self.unpad(example)
         for place, layer in enumerate(self.layers[:count]):
             example = layer.apply(self._own(weights, place), example, mask)
             mask = layer.mask_after(mask) if mask is not None and example.ndim == 2 else None
         return example, mask
 
     def _own(self, weights: Weights, place: int) -> Weights:
-        """The weights of one layer by its own names."""
+        """The weights of one layer, named without the prefix of the layer."""
         name = self.names()[place]
         return {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
 
-    def real(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
-        """An example without NaN, and the mask (time,) of its real steps; None where an example is a row of a table."""
+    def unpad(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
+        """An example without NaN, and the mask (time,) of its real steps; no mask for a row of a table."""
         if self.tokens is not None:
             return example, example != PADDING
         if example.ndim < 2:
             return example, None
         mask = ~jnp.isnan(example).all(axis=-1)
-        return jnp.where(mask[:, None], example, 0.0), mask  # before any layer, so that gradients stay finite
+        return jnp.where(mask[:, None], example, 0.0), mask  # before any layer: a NaN would make gradients NaN
 
     def steps(self, x: Any) -> jax.Array | None:
-        """Mask (n, time) of the steps that have an output each; None where an example has one output."""
+        """Mask (n, time) of the real steps, if there is an output per step; None if there is one output per example."""
         if not self.layers or len(self.output_shape(x.shape[1:])) == 1:
             return None
 
         def one(example: jax.Array) -> jax.Array:
-            mask = self.real(example)[1]
+            mask = self.unpad(example)[1]
             assert mask is not None  # only sequences have outputs at every step
             for layer in self.layers:
                 mask = layer.mask_after(mask)
@@ -128,23 +128,23 @@ class Network:
 
     @property
     def reads(self) -> Reads:
-        """What the examples are made of, for the checks of data."""
+        """What kind of examples the network reads, for the checks of data."""
         return Reads(self.tokens, max((layer.source for layer in self.layers), default=0))
 
     @property
     def tokens(self) -> int | None:
-        """How many token ids the examples are made of; None where they are numbers."""
+        """Number of different token ids that the first layer reads; None if examples are numbers."""
         return self.layers[0].tokens if self.layers else None
 
 
-def in_parts(function: Callable[[jax.Array], jax.Array], x: jax.Array, most: int) -> jax.Array:
-    """The function of every example x (n, ...), at most so many at once: one part after the other, so that memory does
-    not grow with their number.
+def map_in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, max_batch: int) -> jax.Array:
+    """Apply the function to every example x (n, ...), to at most `max_batch` at once, so that memory stays bounded.
 
-    A device that has all examples reads each part where it lies, which may be on the disk. Where there are several
-    devices, examples may be spread over them: each part is then every k-th example, which gives all of them work.
+    On a single device, chunks are consecutive examples, which are read in place, from the disk if x is a mapped file.
+    On several devices the examples may be sharded: each of the k chunks then takes every k-th example, so that all
+    devices have work in every chunk.
     """
-    parts = -(-len(x) // most)
+    parts = -(-len(x) // max_batch)
     if parts <= 1:
         return jax.vmap(function)(x)
     x, size = jnp.asarray(x), -(-len(x) // parts)

@@ -1,7 +1,7 @@
-"""What of a network is random: the number of hidden units, the linear term, the number of lags; and the masks it makes.
+"""Random architectures: a prior on the number of hidden units, the linear term and the number of lags; and masks.
 
-Arrays keep the size of the largest network. A smaller one is that network with masks: units in use come first, the
-others have no column in the readout, and neither has what else is left out.
+Arrays keep the size of the largest network. A smaller network is the largest one with masks: units in use come first;
+unused units and terms have readout coefficients of zero.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpyro.distributions as dist
 from bayesnn._internal import checks
 
 RANDOM = "random"
-UNBOUND = 0  # a lag order whose largest value no data have told yet
+UNBOUND = 0  # stands for the largest lag order until data with lag columns are known
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Geometric:
     Parameters
     ----------
     alpha : float
-        How much one more unit costs beforehand, above 0 and at most 1; 1 gives every number the same probability.
+        Prior odds of one more unit, above 0 and at most 1; 1 gives every number of units the same probability.
     maximum : int
         The largest number of units, at least 1.
 
@@ -51,7 +51,7 @@ class Geometric:
     maximum: int = 10
 
     def __post_init__(self) -> None:
-        """Refuse what is out of range."""
+        """Raise a ValueError for settings out of range."""
         checks.positive("alpha", self.alpha)
         if self.alpha > 1:
             raise ValueError(f"alpha must be above 0 and at most 1, got {self.alpha!r}")
@@ -69,9 +69,11 @@ class Geometric:
 
 @dataclass(frozen=True)
 class Architecture:
-    """What of a network is random: `hidden` the prior of the number of units, None where that is fixed; `linear`
-    whether the linear term may be left out; `lags` the largest number of leading lag columns, None where all are used
-    and 0 where the data have not told yet.
+    """Which parts of a network are random.
+
+    `hidden` is the prior of the number of units, None if that is fixed; `linear` says whether the linear term may be
+    left out; `lags` is the largest number of leading lag columns in use, None if all are always used, 0 if it is not
+    known yet because the model has not seen data.
     """
 
     hidden: Geometric | None = None
@@ -79,12 +81,12 @@ class Architecture:
     lags: int | None = None
 
     def sites(self) -> dict[str, tuple[str, ...]]:
-        """Names of the random sites, which have no axes."""
+        """Names of the sites of the architecture, which are scalars without axes."""
         random = {"M": self.hidden is not None, "linear_in": self.linear, "lag_order": self.lags is not None}
         return {name: () for name, is_random in random.items() if is_random}
 
     def priors(self) -> dict[str, dist.Distribution]:
-        """Prior distributions of those sites: geometric, even odds, uniform on 1, ..., lags."""
+        """Prior distributions of these sites: truncated geometric, even odds, uniform on 1, ..., lags."""
         found: dict[str, dist.Distribution] = {}
         if self.hidden is not None:
             found["M"] = dist.Categorical(logits=jnp.asarray(self.hidden.log_probabilities()))
@@ -95,7 +97,7 @@ class Architecture:
         return found
 
     def probabilities(self) -> dict[str, dict[int, float]]:
-        """Prior probability of each value of those sites."""
+        """Prior probability of each value of these sites."""
         found: dict[str, dict[int, float]] = {}
         if self.hidden is not None:
             found["M"] = dict(enumerate(self.hidden.probabilities().tolist()))
@@ -106,7 +108,7 @@ class Architecture:
         return found
 
     def check(self, width: int) -> None:
-        """Refuse a lag order that no data have bounded, or with more lags than inputs."""
+        """Raise a ValueError for a lag order without a largest value, or with more lags than inputs."""
         if self.lags == UNBOUND:
             raise ValueError(
                 'lags="random" needs data that say which columns are lags: fit to bnn.lagged(series, lags)'
@@ -116,7 +118,7 @@ class Architecture:
 
 
 class Structure(NamedTuple):
-    """One architecture: number of units in use (), whether the linear term is in (), number of lags in use ()."""
+    """One architecture: number of units in use (), whether the linear term is included (), number of lags in use ()."""
 
     units: jax.Array
     linear: jax.Array
@@ -124,7 +126,7 @@ class Structure(NamedTuple):
 
 
 class Masks(NamedTuple):
-    """Ones for what is in use, else zeros: units (m,), inputs (p,), and readout coefficients (k,)."""
+    """1 for what is in use, else 0: units (m,), inputs (p,), and readout coefficients (k,)."""
 
     units: jax.Array
     inputs: jax.Array
@@ -132,9 +134,10 @@ class Masks(NamedTuple):
 
 
 def masks(architecture: Architecture, structure: Structure, units: int, extras: tuple[int, int]) -> Masks:
-    """What an architecture uses of a largest network: `extras` are the number of constants in the readout and inputs.
+    """The masks that turn the largest network, of `units` units, into one architecture.
 
-    A readout without a linear term gets the same masks: the caller takes as many coefficients as there are.
+    `extras` are the number of constants in the readout, 0 or 1, and the number of inputs. The mask of the coefficients
+    always includes a linear term; for a readout without one, the caller cuts it off.
     """
     intercepts, width = extras
     active = used_units(structure.units, units)
@@ -144,12 +147,12 @@ def masks(architecture: Architecture, structure: Structure, units: int, extras: 
 
 
 def used_units(count: Any, units: int) -> jax.Array:
-    """(units,), the first `count` of them one."""
+    """Mask (units,), 1 for the first `count` units."""
     return (jnp.arange(units) < count).astype(float)
 
 
 def used_inputs(architecture: Architecture, order: Any, width: int) -> jax.Array:
-    """(width,): lags beyond the order are not used, other inputs always are."""
+    """Mask (width,), 0 for lags beyond the order; inputs that are not lags are always in use."""
     if architecture.lags is None:
         return jnp.ones(width)
     column = jnp.arange(width)
@@ -157,7 +160,7 @@ def used_inputs(architecture: Architecture, order: Any, width: int) -> jax.Array
 
 
 def random_structure(sites: dict[str, Any], units: int, linear: bool) -> Structure:
-    """The structure that these sites name, with what is not random among them as the model has it."""
+    """The structure from the random sites; parts that are not random are those of the model."""
     return Structure(
         jnp.asarray(sites.get("M", units)),
         jnp.asarray(sites.get("linear_in", int(linear))),

@@ -1,7 +1,7 @@
-"""The readout integrated out in closed form: marginal density, exact draw, Rao-Blackwell mean and variance.
+"""The readout integrated out in closed form: marginal density, exact draw, Rao-Blackwellised mean and variance.
 
 With y = D b + e, e ~ N(0, s2 I) and b ~ N(b0, V), everything follows from K = D'D/s2 + V^-1, h = D'y/s2 + V^-1 b0,
-K = L L', w = L^-1 h. Only k x k matrices are factored, never n x n ones.
+K = L L', w = L^-1 h. Only k x k matrices are factorised, never n x n ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Readout(NamedTuple):
 
 
 class Precision(NamedTuple):
-    """The readout's prior as posteriors use it: V^-1 (k, k), V^-1 b0 (k,), diagonal of V (k,)."""
+    """The normal prior of the readout by its precision: V^-1 (k, k), V^-1 b0 (k,), and the diagonal of V (k,)."""
 
     matrix: jax.Array
     shift: jax.Array
@@ -36,7 +36,7 @@ class Precision(NamedTuple):
 
 
 class Products(NamedTuple):
-    """What the data contribute: D'D (k, k), D'y (k,), y'y and n."""
+    """The sufficient statistics of the data: D'D (k, k), D'y (k,), y'y and n."""
 
     gram: jax.Array
     cross: jax.Array
@@ -53,7 +53,7 @@ def products(design: jax.Array, y: jax.Array, weights: jax.Array | None = None) 
 
 
 def precision_of(prior: GaussianPrior) -> Precision:
-    """The readout's prior as posteriors use it."""
+    """The normal prior of the readout by its precision."""
     return Precision(prior.precision, prior.precision @ prior.mean, jnp.diag(prior.covariance))
 
 
@@ -64,7 +64,7 @@ def solve(data: Products, prior: Precision, noise_precision: jax.Array) -> Reado
 
 
 def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Array) -> jax.Array:
-    """log p(y | body, variances), the readout integrated out, every constant kept (model size may vary)."""
+    """log p(y | body, variances), the readout integrated out, with all constants, since k may vary."""
     readout = solve(data, precision_of(prior), noise_precision)
     root = jnp.linalg.cholesky(prior.covariance)
     whitened_mean = solve_triangular(root, prior.mean, lower=True)
@@ -81,6 +81,6 @@ def draw(source: RandomSource, readout: Readout) -> jax.Array:
 
 
 def moments(readout: Readout, design: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Rao-Blackwell mean (n,) and variance (n,) of f at the rows of a design (n, k)."""
+    """Rao-Blackwellised mean (n,) and variance (n,) of f at the rows of a design (n, k)."""
     rows = solve_triangular(readout.cholesky, design.T, lower=True)
     return rows.T @ readout.whitened, jnp.sum(rows**2, axis=0)

@@ -1,4 +1,4 @@
-"""The Müller-Ríos Insua hierarchical shallow network, ready to fit."""
+"""The hierarchical shallow network of Müller and Ríos Insua, ready to fit."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from bayesnn.priors import MuellerRiosInsua
 
 @dataclass(frozen=True)
 class ShallowHyperparameters:
-    """All hyperparameters of `shallow`: prior guesses, and how many observations each guess is worth.
+    """All hyperparameters of `shallow`: prior guesses, and the number of observations that each guess is worth.
 
     They are on the scale the model sees: standardised inputs and target unless `fit(..., standardize=False)`.
 
     Parameters
     ----------
     noise_guess, noise_size : float
-        S and s: guess of the error variance, and its worth in observations.
+        S and s: prior guess of the error variance, and the number of observations that it is worth.
     readout_guess, readout_size, readout_mean, readout_mean_variance, unit_guess, unit_size, unit_mean, \
 unit_mean_variance, intercept_variance, linear_variance
         As in `MuellerRiosInsua`.
 
     Notes
     -----
-    The guess S = 0.01 of the error variance says that the network may explain 99% of the variance of y; worth one
-    observation, it shrinks no estimate that the data can make. J. Lee's S = 1/10 is for y on [-1, 1] and would raise
+    The guess S = 0.01 of the error variance says that the network may explain 99% of the variance of y; worth a single
+    observation, it has little influence if there are data. S = 1/10 (J. Lee) is meant for y on [-1, 1] and would raise
     the error standard deviation of a precise series of 80 points by 6%.
 
     Examples
@@ -56,10 +56,10 @@ unit_mean_variance, intercept_variance, linear_variance
 
 
 def class_hyperparameters(likelihood: Likelihood) -> ShallowHyperparameters:
-    """Defaults for classes: log odds are not standardised, and a vague readout grows without bound where classes part.
+    """Defaults for classes: log odds are not standardised, and a vague readout would diverge if classes are separable.
 
-    The difference of two functions of `Categorical` has twice the variance of one, so the one function of `Bernoulli`
-    gets twice the guess: both say the same of the log odds.
+    The difference of two functions of `Categorical` has twice the variance of one of them, so the single function of
+    `Bernoulli` gets twice the guess: both imply the same prior of the log odds.
     """
     return ShallowHyperparameters(readout_guess=8.0 if isinstance(likelihood, Bernoulli) else 4.0, readout_size=4.0)
 
@@ -81,26 +81,27 @@ def shallow(
     Parameters
     ----------
     hidden : int or Geometric
-        Number of hidden units m, at least 1; or the prior of a random number M, site `M` of the fit. Units that a draw
-        does not use have beta = 0 and come last.
+        Number of hidden units m, at least 1; or the prior of a random number M, which is site `M` of the fit. Units
+        that a draw does not use have beta = 0 and come last.
     likelihood : Likelihood, optional
-        y given f, such as `Categorical()`. Default: `Gaussian` with the hyperparameters' guess of the error variance.
+        Distribution of y given f, such as `Categorical()`. Default: `Gaussian` with the guess of the error variance
+        from `hyper`.
     hyper : ShallowHyperparameters, optional
         Prior guesses and sizes. Default: `ShallowHyperparameters()`; for classes with readout_size=4 and
-        readout_guess=4, or 8 for the single function of `Bernoulli`, which is the same for the log odds.
+        readout_guess=4, or 8 for the single function of `Bernoulli`, which implies the same prior of the log odds.
     intercept, linear : bool
-        Whether to add a constant and a linear term to the readout. By default there is a constant where fits do not
-        centre the target, that is for classes and counts. linear="random": in or out with even odds beforehand, site
+        Whether to add a constant and a linear term to the readout. By default there is a constant if fits do not centre
+        the target, that is for classes and counts. linear="random": included or not, with prior probability 1/2; site
         `linear_in`.
     lags : "random", optional
-        For data of `bnn.lagged`: how many of the lag columns, from the first on, the network sees is random, every
-        number alike beforehand; site `lag_order`.
+        For data of `bnn.lagged`: the number of leading lag columns that the network uses is random, with a uniform
+        prior; site `lag_order`.
 
     Raises
     ------
     ValueError
-        If `hidden` is below 1 or a hyperparameter is impossible, or if the architecture is random and the likelihood
-        not Gaussian.
+        If `hidden` is below 1 or a hyperparameter is out of range, or if the architecture is random and the likelihood
+        is not Gaussian.
 
     References
     ----------
@@ -129,18 +130,18 @@ def shallow(
 
 
 def _random(hidden: int | Geometric, linear: bool | str, lags: str | None, likelihood: Any) -> Architecture | None:
-    """What is random in the architecture, None if nothing is."""
+    """The random parts of the architecture, None if there are none."""
     if not isinstance(linear, (bool, np.bool_)) and linear != RANDOM:
         raise ValueError(f'linear must be True, False or "random", got {linear!r}')
     if lags not in (None, RANDOM):
-        raise ValueError(f'lags must be None or "random", got {lags!r}: bnn.lagged(series, lags) says which there are')
+        raise ValueError(f'lags must be None or "random", got {lags!r}: bnn.lagged(series, lags) defines the lags')
     prior = hidden if isinstance(hidden, Geometric) else None
     random = Architecture(prior, linear == RANDOM, None if lags is None else UNBOUND)
     if random == Architecture():
         return None
     if not isinstance(likelihood, Gaussian):
         raise ValueError(
-            "a random architecture needs a Gaussian likelihood, which lets its readout be integrated out, got "
+            "a random architecture needs a Gaussian likelihood, so that the readout can be integrated out, got "
             f'{type(likelihood).__name__}: give hidden as a number, and neither linear="random" nor lags="random"'
         )
     return random

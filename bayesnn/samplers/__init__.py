@@ -1,4 +1,4 @@
-"""Samplers: frozen specs, and the registry of their names."""
+"""Samplers: frozen specs of their settings, and the registry of their names."""
 
 from bayesnn._internal import checks
 from bayesnn.samplers.approximate.laplace import Laplace
@@ -8,7 +8,7 @@ from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
 from bayesnn.samplers.fixed_layers import with_fixed
 from bayesnn.samplers.gibbs.collapsed import collapses
 from bayesnn.samplers.gibbs.gibbs import Gibbs
-from bayesnn.samplers.gibbs.missing_values import GapGibbs, with_gaps
+from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs, with_missing_values
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.kernel import StepsKernel
 from bayesnn.samplers.mclmc.mclmc import MCLMC
@@ -31,7 +31,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
 
 
 def make_sampler(sampler: str | Sampler) -> Sampler:
-    """A spec from its name, or the spec itself."""
+    """The spec of a sampler, from its name or given as such."""
     if isinstance(sampler, Sampler):
         return sampler
     if not isinstance(sampler, str):
@@ -52,10 +52,10 @@ __all__ = [
     "Chains",
     "Cyclical",
     "Ensemble",
-    "GapGibbs",
     "Gibbs",
     "Info",
     "Laplace",
+    "MissingValuesGibbs",
     "Polynomial",
     "Sampler",
     "Schedule",
@@ -66,5 +66,5 @@ __all__ = [
     "collapses",
     "make_sampler",
     "with_fixed",
-    "with_gaps",
+    "with_missing_values",
 ]

@@ -1,4 +1,4 @@
-"""What a sampler is: pure functions on a frozen spec; whatever is tuned lives in the chain's state."""
+"""The interfaces of samplers: pure functions on a frozen spec; whatever is tuned lives in the chain's state."""
 
 from __future__ import annotations
 
@@ -14,15 +14,21 @@ from bayesnn.models.model import Model
 from bayesnn.samplers.engine.chains import Run, run_chains
 from bayesnn.samplers.engine.plan import Plan
 
-Stats = dict[str, jax.Array]
-Data = tuple[Any, ...]  # the arguments of the model: x (n, p), y (n,), and what else it takes
-Report = Callable[[jax.Array, dict[str, jax.Array], Data], dict[str, jax.Array]]
+Stats = dict[str, jax.Array]  # one value () per statistic, by ArviZ's names such as "acceptance_rate" and "lp"
+Data = tuple[Any, ...]  # the arguments of the model: x (n, p), y (n,), and offset (n,) and case weights (n,) if any
+Report = Callable[[jax.Array, dict[str, jax.Array], Data], dict[str, jax.Array]]  # (key, sites, data) -> recorded sites
 
 
 class Sampler(abc.ABC):
-    """A spec that draws from the posterior of a model, or from what stands in for it.
+    """A spec that draws from the posterior of a model, or from an approximation of it.
 
-    To write one: a frozen dataclass with `check` and `draw`, and those of the class attributes below that hold for it.
+    To add a sampler, write a frozen dataclass of its settings and derive it from the class that leaves least to do:
+
+    - `Steps`, for a transition of your own: `init`, `step`, `adapt` and `sites`, and `kernel` and `stats` of `Chains`;
+    - `Chains`, for a NumPyro kernel: `kernel` builds it, `stats` reads the statistics off its state;
+    - `Sampler`, for anything else: `draw` returns all recorded values at once.
+
+    Override `check` to refuse models that the sampler cannot serve, and set the class attributes that hold for it.
 
     Attributes
     ----------
@@ -53,15 +59,16 @@ class Sampler(abc.ABC):
     marginalizes: ClassVar[bool] = False
     moves_architectures: ClassVar[bool] = False
 
-    @abc.abstractmethod
-    def check(self, model: Model) -> None:
-        """Refuse a model this sampler cannot serve."""
+    def check(self, model: Model) -> None:  # noqa: B027
+        """Raise a ValueError for a model that this sampler cannot serve; by default every model is accepted."""
 
     @abc.abstractmethod
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
-        """Recorded values (chain, draw, ...) of `report(key, sites, data)`; names "stat ..." are sample statistics.
+        """Run the sampler: the values (chain, draw, ...) of `report(key, sites, data)` at every draw, and timings.
 
-        `target` is the NumPyro model, called with `data`; sites are all of its sites but the observed, constrained.
+        `target` is the NumPyro model, called with `data`; `sites` are all of its constrained sites except the observed.
+        Sample statistics are recorded beside the sites, under their name with the prefix "stat ", such as "stat lp".
+        `report` needs a key per draw, for sites that were integrated out and are drawn afterwards.
         """
 
     def for_rows(self) -> Sampler:
@@ -85,24 +92,26 @@ class Sampler(abc.ABC):
 
 
 class Chains(Sampler):
-    """A sampler that is a NumPyro kernel, with statistics read off its state."""
+    """A sampler that runs chains of a NumPyro kernel, with statistics read off its state.
+
+    Implement `kernel` and `stats`.
+    """
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
-        """One loop drives all kernels."""
         kernel = self.kernel(target)
         return run_chains(kernel, self.record(kernel, report), key, data, plan, quick=self.quick(target))
 
     def quick(self, target: Any) -> bool:
-        """Whether a step is made of small operations, for which quick compiling costs no speed."""
+        """Whether a step consists of small operations only, so that XLA's quick compilation costs no speed."""
         return False
 
     def record(self, kernel: MCMCKernel, report: Report) -> Callable[[jax.Array, Any, Data], dict[str, jax.Array]]:
-        """What is recorded of a state: the reported sites, and the sampler's own statistics."""
+        """The function that records a state: the reported sites, and the sampler's own statistics."""
         return Observe(self, report, kernel)
 
     @abc.abstractmethod
     def kernel(self, model: Any) -> MCMCKernel:
-        """A kernel that `numpyro.infer.MCMC` (and `run_chains`) can drive on (x, y)."""
+        """A kernel that `numpyro.infer.MCMC` (and `run_chains`) can run on (x, y)."""
 
     @abc.abstractmethod
     def stats(self, state: Any) -> Stats:
@@ -111,7 +120,7 @@ class Chains(Sampler):
 
 @dataclass(frozen=True)
 class Observe:
-    """What is recorded of a chain's state; sampler and report, which knows the model, decide what is compiled."""
+    """Records the state of a chain. Equal `sampler` and `report`, which holds the model, mean equal compiled code."""
 
     sampler: Chains
     report: Report
@@ -124,28 +133,33 @@ class Observe:
 
 
 class Info(NamedTuple):
-    """What one step reports: fraction of its moves that were taken, in all () and a unit (m,)."""
+    """What one step reports: the fraction of its moves that were accepted, in all () and per unit (m,)."""
 
     acceptance: jax.Array
     moved: jax.Array
 
 
 class Steps(Chains):
-    """A sampler written here: init, step and adapt on a chain state of its own."""
+    """A sampler with a transition of its own, on a chain state of any structure (a NamedTuple of arrays).
+
+    Implement `init`, `step`, `adapt` and `sites`; let `kernel` return `StepsKernel(self, model)` and `stats` read
+    `state.inner` and `state.info`. `rows` are offset and case weights, if the fit has any. All methods are traced by
+    JAX: shapes and types of the state stay the same from step to step.
+    """
 
     @abc.abstractmethod
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> Any:
-        """A dispersed start."""
+        """A dispersed starting point for one chain."""
 
     @abc.abstractmethod
     def step(
         self, key: jax.Array, state: Any, model: Model, x: jax.Array, y: jax.Array, *rows: Any
     ) -> tuple[Any, Info]:
-        """One transition that leaves the posterior invariant; `rows` are offset and case weights, if any."""
+        """One transition that leaves the posterior invariant."""
 
     @abc.abstractmethod
     def adapt(self, state: Any, info: Info, iteration: jax.Array) -> Any:
-        """Tuning after a warm-up step; never called afterwards."""
+        """The state tuned after warm-up step `iteration`; never called once warm-up is over."""
 
     @abc.abstractmethod
     def sites(self, state: Any, model: Model, x: jax.Array) -> dict[str, jax.Array]:

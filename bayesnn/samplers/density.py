@@ -1,7 +1,7 @@
-"""The posterior of a model as a function of one flat vector, for everything that is not one of NumPyro's kernels.
+"""The posterior of a model as a function of one flat vector, for all samplers that are not NumPyro's own kernels.
 
-The vector holds all latent sites on NumPyro's unconstrained space, Jacobians included: this is the density that NUTS
-samples, so a mode, a Gaussian at it or a Langevin step mean the same thing here and there.
+The vector holds all latent sites on NumPyro's unconstrained space, and the density includes the Jacobians: it is the
+density that NUTS samples, so modes, Laplace approximations and Langevin steps all refer to the same scale.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from numpyro.primitives import Messenger
 from bayesnn.layers.dropout import dropping
 
 Data = tuple[Any, ...]
-FEW_ROWS = 1000  # enough to judge a start and a curvature by
-SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # 1 to 1/256
+FEW_ROWS = 1000  # rows that are enough to choose a starting point and to estimate a curvature
+SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # factors of a starting point, 1 to 1/256
 
 
-class WeighedLikelihood(Messenger):
-    """Handler that multiplies the log density of everything observed by `factor`.
+class WeightedLikelihood(Messenger):
+    """Handler that multiplies the log density of all observed sites by `factor`.
 
     NumPyro adds the Jacobian of a constrained latent site as a factor, which passes for observed, while it processes
     that site. What comes then belongs to the prior, whatever its name; the model's own statements come one by one.
@@ -53,7 +53,7 @@ class WeighedLikelihood(Messenger):
 
 @dataclass(frozen=True)
 class Density:
-    """-log posterior of `model` (up to a constant) at flat vectors theta (d,), and the way back to sites.
+    """-log posterior of `model`, up to a constant, at flat vectors theta (d,), and the map from theta to sites.
 
     Examples
     --------
@@ -73,11 +73,11 @@ class Density:
     size: int
 
     def potential(self, theta: jax.Array, data: Data, factor: Any = 1.0) -> jax.Array:
-        """-log prior - factor * log likelihood, Jacobian included."""
-        return potential_energy(WeighedLikelihood(self.model, factor), data, {}, self.unravel(theta))
+        """-log prior - factor * log likelihood, on the unconstrained scale."""
+        return potential_energy(WeightedLikelihood(self.model, factor), data, {}, self.unravel(theta))
 
     def dropped(self, key: jax.Array, theta: jax.Array, data: Data, factor: Any = 1.0) -> jax.Array:
-        """The same with what `Dropout` layers drop by this key."""
+        """The potential with the units that `Dropout` layers drop for this key."""
         with dropping(key):
             return self.potential(theta, data, factor)
 
@@ -86,14 +86,14 @@ class Density:
         return self.potential(theta, data, 0.0) - self.potential(theta, data, 1.0)
 
     def sites(self, theta: jax.Array, data: Data) -> dict[str, jax.Array]:
-        """All latent and deterministic sites, constrained."""
+        """All latent and deterministic sites, on their constrained scale."""
         return constrain_fn(self.model, data, {}, self.unravel(theta), return_deterministic=True)
 
     def start(self, key: jax.Array, data: Data) -> jax.Array:
-        """A dispersed start: a draw of the prior, shrunk towards zero where the density asks for it.
+        """A dispersed starting point: a draw of the prior, shrunk towards zero if it fits the data too badly.
 
-        A wide prior over the weights of a deep network gives functions of absurd size. Of a ladder of factors the
-        largest is taken whose -log density is within a unit a row of the best: a function of about the size of y.
+        Draws of a wide prior over the weights of a deep network are functions of absurd size. Of the factors SHRINKAGE
+        the largest is taken whose -log density is within 1 per row of the best: a function of about the size of y.
         """
         draw = flat_draw(key, self.model, data)
         factors = jnp.asarray(SHRINKAGE, draw.dtype)
@@ -124,6 +124,6 @@ def flat_draw(key: jax.Array, model: Any, data: Data) -> jax.Array:
 
 
 def take_rows(data: Data, rows: Any) -> Data:
-    """The data with these rows only; what is not an array over the rows stays."""
+    """The data with these rows only; entries that are not arrays over the rows are unchanged."""
     count = len(data[0])
     return tuple(a if a is None or jnp.shape(a)[:1] != (count,) else a[rows] for a in data)

@@ -10,7 +10,6 @@ from numpyro import infer
 from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn._internal import checks
-from bayesnn.models.model import Model
 from bayesnn.samplers.base import Chains, Stats
 
 
@@ -21,11 +20,16 @@ class NUTS(Chains):
     Parameters
     ----------
     target_accept : float
-        Mean acceptance that the step size is tuned for.
+        Mean acceptance probability that the step size is tuned for.
     max_tree_depth : int
-        At most 2^depth - 1 leapfrog steps a draw.
+        At most 2^depth - 1 leapfrog steps per draw.
     dense_mass : bool
         Whether the mass matrix is full rather than diagonal.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
 
     References
     ----------
@@ -45,12 +49,9 @@ class NUTS(Chains):
     dense_mass: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
+        """Raise a ValueError for settings out of range."""
         checks.fraction("target_accept", self.target_accept)
         checks.positive_integer("max_tree_depth", self.max_tree_depth)
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
 
     def kernel(self, model: Any) -> MCMCKernel:
         """NumPyro's NUTS kernel."""
@@ -62,7 +63,6 @@ class NUTS(Chains):
         )
 
     def stats(self, state: Any) -> Stats:
-        """Statistics of the step."""
         return _stats(state)
 
 
@@ -73,14 +73,19 @@ class HMC(Chains):
     Parameters
     ----------
     target_accept : float
-        Mean acceptance that the step size is tuned for.
+        Mean acceptance probability that the step size is tuned for.
     trajectory_length : float
         Length of a trajectory in units of the tuned mass matrix; the number of steps follows from the step size.
     dense_mass : bool
         Whether the mass matrix is full rather than diagonal.
     max_steps : int
-        At most so many leapfrog steps: where the step size would need more, trajectories are shorter. `n_steps` of the
-        sample statistics shows it.
+        Largest number of leapfrog steps. Where the step size would need more, trajectories are shorter; the sample
+        statistic `n_steps` shows it.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
 
     References
     ----------
@@ -101,16 +106,13 @@ class HMC(Chains):
     max_steps: int = 1000
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
+        """Raise a ValueError for settings out of range."""
         checks.fraction("target_accept", self.target_accept)
         checks.positive("trajectory_length", self.trajectory_length)
         checks.positive_integer("max_steps", self.max_steps)
 
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
-
     def kernel(self, model: Any) -> MCMCKernel:
-        """NumPyro's HMC kernel, its trajectories limited."""
+        """NumPyro's HMC kernel with trajectories of at most `max_steps` steps."""
         return LimitedHMC(
             self.max_steps,
             model,
@@ -120,24 +122,23 @@ class HMC(Chains):
         )
 
     def stats(self, state: Any) -> Stats:
-        """Statistics of the step."""
         return _stats(state)
 
 
 class LimitedHMC(infer.HMC):
-    """HMC of at most `most` leapfrog steps: a step size that warm-up made tiny would ask for millions.
+    """HMC with at most `max_steps` leapfrog steps: after a warm-up that made the step size tiny it could need millions.
 
     A trajectory's length depends on the step size alone, which is fixed after warm-up: the posterior stays invariant.
     """
 
-    def __init__(self, most: int, *arguments: Any, **settings: Any) -> None:
+    def __init__(self, max_steps: int, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **settings)
-        self.most = most
+        self.max_steps = max_steps
 
     def sample(self, state: Any, model_args: Any, model_kwargs: Any) -> Any:
-        """One trajectory of the state's length, or of as many steps as are allowed."""
+        """One trajectory of the state's length, or of `max_steps` steps if it would need more."""
         length = state.trajectory_length
-        longest = (self.most - 0.5) * state.adapt_state.step_size  # the number of steps is rounded up
+        longest = (self.max_steps - 0.5) * state.adapt_state.step_size  # the number of steps is rounded up
         limited = state._replace(trajectory_length=jnp.minimum(length, longest))
         return super().sample(limited, model_args, model_kwargs)._replace(trajectory_length=length)
 

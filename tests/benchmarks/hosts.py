@@ -42,14 +42,14 @@ def child(port, processes, process, draws, rows):
     import numpy as np
 
     import bayesnn as bnn
-    from bayesnn.samplers.engine.multihost import everyone
+    from bayesnn.samplers.engine.multihost import gather_bytes
 
     if processes > 1:
         bnn.join_hosts(f"localhost:{port}", processes, process)
     fit = bnn.fit(bnn.shallow(5), *problem(rows), draws=draws, warmup=200, chains=8, progress=False)
     assert fit.idata["posterior"].sizes["chain"] == 8
     seconds = np.array([fit.idata["posterior"].attrs["sampling_seconds"]])
-    slowest = max(np.frombuffer(raw)[0] for raw in everyone(seconds)) if processes > 1 else seconds[0]
+    slowest = max(np.frombuffer(raw)[0] for raw in gather_bytes(seconds)) if processes > 1 else seconds[0]
     print(f"RESULT {8 * draws / slowest}", flush=True)
 
 

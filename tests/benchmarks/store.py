@@ -61,7 +61,7 @@ def second(model, sampler):
     result = {}
     for name, key in (("warm", 0), ("first", 1), ("second", 2)):
         if name != "second":
-            compiled_programs._kept.clear()  # what a fit was before programs were kept: JAX's cache on disk alone
+            compiled_programs._cache.clear()  # what a fit was before programs were kept: JAX's cache on disk alone
         begun = time.perf_counter()
         settings = {"draws": 20, "warmup": 20, "chains": 4, "progress": False}
         fit = bnn.fit(model, x + 0.01 * key, y + np.sin(key * x[:, 0]), sampler=sampler, key=key, **settings)

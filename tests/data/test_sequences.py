@@ -9,7 +9,7 @@ import bayesnn as bnn
 from bayesnn._internal.runtime import double
 from bayesnn.data.dataset import code, learn_columns, make_dataset
 from bayesnn.data.sequences import Reads, numbers, real_steps, to_steps, token_ids
-from bayesnn.models.network import in_parts
+from bayesnn.models.network import map_in_chunks
 
 V, WIDTH = 7, 3
 RNG = np.random.default_rng(0)
@@ -247,7 +247,7 @@ def test_many_examples_in_parts_give_what_one_part_gives(count, devices, monkeyp
     def value(example):
         return jnp.sin(example).sum(axis=0)
 
-    ways = [lambda a: in_parts(value, a, 3), jax.vmap(value)]
+    ways = [lambda a: map_in_chunks(value, a, 3), jax.vmap(value)]
     np.testing.assert_array_equal(*(way(x) for way in ways))
     np.testing.assert_allclose(*(jax.grad(lambda a, way=way: (way(a) ** 2).sum())(x) for way in ways), rtol=1e-6)
 
@@ -258,8 +258,8 @@ def test_a_network_reads_padded_sequences_in_parts(name, monkeypatch):
     rng = np.random.default_rng(0)
     weights = {n: jnp.asarray(rng.normal(size=w.shape)) for n, w in network.weights(NUMBERS.shape[1:]).items()}
     whole = network.apply(weights, NUMBERS)
-    monkeypatch.setattr("bayesnn.models.network.SEQUENCE_NUMBERS", 3 * network.numbers(NUMBERS.shape[1:]))
-    assert network.most(NUMBERS.shape[1:]) == 3 < len(NUMBERS)
+    monkeypatch.setattr("bayesnn.models.network.SEQUENCE_NUMBERS", 3 * network.workspace_size(NUMBERS.shape[1:]))
+    assert network.max_batch(NUMBERS.shape[1:]) == 3 < len(NUMBERS)
     np.testing.assert_allclose(network.apply(weights, NUMBERS), whole, rtol=1e-5, atol=1e-6)
 
 
@@ -267,7 +267,7 @@ def test_memory_does_not_grow_with_the_number_of_sequences():
     """The workspace of one draw at 8 parts of sequences is that at 2 parts, but for the sequences themselves."""
     model = bnn.Model([bnn.LSTM(16, return_sequences=True), bnn.MeanPool()])
     shape = (50, 3)
-    most = model.network.most(shape)
+    most = model.network.max_batch(shape)
 
     def workspace(parts):
         weights = {name: jnp.zeros(w.shape) for name, w in model.network.weights(shape).items()}

@@ -398,7 +398,7 @@ def test_a_model_with_a_function_of_ones_own(tmp_path):
         bnn.save(result, tmp_path / "fit.npz")
 
 
-# Memory
+# InMemoryStore
 
 CEILING = """
     import resource, sys, tempfile

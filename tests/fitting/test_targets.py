@@ -114,7 +114,7 @@ def test_steps_are_rows_of_their_own_to_sums_of_squares(filtered):
     x, y = (jnp.asarray(a) for a in filtered.data.scaled())
     with double():
         f = jnp.ones(REAL.shape)
-        flat, target, weights = filtered.model.one_a_row(x, f, y, jnp.arange(6.0))
+        flat, target, weights = filtered.model.flatten_steps(x, f, y, jnp.arange(6.0))
     target, weights = np.asarray(target), np.asarray(weights)
     np.testing.assert_array_equal(weights, (REAL * np.arange(6.0)[:, None]).ravel())
     np.testing.assert_allclose(target[weights > 0], filtered.data.scaled()[1][REAL & (np.arange(6) > 0)[:, None]])

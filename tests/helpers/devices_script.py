@@ -1,4 +1,4 @@
-"""Fits on however many devices JAX has: `python devices_script.py FILE CASES` writes draws and chain methods."""
+"""Fits on all devices that JAX has: `python devices_script.py FILE CASES` writes draws and chain methods."""
 
 import sys
 

@@ -33,7 +33,7 @@ Theta = Any  # any pytree
 Transition = Callable[[jax.Array, Theta, jax.Array], Theta]
 
 LEVEL = 1e-4  # probability that a right transition fails one comparison
-BLOCK = 250  # replicas at once: jaxlib before 0.11 can hang where thousands of factorisations are one batch
+BLOCK = 250  # replicas per batch: jaxlib before 0.11 can hang in a batch of thousands of factorisations
 # Compiling takes longer than running; the fusion emitters are an option of jaxlib before 0.11 only.
 QUICK = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True} | (
     {"xla_cpu_use_fusion_emitters": False} if jax.__version_info__ < (0, 11) else {}
@@ -50,12 +50,12 @@ class Joint:
 
     @functools.cached_property
     def draw(self) -> Callable[[jax.Array], Theta]:
-        """Many theta from the prior."""
+        """Draws of theta from the prior, for many keys."""
         return in_blocks(self.prior)
 
     @functools.cached_property
     def fresh(self) -> Callable[[jax.Array], Sites]:
-        """Statistics of many pairs."""
+        """Statistics of independent pairs (theta, y), for many keys."""
 
         def one(key: jax.Array) -> Sites:
             key_theta, key_y = jax.random.split(key)
@@ -92,7 +92,7 @@ def compare(key: jax.Array, joint: Joint, transition: Transition, *, replicas: i
 
 
 def in_blocks(one: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`one` over a leading axis, compiled."""
+    """`one` mapped over a leading axis in blocks, compiled."""
     return jax.jit(lambda many: jax.lax.map(one, many, batch_size=BLOCK), compiler_options=QUICK)
 
 
@@ -117,7 +117,7 @@ def worst(scores: dict[str, float]) -> float:
 
 
 def passes(scores: dict[str, float]) -> bool:
-    """Whether no statistic differs."""
+    """Whether no statistic differs significantly."""
     return worst(scores) < threshold(len(scores))
 
 
@@ -173,7 +173,7 @@ def simulated(key: jax.Array, model: Model, sites: Sites, x: jax.Array) -> jax.A
 
 
 def shallow_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -> Sites:
-    """What is compared: logarithms and bounded functions where tails are heavy, pivots of known distribution last."""
+    """The statistics compared: logarithms and bounded functions where tails are heavy, and pivots last."""
     beta, gamma, mu, covariance = (sites[name] for name in ("beta", "gamma", "mu_gamma", "S_gamma"))
     f = model.function(sites, x)
     log_sigma, log_sigma_beta = jnp.log(sites["sigma"]), jnp.log(sites["sigma_beta"])
@@ -211,7 +211,7 @@ def shallow_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -
 
 
 def model_prior(key: jax.Array, model: Model, x: jax.Array) -> Sites:
-    """Every site of a model from its prior, f and y left out."""
+    """Every site of a model except f and y, from its prior."""
     trace = handlers.trace(handlers.seed(model, key)).get_trace(x)
     return {name: site["value"] for name, site in trace.items() if site["type"] != "plate" and name not in ("f", "y")}
 
@@ -238,7 +238,7 @@ def general_statistics(model: Model, sites: Sites, x: jax.Array, y: jax.Array) -
         "beta squared": beta[1] ** 2,
         "beta product": beta[0] * beta[1],
     }
-    for name in ("intercept", "linear", *model.table(x.shape[1:])):
+    for name in ("intercept", "linear", *model.weight_specs(x.shape[1:])):
         if name in sites:
             value = jnp.ravel(sites[name])[0]
             values |= {name: value, f"{name} squared": value**2, f"beta times {name}": beta[0] * value}
@@ -252,7 +252,7 @@ def weight_state(
     key: jax.Array, model: Model, sites: Sites, shape: tuple[int, ...], log_step: jax.Array
 ) -> WeightState:
     """The state with these sites, as the model function names them, for examples of this shape."""
-    table, terms = model.table(shape), model.terms(shape)
+    table, terms = model.weight_specs(shape), model.terms(shape)
     weights = {name: sites[name] for name in model.prior.shapes(table, terms)}
     latents = {name: sites[name] for name in model.likelihood.priors()}
     if isinstance(model.prior, MuellerRiosInsua):

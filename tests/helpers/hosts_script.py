@@ -35,7 +35,7 @@ def settings(case, process):
 
 
 def hang(process):
-    """Say when the chains move; all but the first process then wait to be killed."""
+    """Print a line when the chains have started; all processes but the first then wait to be killed."""
     advance = chains._advance_all
 
     def announced(*arguments):
@@ -48,7 +48,7 @@ def hang(process):
 
 
 def run(case, processes, process, folder):
-    """One fit, kept in a folder and extended where it can be, and what came of it."""
+    """Fit one case, in a folder and extended if possible, and write the result."""
     model, changed = settings(case, process)
     if case == "early" and process:
         raise RuntimeError("ended on its own")
@@ -64,7 +64,7 @@ def run(case, processes, process, folder):
 
 
 def main(port, processes, process, cases, folder):
-    """All cases, one after the other."""
+    """Run all cases in turn."""
     if int(processes) > 1:
         bnn.join_hosts(f"localhost:{port}", int(processes), int(process), lost_after=10)
     for case in cases.split(","):

@@ -23,7 +23,7 @@ def cases():
 
 
 def run(folder, case, draws=150):
-    """The fit, writing every chunk of some few draws; in memory without a folder."""
+    """Fit and write after every chunk of a few draws; without a folder, fit in memory."""
     import bayesnn as bnn
     from bayesnn.fitting.store import run_store
     from bayesnn.samplers.engine import chains

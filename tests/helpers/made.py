@@ -1,4 +1,4 @@
-"""Fits of made-up draws: the shapes of a model's sites without compiling it, for tests of what follows a fit."""
+"""Fits with made-up draws of the right shapes, made without compiling the model, for tests of what follows a fit."""
 
 import importlib
 

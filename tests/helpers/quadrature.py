@@ -1,4 +1,4 @@
-"""Draws against a density: numerical integration on one side, Monte Carlo error in its own units on the other."""
+"""Draws compared with a density: z-scores of their moments against those found by numerical integration."""
 
 import functools
 from collections.abc import Callable
@@ -16,7 +16,7 @@ LEVELS = np.array([0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98])
 
 @computing
 def many(draw: Callable, *arguments: Any, seed: int) -> Any:
-    """DRAWS draws of draw(key, *arguments), in double precision; compiled once for one `draw` and its shapes."""
+    """DRAWS results of draw(key, *arguments), in double precision; compiled once per `draw` and shapes."""
     draws = _many(draw, jax.random.split(jax.random.key(seed), DRAWS), *arguments)
     return jax.tree.map(np.asarray, draws)
 

@@ -39,7 +39,7 @@ def traced(model, key=0):
 
 @computing
 def design_of(model, sites):
-    weights = model.prior.unpack(sites, model.table((2,)))
+    weights = model.prior.unpack(sites, model.weight_specs((2,)))
     return np.asarray(model.design(weights, jnp.asarray(X)))
 
 
@@ -83,7 +83,7 @@ def test_the_factor_is_the_multivariate_normal(model):
 def test_nothing_of_the_readout_is_sampled(model):
     full = computing(lambda: handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(X, Y))()
     left_out = set(full) - set(traced(model))
-    expected = {"readout_raw", "f", "obs", "y"} | set(model.split(model.terms((2,)), np.zeros(9)))
+    expected = {"readout_raw", "f", "obs", "y"} | set(model.readout_sites(model.terms((2,)), np.zeros(9)))
     assert left_out == expected | ({"mu_beta"} if isinstance(model.prior, MuellerRiosInsua) else set())
 
 

@@ -13,7 +13,7 @@ from scipy import stats
 import bayesnn as bnn
 from bayesnn.data.series.lagged import lagged
 from bayesnn.fitting.binding import bind
-from bayesnn.models.missing_values import GappyModel, make_track
+from bayesnn.models.missing_values import MissingValuesModel, make_series_arrays
 from bayesnn.samplers.gibbs.missing_values import move_missing
 
 RNG = np.random.default_rng(6)
@@ -29,12 +29,12 @@ SITES = {"beta": np.zeros(1), "gamma": np.zeros((1, 3)), "linear": np.array([0.7
 def case(model=MODEL):
     bound, data = bind(model, DATA)
     with jax.enable_x64(True):
-        return GappyModel(bound, PLACES, (1, 2), 2), make_track(DATA, data.scaling), data
+        return MissingValuesModel(bound, PLACES, (1, 2), 2), make_series_arrays(DATA, data.scaling), data
 
 
-def residuals(missing, track, data):
+def residuals(missing, arrays, data):
     """Standardised residuals of every target, and the values before the first target that have a prior."""
-    z = np.array(track.z)
+    z = np.array(arrays.z)
     z[list(PLACES)] = missing
     scaling = data.scaling
     u = z * scaling.y_scale + scaling.y_center
@@ -45,25 +45,25 @@ def residuals(missing, track, data):
     return np.array(found)
 
 
-def closed_form(track, data):
+def closed_form(arrays, data):
     """Mean and covariance of the missing values: the residuals are linear in them."""
-    origin = residuals(np.zeros(4), track, data)
-    slopes = np.stack([residuals(one, track, data) - origin for one in np.eye(4)], axis=1)
+    origin = residuals(np.zeros(4), arrays, data)
+    slopes = np.stack([residuals(one, arrays, data) - origin for one in np.eye(4)], axis=1)
     covariance = np.linalg.inv(slopes.T @ slopes)
     return -covariance @ slopes.T @ origin, covariance
 
 
 @pytest.mark.slow
 def test_moves_leave_the_closed_form_conditional():
-    """4000 chains from afar, 60 moves each: the ends are independent draws."""
-    gappy, track, data = case()
-    mean, covariance = closed_form(track, data)
+    """4000 chains of 60 moves from a distant starting point: their ends are independent draws."""
+    model, arrays, data = case()
+    mean, covariance = closed_form(arrays, data)
     with jax.enable_x64(True):
         sites = {name: jnp.asarray(v) for name, v in SITES.items()}
 
         def chain(key):
             def move(missing, key):
-                return move_missing(key, missing, sites, gappy, track), None
+                return move_missing(key, missing, sites, model, arrays), None
 
             return jax.lax.scan(move, jnp.full(4, 3.0), jax.random.split(key, 60))[0]
 
@@ -77,18 +77,18 @@ def test_moves_leave_the_closed_form_conditional():
 
 @pytest.mark.slow
 def test_the_joint_density_is_that_of_the_filled_series():
-    """Those of the model on rows of the filled series, and N(0, 1) of the value before the first target."""
-    gappy, track, data = case(bnn.Model([bnn.Dense(2, "tanh")]))
+    """It is the density of the model on rows of the filled series, times N(0, 1) for the early missing value."""
+    model, arrays, data = case(bnn.Model([bnn.Dense(2, "tanh")]))
     missing = RNG.normal(size=4)
-    z = np.array(track.z)
+    z = np.array(arrays.z)
     z[list(PLACES)] = missing
     u = data.scaling.inverse(z)
     x = data.scaling.inputs(np.stack([u[1:-1], u[:-2]], axis=1))
     with jax.enable_x64(True):
-        shapes = jax.eval_shape(lambda key: latent_sites(gappy.model, key, x), jax.random.key(0))
+        shapes = jax.eval_shape(lambda key: latent_sites(model.model, key, x), jax.random.key(0))
         sites = {name: 0.3 + jnp.zeros(shape.shape) for name, shape in shapes.items()}
-        whole = log_density(gappy, (track,), {}, sites | {"missing_scaled": missing})[0]
-        rows = log_density(gappy.model, (x, z[2:]), {}, sites)[0]
+        whole = log_density(model, (arrays,), {}, sites | {"missing_scaled": missing})[0]
+        rows = log_density(model.model, (x, z[2:]), {}, sites)[0]
     assert float(whole) == pytest.approx(float(rows) + stats.norm.logpdf(missing[0]), rel=1e-10)
 
 

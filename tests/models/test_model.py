@@ -105,11 +105,11 @@ def test_reported_axes_and_shapes_agree(model):
 
 @models
 def test_the_design_and_the_split_have_one_order(model):
-    """Units, the constant, the inputs: coefficients 0, 1, 2, ... fall to their columns."""
+    """Units, the constant, the inputs: coefficients 0, 1, 2, ... belong to columns in this order."""
     terms = model.terms((2,))
-    weights = {name: np.ones(w.shape) for name, w in model.table((2,)).items()}
+    weights = {name: np.ones(w.shape) for name, w in model.weight_specs((2,)).items()}
     design = computing(lambda: np.asarray(model.design(weights, jnp.asarray(X))))()
-    sites = model.split(terms, np.arange(terms.size))
+    sites = model.readout_sites(terms, np.arange(terms.size))
     assert design.shape == (6, terms.size)
     assert sites["beta"].tolist() == list(range(terms.units))
     assert ("intercept" in sites, "linear" in sites) == (model.intercept, model.linear)
@@ -156,7 +156,7 @@ def test_likelihood_and_prior_are_specs():
 
 def test_the_prior_refuses_a_body_it_cannot_serve():
     with pytest.raises(ValueError, match="the MuellerRiosInsua prior is for one Dense hidden layer"):
-        Model([Dense(3), Dense(2)], prior=MuellerRiosInsua()).table((2,))
+        Model([Dense(3), Dense(2)], prior=MuellerRiosInsua()).weight_specs((2,))
 
 
 def test_a_model_without_layers_is_linear():

@@ -17,7 +17,7 @@ PSI = {"tanh": np.tanh, "logistic": lambda e: 1 / (1 + np.exp(-e)), "identity": 
 
 @dataclass(frozen=True)
 class Outer(Layer):
-    """x x': gives a matrix, and has no weights."""
+    """A layer without weights that returns the matrix x x'."""
 
     def weights(self, shape):
         return {}
@@ -93,5 +93,5 @@ def test_the_order_of_the_examples_does_not_matter(x):
 
 
 def test_the_last_layer_must_give_a_vector():
-    with pytest.raises(ValueError, match=r"the last layer must give one vector an example, got shape \(2, 2\)"):
+    with pytest.raises(ValueError, match=r"the last layer must give one vector per example, got shape \(2, 2\)"):
         Network((Dense(2), Outer())).output_shape((3,))

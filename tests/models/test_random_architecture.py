@@ -1,4 +1,4 @@
-"""What of a network may be random: the prior, the masks, what a model and a fit make of them, and who refuses."""
+"""Random architectures: the prior, the masks, how a model and a fit use them, and errors."""
 
 import jax
 import numpy as np

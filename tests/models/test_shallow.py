@@ -1,4 +1,4 @@
-"""The ready-made network: which option goes where."""
+"""The ready-made network: where its options end up in the model."""
 
 from dataclasses import fields
 

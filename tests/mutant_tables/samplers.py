@@ -17,8 +17,8 @@ MUTANTS = (
     Mutant(
         "prior ratio left out of the random walk of a unit",
         "samplers/gibbs/proposals.py",
-        "Candidates(values, log_prior(everyone, hyper), random.gumbel",
-        "Candidates(values, 0 * log_prior(everyone, hyper), random.gumbel",
+        "Candidates(values, log_prior(both, hyper), random.gumbel",
+        "Candidates(values, 0 * log_prior(both, hyper), random.gumbel",
         "samplers/gibbs/test_proposals.py -k walks_weigh",
     ),
     Mutant(
@@ -66,8 +66,8 @@ MUTANTS = (
     Mutant(
         "stale column after a unit has moved",
         "samplers/gibbs/unit_moves.py",
-        "return put(rows, j, column), gram",
-        "return rows, gram",
+        "set_row_unchecked(rows, j, column),",
+        "rows,",
         "samplers/gibbs/test_unit_moves.py -k 'textbook or products_follow'",
     ),
     Mutant(
@@ -227,8 +227,8 @@ MUTANTS = (
     Mutant(
         "bound of a guide with the wrong factor of its rows",
         "samplers/approximate/variational.py",
-        "WeighedLikelihood(target, rows / used)",
-        "WeighedLikelihood(target, used / rows)",
+        "WeightedLikelihood(target, rows / used)",
+        "WeightedLikelihood(target, used / rows)",
         "samplers/approximate/test_approximations.py -k guide_of_minibatches",
     ),
     Mutant(
@@ -255,8 +255,8 @@ MUTANTS = (
     Mutant(
         "a stale compiled program taken for another model",
         "samplers/engine/compiled_programs.py",
-        "key = described, type(kernel), warmup,",
-        "key = type(described), type(kernel), warmup,",
+        "key = recorded, type(kernel), warmup,",
+        "key = type(recorded), type(kernel), warmup,",
         "samplers/engine/test_compiled_programs.py -k makes_another",
     ),
     Mutant(

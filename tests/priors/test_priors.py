@@ -27,7 +27,7 @@ def normal(sites, model):
     """log p(body, readout): independent normals; the sites hold the readout divided by its sd."""
     p = model.prior
     value = 0.0
-    for name, weight in model.table((2,)).items():
+    for name, weight in model.weight_specs((2,)).items():
         sd = p.scale / np.sqrt(weight.shape[1]) if weight.role == "kernel" else p.scale
         value += stats.norm.logpdf(sites[name], 0, sd).sum()
     sd = np.array([p.readout_scale / np.sqrt(2)] * 2 + [p.extra] * 3)
@@ -104,7 +104,7 @@ def scale_mixture(levels_of):
     """log p(weights given scales) + log p(scales), times the Jacobian of standardising where a site is standardised."""
 
     def textbook(sites, model):
-        p, value, units, body = model.prior, 0.0, model.terms((2,)).units, model.table((2,))
+        p, value, units, body = model.prior, 0.0, model.terms((2,)).units, model.weight_specs((2,))
         arrays = {name: (weight.role, 1 / np.sqrt(weight.fan_in)) for name, weight in body.items()}
         arrays |= {"beta": ("readout", units**-0.5), "intercept": ("intercept", p.extra), "linear": ("linear", 1.0)}
         for name, (role, sd) in arrays.items():
@@ -216,7 +216,7 @@ def test_the_reported_sites_have_the_declared_axes(case):
 @cases
 def test_unpacking_gives_the_weights_of_the_body(case):
     sites, sampled = simulated(case.model)
-    table = case.model.table((2,))
+    table = case.model.weight_specs((2,))
 
     @computing
     def body():

@@ -45,7 +45,7 @@ def drawn(model, seed=1):
 
 
 def spec_of(model):
-    return model.table((WIDTH,)), model.terms((WIDTH,))
+    return model.weight_specs((WIDTH,)), model.terms((WIDTH,))
 
 
 @pytest.mark.first_case
@@ -56,8 +56,8 @@ def test_whitened_weights_are_the_raw_sites_of_the_model(model):
     noise = computing(model.prior.whiten)(state.hyper, state.weights, *spec_of(model))
     readout = [noise[name].reshape(-1, *model.likelihood.outputs) for name in ("beta", "intercept", "linear")]
     np.testing.assert_allclose(np.concatenate(readout), sites["readout_raw"], rtol=1e-8, atol=1e-10)
-    for name in model.table((WIDTH,)) if "gamma" not in noise else ():
-        sd = model.prior.sd(model.table((WIDTH,))[name])
+    for name in model.weight_specs((WIDTH,)) if "gamma" not in noise else ():
+        sd = model.prior.sd(model.weight_specs((WIDTH,))[name])
         raw = sites[f"{name}_raw"] if f"{name}_raw" in sites else np.asarray(sites[name]) / sd
         np.testing.assert_allclose(noise[name], raw, rtol=1e-10, err_msg=name)
     if "gamma" in noise:

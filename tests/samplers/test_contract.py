@@ -1,4 +1,4 @@
-"""What every sampler keeps: state tree, one trace, pickles, the same draws whatever the chain method."""
+"""What all samplers promise: a fixed state tree, one trace, pickling, the same draws under every chain method."""
 
 import functools
 import pickle
@@ -121,7 +121,7 @@ def test_specs_pickle_and_hash(case):
 
 
 def sweep_of(spec, model):
-    """What a Gibbs spec runs for a model: itself where units collapse, else the move of all weights it names."""
+    """What a Gibbs spec runs for a model: itself if the model collapses, else the joint move that it names."""
     return spec if model.prior == SHALLOW.prior else WeightGibbs(spec.weights or "hmc", spec.steps, spec.sweeps)
 
 
@@ -261,7 +261,7 @@ def test_impossible_settings_are_refused(spec):
     ids=["two layers", "another prior", "activation", "a function for an activation", "likelihood", "two outputs"],
 )
 def test_where_units_do_not_collapse_all_weights_move(model):
-    """The default way, and what is refused when the other is asked for."""
+    """How weights move by default, and the errors for moves that a model does not allow."""
     Gibbs().check(model)
     assert Gibbs(steps=7, sweeps=3).kernel(model) == StepsKernel(WeightGibbs("hmc", 7, 3), model)
     assert Gibbs(weights="slice").kernel(model) == StepsKernel(WeightGibbs("slice", 20, 10), model)
@@ -304,7 +304,7 @@ def test_every_registered_sampler_is_tested_here():
 @pytest.mark.slow
 @pytest.mark.parametrize(("most", "long"), [(7, False), (1000, True)])
 def test_hmc_takes_no_more_steps_than_allowed(most, long):
-    """A step size that warm-up made tiny would otherwise ask for millions, and the run seem to hang."""
+    """A step size that warm-up made tiny would otherwise need millions, and the run would seem to hang."""
     sampler = HMC(trajectory_length=30.0, max_steps=most)
     result = fit(SHALLOW, X, Y, sampler=sampler, draws=5, warmup=5, chains=2, progress=False)
     steps = result.idata["sample_stats"]["n_steps"].to_numpy()

@@ -31,7 +31,7 @@ def test_fixed_weights_do_not_move_and_are_named(found):
 
 
 def test_the_readout_has_its_conjugate_posterior_given_the_fixed_weights(found):
-    """Given sigma, coefficients are Gaussian: in units of that they are standard normal numbers."""
+    """Given sigma, coefficients are Gaussian: standardised by that distribution they are standard normal."""
     sites = found.sites()
     x, y = found.data.scaled()
     hidden = np.tanh(x @ sites["fixed0_kernel"][0, 0].T + sites["fixed0_bias"][0, 0])

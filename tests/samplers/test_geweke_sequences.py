@@ -1,4 +1,4 @@
-"""Recurrent and attention networks on padded sequences: the general Gibbs sampler keeps their joint distribution.
+"""Recurrent and attention networks on padded sequences: the general Gibbs sampler leaves p(theta, y) invariant.
 
 The test is that of `test_geweke_weights`, its statistics and its moves; what is new are weights of other roles, the
 loop over time, targets at every step, and padding, which must be seen alike by the simulation and by the sampler.
@@ -51,24 +51,24 @@ def test_gibbs_keeps_the_joint_distribution(name):
 def padding_as_data(monkeypatch):
     """Padded steps count as rows of the noise's update."""
 
-    def one_a_row(self, x, values, y, weights):
+    def flatten_steps(self, x, values, y, weights):
         return values.reshape(-1), y.reshape(-1), None
 
-    monkeypatch.setattr(bnn.Model, "one_a_row", one_a_row)
+    monkeypatch.setattr(bnn.Model, "flatten_steps", flatten_steps)
 
 
 def padding_as_zeros(monkeypatch):
     """The sampler's function reads padding as steps of zeros; y is still simulated without them."""
     right, blind = general.simulated, lambda self, x: (jnp.nan_to_num(x), jnp.ones(len(x), bool))
-    real = Network.real
+    right_unpad = Network.unpad
 
     def simulated(case, key, state):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Network, "real", real)
+            patch.setattr(Network, "unpad", right_unpad)
             return right(case, key, state)
 
     monkeypatch.setattr(general, "simulated", simulated)
-    monkeypatch.setattr(Network, "real", blind)
+    monkeypatch.setattr(Network, "unpad", blind)
 
 
 def one_weight_short(monkeypatch):

@@ -185,6 +185,6 @@ def test_a_missing_prior_ratio_is_seen(monkeypatch):
 
 
 def test_a_chain_that_keeps_its_start_is_seen(monkeypatch):
-    """Right in every step, but it moves nothing: what the joint-distribution test cannot see."""
+    """A step that is exact but never moves, which the joint-distribution test cannot detect."""
     monkeypatch.setattr(Gibbs, "step", lambda self, key, state, model, x, y: (state, None))
     assert not calibrated(p_values(Gibbs(sweeps=SWEEPS)))

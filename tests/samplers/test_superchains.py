@@ -1,4 +1,4 @@
-"""Hundreds of short chains: groups with one start, nested R-hat, and what `diagnose` says of them."""
+"""Hundreds of short chains: groups with one start, nested R-hat, and the verdict of `diagnose`."""
 
 import numpy as np
 import pytest
@@ -73,7 +73,7 @@ def test_one_draw_a_chain_or_one_chain_a_superchain_will_do():
 @pytest.mark.first_case
 @pytest.mark.parametrize("name", list(SAMPLERS))
 def test_chains_of_a_superchain_share_their_start_alone(name):
-    """Hardly any moves: those of one superchain are still near each other, and no two are the same."""
+    """After very few moves, the chains of one superchain are close to each other but all different."""
     model, sampler = SAMPLERS[name]
     if name == "hmc":
         sampler = bnn.HMC(trajectory_length=1e-6)

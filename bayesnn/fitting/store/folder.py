@@ -15,7 +15,7 @@ from bayesnn.fitting.store.lock import NAME as LOCK
 from bayesnn.fitting.store.lock import Lock
 from bayesnn.fitting.store.run_store import RunStore
 from bayesnn.samplers import Chains
-from bayesnn.samplers.engine.checkpoint import Memory
+from bayesnn.samplers.engine.checkpoint import InMemoryStore
 from bayesnn.samplers.engine.plan import Plan
 
 
@@ -31,7 +31,7 @@ def open_or_create_run(path: Any, job: SamplingJob, plan: Plan) -> Iterator[Plan
         If the folder holds another run, something else, or a damaged run, or another process is writing it.
     """
     if path is None:
-        yield plan if plan.keeper is not None else replace(plan, keeper=Memory())
+        yield plan if plan.keeper is not None else replace(plan, keeper=InMemoryStore())
         return
     folder = Path(path)
     _begin(folder)
@@ -108,7 +108,7 @@ def _write_manifest(
         "version": VERSION,
         "identity": manifest.identity(run),
         "draws": plan.draws,
-        "batches": plan.most_batches if batches is None else batches,
+        "batches": plan.max_batches if batches is None else batches,
         "run": run,
         "attributes": attributes,
     }

@@ -28,7 +28,7 @@ from bayesnn.fitting.store.format import (
     read_part,
     stop_of,
 )
-from bayesnn.samplers.engine.checkpoint import Checkpoint, Kept, Place, Values, joined, pack
+from bayesnn.samplers.engine.checkpoint import Artifact, Checkpoint, Progress, Values, joined, pack
 
 WRITE_SECONDS = 2.0  # sampling between two writes: what a kill may cost
 WRITE_BYTES = 2**26  # draws that are held in memory at most
@@ -39,26 +39,26 @@ class RunStore:
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.folder, self.identity = folder, identity
-        self.kept: dict[str, Kept] = {}
-        self.place: Place | None = None
+        self.artifacts: dict[str, Artifact] = {}
+        self.progress: Progress | None = None
         self.pending: list[Values] = []
         self.written = time.monotonic()
         self.checkpoint = self._recovered()
 
-    def add(self, values: Values | None, place: Place) -> None:
+    def add(self, values: Values | None, progress: Progress) -> None:
         """Draws first: if interrupted before the state is stored, surplus draws are trimmed in `values`."""
         if values is not None:
             self.pending.append(values)
-        self.place = place
+        self.progress = progress
         size = sum(v.nbytes for chunk in self.pending for v in chunk.values())
         if time.monotonic() - self.written > WRITE_SECONDS or size > WRITE_BYTES:
             self.flush()
 
     def flush(self) -> None:
         """Write the draws and the state of the chains to the disk."""
-        if self.place is None:
+        if self.progress is None:
             return
-        checkpoint = pack(self.place)
+        checkpoint = pack(self.progress)
         before = 0 if self.checkpoint is None else self.checkpoint.draws
         count = checkpoint.draws - before
         if count:
@@ -67,7 +67,7 @@ class RunStore:
         names = {f"leaf {i:03d}": leaf for i, leaf in enumerate(checkpoint.leaves)}
         document = {"warmup": checkpoint.warmup, "draws": checkpoint.draws, "keys": checkpoint.keys}
         self.write(CHECKPOINT, names, document | {"seconds": checkpoint.seconds})
-        self.checkpoint, self.place, self.pending = checkpoint, None, []
+        self.checkpoint, self.progress, self.pending = checkpoint, None, []
         self.written = time.monotonic()
 
     def values(self) -> Values:
@@ -75,16 +75,16 @@ class RunStore:
         total = 0 if self.checkpoint is None else self.checkpoint.draws
         return read_draws(self.folder, self.identity, total)
 
-    def find(self, name: str) -> Kept | None:
-        """What was kept under this name, by this process or an earlier one."""
-        if name not in self.kept and (self.folder / f"{name}.npz").exists():
-            self.kept[name] = read_part(self.folder / f"{name}.npz", self.identity)
-        return self.kept.get(name)
+    def load_artifact(self, name: str) -> Artifact | None:
+        """The artifact of this name, saved by this process or an earlier one; None if there is none."""
+        if name not in self.artifacts and (self.folder / f"{name}.npz").exists():
+            self.artifacts[name] = read_part(self.folder / f"{name}.npz", self.identity)
+        return self.artifacts.get(name)
 
-    def keep(self, name: str, content: Kept) -> None:
-        """A file of its own."""
+    def save_artifact(self, name: str, content: Artifact) -> None:
+        """Write it to a file of its own."""
         self.write(f"{name}.npz", *content)
-        self.kept[name] = content
+        self.artifacts[name] = content
 
     def write(self, name: str, arrays: Values, document: Any) -> None:
         """A file of this run; where the disk refuses, an error that says so."""

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesnn.fitting.store.manifest import software
-from bayesnn.samplers.engine.checkpoint import Checkpoint, Kept
+from bayesnn.samplers.engine.checkpoint import Artifact, Checkpoint
 from bayesnn.samplers.engine.plan import Plan
 
 
@@ -25,7 +25,7 @@ class State:
     plan: Plan
     key: tuple[str, tuple[int, ...]]
     software: dict[str, str] = field(default_factory=software)
-    kept: dict[str, Kept] = field(default_factory=dict)
+    kept: dict[str, Artifact] = field(default_factory=dict)
     path: str | None = None
 
 

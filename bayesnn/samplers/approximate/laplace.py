@@ -1,4 +1,4 @@
-"""Laplace's approximation: a Gaussian at the posterior mode, with the curvature there for its precision."""
+"""Laplace's approximation: a Gaussian at the posterior mode whose precision is the curvature there."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.models.model import Model
-from bayesnn.samplers.approximate.map import MAP, climb_notes, report_all
+from bayesnn.samplers.approximate.map import MAP, optimizer_notes, report_all
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import Data, Density, make_density
 from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.plan import Plan
 
 NEWTON_STEPS = 30
-HALVINGS = 12  # of a Newton step that does not climb
-SMALL = 1e-8  # decrement at which the mode is reached: half of it is what a further step gains, in nats
+HALVINGS = 12  # of a Newton step that does not raise the density
+SMALL = 1e-8  # Newton decrement g' H^-1 g at which the mode is reached; a further step would gain half of it, in nats
 
 
 class Curvature(NamedTuple):
@@ -34,16 +33,22 @@ class Curvature(NamedTuple):
 class Laplace(Sampler):
     """Independent draws of N(mode, H^-1), H the Hessian of -log posterior on the unconstrained scale at the mode.
 
-    The best of several climbs is finished by damped Newton steps. Directions in which H curves less than `floor`, or
-    the wrong way, are given curvature `floor`; the attributes `laplace_damped` and `laplace_lowest` say how many they
-    are and what the lowest eigenvalue was. A Gaussian knows one mode and no skewness: compare with a sampler.
+    The best of several optimisations is refined by damped Newton steps. Eigenvalues of H below `floor`, negative ones
+    included, are replaced by `floor`; the attributes `laplace_damped` and `laplace_lowest` hold their number and the
+    lowest eigenvalue. A Gaussian has one mode and no skewness: compare with a sampler.
 
     Parameters
     ----------
     start : MAP
-        How the mode is found; every row has to take part (`validation=None`).
+        How the mode is found; no row may be held out (`validation=None`).
     floor : float
-        Least precision. The default is that of a standard normal prior, which holds for non-centred sites.
+        Lower bound of the eigenvalues. The default 1 is the precision of the standard normal prior of non-centred
+        sites.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `start` holds rows out.
 
     References
     ----------
@@ -61,19 +66,16 @@ class Laplace(Sampler):
     floor: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
+        """Raise a ValueError for settings out of range."""
         checks.positive("floor", self.floor)
         if not isinstance(self.start, MAP) or self.start.validation is not None:
             raise ValueError(f"start must be a MAP spec with validation=None, got {self.start!r}")
 
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
-
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
-        """Climb, polish, and draw from the Gaussian."""
-        key_climb, key_draw, key_report = jax.random.split(key, 3)
+        """Find the mode, refine it, and draw from the Gaussian."""
+        key_optimize, key_draw, key_report = jax.random.split(key, 3)
         density = make_density(target, data)
-        found = self.start.climb(target, key_climb, data, plan, self.start.restarts)
+        found = self.start.optimize(target, key_optimize, data, plan, self.start.restarts)
         begun = time.perf_counter()
         mode, curvature, decrement = polish(density, found.theta[int(np.argmax(found.score))], data, self.floor)
         scale = curvature.vectors / np.sqrt(np.maximum(curvature.values, self.floor))
@@ -86,11 +88,11 @@ class Laplace(Sampler):
             "laplace_decrement": float(decrement),
             "laplace_parameters": density.size,
         }
-        return Run(values, seconds, found.complete, climb_notes(found, self.start, len(data[0])) | notes)
+        return Run(values, seconds, found.complete, optimizer_notes(found, self.start, len(data[0])) | notes)
 
 
 def polish(density: Density, theta: np.ndarray, data: Data, floor: float) -> tuple[np.ndarray, Curvature, float]:
-    """Newton steps to the mode: the mode (d,), the curvature there and the last decrement g' H^-1 g."""
+    """Damped Newton steps: the mode (d,), the curvature there and the last Newton decrement g' H^-1 g."""
     potential = jax.jit(lambda t: density.potential(t, data))
     gradient = jax.jit(jax.grad(lambda t: density.potential(t, data)))
     hessian = jax.jit(jax.hessian(lambda t: density.potential(t, data)))

@@ -1,4 +1,4 @@
-"""Points instead of draws: the posterior mode (MAP), and an ensemble of modes from different starts."""
+"""Point estimates: the posterior mode (MAP), and an ensemble of modes from different starting points."""
 
 from __future__ import annotations
 
@@ -12,44 +12,56 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import PRECISIONS, as_precision
 from bayesnn._internal.runtime import precision as precision_of
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.model import Model
-from bayesnn.samplers.approximate.optimize import OPTIMIZERS, Climb, Optimum, as_kept, from_kept, optimize, these_rows
+from bayesnn.samplers.approximate.optimize import (
+    OPTIMIZERS,
+    OptimizerSettings,
+    Optimum,
+    as_artifact,
+    from_artifact,
+    optimize,
+    rows_of,
+)
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import FEW_ROWS, Data, make_density
 from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.plan import Plan
 
-CLIMB = "climb"
+STARTS = "climb"  # name of the artifact; a run folder holds it as climb.npz
 
 
 @dataclass(frozen=True)
 class MAP(Sampler):
-    """Maximum a posteriori: one chain of one draw, the best of several climbs. The prior is the weight decay.
+    """Maximum a posteriori: one chain of one draw, the best mode of several restarts. The prior acts as weight decay.
 
     The mode is that of the density of the parameters on the unconstrained scale (logarithms of what is positive,
     non-centred where the model is), which is also the one that NUTS samples; modes depend on the scale, posteriors do
-    not. Minibatches multiply the log likelihood by n/batch. The learning rate falls to zero along a quarter of a
-    cosine.
+    not. The log likelihood of a minibatch of B of the n rows is multiplied by n/B. The learning rate falls to zero
+    along a quarter of a cosine.
 
     Parameters
     ----------
     optimizer : {"adam", "sgd"}
     learning_rate : float
-        Of the potential divided by the number of rows.
+        Learning rate for -log posterior divided by the number of rows.
     steps : int
-        Most steps of a climb.
+        Largest number of steps.
     batch_size : int, optional
-        Rows a step; None: all of them.
+        Rows per step; None: all rows.
     validation : float, optional
-        Fraction of the rows that is held out and decides when to stop: a climb ends where their log density was best.
-        None: no row is held out, and all steps are taken, or as many as raise the posterior density.
+        Fraction of the rows that is held out for early stopping: the point with the best log density of these rows is
+        returned. None: no row is held out, and the point with the largest posterior density is returned.
     patience : int
-        Looks without a better score before a climb stops. There is one every 100 steps, or every so many as pass as
-        many rows as are scored, where that is more.
+        Evaluations without a better score before stopping. The score is evaluated every 100 steps; with minibatches,
+        once per pass over as many rows as are scored, if that takes longer.
     restarts : int
-        Climbs, from draws of the prior; the one with the best score is returned.
+        Number of optimisations, each started from a draw of the prior; the mode with the best score is returned.
     precision : {"double", "single"}
-        Arithmetic of the climb; what is recorded is double.
+        Arithmetic of the optimisation; what is recorded is double.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
 
     References
     ----------
@@ -74,7 +86,7 @@ class MAP(Sampler):
     precision: str = "double"
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
+        """Raise a ValueError for settings out of range."""
         checks.known("optimizer", self.optimizer, OPTIMIZERS)
         checks.known("precision", self.precision, PRECISIONS)
         checks.positive("learning_rate", self.learning_rate)
@@ -85,18 +97,15 @@ class MAP(Sampler):
         if self.validation is not None:
             checks.fraction("validation", self.validation)
 
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
-
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
-        """The best of the climbs."""
-        key_climb, key_report = jax.random.split(key)
-        found = self.climb(target, key_climb, data, plan, self.restarts)
+        """The best mode of all restarts."""
+        key_optimize, key_report = jax.random.split(key)
+        found = self.optimize(target, key_optimize, data, plan, self.restarts)
         best = int(np.argmax(found.score))
         found = replace(found, **{f: getattr(found, f)[best : best + 1] for f in ("theta", "score", "step")})
         return points(target, found, report, key_report, data, self)
 
-    def climb(
+    def optimize(
         self,
         target: Any,
         key: jax.Array,
@@ -105,9 +114,9 @@ class MAP(Sampler):
         members: int | None = None,
         rows: np.ndarray | None = None,
     ) -> Optimum:
-        """Climbs from as many draws of the prior as there are members; None for a member a chain of the plan.
+        """Optimise from `members` draws of the prior, by default one per chain of the plan.
 
-        With `rows`, only these rows are learnt from.
+        With `rows`, only these rows of the data are used.
         """
         if members is not None:
             plan = replace(plan, chains=members, first=0, of=None, superchains=None)
@@ -116,35 +125,41 @@ class MAP(Sampler):
                 "marginalize=True leaves a likelihood that does not split into rows: "
                 "use batch_size=None and validation=None"
             )
-        key_start, key_climb = jax.random.split(key)
-        settings = Climb(*(getattr(self, name) for name in Climb._fields))
+        key_start, key_optimize = jax.random.split(key)
+        settings = OptimizerSettings(*(getattr(self, name) for name in OptimizerSettings._fields))
         with precision_of(self.precision):
             data = as_precision(data)
             density = make_density(target, data)
             keys = plan.keys(key_start, plan.superchains)
             begin = jax.jit(jax.vmap(density.start, in_axes=(0, None)))  # data as an argument: XLA would fold constants
-            starts = begin(keys, self.first_look(data, rows))
-        return optimize(density, starts, key_climb, data, settings, plan, rows)
+            starts = begin(keys, self.starting_rows(data, rows))
+        return optimize(density, starts, key_optimize, data, settings, plan, rows)
 
-    def first_look(self, data: Data, rows: np.ndarray | None) -> Data:
-        """What the starts are judged by: all rows, or some where a step sees some."""
+    def starting_rows(self, data: Data, rows: np.ndarray | None) -> Data:
+        """The rows by which starting points are chosen: all, or FEW_ROWS of them if steps use minibatches."""
         chosen = np.arange(len(data[0])) if rows is None else rows
         if self.batch_size is not None and len(chosen) > FEW_ROWS:
             chosen = chosen[np.linspace(0, len(chosen) - 1, FEW_ROWS).astype(int)]
-        return these_rows(data, chosen)
+        return rows_of(data, chosen)
 
 
 @dataclass(frozen=True)
 class Ensemble(Sampler):
-    """Deep ensemble: modes from different starts, each a chain of one draw.
+    """Deep ensemble: modes from different starting points, each a chain of one draw.
 
     The spread between members says how far the modes differ, and nothing about the width of the posterior around each.
 
     Parameters
     ----------
     members : int
+        Number of modes.
     member : MAP
-        How each is found; its `restarts` is not used.
+        How each mode is found; its `restarts` is not used.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `member` is no `MAP`.
 
     References
     ----------
@@ -165,52 +180,54 @@ class Ensemble(Sampler):
     member: MAP = field(default_factory=MAP)
 
     def __post_init__(self) -> None:
-        """Refuse an impossible ensemble."""
+        """Raise a ValueError for settings out of range."""
         checks.positive_integer("members", self.members)
-        if not isinstance(self.member, MAP):
-            raise ValueError(f"member must be a spec such as MAP(steps=1000), got {self.member!r}")
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
+        check_spec("member", self.member, optional=False)
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
-        """Every member's mode."""
-        key_climb, key_report = jax.random.split(key)
-        found = self.member.climb(target, key_climb, data, plan, self.members)
+        """The modes of all members."""
+        key_optimize, key_report = jax.random.split(key)
+        found = self.member.optimize(target, key_optimize, data, plan, self.members)
         return points(target, found, report, key_report, data, self.member)
+
+
+def check_spec(name: str, spec: Any, example: str = "MAP(steps=1000)", *, optional: bool = True) -> None:
+    """Raise a ValueError unless `spec` says how to find a mode, or is None where that is allowed."""
+    if not isinstance(spec, MAP) and not (optional and spec is None):
+        raise ValueError(f"{name} must be {'None or ' if optional else ''}a spec such as {example}, got {spec!r}")
 
 
 def points(target: Any, found: Optimum, report: Report, key: jax.Array, data: Data, spec: MAP) -> Run:
     """The modes as chains of one draw."""
     values = report_all(target, report, key, found.theta[:, None], data)
     values |= {"stat score": found.score[:, None].astype(np.float64), "stat n_steps": found.step[:, None]}
-    return Run(values, found.seconds, found.complete, climb_notes(found, spec, len(data[0])))
+    return Run(values, found.seconds, found.complete, optimizer_notes(found, spec, len(data[0])))
 
 
-def climb_once(
+def optimize_once(
     spec: MAP, target: Any, key: jax.Array, data: Data, plan: Plan, rows: np.ndarray | None = None
 ) -> Optimum:
-    """Starts of chains, a climb each: found by the keeper of a run that goes on, else climbed to and kept."""
-    kept = None if plan.keeper is None else plan.keeper.find(CLIMB)
-    if kept is not None:
-        return from_kept(kept)
-    found = spec.climb(target, key, data, plan, rows=rows)
+    """Modes to start the chains from, one per chain; loaded if the draw store of a resumed run has them, else saved."""
+    saved = None if plan.keeper is None else plan.keeper.load_artifact(STARTS)
+    if saved is not None:
+        return from_artifact(saved)
+    found = spec.optimize(target, key, data, plan, rows=rows)
     if not found.complete:
         raise KeyboardInterrupt
     if plan.keeper is not None:
-        plan.keeper.keep(CLIMB, as_kept(found))
+        plan.keeper.save_artifact(STARTS, as_artifact(found))
     return found
 
 
-def climb_notes(found: Optimum, spec: MAP, rows: int) -> dict[str, Any]:
-    """What the attributes say of a climb."""
+def optimizer_notes(found: Optimum, spec: MAP, rows: int) -> dict[str, Any]:
+    """Attributes of the posterior that describe an optimisation."""
     held = len(found.held_out)
-    said = f"{held} of {rows} rows held out of the climb, to stop it" if held else "no row held out of the climb"
+    said = f"{held} of {rows} rows held out for early stopping" if held else "no row held out of the optimisation"
     return {"validation": said, "validation_rows": found.held_out.astype(np.int64), "precision": spec.precision}
 
 
 def report_all(target: Any, report: Report, key: jax.Array, theta: np.ndarray, data: Data) -> dict[str, np.ndarray]:
-    """Reported values (chain, draw, ...) at the points theta (chain, draw, d), in double precision, and `stat lp`."""
+    """Reported values (chain, draw, ...) and `stat lp` at the points theta (chain, draw, d), in double precision."""
     shape, size = theta.shape[:2], theta.shape[-1]
     density = make_density(target, data)
     keys = jax.random.split(key, shape[0] * shape[1])

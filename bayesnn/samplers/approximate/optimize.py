@@ -1,4 +1,4 @@
-"""Climbing a posterior from many starts at once: Adam or SGD, minibatches, early stopping on rows held out.
+"""Optimising a posterior density from many starting points at once: Adam or SGD, minibatches, early stopping.
 
 Members share the order of the minibatches and differ in their starts, so a step of all members is one batched gradient.
 """
@@ -24,11 +24,11 @@ from bayesnn.samplers.engine.chains import call_all
 from bayesnn.samplers.engine.plan import Plan
 
 OPTIMIZERS: dict[str, Callable[[Any], Any]] = {"adam": optim.Adam, "sgd": optim.SGD}
-CHECK = 100  # least steps from one look at the score to the next
+EVALUATE_EVERY = 100  # least number of steps between evaluations of the score
 
 
-class Climb(NamedTuple):
-    """How to optimise: the fields of `MAP`."""
+class OptimizerSettings(NamedTuple):
+    """How to optimise: the fields of `MAP` of these names."""
 
     optimizer: str
     learning_rate: float
@@ -41,9 +41,10 @@ class Climb(NamedTuple):
 
 @dataclass(frozen=True)
 class Optimum:
-    """Best points (m, d) of the members, their scores (m,) and steps (m,), and how they came about.
+    """The best point (m, d) of each member, its score (m,) and the step (m,) at which it was found.
 
-    The score is the mean log density of a row held out, or -potential per row where none is.
+    The score is the mean log density per held-out row, or -potential per row if no row is held out. `held_out` are the
+    numbers of those rows, `seconds` the time per phase, and `complete` says that the optimisation was not interrupted.
     """
 
     theta: np.ndarray
@@ -54,20 +55,20 @@ class Optimum:
     complete: bool
 
 
-def as_kept(found: Optimum) -> tuple[dict[str, np.ndarray], Any]:
-    """An optimum as arrays and a document, for a keeper."""
+def as_artifact(found: Optimum) -> tuple[dict[str, np.ndarray], Any]:
+    """An optimum as arrays and a document, for a draw store."""
     arrays = {name: np.asarray(getattr(found, name)) for name in ("theta", "score", "step", "held_out")}
     return arrays, {"seconds": found.seconds, "complete": found.complete}
 
 
-def from_kept(kept: tuple[dict[str, np.ndarray], Any]) -> Optimum:
-    """The inverse of `as_kept`."""
+def from_artifact(kept: tuple[dict[str, np.ndarray], Any]) -> Optimum:
+    """The inverse of `as_artifact`."""
     arrays, document = kept
     return Optimum(**arrays, seconds=document["seconds"], complete=document["complete"])
 
 
-class Progress(NamedTuple):
-    """Members under way: optimiser states, best points and scores, steps of the best, checks since then."""
+class Members(NamedTuple):
+    """Members being optimised: optimiser states, best points, their scores and steps, and evaluations since then."""
 
     state: Any
     theta: jax.Array
@@ -81,41 +82,41 @@ def optimize(
     starts: Any,
     key: jax.Array,
     data: Data,
-    climb: Climb,
+    settings: OptimizerSettings,
     plan: Plan,
     rows: np.ndarray | None = None,
 ) -> Optimum:
-    """Climb from every start (m, d); each member keeps its best point, and stops improving it when out of patience.
+    """Optimise from every starting point (m, d) and keep the best point of each member; one out of patience is final.
 
-    With `rows`, only these rows are learnt from.
+    With `rows`, only these rows of the data are used.
     """
     begun = time.perf_counter()
     key_split, key_batches = jax.random.split(key)
     chosen = np.arange(len(data[0])) if rows is None else rows
-    train, held = (chosen[some] for some in split_rows(key_split, len(chosen), climb.validation))
+    train, held = (chosen[some] for some in split_rows(key_split, len(chosen), settings.validation))
     groups = [starts[group] for group in plan.groups()]
-    with precision_of(climb.precision):
+    with precision_of(settings.precision):
         data = as_precision(data)
-        scored = these_rows(data, held if len(held) else train)
-        run = _Run(density, climb, key_batches, len(chosen), bool(len(held)))
-        fitted, order = (data, jnp.asarray(train)) if run.batched(len(train)) else (these_rows(data, train), None)
+        scored = rows_of(data, held if len(held) else train)
+        run = _Run(density, settings, key_batches, len(chosen), bool(len(held)))
+        fitted, order = (data, jnp.asarray(train)) if run.batched(len(train)) else (rows_of(data, train), None)
         members = [run.begin(as_precision(group)) for group in groups]
-        look = run.look(len(scored[0]))
-        advance = [jax.jit(run.advance).lower(m, 0, look, fitted, order, scored).compile() for m in members]
+        every = run.evaluate_every(len(scored[0]))
+        advance = [jax.jit(run.advance).lower(m, 0, every, fitted, order, scored).compile() for m in members]
     compiled = time.perf_counter() - begun
     complete, done = True, 0
 
-    def work(i: int) -> Progress:
-        with precision_of(climb.precision):
+    def work(i: int) -> Members:
+        with precision_of(settings.precision):
             return jax.block_until_ready(
-                advance[i](members[i], done, min(look, climb.steps - done), fitted, order, scored)
+                advance[i](members[i], done, min(every, settings.steps - done), fitted, order, scored)
             )
 
-    with tqdm(total=climb.steps, disable=not plan.progress, unit="step", desc=f"optimising, {plan.chains}") as bar:
+    with tqdm(total=settings.steps, disable=not plan.progress, unit="step", desc=f"optimising, {plan.chains}") as bar:
         try:
-            while done < climb.steps and any((m.stale < climb.patience).any() for m in members):
+            while done < settings.steps and any((m.stale < settings.patience).any() for m in members):
                 members = call_all(work, range(len(members)), plan.side_by_side)
-                count = min(look, climb.steps - done)
+                count = min(every, settings.steps - done)
                 done += count
                 bar.set_postfix_str(f"best score {max(float(m.score.max()) for m in members):.3f}", refresh=False)
                 bar.update(count)
@@ -128,13 +129,18 @@ def optimize(
     return Optimum(joined["theta"].astype(np.float64), joined["score"], joined["step"], held, seconds, complete)
 
 
-def these_rows(data: Data, rows: np.ndarray) -> Data:
-    """The data with these rows, in increasing order; not copied if that is all of them."""
+def quarter_cosine(learning_rate: float, steps: int) -> Callable[[Any], Any]:
+    """A learning rate schedule that falls to zero along a quarter of a cosine, as a function of the step."""
+    return lambda i: learning_rate * jnp.cos(0.5 * jnp.pi * i / steps)
+
+
+def rows_of(data: Data, rows: np.ndarray) -> Data:
+    """The data with these rows, given in increasing order; not copied if these are all rows."""
     return data if len(rows) == len(data[0]) else take_rows(data, rows)
 
 
 def split_rows(key: jax.Array, count: int, fraction: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to fit and rows held out, each in order; at least one of both where a fraction is given."""
+    """Rows to fit and rows to hold out, each in increasing order; at least one of each if a fraction is given."""
     held = 0 if fraction is None else int(np.clip(round(fraction * count), 1, count - 1))
     order = np.asarray(jax.random.permutation(key, count))
     return np.sort(order[held:]), np.sort(order[:held])
@@ -142,44 +148,51 @@ def split_rows(key: jax.Array, count: int, fraction: float | None) -> tuple[np.n
 
 @dataclass(frozen=True)
 class _Run:
-    """The compiled part: `rows` counts all rows, so that the likelihood weighs as in the whole posterior."""
+    """The compiled part.
+
+    `rows` is the number of rows that are not set aside before: the likelihood of a minibatch is scaled up to as many.
+    `validated` says that scores are those of held-out rows.
+    """
 
     density: Density
-    climb: Climb
+    settings: OptimizerSettings
     key: jax.Array
     rows: int
     validated: bool
 
     def optimizer(self) -> Any:
-        """The optimiser, its rate falling to zero along a quarter of a cosine."""
-        rate, steps = self.climb.learning_rate, self.climb.steps
-        return OPTIMIZERS[self.climb.optimizer](lambda i: rate * jnp.cos(0.5 * jnp.pi * i / steps))
+        """The optimiser with its learning rate schedule."""
+        return OPTIMIZERS[self.settings.optimizer](quarter_cosine(self.settings.learning_rate, self.settings.steps))
 
-    def look(self, scored: int) -> int:
-        """Steps from one look at the score to the next: those that pass as many rows as are scored, or more."""
-        return CHECK if self.climb.batch_size is None else max(CHECK, scored // self.climb.batch_size)
+    def evaluate_every(self, scored: int) -> int:
+        """Steps between evaluations: at least one pass over as many rows as are scored, so that scoring stays cheap."""
+        return (
+            EVALUATE_EVERY
+            if self.settings.batch_size is None
+            else max(EVALUATE_EVERY, scored // self.settings.batch_size)
+        )
 
-    def begin(self, starts: jax.Array) -> Progress:
-        """Members at their starts."""
+    def begin(self, starts: jax.Array) -> Members:
+        """Members at their starting points, not yet scored."""
         count, dtype = len(starts), starts.dtype
         state = jax.vmap(self.optimizer().init)(starts)
         zeros = jnp.zeros(count, int)
-        return Progress(state, starts, jnp.full(count, -jnp.inf, dtype), zeros, zeros)
+        return Members(state, starts, jnp.full(count, -jnp.inf, dtype), zeros, zeros)
 
     def batched(self, count: int) -> bool:
-        """Whether a step sees some of the `count` rows that are learnt from, not all."""
-        return self.climb.batch_size is not None and self.climb.batch_size < count
+        """Whether a step uses a minibatch of the `count` rows rather than all of them."""
+        return self.settings.batch_size is not None and self.settings.batch_size < count
 
-    def advance(self, members: Progress, begin: Any, count: Any, data: Data, order: Any, scored: Data) -> Progress:
-        """`count` steps of all members, then a look at their scores; `order` are the rows to learn from, None: all."""
+    def advance(self, members: Members, begin: Any, count: Any, data: Data, order: Any, scored: Data) -> Members:
+        """`count` steps of all members, then an evaluation; `order` are the rows of minibatches, None without these."""
         start = members.state, None if order is None else self.shuffled(begin, order)
         state, _ = lax.fori_loop(begin, begin + count, lambda i, c: self.step(i, c[0], c[1], data), start)
         return self.keep_best(members, state, begin + count, scored)
 
     def step(self, i: Any, state: Any, order: Any, data: Data) -> tuple[Any, Any]:
-        """One step of all members on the same rows; the rows are shuffled when an epoch begins."""
+        """One step of all members on the same minibatch; rows are shuffled at the beginning of each epoch."""
         optimizer, batch = self.optimizer(), data
-        used = self.climb.batch_size
+        used = self.settings.batch_size
         if order is not None and used is not None:
             place = i % (len(order) // used)
             order = lax.cond(place == 0, lambda: self.shuffled(i, order), lambda: order)
@@ -197,15 +210,15 @@ class _Run:
         return jax.vmap(one)(state, keys), order
 
     def shuffled(self, i: Any, order: jax.Array) -> jax.Array:
-        """The rows in an order that depends on the step at which they are shuffled."""
+        """The rows in random order, by a key that depends on step `i`."""
         return jax.random.permutation(jax.random.fold_in(self.key, i), order)
 
-    def keep_best(self, members: Progress, state: Any, step: Any, scored: Data) -> Progress:
-        """Members with their best points; one that is out of patience keeps the one it has."""
+    def keep_best(self, members: Members, state: Any, step: Any, scored: Data) -> Members:
+        """Update the best points; a member that is out of patience keeps the one it has."""
         theta = jax.vmap(self.optimizer().get_params)(state)
         score = jax.vmap(lambda t: self.score(t, scored))(theta)
-        better = (score > members.score) & (members.stale < self.climb.patience)
-        return Progress(
+        better = (score > members.score) & (members.stale < self.settings.patience)
+        return Members(
             state,
             jnp.where(better[:, None], theta, members.theta),
             jnp.where(better, score, members.score),
@@ -214,7 +227,7 @@ class _Run:
         )
 
     def score(self, theta: jax.Array, scored: Data) -> jax.Array:
-        """Mean log density of the rows held out, or -potential per row."""
+        """Mean log density per held-out row, or -potential per row if no row is held out."""
         if self.validated:
             return self.density.log_likelihood(theta, scored) / len(scored[0])
         return -self.density.potential(theta, scored) / self.rows

@@ -1,4 +1,4 @@
-"""Variational fits: NumPyro's automatic guides, made to climb the evidence lower bound by its own SVI."""
+"""Variational inference: NumPyro's automatic guides, fitted by its own SVI."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from tqdm.auto import tqdm
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_precision
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.model import Model
-from bayesnn.samplers.approximate.map import MAP
+from bayesnn.samplers.approximate.map import MAP, check_spec
+from bayesnn.samplers.approximate.optimize import quarter_cosine
 from bayesnn.samplers.base import Report, Sampler
-from bayesnn.samplers.density import Data, Density, WeighedLikelihood, make_density, take_rows
+from bayesnn.samplers.density import Data, Density, WeightedLikelihood, make_density, take_rows
 from bayesnn.samplers.engine.chains import CHUNK_SECONDS, Run
 from bayesnn.samplers.engine.plan import Plan
 
@@ -39,8 +39,8 @@ TAIL = 0.1  # fraction of the steps over which the bound is averaged in the end
 class Variational(Sampler):
     """Independent draws of the Gaussian, on the unconstrained scale, that maximises the evidence lower bound (ELBO).
 
-    Such a fit is too narrow in general, most of all the mean-field one. The attributes `elbo` and `elbo_mcse` hold the
-    bound, averaged over the last tenth of the steps, and its Monte Carlo standard error.
+    Such an approximation is too narrow in general, the mean-field one most of all. The attributes `elbo` and
+    `elbo_mcse` hold the bound, averaged over the last tenth of the steps, and its Monte Carlo standard error.
 
     Parameters
     ----------
@@ -48,15 +48,21 @@ class Variational(Sampler):
         Independent normals, a covariance of diagonal plus low rank (the square root of the number of parameters), or
         any covariance: NumPyro's AutoNormal, AutoLowRankMultivariateNormal and AutoMultivariateNormal.
     steps : int
+        Number of steps.
     learning_rate : float
-        Of Adam with gradients clipped to norm 10; it falls to zero along a quarter of a cosine.
+        Learning rate of Adam, with gradients clipped to [-10, 10]; it falls to zero along a quarter of a cosine.
     particles : int
-        Draws that estimate the bound's gradient at each step.
+        Draws per step that estimate the gradient of the bound.
     batch_size : int, optional
-        Rows a step, whose log likelihood counts n/batch fold; None: all rows.
+        Rows per step, B of n; their log likelihood is multiplied by n/B. None: all rows.
     start : MAP, optional
-        How the mode is found at which the guide starts, narrow: from elsewhere the bound often leads to a function that
-        is all noise. None: NumPyro's own start.
+        How to find the mode at which the guide starts, with a small sd: from other starting points the bound often
+        leads to a solution that explains all data as noise. None: NumPyro's own starting point.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `start` is neither None nor a `MAP`.
 
     References
     ----------
@@ -79,18 +85,14 @@ class Variational(Sampler):
     start: MAP | None = field(default_factory=lambda: MAP(validation=None))
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
+        """Raise a ValueError for settings out of range."""
         checks.known("guide", self.guide, GUIDES)
         checks.positive("learning_rate", self.learning_rate)
         for name in ("steps", "particles"):
             checks.positive_integer(name, getattr(self, name))
         if self.batch_size is not None:
             checks.positive_integer("batch_size", self.batch_size)
-        if self.start is not None and not isinstance(self.start, MAP):
-            raise ValueError(f"start must be None or a spec such as MAP(validation=None), got {self.start!r}")
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
+        check_spec("start", self.start, "MAP(validation=None)")
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """Fit the guide and draw from it."""
@@ -102,37 +104,39 @@ class Variational(Sampler):
         used = min(self.batch_size or rows, rows)
 
         def weighed(*batch: Any) -> Any:
-            return WeighedLikelihood(target, rows / used)(*batch)
+            return WeightedLikelihood(target, rows / used)(*batch)
 
         density = make_density(target, data)
         guide = GUIDES[self.guide](weighed, **self.beginning(density, target, key_start, data, plan))
-        rate = self.learning_rate
-        adam = optim.ClippedAdam(lambda i: rate * jnp.cos(0.5 * jnp.pi * i / self.steps))
+        adam = optim.ClippedAdam(quarter_cosine(self.learning_rate, self.steps))
         svi = SVI(weighed, guide, adam, Trace_ELBO(num_particles=self.particles))
-        state, losses, seconds, complete = climb(svi, key_fit, data, used, self.steps, plan)
+        state, losses, seconds, complete = run_svi(svi, key_fit, data, used, self.steps, plan)
         begun = time.perf_counter()
         count = plan.chains * plan.draws
         drawn = guide.sample_posterior(key_draw, svi.get_params(state), sample_shape=(count,))
-        latent = {name: drawn[name] for name in density.names}  # the rest belongs to the last batch
+        latent = {name: drawn[name] for name in density.names}  # the other sites belong to the last minibatch
         values = report_latent(target, report, key_report, latent, data, (plan.chains, plan.draws))
         tail = -losses[-max(1, int(TAIL * len(losses))) :]
         notes = {"elbo": float(tail.mean()), "elbo_mcse": float(tail.std() / len(tail) ** 0.5), "steps": len(losses)}
         return Run(values, seconds | {"sampling": time.perf_counter() - begun}, complete, notes)
 
     def beginning(self, density: Density, target: Any, key: jax.Array, data: Data, plan: Plan) -> dict[str, Any]:
-        """Options of the guide: where it starts, and how wide."""
+        """Options of the guide: its starting point and its sd there."""
         if self.start is None:
             return {}
-        found = self.start.climb(target, key, data, plan, self.start.restarts)
+        found = self.start.optimize(target, key, data, plan, self.start.restarts)
         sites = density.sites(jnp.asarray(found.theta[int(np.argmax(found.score))]), data)
         values = {name: sites[name] for name in density.names}
         return {"init_loc_fn": init_to_value(values=values), "init_scale": START_SCALE}
 
 
-def climb(
+def run_svi(
     svi: SVI, key: jax.Array, data: Data, used: int, steps: int, plan: Plan
 ) -> tuple[Any, np.ndarray, dict[str, float], bool]:
-    """Run SVI in chunks that can be watched and stopped: last state, loss of each step, seconds, whether done."""
+    """Run SVI in chunks, so that there is progress to show and Ctrl-C is heard.
+
+    Returns the last state, the loss of each step, seconds per phase, and whether all steps were done.
+    """
     begun = time.perf_counter()
     rows = len(data[0])
     key_init, key_rows = jax.random.split(key)
@@ -152,7 +156,7 @@ def climb(
 
     advance = jax.jit(chunk).lower(state, 0, 1).compile()
     compiled, losses, count, complete = time.perf_counter() - begun, np.zeros(0), 1, True
-    with tqdm(total=steps, disable=not plan.progress, unit="step", desc="climbing the bound") as bar:
+    with tqdm(total=steps, disable=not plan.progress, unit="step", desc="maximising the ELBO") as bar:
         try:
             while len(losses) < steps:
                 count = min(count, steps - len(losses))
@@ -172,7 +176,7 @@ def climb(
 def report_latent(
     target: Any, report: Report, key: jax.Array, latent: dict[str, jax.Array], data: Data, shape: tuple[int, int]
 ) -> dict[str, np.ndarray]:
-    """Reported values (chain, draw, ...) of draws of the latent sites (chain * draw, ...)."""
+    """Reported values (chain, draw, ...) and `stat log_joint` of draws of the latent sites (chain * draw, ...)."""
 
     def one(pair: tuple[jax.Array, dict[str, jax.Array]]) -> dict[str, jax.Array]:
         key, sites = pair

@@ -1,1 +1,1 @@
-"""What drives every sampler: plans, compiled programs, chains, devices and hosts."""
+"""What runs every sampler: plans, compiled programs, the loop over chains, devices and hosts."""

@@ -1,8 +1,8 @@
-"""Driving chains: one compiled loop for warm-up and sampling, in chunks that can be watched, timed and interrupted.
+"""The loop over chains: compiled once for warm-up and sampling, called in chunks that show progress and hear Ctrl-C.
 
-NumPyro's kernels are used as they are; what is replaced is only the loop around them. `numpyro.infer.MCMC` either steps
-from Python (with a progress bar) or runs to the end in one call that Ctrl-C cannot stop, and compiles again for every
-phase. Here a chunk of any number of steps is one call of the same compiled function.
+NumPyro's kernels are used unchanged; only the loop around them is replaced. `numpyro.infer.MCMC` either steps from
+Python (with a progress bar) or runs to the end in one call that Ctrl-C cannot stop, and compiles again for every phase.
+Here a chunk of any number of steps is one call of the same compiled function.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import jax
@@ -23,22 +23,22 @@ from tqdm.auto import tqdm
 
 from bayesnn._internal.runtime import as_precision, deferred_interrupts, no_collection
 from bayesnn._internal.runtime import precision as precision_of
-from bayesnn.samplers.engine.checkpoint import Checkpoint, Keeper, Memory, Place, Values, unpack
+from bayesnn.samplers.engine.checkpoint import Checkpoint, DrawStore, InMemoryStore, Progress, Values, unpack
 from bayesnn.samplers.engine.compiled_programs import Record, program_for
-from bayesnn.samplers.engine.multihost import from_first, several
+from bayesnn.samplers.engine.multihost import broadcast_from_first, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
-from bayesnn.samplers.engine.sharding import placed, shapes_at
+from bayesnn.samplers.engine.sharding import put_on, shapes_at
 
-CHUNK = 100  # most draws one compiled call collects
-CHUNK_SECONDS = 0.4  # what a call should take: progress moves and Ctrl-C is heard this often
+CHUNK = 100  # largest number of draws per compiled call
+CHUNK_SECONDS = 0.4  # intended duration of a call: how often the progress bar moves and Ctrl-C is heard
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a sampler gave: recorded values (chain, draw, ...), seconds by phase, whether it ran to its end, and notes.
+    """What a sampler returns: recorded values (chain, draw, ...), seconds per phase, and whether it ran to its end.
 
-    `attrs` become attributes of the posterior: what the sampler found out that is not a draw. `checkpoint` is where the
-    chains stand at the end, None where there are no chains to go on from.
+    `attrs` become attributes of the posterior: what the sampler has to say beside the draws. `checkpoint` is the state
+    of the chains at the end, None if the sampler has no chains that could be continued.
     """
 
     values: dict[str, np.ndarray]
@@ -46,6 +46,11 @@ class Run:
     complete: bool
     attrs: dict[str, Any] = field(default_factory=dict)
     checkpoint: Checkpoint | None = None
+
+    def after(self, seconds: dict[str, float], attrs: dict[str, Any]) -> Run:
+        """The run with these attributes, and with the seconds per phase of what was done before it added."""
+        added = {name: value + seconds.get(name, 0.0) for name, value in self.seconds.items()}
+        return replace(self, seconds=added, attrs=attrs)
 
 
 def run_chains(
@@ -61,12 +66,13 @@ def run_chains(
 ) -> Run:
     """Run every chain of the plan, recording `record(key, state, data)` at each kept draw.
 
-    Chain i has the same key under every method and chunking, so the draws do not depend on either (but for the rounding
-    of differently batched arithmetic). `start` (chain, ...) is handed to the kernel as initial parameters; whatever the
-    precision of the arithmetic, values are recorded in double. A plan whose keeper has a checkpoint goes on from there.
-    `quick` is for kernels of many small operations, see `programs.quick_options`.
+    Chain i has the same key under every method and chunking, so the draws do not depend on either (except for rounding,
+    which depends on the batching of the arithmetic). `start` (chain, ...) is passed to the kernel as initial
+    parameters. Values are recorded in double precision, whatever the precision of the arithmetic. If the draw store of
+    the plan has a checkpoint, the run continues from there. `quick` is for kernels of many small operations, see
+    `compiled_programs.quick_options`.
     """
-    keeper = Memory() if plan.keeper is None else plan.keeper
+    keeper = InMemoryStore() if plan.keeper is None else plan.keeper
     before = keeper.checkpoint
     if before is not None and before.warmup >= plan.warmup and before.draws >= plan.draws:
         return Run(keeper.values(), dict(before.seconds), True, checkpoint=before)
@@ -74,22 +80,22 @@ def run_chains(
     started = time.perf_counter()
     total = plan.warmup + plan.draws * plan.thinning
     complete = True
-    with ThreadPoolExecutor(1) as pool:  # for what takes seconds beside Python's tracing, XLA and chains
+    with ThreadPoolExecutor(1) as pool:  # for slow work that can run beside tracing, compiling and sampling
         with precision_of(precision), no_collection():
             given = as_precision(data), plan, as_precision(start)
             workers = _start(kernel, record, key, *given, precision, before, quick, pool)
         seconds["compile"] += time.perf_counter() - started
         done = (0, 0) if before is None else (before.warmup, before.draws)
-        place = Place(*done, tuple(worker.carry for worker in workers), seconds)
+        progress = Progress(*done, tuple(worker.carry for worker in workers), seconds)
         initial = done[0] + done[1] * plan.thinning
         with tqdm(total=total, initial=initial, disable=not plan.progress, unit="step") as bar:
             try:
                 with deferred_interrupts() as check_interrupt:
                     for phase in ("warmup", "sampling"):
-                        place = _phase(phase, workers, place, plan, keeper, bar, check_interrupt)
+                        progress = _phase(phase, workers, progress, plan, keeper, bar, check_interrupt)
             except KeyboardInterrupt:
                 keeper.flush()
-                if several() or keeper.checkpoint is None or not keeper.checkpoint.draws:
+                if is_multiprocess() or keeper.checkpoint is None or not keeper.checkpoint.draws:
                     raise
                 complete = False
     keeper.flush()
@@ -101,13 +107,13 @@ def run_chains(
 def _phase(
     phase: str,
     workers: list[_Worker],
-    place: Place,
+    progress: Progress,
     plan: Plan,
-    keeper: Keeper,
+    keeper: DrawStore,
     bar: Any,
     check_interrupt: Callable[[], None],
-) -> Place:
-    """The rest of warm-up or sampling, chunk by chunk; each goes to the keeper with the place it leads to.
+) -> Progress:
+    """Run the rest of warm-up or sampling, and put each chunk into the draw store with the progress it leads to.
 
     `check_interrupt` raises KeyboardInterrupt if Ctrl-C was pressed.
     """
@@ -115,35 +121,35 @@ def _phase(
     total, thinning = (plan.warmup, 1) if warming else (plan.draws, plan.thinning)
     bar.set_description(f"{phase}, {plan.chains} chain{'s' if plan.chains > 1 else ''}")
     count, mark = 1, time.perf_counter()
-    while (done := place.warmup if warming else place.draws) < total:
+    while (done := progress.warmup if warming else progress.draws) < total:
         count = min(count, CHUNK, total - done)
         begun = time.perf_counter()
-        here = [worker._replace(carry=carry) for worker, carry in zip(workers, place.carries, strict=True)]
+        here = [worker._replace(carry=carry) for worker, carry in zip(workers, progress.carries, strict=True)]
         carries, values = _advance_all(here, count, thinning, plan.side_by_side)
         now = time.perf_counter()
-        spent = place.seconds | {phase: place.seconds[phase] + now - mark}
+        spent = progress.seconds | {phase: progress.seconds[phase] + now - mark}
         mark = now
-        position = (place.warmup + count, place.draws) if warming else (place.warmup, place.draws + count)
-        place = Place(*position, tuple(carries), spent)
-        keeper.add(None if warming else values, place)
+        position = (progress.warmup + count, progress.draws) if warming else (progress.warmup, progress.draws + count)
+        progress = Progress(*position, tuple(carries), spent)
+        keeper.add(None if warming else values, progress)
         bar.set_postfix_str(_postfix(values), refresh=False)
         bar.update(count * thinning)
         check_interrupt()
         count = max(1, int(CHUNK_SECONDS * count / (now - begun)))
-        if several() and plan.method == "rows":  # all take part in every call of the loop
-            count = from_first(count)
-    return place
+        if is_multiprocess() and plan.method == "rows":  # all processes must make the same calls of the loop
+            count = broadcast_from_first(count)
+    return progress
 
 
 def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> tuple[list[Any], Values]:
-    """One chunk of every group: their carries, and the values of all chains."""
+    """One chunk of every batch: the new carries, and the values (chain, draw, ...) of all chains."""
     results = call_all(lambda worker: worker.advance(count, thinning), workers, side_by_side)
     joined = {name: np.concatenate([values[name] for _, values in results]) for name in results[0][1]}
     return [carry for carry, _ in results], joined
 
 
 def call_all(function: Callable[[Any], Any], items: Sequence[Any], side_by_side: bool) -> list[Any]:
-    """The function of every item, in a thread each where they may run side by side."""
+    """Apply the function to every item, each in a thread of its own if they may run side by side."""
     if not side_by_side or len(items) == 1:
         return [function(item) for item in items]
     with ThreadPoolExecutor(len(items)) as pool:
@@ -151,7 +157,7 @@ def call_all(function: Callable[[Any], Any], items: Sequence[Any], side_by_side:
 
 
 class _Worker(NamedTuple):
-    """A batch of chains on one device: the compiled loop, where the chains are, and their data."""
+    """A batch of chains on one device or sharded over several: the compiled loop, its carry and its data."""
 
     loop: Any
     carry: Any
@@ -159,7 +165,7 @@ class _Worker(NamedTuple):
     precision: str
 
     def advance(self, count: int, thinning: int) -> tuple[Any, Values]:
-        """The carry after `count` draws, and what was recorded, (chain, draw, ...)."""
+        """The carry after `count` draws, and the recorded values (chain, draw, ...)."""
         with precision_of(self.precision):  # the context is thread-local
             carry, values = self.loop(self.carry, count, thinning, self.data)
             return carry, {name: np.moveaxis(np.asarray(v)[:count], 0, 1) for name, v in values.items()}
@@ -177,34 +183,36 @@ def _start(
     quick: bool,
     pool: Executor,
 ) -> list[_Worker]:
-    """Every batch of chains at its start, or at the checkpoint; what takes seconds outside Python's lock, in `pool`."""
-    devices, spread = jax.local_devices(), plan.spread
-    numbers, starts = plan.numbers(), None if plan.superchains is None else plan.numbers(plan.superchains)
-    groups = plan.groups() if spread is None else [np.arange(plan.chains)]
+    """All batches of chains at their start or at the checkpoint; slow work outside Python's lock is done in `pool`."""
+    devices, sharding = jax.local_devices(), plan.device_sharding
+    numbers, starts = plan.chain_numbers(), None if plan.superchains is None else plan.chain_numbers(plan.superchains)
+    groups = plan.groups() if sharding is None else [np.arange(plan.chains)]
     rest = key, numbers, starts, start, data
     program = program_for(kernel, record, plan.warmup, CHUNK, rest, (precision, tuple(map(str, devices))), quick)
-    likes, compiling = program.start(pool, plan.all_chains, groups, *rest)
-    meanwhile = functools.partial(pool.submit, importlib.import_module, "arviz")  # which a fit needs at its end
+    likes, compiling = program.start(pool, plan.total_chains, groups, *rest)
+    meanwhile = functools.partial(pool.submit, importlib.import_module, "arviz")  # a fit needs it at its end
     workers = []
     for i, (group, like) in enumerate(zip(groups, likes, strict=True)):
         device = devices[i % len(devices)] if plan.side_by_side else devices[0]
-        of_carry, whole = (SingleDeviceSharding(device),) * 2 if spread is None else (spread.of_carry, spread.over())
-        like, local = shapes_at(like, of_carry), placed(data, whole)
-        loop = program.loop(like, local, len(group), spread or device, meanwhile)
+        single = SingleDeviceSharding(device)
+        of_carry, of_data = (single, single) if sharding is None else (sharding.of_carry, sharding.over())
+        like, local = shapes_at(like, of_carry), put_on(data, of_data)
+        loop = program.loop(like, local, len(group), sharding or device, meanwhile)
         workers.append(_Worker(loop, like, local, precision))
     for i, carry in enumerate(compiling.result()(groups, *rest)):
-        carry = jax.tree.map(lambda a, like: placed(a, like.sharding), carry, workers[i].carry)
+        carry = jax.tree.map(lambda a, like: put_on(a, like.sharding), carry, workers[i].carry)
         carry = carry if before is None else unpack(before, carry, groups[i])
         workers[i] = workers[i]._replace(carry=carry)
     return workers
 
 
+# statistics that the progress bar shows, and their names there
 SHOWN = {"acceptance_rate": "acceptance", "loss": "loss", "held_out_log_density": "held-out log density"}
 SHOWN |= {"held_out_accuracy": "held-out accuracy"}
 
 
 def _postfix(values: dict[str, np.ndarray]) -> str:
-    """Means of a chunk's statistics, as far as the sampler has them."""
+    """Means over a chunk of the statistics that the progress bar shows, as far as the sampler has them."""
     stats = {name.removeprefix("stat "): value for name, value in values.items()}
     parts = [f"{word} {stats[name].mean():.2f}" for name, word in SHOWN.items() if name in stats]
     if "diverging" in stats and stats["diverging"].any():

@@ -1,8 +1,8 @@
-"""The compiled loop of chains, kept between runs of one process that differ in their numbers alone.
+"""A cache of compiled loops over chains, for runs in one process that differ only in the values of their arrays.
 
-What is traced depends on the kernel, on what is recorded, on shapes and on a few settings. Where all of that is
-described by frozen dataclasses of plain values, equal descriptions give equal programs, and a second fit neither traces
-nor compiles. A function of the user's own, which may read what it likes, is never taken for equal.
+What is traced depends on the kernel, on what is recorded, on shapes and on a few settings. If frozen dataclasses of
+plain values describe all of that, equal descriptions give equal programs, and a second fit neither traces nor compiles.
+A function of the user's own is never cached, since it may depend on anything.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from jax import lax
 from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn.samplers.engine.plan import keys_of
-from bayesnn.samplers.engine.sharding import Spread
+from bayesnn.samplers.engine.sharding import DeviceSharding
 
 Data = tuple[Any, ...]
 Record = Callable[[jax.Array, Any, Data], dict[str, jax.Array]]
-KEPT = 16  # descriptions whose programs are kept
+CACHE_SIZE = 16  # programs kept in memory
 QUICK: dict[str, Any] = {
-    "xla_cpu_use_fusion_emitters": False,  # the older ones for fused loops; to 0.10
-    "xla_backend_optimization_level": 2,  # of LLVM
-    "xla_cpu_prefer_vector_width": 512,  # where the processor has them
+    "xla_cpu_use_fusion_emitters": False,  # use the older emitters for fused loops; option of JAX up to 0.10
+    "xla_backend_optimization_level": 2,  # optimisation level of LLVM
+    "xla_cpu_prefer_vector_width": 512,  # bits, if the processor has such vectors
 }
 MANY_MAPS = 30_000  # Linux allows a process 65,530 memory maps, and compiled programs take dozens each
 PLAIN = (str, bytes, bool, int, type(None))
@@ -45,9 +45,9 @@ TRACED_OPTIONS = (
 
 
 class Program:
-    """Start and loop of a kernel, compiled when first needed for batches of some size on some device.
+    """The start program and the loop of a kernel, compiled when first needed for a batch size and device.
 
-    The start runs once, so it is always compiled the quick way; the loop where it is `quick`.
+    The start program runs once, so it is always compiled with the quick options; the loop only if `quick`.
     """
 
     def __init__(self, kernel: MCMCKernel, record: Record, warmup: int, buffer: int, quick: bool) -> None:
@@ -59,9 +59,9 @@ class Program:
         self.loops: dict[Any, Any] = {}
 
     def start(self, pool: Executor, count: int, groups: list[np.ndarray], *rest: Any) -> tuple[Any, Future[Any]]:
-        """What `_start` gives, in shapes, and the program of (groups, *rest) that gives it.
+        """Output shapes of the start program, and a future of its executable, which takes (groups, *rest).
 
-        `pool` compiles that while Python traces the loop, for which shapes are enough.
+        `pool` compiles it while Python traces the loop, for which the shapes are enough.
         """
         which = count, *map(len, groups)
         if which not in self.starts:
@@ -70,13 +70,14 @@ class Program:
         return self.starts[which]
 
     def loop(self, carry: Any, data: Data, size: int, place: Any, meanwhile: Callable[[], Any]) -> Any:
-        """(carry, count, thinning, data) -> carry, recorded values (count of `buffer`, chain, ...).
+        """The compiled loop, (carry, count, thinning, data) -> carry, recorded values (buffer, chain, ...).
 
-        `carry` may be of shapes; `place` is a device, or how chains or rows are spread over several; `meanwhile` is
-        called before XLA compiles, which takes seconds outside Python's lock.
+        The first `count` of the `buffer` draws are valid. `carry` may hold shapes instead of arrays; `place` is a
+        device or a sharding over several; `meanwhile` is called before XLA compiles, which takes seconds outside
+        Python's lock.
         """
         if (size, place) not in self.loops:
-            traced = place.loop(self.own_loop) if isinstance(place, Spread) else self.traced
+            traced = place.loop(self.own_loop) if isinstance(place, DeviceSharding) else self.traced
             lowered = traced.lower(carry, 1, 1, data)
             meanwhile()
             self.loops[size, place] = lowered.compile(compiler_options=self.options)
@@ -85,7 +86,7 @@ class Program:
 
 @functools.cache
 def quick_options() -> dict[str, Any]:
-    """XLA's options that halve the time of compiling for a CPU, as far as this version has them; none elsewhere.
+    """XLA options that halve compile time on a CPU, as far as this version has them; none on other devices.
 
     The collapsed sweep runs a tenth faster with them, a deep network a third slower: `tests/benchmarks/RESULTS.md`.
     """
@@ -95,7 +96,7 @@ def quick_options() -> dict[str, Any]:
 
 
 def _known(options: dict[str, Any]) -> bool:
-    """Whether this version of XLA has these options; each has its own."""
+    """Whether this version of XLA has these options."""
     try:
         jax.jit(lambda: 0).lower().compile(compiler_options=options)
     except jax.errors.JaxRuntimeError as error:
@@ -105,7 +106,7 @@ def _known(options: dict[str, Any]) -> bool:
     return True
 
 
-_kept: OrderedDict[Any, Program] = OrderedDict()
+_cache: OrderedDict[Any, Program] = OrderedDict()
 _lock = threading.RLock()
 
 
@@ -118,42 +119,43 @@ def program_for(
     settings: tuple[Any, ...],
     quick: bool = False,
 ) -> Program:
-    """A program, kept from an earlier run where that is provably the same.
+    """The program, from the cache if an earlier run provably had the same.
 
-    `record` decides, since it knows sampler and model; `shapes` is a tree of arrays, `settings` what else is traced.
-    `quick` says that the loop's operations are small ones, so that compiling it should be quick.
+    The key of the cache is that of `record`, which holds sampler and model, with the shapes and types of the arrays in
+    `shapes` and everything else that affects tracing in `settings`. `quick` says that the loop consists of small
+    operations, so that it is compiled with the quick options.
     """
-    described = describe(record)
-    if described is None:
+    recorded = cache_key(record)
+    if recorded is None:
         return Program(kernel, record, warmup, buffer, quick)
     sizes = tuple((a.shape, str(a.dtype)) for a in jax.tree.leaves(shapes)), str(jax.tree.structure(shapes))
     options = tuple(str(getattr(jax.config, name)) for name in TRACED_OPTIONS)
-    key = described, type(kernel), warmup, buffer, sizes, settings, options
+    key = recorded, type(kernel), warmup, buffer, sizes, settings, options
     with _lock:
-        if key not in _kept:
+        if key not in _cache:
             drop_compiled_programs()
-            _kept[key] = Program(kernel, record, warmup, buffer, quick)
-        _kept.move_to_end(key)
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
-        return _kept[key]
+            _cache[key] = Program(kernel, record, warmup, buffer, quick)
+        _cache.move_to_end(key)
+        while len(_cache) > CACHE_SIZE:
+            _cache.popitem(last=False)
+        return _cache[key]
 
 
-def describe(spec: Any) -> Any:
-    """A hashable value that is equal for two specs only if they are the same down to the type of every number.
+def cache_key(spec: Any) -> Any:
+    """A hashable value that is equal for two specs only if they agree in every value and its type.
 
-    None where that cannot be known: for anything but frozen dataclasses of plain values.
+    None if that cannot be known: for anything but frozen dataclasses of plain values.
     """
     if type(spec) in PLAIN:
         return type(spec), spec
     if type(spec) is float:
         return float, spec.hex()
     if type(spec) is tuple:
-        return _all(tuple, [describe(item) for item in spec])
+        return _all(tuple, [cache_key(item) for item in spec])
     if is_dataclass(spec) and not isinstance(spec, type) and type(spec).__dataclass_params__.frozen:  # type: ignore[attr-defined]
         names = [f.name for f in fields(spec)]
         if set(getattr(spec, "__dict__", ())) <= set(names):
-            return _all(type(spec), [describe(getattr(spec, f.name)) for f in fields(spec) if f.compare])
+            return _all(type(spec), [cache_key(getattr(spec, f.name)) for f in fields(spec) if f.compare])
     return None
 
 
@@ -171,7 +173,7 @@ def drop_compiled_programs(limit: int | None = None) -> bool:
     if not maps.exists() or maps.read_bytes().count(b"\n") <= (MANY_MAPS if limit is None else limit):
         return False
     with _lock:
-        _kept.clear()
+        _cache.clear()
         jax.clear_caches()
     return True
 
@@ -187,10 +189,11 @@ def _start(
     start: Any,
     data: Data,
 ) -> list[Any]:
-    """Every batch of chains at its start: their states, and the keys of what is recorded of them.
+    """For every batch of chains: the states at the start, and the keys for recording.
 
-    `groups` says which of the chains here make a batch, `numbers` which of the run's `count` chains are here. Where
-    `starts` names others, these start in their place, many chains in one, with a future of its own for each.
+    `groups` are the chains of each batch, `numbers` (chain,) the numbers of these chains among the `count` of the run.
+    `starts` (chain,), if given, are the numbers of the chains whose starting points they take: chains of a superchain
+    start at the same point and continue with keys of their own.
     """
     of_chains, of_record = jax.random.split(key)
     chain_keys, record_keys = keys_of(of_chains, count, numbers), keys_of(of_record, count, numbers)

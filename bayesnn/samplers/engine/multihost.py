@@ -1,7 +1,7 @@
 """Several processes, on one machine or many, that run one script and make one fit (`jax.distributed`).
 
-Each process runs chains of its own; what they draw is put together at the end, so that every process returns the whole
-fit. With `chain_method="rows"` all processes run all chains, each on its part of the rows.
+Each process runs chains of its own; the draws are gathered at the end, so that every process returns the whole fit.
+With `chain_method="rows"` all processes run all chains, each on its part of the rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import jax
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.samplers.engine.checkpoint import Checkpoint, Memory
+from bayesnn.samplers.engine.checkpoint import Checkpoint, InMemoryStore
 from bayesnn.samplers.engine.plan import Plan
 
 T = TypeVar("T")
@@ -33,26 +33,26 @@ def join_hosts(
     *,
     lost_after: int = LOST_AFTER,
 ) -> None:
-    """Make this process one of several that fit together; the first thing a script does, before JAX is used.
+    """Make this process one of several that fit together; call it first in a script, before JAX is used.
 
-    Under SLURM, Open MPI, Kubernetes and on a TPU pod no argument is needed: JAX finds out. `bnn.fit` then spreads its
-    chains over all processes, and each returns the whole fit. See HOSTS.md.
+    Under SLURM, Open MPI, Kubernetes and on a TPU pod no argument is needed: JAX finds the other processes. `bnn.fit`
+    then divides its chains among all processes, and each returns the whole fit. See HOSTS.md.
 
     Parameters
     ----------
     coordinator : str, optional
         Address and port of process 0, such as "10.0.0.1:1234".
     processes, process : int, optional
-        How many there are, and which this one is, from 0.
+        The number of processes, and the number of this one, from 0.
     lost_after : int
-        Seconds without a sign of life after which a process counts as lost, and all others end with an error.
+        Seconds without a heartbeat after which a process counts as lost, and all others end with an error.
 
     Raises
     ------
     ValueError
         If only some of the first three are given.
     RuntimeError
-        If JAX was used before, or the others do not come within five minutes.
+        If JAX was used before, or the other processes do not join within five minutes.
 
     Examples
     --------
@@ -64,8 +64,8 @@ def join_hosts(
     given = [argument is not None for argument in (coordinator, processes, process)]
     if any(given) and not all(given):
         raise ValueError(
-            "coordinator, processes and process belong together: give all three, or none where SLURM, Open MPI, "
-            f"Kubernetes or a TPU pod says them, got {coordinator!r}, {processes!r}, {process!r}"
+            "coordinator, processes and process belong together: give all three, or none under SLURM, Open MPI, "
+            f"Kubernetes or on a TPU pod, got {coordinator!r}, {processes!r}, {process!r}"
         )
     checks.positive_integer("lost_after", lost_after)
     jax.distributed.initialize(coordinator, processes, process, heartbeat_timeout_seconds=lost_after)
@@ -73,19 +73,19 @@ def join_hosts(
 
 
 def _end_at_once(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """An error ends a process now: JAX would have it wait for the others at its end, and these wait for it."""
+    """End this process at once after an error: at exit, JAX would wait for the other processes, which wait for it."""
     traceback.print_exception(kind, error, trace)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(1)
 
 
-def share(plan: Plan) -> Plan:
-    """What this process does of the plan: some of the chains; all of them where rows are what is spread.
+def local_part(plan: Plan) -> Plan:
+    """The part of the plan this process runs: some of the chains, or all of them if the rows are sharded.
 
     Only the first process shows progress.
     """
-    if not several():
+    if not is_multiprocess():
         return plan
     count, mine = jax.process_count(), jax.process_index()
     plan = replace(plan, progress=plan.progress and mine == 0)
@@ -99,46 +99,48 @@ def share(plan: Plan) -> Plan:
     numbers = np.array_split(np.arange(plan.chains), count)[mine]
     part = slice(numbers[0], numbers[-1] + 1)
     keeper = plan.keeper
-    if isinstance(keeper, Memory) and keeper.checkpoint is not None:
+    if isinstance(keeper, InMemoryStore) and keeper.checkpoint is not None:
         leaves = tuple(leaf[part] for leaf in keeper.checkpoint.leaves)
-        keeper = Memory(replace(keeper.checkpoint, leaves=leaves), keeper.kept)
+        keeper = InMemoryStore(replace(keeper.checkpoint, leaves=leaves), keeper.artifacts)
     return replace(plan, chains=len(numbers), first=int(numbers[0]), of=plan.chains, keeper=keeper)
 
 
-def whole(plan: Plan, checkpoint: Checkpoint) -> tuple[Plan, Checkpoint]:
-    """The plan of the run and where all its chains stand, given those of this process."""
+def gather_plan(plan: Plan, checkpoint: Checkpoint) -> tuple[Plan, Checkpoint]:
+    """The plan of the whole run and the checkpoint of all its chains, from those of this process."""
     if plan.of is None:
         return plan, checkpoint
-    leaves = tuple(all_chains(leaf) for leaf in checkpoint.leaves)
+    leaves = tuple(gather_chains(leaf) for leaf in checkpoint.leaves)
     return replace(plan, chains=plan.of, of=None, first=0), replace(checkpoint, leaves=leaves)
 
 
-def folder(path: Any) -> Any:
-    """The folder of this process: the path itself where there is only one."""
-    return Path(path) / f"process-{jax.process_index()}-of-{jax.process_count()}" if path and several() else path
+def process_folder(path: Any) -> Any:
+    """The folder of this process: the path itself if there is only one process."""
+    if not path or not is_multiprocess():
+        return path
+    return Path(path) / f"process-{jax.process_index()}-of-{jax.process_count()}"
 
 
-def agree(text: str) -> None:
-    """Refuse to go on unless every process is about to make the same fit, as this description of it says."""
-    if several() and len(set(everyone(np.frombuffer(text.encode(), np.uint8)))) > 1:
+def check_same_fit(text: str) -> None:
+    """Raise a ValueError unless the description of the fit is the same in every process."""
+    if is_multiprocess() and len(set(gather_bytes(np.frombuffer(text.encode(), np.uint8)))) > 1:
         raise ValueError(
             f"all {jax.process_count()} processes must fit the same model to the same data with the same key and "
-            "settings, and they differ: start the same script with the same data everywhere"
+            "settings, and they differ: start the same script with the same data in every process"
         )
 
 
-def several() -> bool:
-    """Whether other processes take part."""
+def is_multiprocess() -> bool:
+    """Whether there are other processes."""
     return jax.process_count() > 1
 
 
-def everyone(own: np.ndarray) -> list[bytes]:
-    """The bytes of every process' array, of any length, in order.
+def gather_bytes(own: np.ndarray) -> list[bytes]:
+    """The bytes of the array of every process, in order; arrays may differ in length.
 
     Raises
     ------
     RuntimeError
-        If a process is gone.
+        If contact with a process is lost.
     """
     from jax.experimental.multihost_utils import process_allgather
 
@@ -150,24 +152,24 @@ def everyone(own: np.ndarray) -> list[bytes]:
     return [row[:size].tobytes() for row, size in zip(rows, sizes)]
 
 
-def from_first(value: int) -> int:
-    """The number that the first process has."""
-    return int(np.frombuffer(everyone(np.array([value], np.int64))[0], np.int64)[0])
+def broadcast_from_first(value: int) -> int:
+    """The value that the first process has."""
+    return int(np.frombuffer(gather_bytes(np.array([value], np.int64))[0], np.int64)[0])
 
 
-def all_chains(values: np.ndarray) -> np.ndarray:
-    """The chains (chain, ...) of all processes, one after the other."""
-    parts = [np.frombuffer(raw, values.dtype).reshape(-1, *values.shape[1:]) for raw in everyone(values)]
+def gather_chains(values: np.ndarray) -> np.ndarray:
+    """The chains (chain, ...) of all processes, in the order of the processes."""
+    parts = [np.frombuffer(raw, values.dtype).reshape(-1, *values.shape[1:]) for raw in gather_bytes(values)]
     return np.concatenate(parts)
 
 
 def _or_lost(exchange: Callable[[], T]) -> T:
-    """What the processes exchange, or an error that says that one is gone."""
+    """The result of an exchange between processes, or an error that says that one of them is lost."""
     try:
         return exchange()
     except Exception as error:
         raise RuntimeError(
-            f"process {jax.process_index()} of {jax.process_count()} lost touch with another one, which was killed or "
-            "ended with an error of its own: see its output. With fit(..., path=) the draws are on the disk, and the "
-            f"same script goes on from there. ({type(error).__name__}: {str(error)[:200]})"
+            f"process {jax.process_index()} of {jax.process_count()} lost contact with another process, which was "
+            "killed or ended with an error of its own: see its output. With fit(..., path=) the draws are on the disk, "
+            f"and the same script continues from there. ({type(error).__name__}: {str(error)[:200]})"
         ) from error

@@ -1,4 +1,4 @@
-"""How chains are to be run: how many, of what length, how they spread over devices, with which keys."""
+"""How chains are run: how many, of what length, on which devices, with which keys."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ import jax
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.samplers.engine.checkpoint import Keeper
-from bayesnn.samplers.engine.sharding import Spread
+from bayesnn.samplers.engine.checkpoint import DrawStore
+from bayesnn.samplers.engine.sharding import DeviceSharding
 
 CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential", "rows")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How many draws to take, how to spread the chains, and who keeps the draws.
+    """How many draws to take, how to run the chains, and where to put the draws.
 
-    `batches` is the most batches that run side by side, None for what this machine is good for; `keeper` takes draws
-    and places of the chains as they come, None for memory. Where other processes run other chains of the same run,
-    these are the `chains` from number `first` on, `of` so many.
+    `batches` is the largest number of batches that run side by side, None for a number that suits this machine.
+    `keeper` is the draw store, None for one in memory. If other processes run other chains of the same run, the plan is
+    for `chains` chains, of which `first` is the number of the first, out of `of` chains in all. `superchains` is the
+    number of groups of chains that start at the same point (for nested R-hat).
     """
 
     draws: int
@@ -32,80 +33,81 @@ class Plan:
     method: str = "auto"
     progress: bool = True
     batches: int | None = field(default=None, compare=False)
-    keeper: Keeper | None = field(default=None, compare=False, repr=False)
+    keeper: DrawStore | None = field(default=None, compare=False, repr=False)
     first: int = 0
     of: int | None = None
     superchains: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse impossible counts and unknown methods."""
+        """Raise a ValueError for counts out of range and unknown methods."""
         for name in ("draws", "chains", "thinning"):
             checks.positive_integer(name, getattr(self, name))
         checks.positive_integer("warmup", self.warmup, minimum=0)
         checks.known("chain_method", self.method, CHAIN_METHODS)
         if self.superchains is not None:
             checks.positive_integer("superchains", self.superchains, minimum=2)
-            if self.all_chains % self.superchains:
+            if self.total_chains % self.superchains:
                 raise ValueError(
-                    f"superchains must divide the chains into equal groups, got {self.superchains} of {self.all_chains}"
+                    "superchains must divide the chains into equal groups, got "
+                    f"{self.superchains} of {self.total_chains}"
                 )
 
     @property
-    def all_chains(self) -> int:
-        """Chains of the run, those of other processes included."""
+    def total_chains(self) -> int:
+        """Number of chains of the run, those of other processes included."""
         return self.chains if self.of is None else self.of
 
     def keys(self, key: jax.Array, superchains: int | None = None) -> jax.Array:
-        """A key for each chain here, whoever runs the others; one for all of a superchain if so many are given."""
-        return keys_of(key, self.all_chains, self.numbers(superchains))
+        """A key per chain of this plan, the same however chains are divided; with `superchains`, one per superchain."""
+        return keys_of(key, self.total_chains, self.chain_numbers(superchains))
 
-    def numbers(self, superchains: int | None = None) -> np.ndarray:
-        """Which chains of the run are here; the first of its superchain in place of each, if so many are given."""
+    def chain_numbers(self, superchains: int | None = None) -> np.ndarray:
+        """Numbers in the run of these chains; with `superchains`, of the first chain of the superchain of each."""
         numbers = np.arange(self.first, self.first + self.chains)
-        size = 1 if superchains is None else self.all_chains // superchains
+        size = 1 if superchains is None else self.total_chains // superchains
         return numbers - numbers % size
 
     def groups(self) -> list[np.ndarray]:
-        """Which chains run as one vectorised batch; the groups run side by side unless the method is sequential."""
-        return np.array_split(np.arange(self.chains), min(self.chains, self.most_batches))
+        """Numbers of the chains of each vectorised batch; batches run side by side unless the method is sequential."""
+        return np.array_split(np.arange(self.chains), min(self.chains, self.max_batches))
 
     @property
-    def most_batches(self) -> int:
-        """How many batches there are, if there are as many chains."""
+    def max_batches(self) -> int:
+        """Number of batches if there are at least as many chains."""
         if self.batches is not None:
             return self.batches
         return {"sequential": self.chains, "vectorized": 1, "rows": 1}.get(self.method, parallel_workers())
 
     @property
-    def spread(self) -> Spread | None:
-        """How JAX spreads one program over devices; None where each batch has a program of its own on one device.
+    def device_sharding(self) -> DeviceSharding | None:
+        """How one program is sharded over devices; None if each batch has a program of its own on one device.
 
-        Chains are spread where every device of this process gets as many; rows over the devices of all processes.
+        Chains are sharded over devices of this process if each gets equally many, rows over those of all processes.
         """
         if self.method == "rows":
-            return Spread("rows", tuple(jax.devices())) if jax.device_count() > 1 else None
+            return DeviceSharding("rows", tuple(jax.devices())) if jax.device_count() > 1 else None
         devices, batches = jax.local_devices(), len(self.groups())
         even = batches > 1 and batches <= len(devices) and self.chains % batches == 0
-        return Spread("chains", tuple(devices[:batches])) if even and self.side_by_side else None
+        return DeviceSharding("chains", tuple(devices[:batches])) if even and self.side_by_side else None
 
     @property
     def description(self) -> str:
-        """The choice in words: how many batches of how many chains, whether they run side by side, and on what."""
+        """The plan in words: the number and size of batches, whether they run side by side, and on which devices."""
         sizes = [len(group) for group in self.groups()]
         how = "side by side" if self.side_by_side else "in turn"
-        spread = self.spread
-        devices = "" if spread is None else f", {spread.what} spread over {len(spread.devices)} devices"
+        sharding = self.device_sharding
+        devices = "" if sharding is None else f", {sharding.what} sharded over {len(sharding.devices)} devices"
         processes = "" if self.of is None else f", in each of {jax.process_count()} processes"
         return f"{len(sizes)} batch(es) of {max(sizes)} chain(s), {how}{devices}{processes}"
 
     @property
     def side_by_side(self) -> bool:
-        """Whether the groups run at the same time."""
+        """Whether batches run at the same time."""
         return self.method != "sequential"
 
 
 def parallel_workers() -> int:
-    """Batches worth running at once: one a device, or one a core where JAX has a single CPU device."""
+    """Batches worth running at once: one per device, or one per core if JAX has a single CPU device."""
     devices = jax.local_devices()
     if len(devices) > 1 or devices[0].platform != "cpu":
         return len(devices)
@@ -117,5 +119,5 @@ def parallel_workers() -> int:
 
 @functools.partial(jax.jit, static_argnums=1)
 def keys_of(key: jax.Array, count: int, rows: np.ndarray) -> jax.Array:
-    """These of so many keys."""
+    """Keys number `rows` of the `count` that `key` splits into."""
     return jax.random.split(key, count)[rows]

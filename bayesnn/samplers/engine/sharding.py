@@ -1,8 +1,8 @@
-"""Several devices at once, by JAX's shardings: chains spread over them, or the rows of the data.
+"""Several devices at once, by JAX's shardings: over the chains, or over the rows of the data.
 
-Chains know nothing of each other, so each device runs the loop of its own chains, at its own pace: one program, mapped
-over the devices. Rows are one sum in every density: each device adds up its own rows and XLA puts the sums together, so
-all devices step together and hold the same chains.
+Chains are independent, so each device runs the loop of its own chains at its own pace: one program, mapped over the
+devices. Rows enter every density as a sum: each device sums over its own rows and XLA adds up the sums, so all devices
+step together and hold the same chains.
 """
 
 from __future__ import annotations
@@ -16,34 +16,33 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, Sharding
 
 AXIS = "devices"
-Loop = Callable[
-    [Any, jax.Array, jax.Array, Any], Any
-]  # carry, count, thinning, data -> carry, values (draw, chain, ...)
+# (carry, count, thinning, data) -> carry, values (draw, chain, ...)
+Loop = Callable[[Any, jax.Array, jax.Array, Any], Any]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """What is spread, "chains" or "rows", and over which devices; of all processes where there are several."""
+class DeviceSharding:
+    """What is sharded, "chains" or "rows", and over which devices, which may belong to several processes."""
 
     what: str
     devices: tuple[Any, ...]
 
     @property
     def mesh(self) -> Mesh:
-        """The devices in a row."""
+        """The devices as a mesh with one axis."""
         return Mesh(np.array(self.devices), (AXIS,))
 
     def over(self, *parts: str | None) -> NamedSharding:
-        """A sharding whose axes are spread where named, whole elsewhere."""
+        """A sharding over the axes that are named; other axes are replicated."""
         return NamedSharding(self.mesh, PartitionSpec(*parts))
 
     @property
     def of_carry(self) -> NamedSharding:
-        """Where states of chains (chain, ...) lie."""
+        """The sharding of the states of chains (chain, ...)."""
         return self.over(AXIS) if self.what == "chains" else self.over()
 
     def loop(self, loop: Loop) -> Any:
-        """The compiled loop of chains, over these devices."""
+        """The loop of chains, jitted for these devices."""
         if self.what == "chains":
             chains, whole = PartitionSpec(AXIS), PartitionSpec()
             specs = (chains, whole, whole, whole), (chains, PartitionSpec(None, AXIS))
@@ -53,18 +52,18 @@ class Spread:
         def by_rows(carry: Any, count: jax.Array, thinning: jax.Array, data: Any) -> Any:
             rows = len(data[0])
 
-            def parted(array: Any) -> Any:
-                """Rows need not divide by the devices: XLA fills up the last device's part."""
+            def by_device(array: Any) -> Any:
+                """The number of rows need not be a multiple of the devices: XLA pads the part of the last one."""
                 by_row = array.ndim > 0 and array.shape[0] == rows
                 return jax.lax.with_sharding_constraint(array, self.over(AXIS)) if by_row else array
 
-            return loop(carry, count, thinning, jax.tree.map(parted, data))
+            return loop(carry, count, thinning, jax.tree.map(by_device, data))
 
         return jax.jit(by_rows, out_shardings=self.over())
 
 
-def placed(tree: Any, sharding: Sharding) -> Any:
-    """Arrays that this process has, where they belong; every process has them if devices of others are among these."""
+def put_on(tree: Any, sharding: Sharding) -> Any:
+    """Place host arrays on `sharding`; if that spans several processes, each of them must hold the full array."""
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
 
@@ -79,5 +78,5 @@ def placed(tree: Any, sharding: Sharding) -> Any:
 
 
 def shapes_at(tree: Any, sharding: Sharding) -> Any:
-    """Shapes and types of arrays (jax.ShapeDtypeStruct) that will lie there."""
+    """Shapes, types and this sharding of arrays, as jax.ShapeDtypeStruct."""
     return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), tree)

@@ -1,1 +1,1 @@
-"""Gibbs sampling: the collapsed sweep of shallow networks, and exact hyperparameters for every other model."""
+"""Gibbs sampling: a collapsed sweep for shallow networks, and exact hyperparameter updates for all other models."""

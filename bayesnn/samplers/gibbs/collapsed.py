@@ -1,4 +1,4 @@
-"""The collapsed sweep's state, its readout and hyperparameters drawn from their conditionals; which models have it."""
+"""The collapsed sweep: its state, the draws of readout and hyperparameters, and the models it can serve."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 class GibbsState(NamedTuple):
     """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
 
-    `structure` says which of them are in use; it is None where the architecture is fixed.
+    `structure` says which units and terms are in use; None if the architecture is fixed.
     """
 
     gamma: jax.Array
@@ -32,8 +32,12 @@ class GibbsState(NamedTuple):
     structure: Structure | None = None
 
 
-class Swept(NamedTuple):
-    """After the units: the state, its readout stale; products of the design, the readout given it; moves (m,)."""
+class UnitMoveResult(NamedTuple):
+    """The state after the unit moves, whose readout is out of date until it is drawn again.
+
+    `data` are the cross products of the new design, `readout` the posterior of the readout given it, and `moved` (m,)
+    is 1 for units that moved.
+    """
 
     state: GibbsState
     data: readout.Products
@@ -42,12 +46,12 @@ class Swept(NamedTuple):
 
 
 def active_units(state: GibbsState) -> jax.Array | None:
-    """Ones for the units in use (m,); None where the architecture is fixed and all are."""
+    """(m,), 1 for units in use, else 0; None if the architecture is fixed, so that all are in use."""
     return None if state.structure is None else used_units(state.structure.units, state.gamma.shape[0])
 
 
 def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> readout.Precision:
-    """The readout's normal given sigma_beta, mu_beta integrated out."""
+    """The normal prior of the readout given sigma_beta, with mu_beta integrated out."""
     used = model.masks(state.structure, x.shape[1:])
     terms, variance = model.terms(x.shape[1:]), 1.0 / state.hyper.beta_precision
     normal = prior_of(model).collapsed_given(terms, variance, None if used is None else used.coefficients)
@@ -57,7 +61,7 @@ def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> readout.Pr
 def draw_readout(
     source: RandomSource, state: GibbsState, model: Model, x: jax.Array, solved: readout.Readout
 ) -> jax.Array:
-    """Step 2: beta (and intercept, linear) given the units, mu_beta integrated out."""
+    """Step 2: draw beta (and intercept, linear) given the units, with mu_beta integrated out."""
     coefficients = readout.draw(source, solved)
     used = model.masks(state.structure, x.shape[1:])
     return coefficients if used is None else coefficients * used.coefficients
@@ -70,7 +74,7 @@ def draw_hyper(
     coefficients: jax.Array,
     data: readout.Products,
 ) -> tuple[Hyper, jax.Array]:
-    """Step 3: all of nu given the state's units and the readout (k,)."""
+    """Step 3: draw all hyperparameters given the units and the readout (k,)."""
     of_hyper, of_noise = random.split(source)
     beta = coefficients[: state.gamma.shape[0]]
     hyper = prior_of(model).draw_hyper(of_hyper, state.hyper, state.gamma, beta, active_units(state))
@@ -80,8 +84,10 @@ def draw_hyper(
 
 
 def collapses(model: Model) -> bool:
-    """Whether units can be moved with the readout integrated out: one logistic layer, the Müller-Ríos Insua prior and
-    Gaussian errors of one output, their precision gamma distributed.
+    """Whether units can be moved with the readout integrated out.
+
+    That needs one logistic layer, the Müller-Ríos Insua prior, and Gaussian errors of one output with a gamma prior on
+    their precision.
     """
     single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
     logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
@@ -91,6 +97,6 @@ def collapses(model: Model) -> bool:
 
 
 def prior_of(model: Model) -> MuellerRiosInsua:
-    """The prior of a model that collapses."""
+    """The prior of a model for which `collapses` is true."""
     assert isinstance(model.prior, MuellerRiosInsua)
     return model.prior

@@ -1,9 +1,9 @@
 """The Gibbs/Metropolis sampler of Müller and Ríos Insua for the hierarchical shallow network.
 
-The sweep, in the only order that leaves the posterior invariant: the units on the density with the readout integrated
-out, each followed by a flip of its sign and all by a common one; then the readout given the units; then the
-hyperparameters given both. A readout drawn before the units move is stale afterwards, and hyperparameters drawn from it
-follow another distribution.
+A scan updates, in the only order that leaves the posterior invariant: the units, on the density with the readout
+integrated out, each followed by a possible flip of its sign and all by a possible common reflection; then the readout
+given the units; then the hyperparameters given both. A readout drawn before the units move would be out of date, and
+hyperparameters drawn given it would follow another distribution.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bayesnn.samplers.base import Info, Sampler, Stats, Steps
 from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import (
     GibbsState,
-    Swept,
+    UnitMoveResult,
     active_units,
     collapsed_prior,
     collapses,
@@ -30,12 +30,12 @@ from bayesnn.samplers.gibbs.collapsed import (
     draw_readout,
     prior_of,
 )
-from bayesnn.samplers.gibbs.missing_values import GapGibbs
+from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.gibbs.reflections import as_products, reflect
 from bayesnn.samplers.gibbs.structure import (
-    Body,
-    Problem,
+    Conditioning,
+    UnitsAndStructure,
     draw_structure,
     readout_rows,
     start_structure,
@@ -47,43 +47,44 @@ from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 COLLAPSED = "collapsed"
 EXACT, BIRTH_DEATH = "exact", "birth_death"
-TARGET_MOVES = 0.5  # of the adaptive walk: among many candidates scored together, half the units moving
+TARGET_MOVES = 0.5  # fraction of units that move per sweep, for which the adaptive walk is tuned; chosen here
 
 
 @dataclass(frozen=True)
 class Gibbs(Steps):
     """Gibbs sampling: hyperparameters by their exact conditionals, for every prior and likelihood.
 
-    For `shallow` networks with Gaussian errors the readout is integrated out and the units move one by one, the fast
-    way. Everywhere else, and for case weights and offsets, all weights move together (`weights`).
+    For `shallow` networks with Gaussian errors the readout is integrated out and the units move one at a time (the
+    collapsed sweep, which is fast). For all other models, and with case weights or offsets, all weights move together,
+    as `weights` says.
 
     Parameters
     ----------
     weights : {"collapsed", "hmc", "slice", "random_walk"}, optional
-        How weights move. Default: "collapsed" where it can be, else "hmc".
+        How weights are updated. Default: "collapsed" if the model allows it, else "hmc".
     proposal : {"slice", "random_walk", "adaptive", "prior"}
-        How candidates for a unit are drawn in the collapsed way; see `bayesnn.samplers.gibbs.proposals`.
+        How candidates for a unit are drawn in the collapsed sweep; see `bayesnn.samplers.gibbs.proposals`.
     candidates : int
-        Candidates scored together for each unit and sweep there.
+        Candidates per unit in each collapsed sweep, all scored together.
     steps : int
-        Leapfrog steps of a trajectory, or slice or random-walk moves in a row, in each sweep of the other ways.
+        Per sweep that is not collapsed: leapfrog steps of the trajectory, or consecutive slice or random-walk moves.
     sweeps : int
-        Sweeps a step. A sweep costs far less than what is kept of it (log-likelihoods, predictions), so a step
-        has many.
+        Sweeps per step. A sweep costs far less than what is recorded of a draw (log-likelihoods, predictions), so there
+        are many between draws.
     structure : {"exact", "birth_death"}
-        How the number of units moves where it is random: an exact draw with fresh units from the prior, or reversible
-        jumps that add a unit or take one out.
+        How the number of units is updated if it is random: an exact draw with unused units redrawn from the prior, or
+        reversible jumps that add or remove one unit.
 
     Raises
     ------
     ValueError
-        If a name is unknown, or weights="collapsed" is asked of a model it cannot serve.
+        If a name is unknown, or weights="collapsed" is given for a model that it cannot serve.
 
     References
     ----------
     P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
     749-770, section 3, with the prior ratio in the acceptance of the units; R. Neal (1996), Bayesian Learning for
-    Neural Networks, section 3.1, for the other ways.
+    Neural Networks, section 3.1, for the other updates.
 
     Examples
     --------
@@ -103,7 +104,7 @@ class Gibbs(Steps):
     structure: str = "exact"
 
     def __post_init__(self) -> None:
-        """Refuse unknown proposals."""
+        """Raise a ValueError for settings out of range and unknown names."""
         checks.known("proposal", self.proposal, PROPOSALS)
         checks.positive_integer("candidates", self.candidates)
         checks.positive_integer("sweeps", self.sweeps)
@@ -113,10 +114,10 @@ class Gibbs(Steps):
             checks.known("weights", self.weights, (*MOVES, COLLAPSED))
 
     def check(self, model: Model) -> None:
-        """Any model, but one that collapses if that was asked for."""
+        """Raise a ValueError if `weights` does not go with the model."""
         if self.weights not in (None, COLLAPSED) and model.architecture is not None:
             raise ValueError(
-                f'weights="{self.weights}" does not move between architectures: leave weights to its default where the '
+                f'weights="{self.weights}" does not move between architectures: leave weights at its default if the '
                 "architecture is random"
             )
         if self.weights == COLLAPSED and not collapses(model):
@@ -126,44 +127,44 @@ class Gibbs(Steps):
             )
 
     def kernel(self, model: Model) -> StepsKernel:
-        """The adapter to NumPyro's kernels, with the sweep that serves the model."""
+        """The kernel of the sweep that serves the model."""
         if self.collapsed(model):
             return StepsKernel(self, model)
         return StepsKernel(WeightGibbs(self.weights or "hmc", self.steps, self.sweeps), model)
 
     def collapsed(self, model: Model) -> bool:
-        """Whether this model is sampled with the readout integrated out."""
+        """Whether this model is sampled by the collapsed sweep."""
         return self.weights == COLLAPSED or (self.weights is None and collapses(model))
 
     def quick(self, target: Model) -> bool:
-        """So is the collapsed sweep: as fast to 100,000 rows."""
+        """True for the collapsed sweep, which quick compilation does not slow down for up to 100,000 rows."""
         return self.collapsed(target)
 
     def for_gaps(self) -> Sampler:
         """Each sweep given the missing values, then these given the rest."""
-        return GapGibbs(self)
+        return MissingValuesGibbs(self)
 
     def starts_anywhere(self, model: Model) -> bool:
         """The state of the collapsed sweep is parameters alone."""
         return self.collapsed(model)
 
     def for_rows(self) -> Gibbs:
-        """The same where rows have case weights or an offset, which the collapsed sweep does not know."""
+        """The sampler for rows with case weights or an offset, which the collapsed sweep cannot use."""
         if self.weights == COLLAPSED:
             raise ValueError('weights="collapsed" takes neither case weights nor an offset: use weights="hmc" here')
         return replace(self, weights=self.weights or "hmc")
 
     def stats(self, state: KernelState) -> Stats:
-        """Fraction of units that moved, or mean acceptance and step size."""
+        """Fraction of units that moved in the collapsed sweep; else mean acceptance and step size."""
         step = {"step_size": jnp.exp(state.inner.log_step)} if isinstance(state.inner, WeightState) else {}
         return {"acceptance_rate": state.info.acceptance} | step
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> GibbsState:
-        """Units from the prior at its guesses, the error variance at that of y."""
+        """Units drawn from the prior with hyperparameters at their guesses; the error variance is that of y."""
         prior = prior_of(model)
         key_hyper, key_gamma = jax.random.split(key)
         terms = model.terms(x.shape[1:])
-        hyper = prior.start(key_hyper, model.table(x.shape[1:]), terms)
+        hyper = prior.start(key_hyper, model.weight_specs(x.shape[1:]), terms)
         noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
         gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
         structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
@@ -172,7 +173,7 @@ class Gibbs(Steps):
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
-        """`sweeps` sweeps."""
+        """Run `sweeps` sweeps."""
         state, infos = random.scan_with_predrawn(
             key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state
         )
@@ -181,7 +182,7 @@ class Gibbs(Steps):
     def sweep(
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
-        """Units, then the architecture where it is random, then readout, then hyperparameters."""
+        """Update the units, the architecture if it is random, the readout, and the hyperparameters, in this order."""
         of_units, of_structure, of_readout, of_hyper = random.split(source, 4)
         active = active_units(state)
         state, data, solved, moved = self.move_units(of_units, state, model, x, y)
@@ -193,8 +194,10 @@ class Gibbs(Steps):
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
         return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
-    def move_units(self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array) -> Swept:
-        """Step 1, readout and mu_beta integrated out: every unit, then the reflection of all with mu_gamma."""
+    def move_units(
+        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+    ) -> UnitMoveResult:
+        """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma."""
         of_candidates, of_flips, of_reflection = random.split(source, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
         proposal = PROPOSALS[self.proposal]
@@ -208,36 +211,37 @@ class Gibbs(Steps):
             of_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision, active
         )
         new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
-        data = as_products(new.gram)._replace(
-            rows=y.shape[0]
-        )  # a plain number, so that the draw of sigma can be made ahead
-        return Swept(state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(y.dtype))
+        # the number of rows as a plain number, so that the random numbers for sigma can be drawn ahead
+        data = as_products(new.gram)._replace(rows=y.shape[0])
+        return UnitMoveResult(
+            state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(y.dtype)
+        )
 
     def move_structure(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, readout.Products]:
-        """The architecture, readout and mu_beta integrated out; the state's readout is stale afterwards."""
+        """Update the architecture, readout and mu_beta integrated out; the readout must be drawn again afterwards."""
         assert state.structure is not None
-        body = Body(state.gamma, state.structure)
-        problem = Problem(model, x, y, state.hyper, state.noise_precision)
-        jumps = self.structure == BIRTH_DEATH and problem.random.hidden is not None
+        body = UnitsAndStructure(state.gamma, state.structure)
+        given = Conditioning(model, x, y, state.hyper, state.noise_precision)
+        jumps = self.structure == BIRTH_DEATH and given.random.hidden is not None
         key_jump, key_draw = jax.random.split(key)
-        body = birth_death(key_jump, body, problem) if jumps else body
-        body, data = draw_structure(key_draw, body, problem, units=not jumps)
+        body = birth_death(key_jump, body, given) if jumps else body
+        body, data = draw_structure(key_draw, body, given, units=not jumps)
         return state._replace(gamma=body.gamma, structure=body.structure), data
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
-        """Robbins-Monro on each unit's log scale."""
+        """A Robbins-Monro step on the log scale of each unit's walk."""
         if not PROPOSALS[self.proposal].adapts:
             return state
         gain = (iteration + 1.0) ** -0.6
         return state._replace(log_scale=state.log_scale + gain * (info.moved - TARGET_MOVES))
 
     def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
-        """The model's sites, hyperparameters as standard deviations and covariances."""
+        """The sites of the model, with hyperparameters as standard deviations and covariances."""
         factor = state.hyper.s_gamma.factor
         return (
-            model.split(model.terms(x.shape[1:]), state.coefficients)
+            model.readout_sites(model.terms(x.shape[1:]), state.coefficients)
             | {
                 "gamma": state.gamma,
                 "mu_beta": state.hyper.mu_beta,
@@ -251,6 +255,6 @@ class Gibbs(Steps):
 
 
 def _info(moved: jax.Array, active: jax.Array) -> Info:
-    """Of the units in use, none being all of none; the walks of the others are left as they are."""
+    """Fraction of the units in use that moved, 1 if there are none; walks of unused units are not tuned."""
     share = jnp.where(active.any(), (moved * active).sum() / jnp.maximum(active.sum(), 1.0), 1.0)
     return Info(share, jnp.where(active > 0, moved, TARGET_MOVES))

@@ -1,10 +1,11 @@
-"""Candidates for the unit moves of the Gibbs sampler: where they are drawn, and how one is chosen.
+"""Candidates for the unit moves of the Gibbs sampler: how they are drawn, and how one is chosen.
 
-All candidates of a sweep are drawn ahead and those of a unit are scored together. There are two exact rules.
+All candidates of a sweep are drawn in advance and those of a unit are scored together. Two rules of choice are exact.
 
 First acceptable (elliptical slice, I. Murray, R. Adams and D. MacKay, 2010): angles on an ellipse through the current
-point, in brackets that shrink towards it; the brackets depend on the angles alone, so all K can be drawn ahead. The
-first candidate above the level is taken, none means stay: each of the K sub-moves is reversible by itself.
+point, in brackets that shrink towards it; the brackets depend on the angles alone, so all K can be drawn in advance.
+The first candidate above the slice's level is taken; if there is none the unit stays. Each of the K sub-moves is
+reversible by itself.
 
 Pool (H. Tjelmeland, 2004, Using all Metropolis-Hastings proposals to estimate mean values): draw a centre c from
 q(. | current) and the candidates from q(. | c), q symmetric; given c, current and candidates are exchangeable, so a
@@ -26,7 +27,7 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 
 
 class Candidates(NamedTuple):
-    """K candidates a unit: values (m, K, q), log prior weight (m, K + 1), current first, choice noise (m, ...)."""
+    """K candidates per unit: values (m, K, q), log prior weights (m, K + 1), current first, choice noise (m, ...)."""
 
     values: jax.Array
     log_weight: jax.Array
@@ -48,7 +49,7 @@ def log_prior(values: jax.Array, hyper: Hyper) -> jax.Array:
 
 
 def shrinking_angles(uniform: jax.Array) -> jax.Array:
-    """Angles (..., K) of the slice from uniforms (..., K): each in the bracket the ones before it left."""
+    """Angles (..., K) of the slice from uniforms (..., K): each lies in the bracket that the angles before it left."""
     angle = 2 * jnp.pi * uniform[..., 0]
     low, high, angles = angle - 2 * jnp.pi, angle, [angle]
     for k in range(1, uniform.shape[-1]):
@@ -71,19 +72,19 @@ def elliptical(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int,
 
 
 def random_walk(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
-    """Steps of the prior's shape, their scale drawn log-uniformly over two decades below the prior's."""
+    """Steps of the prior's shape, with a scale drawn log-uniformly from 0.01 to 1 times the prior's."""
     of_scale, of_pool = random.split(source)
     exponent = -2.0 * random.uniform(of_scale, gamma.shape[:1])
     return _pool(of_pool, gamma, hyper, count, 10.0**exponent)
 
 
 def adaptive(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
-    """Steps of the prior's shape and each unit's own scale, tuned in warm-up."""
+    """Steps of the prior's shape, with a scale per unit that is tuned in warm-up."""
     return _pool(source, gamma, hyper, count, jnp.exp(log_scale))
 
 
 def from_prior(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, log_scale: jax.Array) -> Candidates:
-    """Fresh draws of the prior, which then drops out of the weights."""
+    """Independent draws of the prior, which therefore drops out of the weights."""
     of_values, of_choice = random.split(source)
     m, q = gamma.shape
     values = hyper.mu_gamma + random.normal(of_values, (m, count, q)) @ hyper.s_gamma.factor.T
@@ -91,7 +92,7 @@ def from_prior(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int,
 
 
 def first_acceptable(score: jax.Array, noise: jax.Array) -> jax.Array:
-    """Index of the first candidate above the slice's level, 0 if there is none."""
+    """Index of the first candidate above the level of the slice, 0 (stay) if there is none."""
     above = score > score[0] + noise[0]
     return jnp.argmax(above.at[0].set(False))
 
@@ -106,8 +107,8 @@ def _pool(source: RandomSource, gamma: jax.Array, hyper: Hyper, count: int, scal
     m, q = gamma.shape
     steps = random.normal(of_steps, (m, count + 1, q)) @ hyper.s_gamma.factor.T * scale[:, None, None]
     values = gamma[:, None] + steps[:, :1] + steps[:, 1:]
-    everyone = jnp.concatenate([gamma[:, None], values], axis=1)
-    return Candidates(values, log_prior(everyone, hyper), random.gumbel(of_choice, (m, count + 1)))
+    both = jnp.concatenate([gamma[:, None], values], axis=1)
+    return Candidates(values, log_prior(both, hyper), random.gumbel(of_choice, (m, count + 1)))
 
 
 PROPOSALS: dict[str, Proposal] = {

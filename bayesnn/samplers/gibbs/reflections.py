@@ -1,8 +1,9 @@
 """Reflection of all units at once: gamma -> -gamma with mu_gamma -> -mu_gamma.
 
-psi(-e) = 1 - psi(e), so the reflected design follows from sums of the old one, without another evaluation of psi. The
-prior of gamma given mu_gamma and S_gamma does not change; what decides is how well the columns 1 - z do in place of z.
-Single units flip inside the unit moves; this one also moves the population mean, which they cannot.
+psi(-e) = 1 - psi(e), so products of the reflected design follow from those of the old one, and psi is not evaluated
+again. The prior density of gamma given mu_gamma and S_gamma does not change; the acceptance depends on the marginal
+likelihood with columns 1 - z in place of z, and on the prior of mu_gamma. Single units flip inside the unit moves; the
+reflection also changes the sign of mu_gamma, which those cannot.
 """
 
 from __future__ import annotations
@@ -39,9 +40,9 @@ def reflect(
     noise_precision: jax.Array,
     active: jax.Array | None = None,
 ) -> Reflected:
-    """A Metropolis step, from products (k + 2, k + 2) of [design, y, 1].
+    """Accept or reject the reflection, from products (k + 2, k + 2) of [design, y, 1].
 
-    `active` (m,) says which units are in use, those first; the columns of the others stay zero.
+    `active` (m,) says which units are in use, and these come first; the columns of the others stay zero.
     """
     both = jnp.stack([gram, reflected_products(gram, gamma.shape[0] if active is None else active.sum())])
     solved = jax.vmap(lambda one: readout.solve(as_products(one), prior, noise_precision))(both)
@@ -61,10 +62,10 @@ def reflected_products(gram: jax.Array, m: int | jax.Array) -> jax.Array:
 
 
 def as_products(gram: jax.Array) -> readout.Products:
-    """Products of [design, y, 1] as the readout wants them."""
+    """Products of [design, y, 1] as a `readout.Products`."""
     return readout.Products(gram[:-2, :-2], gram[:-2, -2], gram[-2, -2], gram[-1, -1])
 
 
 def log_density(solved: readout.Readout) -> jax.Array:
-    """log p(y | units), the readout integrated out, but for what neither units nor their columns change."""
+    """log p(y | units), the readout integrated out, up to terms that the reflection does not change."""
     return 0.5 * solved.whitened @ solved.whitened - jnp.log(jnp.diag(solved.cholesky)).sum()

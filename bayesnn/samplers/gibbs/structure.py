@@ -1,8 +1,8 @@
 """Moves between architectures: number of units, linear term and lag order in one exact draw.
 
-Idle slots are filled with fresh units from the prior; then p(architecture | all slots, y) is proportional to its prior
-probability times p(y | the units it uses), the readout and mu_beta integrated out. Units in use come first, so all
-numbers of units share one Cholesky factor, whose leading blocks are theirs.
+Unused slots are filled with units drawn from the prior; then p(architecture | all slots, y) is proportional to its
+prior probability times p(y | the units it uses), the readout and mu_beta integrated out. Units in use come first, so
+one Cholesky factor serves all numbers of units: the factor of each is a leading block of it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs.unit_moves import activations
 
 
-class Problem(NamedTuple):
-    """What an architecture is judged by: model, x (n, p), y (n,), and the hyperparameters, which do not move here."""
+class Conditioning(NamedTuple):
+    """What draws of the architecture condition on: model, x (n, p), y (n,), hyperparameters and error precision."""
 
     model: Model
     x: jax.Array
@@ -34,7 +34,7 @@ class Problem(NamedTuple):
 
     @property
     def random(self) -> Architecture:
-        """What of the architecture is random."""
+        """Which parts of the architecture are random."""
         assert self.model.architecture is not None
         return self.model.architecture
 
@@ -45,15 +45,15 @@ class Problem(NamedTuple):
         return self.model.prior
 
 
-class Body(NamedTuple):
-    """Units (m, q), those in use first, and what is in use."""
+class UnitsAndStructure(NamedTuple):
+    """Units (m, q), those in use first, and the architecture, which says how many these are."""
 
     gamma: jax.Array
     structure: Structure
 
 
 def start_structure(key: jax.Array, model: Model, shape: Shape) -> Structure | None:
-    """A start for a chain: anything from one unit to all, the terms at random; None where nothing is."""
+    """A random architecture to start a chain, with at least one unit; None if the architecture is fixed."""
     if model.architecture is None:
         return None
     keys, units = jax.random.split(key, 3), model.terms(shape).units
@@ -66,7 +66,7 @@ def start_structure(key: jax.Array, model: Model, shape: Shape) -> Structure | N
 
 
 def structure_sites(model: Model, structure: Structure | None) -> dict[str, jax.Array]:
-    """What is random, by the names of its sites."""
+    """The random parts of the architecture, by the names of their sites."""
     if model.architecture is None or structure is None:
         return {}
     values = {"M": structure.units, "linear_in": structure.linear, "lag_order": structure.lags}
@@ -74,7 +74,7 @@ def structure_sites(model: Model, structure: Structure | None) -> dict[str, jax.
 
 
 def readout_rows(terms: Terms, x: jax.Array, used: Masks | None) -> tuple[jax.Array, jax.Array]:
-    """Inputs of the units (q, n), the constant first, and other readout columns (k - m, n); zeros where not used."""
+    """Inputs of the units (q, n), the constant first, and other readout columns (k - m, n); unused ones are zero."""
     ones = jnp.ones((1, x.shape[0]))
     seen = x.T if used is None else x.T * used.inputs[:, None]
     extra = jnp.concatenate([ones[: int(terms.intercept)], seen[: terms.predictors]])
@@ -82,18 +82,18 @@ def readout_rows(terms: Terms, x: jax.Array, used: Masks | None) -> tuple[jax.Ar
     return jnp.concatenate([ones, seen]), extra
 
 
-def gram_matrix(problem: Problem, gamma: jax.Array, structure: Structure) -> jax.Array:
-    """Products (k + 1, k + 1) of [design, y], the columns of what is not used zero."""
-    terms = problem.model.terms(problem.x.shape[1:])
-    used = problem.model.masks(structure, problem.x.shape[1:])
+def gram_matrix(given: Conditioning, gamma: jax.Array, structure: Structure) -> jax.Array:
+    """Products (k + 1, k + 1) of [design, y], where unused columns are zero."""
+    terms = given.model.terms(given.x.shape[1:])
+    used = given.model.masks(structure, given.x.shape[1:])
     assert used is not None
-    inputs, extra = readout_rows(terms, problem.x, used)
-    rows = jnp.concatenate([activations(gamma, inputs) * used.units[:, None], extra, problem.y[None]])
+    inputs, extra = readout_rows(terms, given.x, used)
+    rows = jnp.concatenate([activations(gamma, inputs) * used.units[:, None], extra, given.y[None]])
     return rows @ rows.T
 
 
 def products_of(gram: jax.Array, count: int, used: jax.Array | None = None) -> readout.Products:
-    """Products of [design, y] as the readout wants them, for `count` rows; without the columns that are not used."""
+    """Products of [design, y] as a `readout.Products`, for `count` rows; columns that are not used are zeroed."""
     if used is not None:
         kept = jnp.append(used, 1.0)
         gram = gram * kept[:, None] * kept
@@ -101,23 +101,24 @@ def products_of(gram: jax.Array, count: int, used: jax.Array | None = None) -> r
 
 
 def shuffled(key: jax.Array, gamma: jax.Array, count: jax.Array) -> jax.Array:
-    """The units in use, the first `count`, in random order; so any of them can be the last."""
+    """The units with the first `count`, which are in use, in random order, so that any of them can be the last."""
     m = gamma.shape[0]
     place = jnp.where(jnp.arange(m) < count, jax.random.uniform(key, (m,)), 1.0 + jnp.arange(m))
     return gamma[jnp.argsort(place)]
 
 
-def refreshed(key: jax.Array, gamma: jax.Array, problem: Problem, structure: Structure) -> jax.Array:
-    """Units (m, q) whose parts without influence on y are drawn anew: idle units, and the weights of unused lags.
+def refreshed(key: jax.Array, gamma: jax.Array, given: Conditioning, structure: Structure) -> jax.Array:
+    """Units (m, q) with all that has no influence on y redrawn: unused units, and the weights of unused lags.
 
-    The latter given the weights in use: g*_u + S_uA S_AA^-1 (g_A - g*_A) for g* from the prior (Matheron's rule).
+    The latter are drawn given the weights in use, by Matheron's rule: g*_u + S_uA S_AA^-1 (g_A - g*_A), where g* is a
+    draw from the prior.
     """
-    covariance = problem.hyper.s_gamma
-    fresh = problem.hyper.mu_gamma + jax.random.normal(key, gamma.shape) @ covariance.factor.T
+    covariance = given.hyper.s_gamma
+    fresh = given.hyper.mu_gamma + jax.random.normal(key, gamma.shape) @ covariance.factor.T
     active = used_units(structure.units, gamma.shape[0])[:, None] > 0
-    if problem.random.lags is None:
+    if given.random.lags is None:
         return jnp.where(active, gamma, fresh)
-    used = jnp.concatenate([jnp.ones(1), used_inputs(problem.random, structure.lags, gamma.shape[1] - 1)])
+    used = jnp.concatenate([jnp.ones(1), used_inputs(given.random, structure.lags, gamma.shape[1] - 1)])
     matrix = covariance.factor @ covariance.factor.T
     block = matrix * used[:, None] * used + jnp.diag(1.0 - used)
     moved = fresh + jnp.linalg.solve(block, ((gamma - fresh) * used).T).T @ matrix
@@ -127,11 +128,12 @@ def refreshed(key: jax.Array, gamma: jax.Array, problem: Problem, structure: Str
 def nested_log_marginals(
     data: readout.Products, terms: Terms, prior: MuellerRiosInsua, hyper: Hyper, noise_precision: jax.Array
 ) -> jax.Array:
-    """log p(y | first M units) for M = 0, ..., m, (m + 1,), readout and mu_beta integrated out, every constant kept.
+    """log p(y | first M units) for M = 0, ..., m, (m + 1,), readout and mu_beta integrated out, with all constants.
 
     The prior precision of beta given M is (I - c_M 11')/sb2, c_M = A_b/(sb2 + M A_b). Without its second part the
-    matrix K nests in M and has one factor L; the second part is of rank one: matrix determinant lemma and
-    Sherman-Morrison with a = L^-1 1, 1 having zeros for the coefficients that are not units.
+    matrices K of all M are leading blocks of one matrix, with one factor L; the second part has rank one and enters by
+    the matrix determinant lemma and the Sherman-Morrison formula with a = L^-1 1, where 1 is zero for coefficients
+    that are not those of units.
     """
     m, k = terms.units, terms.size
     order = jnp.concatenate([jnp.arange(m, k), jnp.arange(m)])
@@ -145,7 +147,7 @@ def nested_log_marginals(
     w, a = solve_triangular(cholesky, right, lower=True).T
 
     def leading(values: jax.Array) -> jax.Array:
-        """Sums over the leading blocks of M = 0, ..., m units."""
+        """Sums over the leading coefficients, those of M = 0, ..., m units included."""
         return jnp.concatenate([jnp.zeros(1), jnp.cumsum(values)])[k - m :]
 
     count = jnp.arange(m + 1)
@@ -161,58 +163,60 @@ def nested_log_marginals(
     return normal - 0.5 * (log_prior + log_k + squares)
 
 
-class Table(NamedTuple):
-    """log p(y | architecture) + log prior (orders, linear, m + 1) up to a constant, and what its axes stand for."""
+class ArchitectureScores(NamedTuple):
+    """log p(y | architecture) + log prior (orders, linear, m + 1) up to a constant, and the values along its axes."""
 
     values: jax.Array
     orders: jax.Array
     linear: jax.Array
 
 
-def table_of(problem: Problem, grams: jax.Array, orders: jax.Array, current: Structure, *, units: bool) -> Table:
-    """All architectures from the products (orders, k + 1, k + 1) of every column; M stays unless `units`."""
-    terms, random = problem.model.terms(problem.x.shape[1:]), problem.random
+def architecture_scores(
+    given: Conditioning, grams: jax.Array, orders: jax.Array, current: Structure, *, units: bool
+) -> ArchitectureScores:
+    """Scores of all architectures from products (orders, k + 1, k + 1) of all columns; M is fixed unless `units`."""
+    terms, random = given.model.terms(given.x.shape[1:]), given.random
     linear = jnp.arange(2) if random.linear else current.linear[None]
 
     def densities(gram: jax.Array, included: jax.Array) -> jax.Array:
         used = jnp.where(jnp.arange(terms.size) < terms.size - terms.predictors, 1.0, included)
-        data = products_of(gram, problem.y.shape[0], used)
-        return nested_log_marginals(data, terms, problem.prior, problem.hyper, problem.noise_precision)
+        data = products_of(gram, given.y.shape[0], used)
+        return nested_log_marginals(data, terms, given.prior, given.hyper, given.noise_precision)
 
     values = jax.vmap(jax.vmap(densities, (None, 0)), (0, None))(grams, linear)
     if units and random.hidden is not None:
         prior = jnp.asarray(random.hidden.log_probabilities())
     else:
         prior = jnp.where(jnp.arange(terms.units + 1) == current.units, 0.0, -jnp.inf)
-    return Table(values + prior, orders, linear)
+    return ArchitectureScores(values + prior, orders, linear)
 
 
 def draw_structure(
-    key: jax.Array, body: Body, problem: Problem, *, units: bool = True
-) -> tuple[Body, readout.Products]:
-    """An exact draw of what is random in the architecture, and the products of the design it leads to.
+    key: jax.Array, body: UnitsAndStructure, given: Conditioning, *, units: bool = True
+) -> tuple[UnitsAndStructure, readout.Products]:
+    """An exact draw of the random parts of the architecture, and the products of the new design.
 
-    With units=False the number of units stays, and the rest is drawn given it.
+    With units=False the number of units is unchanged, and the rest is drawn given it.
     """
     key_order, key_fresh, key_choice = jax.random.split(key, 3)
-    current, shape = body.structure, problem.x.shape[1:]
-    gamma = refreshed(key_fresh, shuffled(key_order, body.gamma, current.units), problem, current)
-    lags = problem.random.lags
+    current, shape = body.structure, given.x.shape[1:]
+    gamma = refreshed(key_fresh, shuffled(key_order, body.gamma, current.units), given, current)
+    lags = given.random.lags
     orders = jnp.arange(1, lags + 1) if lags is not None else current.lags[None]
     everything = Structure(jnp.asarray(gamma.shape[0]), jnp.asarray(1), current.lags)
-    grams = lax.map(lambda order: gram_matrix(problem, gamma, everything._replace(lags=order)), orders)
-    table = table_of(problem, grams, orders, current, units=units)
-    chosen, place = choose(key_choice, table, current)
-    used = problem.model.masks(chosen, shape)
+    grams = lax.map(lambda order: gram_matrix(given, gamma, everything._replace(lags=order)), orders)
+    scores = architecture_scores(given, grams, orders, current, units=units)
+    chosen, place = choose(key_choice, scores, current)
+    used = given.model.masks(chosen, shape)
     assert used is not None
-    return Body(gamma, chosen), products_of(grams[place], problem.y.shape[0], used.coefficients)
+    return UnitsAndStructure(gamma, chosen), products_of(grams[place], given.y.shape[0], used.coefficients)
 
 
-def choose(key: jax.Array, table: Table, current: Structure) -> tuple[Structure, jax.Array]:
-    """A draw of an architecture and the place of its lag order; the current one where rounding breaks all densities."""
-    logits = jnp.where(jnp.isnan(table.values), -jnp.inf, table.values)
+def choose(key: jax.Array, scores: ArchitectureScores, current: Structure) -> tuple[Structure, jax.Array]:
+    """A draw of an architecture and the index of its lag order; the current one if rounding spoils all scores."""
+    logits = jnp.where(jnp.isnan(scores.values), -jnp.inf, scores.values)
     place = jnp.unravel_index(jnp.argmax(logits + jax.random.gumbel(key, logits.shape)), logits.shape)
-    same = jnp.argmax(table.orders == current.lags), jnp.argmax(table.linear == current.linear), current.units
+    same = jnp.argmax(scores.orders == current.lags), jnp.argmax(scores.linear == current.linear), current.units
     usable = jnp.isfinite(logits).any()
     order, linear, units = (jnp.where(usable, new, old) for new, old in zip(place, same, strict=True))
-    return Structure(units, table.linear[linear], table.orders[order]), order
+    return Structure(units, scores.linear[linear], scores.orders[order]), order

@@ -1,9 +1,9 @@
-"""Moves of one hidden unit at a time on the density with the readout integrated out.
+"""Updates of one hidden unit at a time, with the readout integrated out.
 
 With column j of the design left out, K_-j = L_-j L_-j' and a candidate column z contributes only
 s(z) = z'z/s2 + V^-1_jj - a'a and t(z) = z'y/s2 + (V^-1 b0)_j - a'b, where L_-j a = k, k = D_-j'z/s2 + V^-1_-j,j and
 L_-j b = h_-j: log p(y | z, rest) = const - log(s)/2 + t^2/(2 s). So K candidates cost one matrix product and one
-triangular solve, never a factorisation each.
+triangular solve, and no factorisation of their own.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from bayesnn.models.readout import Precision
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs.proposals import Candidates, Proposal
 
-BLOCK = 1024  # rows of data whose candidate columns fit a second-level cache, for a few chains at once
-FEW_BLOCKS = 16
+BLOCK = 1024  # rows of data per block, whose candidate columns fit a second-level cache, for a few chains at once
+FEW_BLOCKS = 16  # with fewer blocks than these, all rows are processed at once
 
 
-class Moved(NamedTuple):
+class MovedUnits(NamedTuple):
     """After the moves: gamma (m, q), products (k + 2, k + 2) of [design, y, 1], and which units moved (m,)."""
 
     gamma: jax.Array
@@ -34,16 +34,16 @@ class Moved(NamedTuple):
     moved: jax.Array
 
 
-class Scored(NamedTuple):
-    """Products (k + 2, c) of [design, y, 1] with c columns, squares (c,) of these, and one of them (n,) by number."""
+class CandidateProducts(NamedTuple):
+    """Products (k + 2, c) of [design, y, 1] with c candidate columns, squared norms (c,), a column (n,) by index."""
 
     cross: jax.Array
     squares: jax.Array
     column: Callable[[jax.Array], jax.Array]
 
 
-class Left(NamedTuple):
-    """A problem with column j left out: L_-j (k, k), h_-j (k,), and what column j adds by itself."""
+class WithoutColumn(NamedTuple):
+    """The readout posterior without column j: L_-j (k, k), h_-j (k,), and the prior terms of column j."""
 
     others: jax.Array
     cholesky: jax.Array
@@ -58,19 +58,19 @@ class Left(NamedTuple):
 def activations(gamma: jax.Array, inputs: jax.Array) -> jax.Array:
     """psi(gamma x), (c, q) and inputs (q, n) -> (c, n).
 
-    psi in single precision, a third of the time; its rounding is part of the function that is sampled, for current and
-    candidate columns alike, so densities stay consistent. Sums and factors are double. 1/(1 + exp(-e)) is several times
-    faster than the library's sigmoid and, without a gradient, as safe.
+    psi is evaluated in single precision, which takes a third of the time; its rounding is part of the function that is
+    sampled, for current and candidate columns alike, so densities stay consistent. Sums and factors are double.
+    1/(1 + exp(-e)) is several times faster than the library's sigmoid and, without a gradient, as safe.
     """
     e = (gamma @ inputs).astype(jnp.float32)
     return (1.0 / (1.0 + jnp.exp(-e))).astype(gamma.dtype)
 
 
-def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) -> Scored:
-    """Candidates (c, q) against rows (k + 2, n), from inputs (q, n).
+def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) -> CandidateProducts:
+    """Products of candidates (c, q) with rows (k + 2, n), from inputs (q, n).
 
-    Many rows of data are taken a block at a time, whose candidate columns stay in the processor's cache: (c, n) numbers
-    that go to memory and back cost more than evaluating psi again for the one column that is chosen.
+    Many rows of data are processed in blocks, whose candidate columns stay in the processor's cache: writing all (c, n)
+    values to memory and reading them back costs more than evaluating psi again for the one column that is chosen.
     """
 
     def part(rows: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -80,7 +80,7 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
     blocks = inputs.shape[1] // BLOCK
     if blocks < FEW_BLOCKS:
         cross, squares, columns = part(rows, inputs)
-        return Scored(cross, squares, lambda index: columns[index])
+        return CandidateProducts(cross, squares, lambda index: columns[index])
 
     def add(total: tuple[jax.Array, jax.Array], start: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
         more = part(*(lax.dynamic_slice_in_dim(a, start, BLOCK, axis=1) for a in (rows, inputs)))
@@ -88,7 +88,7 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
 
     rest = part(rows[:, blocks * BLOCK :], inputs[:, blocks * BLOCK :])
     (cross, squares), _ = lax.scan(add, rest[:2], BLOCK * jnp.arange(blocks))
-    return Scored(cross, squares, lambda index: activations(values[index][None], inputs)[0])
+    return CandidateProducts(cross, squares, lambda index: activations(values[index][None], inputs)[0])
 
 
 def update_units(
@@ -103,11 +103,11 @@ def update_units(
     prior: Precision,
     noise_precision: jax.Array,
     active: jax.Array | None = None,
-) -> Moved:
-    """Each unit in turn moves to one of its candidates, and may then flip its sign.
+) -> MovedUnits:
+    """Move each unit in turn to one of its candidates or not at all, and then perhaps flip its sign.
 
     gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n), y (n,). `active` (m,) says which
-    units are in use, those first: the others stay, and their columns are zero.
+    units are in use, and these come first: the others stay, and their columns are zero.
     """
     m = gamma.shape[0]
     columns = activations(gamma, inputs)
@@ -115,8 +115,8 @@ def update_units(
     rows = jnp.concatenate([columns, extra, y[None], jnp.ones_like(y)[None]])
     gram = rows @ rows.T
     level = jnp.log(random.uniform(source, (m,)))
-    everyone = jnp.concatenate([gamma[:, None], candidates.values], axis=1)
-    ratio_of_flip = flip_ratio(everyone, hyper)
+    values = jnp.concatenate([gamma[:, None], candidates.values], axis=1)
+    ratio_of_flip = flip_ratio(values, hyper)
 
     def move(j: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         rows, gram, chosen, sign = carry
@@ -131,30 +131,35 @@ def update_units(
         flip = level[j] < turned_score[index] - score[index] + ratio_of_flip[j, index]
         column = jnp.where(flip, 1.0 - column, column)
         place = jnp.where(flip, index + len(score), index)
-        new = put(cross[:, place], j, squares[place])
-        gram = put(gram, j, new).at[:, j].set(new, mode="promise_in_bounds")
-        return put(rows, j, column), gram, put(chosen, j, index), put(sign, j, jnp.where(flip, -1.0, 1.0))
+        new = set_row_unchecked(cross[:, place], j, squares[place])
+        gram = set_row_unchecked(gram, j, new).at[:, j].set(new, mode="promise_in_bounds")
+        return (
+            set_row_unchecked(rows, j, column),
+            gram,
+            set_row_unchecked(chosen, j, index),
+            set_row_unchecked(sign, j, jnp.where(flip, -1.0, 1.0)),
+        )
 
     start = (rows, gram, jnp.zeros(m, int), jnp.ones(m))
     _, gram, chosen, sign = lax.fori_loop(0, count, move, start)
-    taken = jnp.take_along_axis(everyone, chosen[:, None, None], axis=1)[:, 0]
-    return Moved(sign[:, None] * taken, gram, chosen > 0)
+    taken = jnp.take_along_axis(values, chosen[:, None, None], axis=1)[:, 0]
+    return MovedUnits(sign[:, None] * taken, gram, chosen > 0)
 
 
-def put(array: jax.Array, j: jax.Array, row: jax.Array) -> jax.Array:
-    """The array with this row j, which is there: looking whether it is would cost more than writing."""
+def set_row_unchecked(array: jax.Array, j: jax.Array, row: jax.Array) -> jax.Array:
+    """Set row j without a bounds check: j is in range, and the check costs more than the write."""
     return array.at[j].set(row, mode="promise_in_bounds")
 
 
 def flip_ratio(gamma: jax.Array, hyper: Hyper) -> jax.Array:
-    """log p(-gamma) - log p(gamma) of units (..., q), -2 mu' S^-1 gamma."""
+    """log p(-gamma) - log p(gamma) = -2 mu' S^-1 gamma for units (..., q)."""
     return -2.0 * gamma @ (hyper.s_gamma.precision @ hyper.mu_gamma)
 
 
-def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: jax.Array) -> Left:
-    """The problem without column j, from the products of [design (k), y, ...].
+def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: jax.Array) -> WithoutColumn:
+    """The readout posterior without column j, from the products of [design (k), y, ...].
 
-    Shapes are kept: the row and column left out become those of the identity.
+    Shapes are unchanged: row and column j become those of the identity.
     """
     k = prior.shift.shape[0]
     others = jnp.arange(k) != j
@@ -162,14 +167,14 @@ def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: 
     cholesky = jnp.linalg.cholesky(jnp.where(others[:, None] & others, k_left, jnp.eye(k)))
     h = jnp.where(others, gram[:k, k] * noise_precision + prior.shift, 0.0)
     own = prior.matrix[j, j], prior.shift[j], prior.variance[j]
-    return Left(others, cholesky, h, prior.matrix[:, j], *own, noise_precision)
+    return WithoutColumn(others, cholesky, h, prior.matrix[:, j], *own, noise_precision)
 
 
-def score_columns(left: Left, cross: jax.Array, squares: jax.Array) -> jax.Array:
-    """log p(y | column j is z) up to a constant, for the candidates (c,) with these products.
+def score_columns(left: WithoutColumn, cross: jax.Array, squares: jax.Array) -> jax.Array:
+    """log p(y | column j is z) up to a constant, for candidate columns z with these products (c,).
 
-    cross (k + 1 or more, c) of [design, y, ...] with the candidates, squares (c,). s is kept at or above 1/V_jj, its
-    exact lower bound, which cancellation could cross.
+    cross (k + 1 or more, c) of [design, y, ...] with the candidates, squares (c,). s is at least 1/V_jj; rounding could
+    take it below, so this bound is enforced.
     """
     k = left.h.shape[0]
     against = jnp.where(left.others[:, None], cross[:k] * left.noise_precision + left.coupling[:, None], 0.0)

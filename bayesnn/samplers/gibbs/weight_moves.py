@@ -1,8 +1,9 @@
-"""Gibbs sampling for any prior and likelihood: all weights by a move inside the sweep, the rest by exact conditionals.
+"""Gibbs sampling for any prior and likelihood: a joint move of all weights, exact conditionals for everything else.
 
 Given the hyperparameters every weight is Gaussian; in whitened coordinates u the target of the move is
 N(u | 0, I) p(y | f(u), nuisance), whatever the prior. Then the hyperparameters are drawn given the weights, and the
 nuisance parameters given function and data. R. Neal (1996), Bayesian Learning for Neural Networks, section 3.1.
+NumPyro's `HMCGibbs` does not serve here: its inner kernel is HMC alone, on sites that are not whitened.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from bayesnn.samplers.base import Info, Stats, Steps
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 LogLikelihood = Callable[[jax.Array], jax.Array]
-SMALLEST_ANGLE = 1e-12  # an ellipse this narrow has closed on the current point
+SMALLEST_ANGLE = 1e-12  # a bracket this narrow has shrunk to the current point
 
 
 class WeightState(NamedTuple):
-    """Weights by site, hyperparameters, latent sites of the likelihood and log step size."""
+    """Weights by site, hyperparameters, latent sites of the likelihood, and log step size ()."""
 
     weights: Sites
     hyper: Any
@@ -36,14 +37,14 @@ class WeightState(NamedTuple):
 
 
 class Move(NamedTuple):
-    """Where a move of the whitened weights ended, and its acceptance probability."""
+    """Whitened weights after a move, and its acceptance probability."""
 
     noise: jax.Array
     acceptance: jax.Array
 
 
 def hamiltonian(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLikelihood, steps: int) -> Move:
-    """One trajectory of `steps` leapfrogs, its step size jittered by a fifth.
+    """One trajectory of `steps` leapfrog steps, with the step size jittered by up to 20%.
 
     R. Neal (2011), MCMC using Hamiltonian dynamics, section 5.2.
     """
@@ -68,7 +69,7 @@ def hamiltonian(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLi
 
 
 def elliptical(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLikelihood, steps: int) -> Move:
-    """`steps` elliptical slice moves of all weights; nothing to tune.
+    """`steps` elliptical slice moves of all weights; there is nothing to tune.
 
     I. Murray, R. Adams and D. MacKay (2010), Elliptical slice sampling, AISTATS, figure 2.
     """
@@ -100,7 +101,7 @@ def elliptical(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLik
 
 
 def random_walk(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLikelihood, steps: int) -> Move:
-    """`steps` random-walk Metropolis moves that keep the Gaussian prior, u sqrt(1 - b^2) + b times noise.
+    """`steps` Metropolis moves to u sqrt(1 - b^2) + b times noise, a proposal that leaves the prior invariant.
 
     R. Neal (1999), Regression and classification using Gaussian process priors, equation (15).
     """
@@ -120,7 +121,7 @@ def random_walk(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLi
 
 
 class Kind(NamedTuple):
-    """A move of all weights, and the acceptance its step size is tuned for (0: nothing to tune)."""
+    """A move of all weights, the acceptance that its step size is tuned for (0: no tuning), and a first step size."""
 
     move: Callable[[jax.Array, jax.Array, jax.Array, LogLikelihood, int], Move]
     target: float
@@ -136,27 +137,23 @@ MOVES: dict[str, Kind] = {
 
 @dataclass(frozen=True)
 class WeightGibbs(Steps):
-    """The sweep: weights, hyperparameters, nuisance parameters; `Gibbs` chooses it where no unit can be collapsed."""
+    """The sweep over weights, hyperparameters and nuisance parameters that `Gibbs` uses if the readout stays in."""
 
     weights: str = "hmc"
     steps: int = 20
     sweeps: int = 10
 
-    def check(self, model: Model) -> None:
-        """Any prior and likelihood."""
-
     def kernel(self, model: Model) -> StepsKernel:
-        """The adapter to NumPyro's kernels."""
         return StepsKernel(self, model)
 
     def stats(self, state: KernelState) -> Stats:
-        """Mean acceptance of the moves, and the step size."""
+        """Mean acceptance probability of the moves, and the step size."""
         return {"acceptance_rate": state.info.acceptance, "step_size": jnp.exp(state.inner.log_step)}
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> WeightState:
-        """Hyperparameters at their guesses, weights from their prior given those."""
+        """Hyperparameters at their guesses, and weights drawn from their prior given these."""
         key_hyper, key_weights, key_latents = jax.random.split(key, 3)
-        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        table, terms = model.weight_specs(x.shape[1:]), model.terms(x.shape[1:])
         hyper = model.prior.start(key_hyper, table, terms)
         shapes = model.prior.shapes(table, terms)
         keys = jax.random.split(key_weights, len(shapes))
@@ -169,7 +166,7 @@ class WeightGibbs(Steps):
     def step(
         self, key: jax.Array, state: WeightState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
     ) -> tuple[WeightState, Info]:
-        """`sweeps` sweeps."""
+        """Run `sweeps` sweeps."""
 
         def one(state: WeightState, key: jax.Array) -> tuple[WeightState, Info]:
             return self.sweep(key, state, model, x, y, *rows)
@@ -187,9 +184,9 @@ class WeightGibbs(Steps):
         offset: jax.Array | None = None,
         weights: jax.Array | None = None,
     ) -> tuple[WeightState, Info]:
-        """Weights, then hyperparameters, then nuisance parameters."""
+        """Update weights, then hyperparameters, then nuisance parameters."""
         key_move, key_hyper, key_latents = jax.random.split(key, 3)
-        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        table, terms = model.weight_specs(x.shape[1:]), model.terms(x.shape[1:])
         noise, unravel = ravel_pytree(model.prior.whiten(state.hyper, state.weights, table, terms))
         nuisance = model.likelihood.report(state.latents)
 
@@ -204,11 +201,11 @@ class WeightGibbs(Steps):
         move = MOVES[self.weights].move(key_move, noise, state.log_step, log_likelihood, self.steps)
         sites, f = function(move.noise)
         hyper = model.prior.update(key_hyper, state.hyper, sites, table, terms)
-        latents = model.likelihood.update(key_latents, state.latents, *model.one_a_row(x, f, y, weights))
+        latents = model.likelihood.update(key_latents, state.latents, *model.flatten_steps(x, f, y, weights))
         return WeightState(sites, hyper, latents, state.log_step), Info(move.acceptance, move.acceptance)
 
     def adapt(self, state: WeightState, info: Info, iteration: jax.Array) -> WeightState:
-        """Robbins-Monro on the log step size."""
+        """A Robbins-Monro step on the log step size."""
         target = MOVES[self.weights].target
         if not target:
             return state
@@ -216,7 +213,6 @@ class WeightGibbs(Steps):
         return state._replace(log_step=state.log_step + gain * (info.acceptance - target))
 
     def sites(self, state: WeightState, model: Model, x: jax.Array) -> Sites:
-        """The model's reported sites."""
-        table, terms = model.table(x.shape[1:]), model.terms(x.shape[1:])
+        table, terms = model.weight_specs(x.shape[1:]), model.terms(x.shape[1:])
         nuisance = model.likelihood.report(state.latents)
         return state.weights | model.prior.report(state.hyper, table, terms) | nuisance

@@ -4,8 +4,8 @@ With potential S(x) = -log p(x) in d dimensions and |u| = 1:
 
     dx = u dt,   du = -(1 - u u') grad S / (d - 1) dt + isotropic noise on the sphere,
 
-which leaves p(x) times the uniform distribution of u invariant. Between the exact solutions of its two halves, x moving
-along u and u turning downhill, lies a splitting error: nothing is accepted or rejected, so it becomes a small bias.
+which leaves p(x) times the uniform distribution of u invariant. The integrator alternates exact solutions of two parts,
+x moving along u and u turning downhill. There is no Metropolis correction, so its splitting error is a small bias.
 
 J. Robnik, G. B. De Luca, E. Silverstein and U. Seljak (2023), Microcanonical Hamiltonian Monte Carlo, Journal of
 Machine Learning Research 24(311); J. Robnik and U. Seljak (2024), Fluctuation without dissipation: microcanonical
@@ -21,7 +21,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-LAMBDA = 0.1931833275037836  # R. McLachlan (1995): the splitting of five parts with the least error norm
+LAMBDA = 0.1931833275037836  # R. McLachlan (1995): the splitting into five parts with the least error norm
 
 Gradient = Callable[[jax.Array], tuple[jax.Array, jax.Array]]
 
@@ -36,14 +36,14 @@ class Point(NamedTuple):
 
 
 def turn(direction: jax.Array, gradient: jax.Array, time: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The direction after turning downhill for some time at a fixed gradient, and the kinetic energy it gained.
+    """The direction after turning downhill for `time` at a fixed gradient, and the kinetic energy gained.
 
     With e = -gradient/|gradient| and delta = time |gradient|/(d - 1):
 
         u' = [u + e (sinh delta + e'u (cosh delta - 1))] / (cosh delta + e'u sinh delta),
 
     and the energy is (d - 1) log(cosh delta + e'u sinh delta). Numerator and denominator are divided by e^delta / 2, so
-    that a steep place does not overflow.
+    that a large gradient does not overflow.
     """
     freedom = direction.shape[0] - 1
     norm = jnp.linalg.norm(gradient) + jnp.finfo(gradient.dtype).tiny
@@ -54,14 +54,14 @@ def turn(direction: jax.Array, gradient: jax.Array, time: jax.Array) -> tuple[ja
     along = (1.0 - decay) * (1.0 + decay + cosine * (1.0 - decay))  # 2 e^-delta [sinh + cosine (cosh - 1)]
     turned = 2.0 * decay * direction + along * downhill
     stretch = 0.5 * (1.0 + cosine + (1.0 - cosine) * decay**2)  # e^-delta [cosh + cosine sinh]
-    floor = jnp.finfo(gradient.dtype).tiny  # straight uphill it may round to zero
+    floor = jnp.finfo(gradient.dtype).tiny  # for a direction straight uphill it may round to zero
     return turned / jnp.linalg.norm(turned), freedom * (delta + jnp.log(jnp.maximum(stretch, floor)))
 
 
 def integrate(value_and_gradient: Gradient, point: Point, step: jax.Array) -> tuple[Point, jax.Array]:
-    """One step of the minimal-norm splitting, and its energy error: two gradients.
+    """One step of the minimal-norm splitting, which takes two gradients, and its energy error.
 
-    Turn LAMBDA, move 1/2, turn 1 - 2 LAMBDA, move 1/2, turn LAMBDA.
+    The parts, as fractions of the step: turn LAMBDA, move 1/2, turn 1 - 2 LAMBDA, move 1/2, turn LAMBDA.
     """
     direction, first = turn(point.direction, point.gradient, LAMBDA * step)
     position = point.position + 0.5 * step * direction
@@ -75,7 +75,7 @@ def integrate(value_and_gradient: Gradient, point: Point, step: jax.Array) -> tu
 
 
 def refresh(key: jax.Array, direction: jax.Array, step: jax.Array, length: jax.Array) -> jax.Array:
-    """A direction partly forgotten: (u + nu z)/|u + nu z|, nu^2 = (e^(2 step/length) - 1)/d, z ~ N(0, I).
+    """Partial refreshment of the direction: (u + nu z)/|u + nu z|, nu^2 = (e^(2 step/length) - 1)/d, z ~ N(0, I).
 
     After a path of `length` the direction keeps a correlation of about 1/e with what it was.
     """

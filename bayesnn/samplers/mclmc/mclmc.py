@@ -1,4 +1,8 @@
-"""Microcanonical Langevin ensembles: chains started at the members of a deep ensemble, each tuned by itself."""
+"""Microcanonical Langevin ensembles: chains started at the members of a deep ensemble, each tuned separately.
+
+blackjax has the same dynamics. This implementation is a NumPyro kernel whose chains are tuned inside the compiled loop,
+each on its own, and needs no further package.
+"""
 
 from __future__ import annotations
 
@@ -8,51 +12,55 @@ from typing import Any, ClassVar, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import PRECISIONS
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.model import Model
-from bayesnn.samplers.approximate.map import MAP, climb_notes, climb_once
+from bayesnn.samplers.approximate.map import MAP, check_spec, optimize_once, optimizer_notes
 from bayesnn.samplers.base import Chains, Report, Stats
 from bayesnn.samplers.density import Data, Density, make_density
 from bayesnn.samplers.engine.chains import Run, run_chains
 from bayesnn.samplers.engine.plan import Plan
+from bayesnn.samplers.kernel import SingleChainKernel
 from bayesnn.samplers.mclmc import tuning as tuning_module
 from bayesnn.samplers.mclmc.dynamics import Point, integrate, random_direction, refresh
 from bayesnn.samplers.mclmc.tuning import Tuning, tune_length, tune_step
 
-FIRST_STEP = 0.005  # per root dimension; the tuning finds its own within some hundred steps
+FIRST_STEP = 0.005  # per root dimension; any small value, as the tuning replaces it within some hundred steps
 
 
 @dataclass(frozen=True)
 class MCLMC(Chains):
     """Microcanonical Langevin Monte Carlo on every row, each chain from its own posterior mode: an ensemble (MILE).
 
-    `fit(..., chains=10)` makes ten members. Each is first climbed to a mode, with rows held out to stop in time, and
-    then sampled with all rows. Nothing is accepted or rejected, so draws have a bias that falls with the step size,
-    which is tuned to a wanted energy error. A chain explores the neighbourhood of its own mode; averages over chains
-    weigh the neighbourhoods equally. `diagnose` names chains that do worse than a linear model; `drop_chains` leaves
-    them out.
+    `fit(..., chains=10)` makes ten members. Each is first optimised to a mode, with rows held out for early stopping,
+    and then sampled with all rows. There is no Metropolis correction, so draws have a bias that falls with the step
+    size, which is tuned to a target energy error. A chain explores the neighbourhood of its own mode; averages over
+    chains weigh the neighbourhoods equally. `diagnose` names chains that do worse than a linear model; `drop_chains`
+    leaves them out.
 
     Parameters
     ----------
     energy_variance : float
-        Variance of the energy error of a step, per dimension, that the step size is tuned for at the end of warm-up.
+        Variance of the energy error per step and dimension that the step size is tuned for at the end of warm-up.
     energy_variance_start : float
-        The same at the beginning; in between it falls linearly.
+        The same at the beginning of warm-up; in between it changes linearly.
     length : float, optional
-        Path, in the unconstrained space, after which a chain forgets its direction. None: tuned in warm-up to the root
-        of the summed variances of the parameters.
+        Decoherence length: the path length, in the unconstrained space, after which a chain forgets its direction.
+        None: tuned in warm-up to the square root of the summed variances of the parameters.
     steps : int
         Steps, of two gradients each, per draw or warm-up iteration.
     start : MAP, optional
-        How members are found; its `restarts` is not used. None: draws of the prior, and no climb.
+        How the modes are found; its `restarts` is not used. None: chains start at draws of the prior.
     precision : {"double", "single"}
-        Arithmetic of the chains and the climb; what is recorded, and everything after, is double. Single precision
+        Arithmetic of optimisation and chains; what is recorded, and everything after, is double. Single precision
         halves the time of large models. Its rounding of the energy, about 1e-7 of -log posterior, must be small against
         sqrt(energy_variance d). Not for `marginalize=True`.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `start` is neither None nor a `MAP`.
 
     References
     ----------
@@ -77,45 +85,39 @@ class MCLMC(Chains):
     precision: str = "double"
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
+        """Raise a ValueError for settings out of range."""
         checks.positive("energy_variance", self.energy_variance)
         checks.positive("energy_variance_start", self.energy_variance_start)
         checks.positive_integer("steps", self.steps)
         checks.known("precision", self.precision, PRECISIONS)
         if self.length is not None:
             checks.positive("length", self.length)
-        if self.start is not None and not isinstance(self.start, MAP):
-            raise ValueError(f"start must be None or a spec such as MAP(steps=1000), got {self.start!r}")
-
-    def check(self, model: Model) -> None:
-        """Any model with a density will do."""
+        check_spec("start", self.start)
 
     def mode_finder(self) -> MAP | None:
         """Chains start where it ends."""
         return self.start
 
     def kernel(self, model: Any) -> MicrocanonicalKernel:
-        """The kernel alone: `numpyro.infer.MCMC` starts it at draws of the prior."""
+        """The kernel by itself, which `numpyro.infer.MCMC` starts at draws of the prior."""
         return MicrocanonicalKernel(self, model)
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
-        """Climb, then sample every member."""
+        """Find a mode per chain, then sample from there."""
         if self.precision == "single" and isinstance(target, MarginalModel):
             raise ValueError('marginalize=True subtracts numbers that nearly cancel: use precision="double"')
-        key_climb, key_chains = jax.random.split(key)
+        key_optimize, key_chains = jax.random.split(key)
         start: Any = None
         notes: dict[str, Any] = {"precision": self.precision}
         seconds: dict[str, float] = {}
         if self.start is not None:
             spec = replace(self.start, precision=self.precision)
-            found = climb_once(spec, target, key_climb, data, plan)
-            start, seconds, notes = found.theta, found.seconds, notes | climb_notes(found, spec, len(data[0]))
+            found = optimize_once(spec, target, key_optimize, data, plan)
+            start, seconds, notes = found.theta, found.seconds, notes | optimizer_notes(found, spec, len(data[0]))
         kernel = self.kernel(target)
         record = self.record(kernel, report)
         run = run_chains(kernel, record, key_chains, data, plan, start=start, precision=self.precision)
-        added = {name: value + seconds.get(name, 0.0) for name, value in run.seconds.items()}
-        notes |= {"climb_seconds": seconds.get("warmup", 0.0)}
-        return replace(run, seconds=added, attrs=notes)
+        return run.after(seconds, notes | {"climb_seconds": seconds.get("warmup", 0.0)})
 
     def stats(self, state: Any) -> Stats:
         """Statistics of the steps of one draw: `energy_variance` is the mean squared energy error per dimension."""
@@ -129,7 +131,7 @@ class MCLMC(Chains):
 
 
 class MicrocanonicalState(NamedTuple):
-    """A chain: iteration, warm-up length, position z (d,), the rest of its phase space, tuning, errors and key."""
+    """A chain: iteration, warm-up length, position z (d,), phase-space point, tuning, energy error, failure and key."""
 
     i: jax.Array
     num_warmup: jax.Array
@@ -142,26 +144,19 @@ class MicrocanonicalState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MicrocanonicalKernel(MCMCKernel):
-    """NumPyro kernel of a spec and a model; z is the flat vector of unconstrained sites."""
+class MicrocanonicalKernel(SingleChainKernel):
+    """NumPyro kernel of a spec and a model; z (d,) is the flat vector of unconstrained sites."""
 
     spec: MCLMC
     model: Any
 
-    @property
-    def sample_field(self) -> str:
-        """Where the draws are."""
-        return "z"
-
     def postprocess_fn(self, model_args: Any, model_kwargs: Any) -> Any:
-        """All sites from a flat vector."""
+        """The function that gives all sites from z."""
         density = make_density(self.model, model_args)
         return lambda theta: density.sites(theta, model_args)
 
-    def init(self, rng_key: Any, num_warmup: Any, init_params: Any, model_args: Any, model_kwargs: Any) -> Any:
-        """Start one chain at `init_params` (d,) or at a draw of the prior; a batch of keys starts a batch."""
-        if jnp.ndim(rng_key) > (0 if jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key) else 1):
-            return jax.vmap(lambda k, z: self.init(k, num_warmup, z, model_args, {}))(rng_key, init_params)
+    def init_one(self, rng_key: jax.Array, num_warmup: Any, init_params: Any, model_args: Any) -> MicrocanonicalState:
+        """Start at `init_params` (d,), or at a draw of the prior."""
         density = make_density(self.model, model_args)
         if density.size < 2:
             raise ValueError("microcanonical dynamics need at least two parameters, got one: use NUTS")
@@ -173,10 +168,8 @@ class MicrocanonicalKernel(MCMCKernel):
         i = jnp.zeros((), int)
         return MicrocanonicalState(i, i + num_warmup, z, point, tuning, jnp.zeros_like(value), i > 0, key_chain)
 
-    def sample(self, state: MicrocanonicalState, model_args: Any, model_kwargs: Any) -> MicrocanonicalState:
-        """The steps of one draw, tuned while in warm-up, of one chain or of a batch."""
-        if jnp.ndim(state.i):
-            return jax.vmap(lambda one: self.sample(one, model_args, model_kwargs))(state)
+    def sample_one(self, state: MicrocanonicalState, model_args: Any) -> MicrocanonicalState:
+        """The steps of one draw, tuned during warm-up."""
         density = make_density(self.model, model_args)
 
         def step(j: jax.Array, carry: Any) -> Any:
@@ -196,7 +189,7 @@ class MicrocanonicalKernel(MCMCKernel):
     def step(
         self, key: jax.Array, point: Point, tuning: Tuning, density: Density, data: Data
     ) -> tuple[Point, jax.Array, jax.Array]:
-        """One step, its energy error, and whether it was finite; where not, the chain stays and turns at random."""
+        """One step, its energy error, and whether it was finite; if not, the chain stays and turns at random."""
         key_refresh, key_new = jax.random.split(key)
         value_and_gradient = jax.value_and_grad(lambda z: density.potential(z, data))
         moved, error = integrate(value_and_gradient, point, tuning.step)
@@ -207,7 +200,7 @@ class MicrocanonicalKernel(MCMCKernel):
         return jax.tree.map(lambda new, old: jnp.where(valid, new, old), moved, stay), error, valid
 
     def tune(self, tuning: Tuning, point: Point, error: jax.Array, valid: jax.Array, progress: jax.Array) -> Tuning:
-        """Step and, unless it is given, length."""
+        """Tune the step size, and the decoherence length unless it is given."""
         first, last = self.spec.energy_variance_start, self.spec.energy_variance
         tuning = tune_step(tuning, error, valid, first + (last - first) * progress, point.position.shape[0])
         return tuning if self.spec.length is not None else tune_length(tuning, point.position, progress)

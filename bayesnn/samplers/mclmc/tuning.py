@@ -1,7 +1,7 @@
-"""Tuning of microcanonical Langevin dynamics in warm-up: the step by its energy error, the length by the spread.
+"""Tuning of microcanonical Langevin dynamics in warm-up: step size by energy error, decoherence length by variances.
 
-E. Sommer, J. Robnik, G. Nozadze, U. Seljak and D. Rügamer (2025), Microcanonical Langevin ensembles, ICLR: the wanted
-variance of the energy error per dimension falls along the warm-up, so that a chain first travels and then is accurate.
+E. Sommer, J. Robnik, G. Nozadze, U. Seljak and D. Rügamer (2025), Microcanonical Langevin ensembles, ICLR: the target
+variance of the energy error per dimension falls during warm-up, so that a chain first moves fast and then accurately.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-MEMORY = 100.0  # steps that an estimate of the energy error averages over
-TRUST = 1.5  # sd of log10-like scatter of one energy error that is trusted; far outliers count little
-COLLECT, USE = 0.5, 2 / 3  # fractions of the warm-up from which the spread is collected, and used
-RETREAT = 0.8  # factor of the largest step allowed, after one that failed
+# The running mean and its weights follow `mclmc_find_L_and_step_size` of blackjax.
+MEMORY = 100.0  # n: energy errors in the running mean, whose decay is (n - 1)/(n + 1); blackjax has 150
+TRUST = 1.5  # sd of the log step size (natural logarithm) that one energy error implies; outliers get little weight
+COLLECT, USE = 0.5, 2 / 3  # fractions of the warm-up from which on variances are collected, and used; chosen here
+RETREAT = 0.8  # factor by which the largest allowed step size shrinks after a step that was not finite, as in blackjax
 
 
 class Tuning(NamedTuple):
-    """What is tuned: step and length; and what it is tuned from, running sums (the last three of positions)."""
+    """Step size and decoherence length, and what they are tuned from.
+
+    `ceiling` is the largest step size allowed; `total` and `weight` are running sums for the step size; `seen` is the
+    number of positions, `mean` (d,) and `square` (d,) their mean and summed squared deviations, for the length.
+    """
 
     step: jax.Array
     length: jax.Array
@@ -31,7 +36,7 @@ class Tuning(NamedTuple):
 
 
 def begin(position: jax.Array, step: float, length: float | None) -> Tuning:
-    """Before the first step; the length starts at sqrt(d), the width of a standard normal."""
+    """The start of warm-up; the length starts at sqrt(d), its tuned value for a standard normal posterior."""
     number = jnp.zeros((), position.dtype)
     start = position.shape[0] ** 0.5 if length is None else length
     zeros = jnp.zeros_like(position)
@@ -39,10 +44,10 @@ def begin(position: jax.Array, step: float, length: float | None) -> Tuning:
 
 
 def tune_step(tuning: Tuning, error: jax.Array, valid: jax.Array, wanted: jax.Array, size: int) -> Tuning:
-    """The step at which the energy error squared is `wanted` a dimension on average.
+    """Tune the step size so that the squared energy error per dimension is `wanted` on average.
 
     The error squared grows as step^6, so x = error^2/(size wanted)/step^6 estimates a constant c; its running mean,
-    weighted against outliers, gives step = c^(-1/6).
+    with little weight for outliers, gives step = c^(-1/6).
     """
     ratio = jnp.where(valid, error**2 / (size * wanted), 1e3) + 1e-8
     weight = jnp.exp(-0.5 * (jnp.log(ratio) / (6.0 * TRUST)) ** 2)
@@ -55,7 +60,7 @@ def tune_step(tuning: Tuning, error: jax.Array, valid: jax.Array, wanted: jax.Ar
 
 
 def tune_length(tuning: Tuning, position: jax.Array, progress: jax.Array) -> Tuning:
-    """The length of a path that forgets its direction: the root of the summed variances of the positions so far."""
+    """Tune the decoherence length: the square root of the summed variances of the positions so far."""
     inside = progress >= COLLECT
     seen = tuning.seen + inside
     change = position - tuning.mean  # West's update

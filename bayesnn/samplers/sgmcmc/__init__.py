@@ -1,1 +1,1 @@
-"""Langevin and Hamiltonian steps on minibatches."""
+"""Stochastic gradient MCMC: SGLD and SGHMC, which use a minibatch of the rows per step."""

@@ -1,7 +1,8 @@
 """Langevin and Hamiltonian dynamics on minibatches: SGLD and SGHMC, one kernel for both.
 
 U(theta) = -log p(y | theta) - log p(theta), the sum over all n rows, in the unconstrained space. Its gradient g is
-estimated from B rows drawn with replacement, whose log likelihood counts n/B times. Nothing is accepted or rejected.
+estimated from B rows drawn with replacement, whose log likelihood is multiplied by n/B. There is no Metropolis
+correction.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 from jax import lax
-from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn.samplers.density import FEW_ROWS, Data, Density, make_density, take_rows
+from bayesnn.samplers.kernel import SingleChainKernel
 from bayesnn.samplers.sgmcmc.noise import Words, random_rows, standard_noise, words_of, words_of_steps
 from bayesnn.samplers.sgmcmc.schedules import Schedule
 
 DECAY = 0.99  # of the running mean of squared gradients; Li et al. (2016), section 5
-BIAS = 0.05  # relative excess of the variance in the stiffest direction that the default step grants
-POWER_STEPS = 15
-ALIGNED = 64  # XLA makes a slow loop of vectors of odd length
+BIAS = 0.05  # relative excess of the variance in the stiffest direction at the default step size; chosen here
+POWER_STEPS = 15  # iterations of the power method that finds the largest curvature
+ALIGNED = 64  # vectors are padded to a multiple of it: XLA compiles slow loops for odd lengths
 
 
 class Spec(Protocol):
-    """What the kernel reads of a spec."""
+    """The attributes and methods of a sampler spec that the kernel uses."""
 
     step_size: float | Schedule | None
     batch_size: int
@@ -38,15 +39,15 @@ class Spec(Protocol):
     clip: float | None
 
     def default_step(self, langevin: jax.Array) -> jax.Array:
-        """The step that has the bias of this step of Langevin dynamics."""
+        """The default step size, given the step size of Langevin dynamics that has the wanted bias."""
 
     def momentum(self, key: jax.Array, z: jax.Array, pace: jax.Array) -> jax.Array | None:
-        """A first momentum, where there is one; `pace` is the step size times the preconditioner."""
+        """A starting momentum, None if there is no momentum; `pace` is the step size times the preconditioner."""
 
     def move(
         self, z: jax.Array, momentum: Any, gradient: jax.Array, noise: jax.Array, pace: jax.Array
     ) -> tuple[jax.Array, Any]:
-        """One step; `noise` is that of temperature 1 times the root of the temperature."""
+        """One step; `noise` is standard normal noise times the square root of the temperature."""
 
 
 class Centre(NamedTuple):
@@ -57,10 +58,10 @@ class Centre(NamedTuple):
 
 
 class StochasticState(NamedTuple):
-    """A chain: iteration, warm-up length, z (d,), momentum, mean squared gradient (d,), centre, first step, key.
+    """A chain: iteration, warm-up length, z (d,), momentum (d,), mean squared gradient (d,), centre, and random key.
 
-    `loss` is U/n at z, estimated from a minibatch, `step` the last step size. What a spec does
-    without is None.
+    `base` is the default step size, 0 if one is given; `loss` is U/n at z, estimated from a minibatch; `step` is the
+    last step size. Fields that a spec does not need are None.
     """
 
     i: jax.Array
@@ -76,32 +77,25 @@ class StochasticState(NamedTuple):
 
 
 @dataclass(frozen=True)
-class StochasticKernel(MCMCKernel):
-    """NumPyro kernel of a spec and a model; z is the flat vector of unconstrained sites.
+class StochasticKernel(SingleChainKernel):
+    """NumPyro kernel of a spec and a model; z (d,) is the flat vector of unconstrained sites.
 
-    `arguments` is how many of the data are arguments of the model, None for all. What follows them are row numbers:
-    those to learn from.
+    The first `arguments` entries of the data are arguments of the model, None for all; the next one holds the numbers
+    of the rows to sample from.
     """
 
     spec: Any
     model: Any
     arguments: int | None = None
 
-    @property
-    def sample_field(self) -> str:
-        """Where the draws are."""
-        return "z"
-
     def postprocess_fn(self, model_args: Any, model_kwargs: Any) -> Any:
-        """All sites from a flat vector."""
+        """The function that gives all sites from z."""
         data = model_args[: self.arguments]
         density = make_density(self.model, data)
         return lambda theta: density.sites(theta, data)
 
-    def init(self, rng_key: Any, num_warmup: Any, init_params: Any, model_args: Any, model_kwargs: Any) -> Any:
-        """Start one chain at `init_params` (d,) or at a draw of the prior; a batch of keys starts a batch."""
-        if jnp.ndim(rng_key) > (0 if jnp.issubdtype(rng_key.dtype, jax.dtypes.prng_key) else 1):
-            return jax.vmap(lambda k, z: self.init(k, num_warmup, z, model_args, {}))(rng_key, init_params)
+    def init_one(self, rng_key: jax.Array, num_warmup: Any, init_params: Any, model_args: Any) -> StochasticState:
+        """Start at `init_params` (d,), or at a draw of the prior."""
         spec: Spec = self.spec
         key_start, key_rows, key_momentum, key_chain = jax.random.split(rng_key, 4)
         rows = self.rows(model_args)
@@ -130,10 +124,8 @@ class StochasticKernel(MCMCKernel):
             key_chain,
         )
 
-    def sample(self, state: StochasticState, model_args: Any, model_kwargs: Any) -> StochasticState:
-        """The minibatch steps of one draw, of one chain or of a batch."""
-        if jnp.ndim(state.i):
-            return jax.vmap(lambda one: self.sample(one, model_args, model_kwargs))(state)
+    def sample_one(self, state: StochasticState, model_args: Any) -> StochasticState:
+        """The minibatch steps of one draw."""
         spec: Spec = self.spec
         rows = self.rows(model_args)
         density = make_density(self.model, model_args[: self.arguments])
@@ -158,25 +150,25 @@ class StochasticKernel(MCMCKernel):
         return end._replace(i=state.i + 1, loss=loss, rng_key=key)
 
     def rows(self, model_args: Data) -> Rows:
-        """The rows to learn from."""
+        """The rows to sample from."""
         data = model_args[: self.arguments]
         chosen = model_args[self.arguments] if self.arguments is not None else None
         return Rows(data, chosen, len(data[0]) if chosen is None else len(chosen))
 
     def step_size(self, base: jax.Array, t: jax.Array) -> jax.Array:
-        """Step size of minibatch step t."""
+        """Step size of minibatch step t, counted from the end of warm-up."""
         chosen = self.spec.step_size
         size = chosen.size(t) if isinstance(chosen, Schedule) else base if chosen is None else chosen
         return jnp.asarray(size, base.dtype)
 
     def heat(self, t: jax.Array) -> jax.Array:
-        """The root of the temperature, or none."""
+        """The square root of the temperature; 0 at steps without noise."""
         root = self.spec.temperature**0.5
         chosen = self.spec.step_size
         return jnp.where(chosen.heated(t), root, 0.0) if isinstance(chosen, Schedule) else root
 
     def potential(self, density: Density, batch: Data, count: int) -> Callable[[jax.Array], jax.Array]:
-        """U estimated from some of `count` rows; what z has beyond its size counts for nothing."""
+        """U as a function of z, estimated from a batch of `count` rows; the padding of z is ignored."""
         return lambda z: density.potential(z[: density.size], batch, count / len(batch[0]))
 
     def full_gradient(self, density: Density, rows: Rows, z: jax.Array) -> jax.Array:
@@ -184,7 +176,7 @@ class StochasticKernel(MCMCKernel):
         return jax.grad(self.potential(density, rows.all(), rows.number))(z)
 
     def gradient(self, density: Density, state: StochasticState, batch: Data, count: int) -> jax.Array:
-        """g from a minibatch, with the error of the same minibatch at the centre taken off, and clipped."""
+        """g from a minibatch, with control variates if there is a centre, and clipped if asked for."""
         estimate = jax.grad(self.potential(density, batch, count))
         gradient = estimate(state.z)
         if state.centre is not None:
@@ -195,14 +187,14 @@ class StochasticKernel(MCMCKernel):
         return gradient
 
     def squares(self, state: StochasticState, gradient: jax.Array, count: int, warming: jax.Array) -> Any:
-        """The running mean of squared gradients a row, learnt while in warm-up."""
+        """The running mean of squared gradients per row, updated during warm-up only."""
         if state.squares is None:
             return None
         new = DECAY * state.squares + (1.0 - DECAY) * (gradient / count) ** 2
         return jnp.where(warming, new, state.squares)
 
     def scale(self, squares: Any, size: int) -> Any:
-        """Preconditioner, between 0 and 1, of `size` numbers; 1 for none."""
+        """Diagonal preconditioner, between 0 and 1, of `size` parameters; 1 if there is none."""
         if squares is None:
             return 1.0
         roots = jnp.sqrt(squares)
@@ -214,7 +206,7 @@ def _at(words: Words, step: Any) -> Words:
 
 
 def resized(state: StochasticState, size: int) -> StochasticState:
-    """The state with all vectors cut or padded with zeros to this size."""
+    """The state with all vectors cut, or padded with zeros, to this size."""
 
     def one(a: jax.Array) -> jax.Array:
         return a[:size] if size <= len(a) else jnp.pad(a, (0, size - len(a)))
@@ -224,24 +216,24 @@ def resized(state: StochasticState, size: int) -> StochasticState:
 
 
 class Rows(NamedTuple):
-    """The data, the rows of it to learn from (None: all), and how many they are."""
+    """The data, the numbers of the rows to sample from (None: all), and how many these are."""
 
     data: Data
     chosen: Any
     number: int
 
     def some(self, words: Words, size: int) -> Data:
-        """A minibatch, drawn with replacement."""
+        """A minibatch of `size` rows drawn with replacement."""
         places = random_rows(words, size, self.number)
         return take_rows(self.data, places if self.chosen is None else self.chosen[places])
 
     def all(self) -> Data:
-        """Every row to learn from."""
+        """All rows to sample from."""
         return self.data if self.chosen is None else take_rows(self.data, self.chosen)
 
 
 def default_langevin_step(gradient: Callable[[jax.Array], jax.Array], z: jax.Array, ratio: float) -> jax.Array:
-    """The step of SGLD that makes the variance in the stiffest direction too large by 5%; `ratio` is n/B.
+    """The step size of SGLD at which the variance in the stiffest direction is 5% too large; `ratio` is n/B.
 
     With curvature L in that direction and gradients of variance about L n/B (L being the Fisher information of n rows),
     the stationary variance of z' = z - e/2 g + N(0, e) is (1 + e L n/(4 B)) / (L (1 - e L/4)): e L (1 + n/B)/4 = 0.05.

@@ -1,14 +1,14 @@
-"""Random rows and noise for minibatch steps: cheap, with the moments that count.
+"""Random rows and cheap noise for minibatch steps.
 
-A step moves by so little that the noise of many is added up before it shows, and by then it is Gaussian. Schemes of
-weak order one, which Langevin steps are, keep their order for any independent numbers whose first three moments are
-those of a standard normal and whose fourth is bounded: P. Kloeden and E. Platen (1992), Numerical Solution of
-Stochastic Differential Equations, section 14.1, which goes as far as coin flips. Here a number is the sum of four
-random bytes.
+A single step moves a chain very little: what matters is the sum of the noise of many steps, which is Gaussian by the
+central limit theorem. Schemes of weak order one, such as Langevin steps, keep their order for any independent numbers
+whose first three moments are those of a standard normal and whose fourth is bounded: P. Kloeden and E. Platen (1992),
+Numerical Solution of Stochastic Differential Equations, section 14.1, where even coin flips suffice. Here a number is
+the sum of four random bytes.
 
 The bytes come from the counter-based generator that JAX uses, written out element by element, with the 13 rounds that
-pass all tests for randomness instead of 20. JAX's own rolls its rounds up on a CPU and joins two halves, and XLA then
-makes neither into one vectorised loop with the rest of the step: ten times the cost.
+pass all tests for randomness instead of 20. On a CPU, JAX's own implementation keeps its rounds in a loop and joins two
+halves, so that XLA cannot fuse it with the rest of the step into one vectorised loop: it costs ten times as much.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ MEAN = 4 * 255 / 2  # of the sum of four uniform bytes
 SD = (4 * (256**2 - 1) / 12) ** 0.5
 
 
-Words = tuple[jax.Array, jax.Array]  # two random words: a key
+Words = tuple[jax.Array, jax.Array]  # two random 32-bit words, which serve as a key
 
 
 def words_of(key: jax.Array) -> Words:
-    """A key of JAX as two words."""
+    """Two random words from a JAX key."""
     left, right = jax.random.bits(key, (2,), jnp.uint32)
     return left, right
 
 
 def words_of_steps(words: Words, steps: int) -> tuple[Words, Words]:
-    """The words (steps,) of each step for its rows, and those for its noise."""
+    """Keys for `steps` steps: the words (steps,) for their rows, and those for their noise."""
     left, right = threefry(words, lax.iota(jnp.uint32, 2 * steps))
     return (left[:steps], right[:steps]), (left[steps:], right[steps:])
 
 
 def random_rows(words: Words, size: int, count: int) -> jax.Array:
-    """`size` of the numbers 0, ..., count - 1 with replacement; probabilities differ by count/2^32, relatively."""
+    """`size` of the numbers 0, ..., count - 1 with replacement; relative error of the probabilities count/2^32."""
     return (threefry(words, lax.iota(jnp.uint32, size))[0] % np.uint32(count)).astype(int)
 
 

@@ -1,4 +1,4 @@
-"""Step sizes that change while a chain of minibatch steps goes on."""
+"""Step sizes that change during a run of stochastic gradient MCMC."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bayesnn._internal import checks
 
 
 class Schedule(abc.ABC):
-    """Step sizes by the number t of minibatch steps since the warm-up, negative during it."""
+    """Step sizes as a function of t, the number of minibatch steps since the end of warm-up, negative during it."""
 
     @abc.abstractmethod
     def size(self, t: jax.Array) -> jax.Array:
@@ -25,18 +25,24 @@ class Schedule(abc.ABC):
 
 @dataclass(frozen=True)
 class Polynomial(Schedule):
-    """Steps a (b + t)^-c, which fall slowly enough to reach everywhere and fast enough to lose their bias.
+    """Step sizes a (b + t)^-c, which fall slowly enough to reach every region and fast enough for the bias to vanish.
 
     The conditions of Robbins and Monro, a divergent sum of steps and a finite sum of their squares, hold for
-    0.5 < c <= 1. In warm-up the steps stand at a b^-c. Late draws move less than early ones: weigh them by the sample
-    statistic `step_size`, or choose a constant step and accept its bias.
+    0.5 < c <= 1. In warm-up the step size is constant, a b^-c. Late draws move less than early ones: weight them by the
+    sample statistic `step_size`, or choose a constant step size and accept its bias.
 
     Parameters
     ----------
     a, b : float
+        Scale and offset.
     c : float
         Above 0.5 and at most 1. The rate of convergence is best at 1/3 (Teh, Thiery and Vollmer, 2016), which is
-        outside of the conditions.
+        outside the conditions.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range or the conditions do not hold.
 
     References
     ----------
@@ -53,7 +59,7 @@ class Polynomial(Schedule):
     c: float = 0.55
 
     def __post_init__(self) -> None:
-        """Refuse steps that do not meet the conditions."""
+        """Raise a ValueError unless the Robbins-Monro conditions hold."""
         checks.positive("a", self.a)
         checks.positive("b", self.b)
         checks.number("c", self.c)
@@ -70,18 +76,23 @@ class Polynomial(Schedule):
 
 @dataclass(frozen=True)
 class Cyclical(Schedule):
-    """Cycles of large steps, which look for another mode, and small ones, which sample it: half a cosine each.
+    """Cosine cycles of large step sizes, which find another mode, and small ones, which sample it.
 
-    Draws must be whole cycles apart, and stand at the ends of cycles: thinning * steps is a multiple of `length`.
+    Draws are taken at the ends of cycles: thinning * steps must be a multiple of `length`.
 
     Parameters
     ----------
     largest : float
-        The first step size of a cycle; they fall towards zero.
+        The step size at the start of a cycle, from where it falls towards zero.
     length : int
-        Minibatch steps of a cycle.
+        Minibatch steps per cycle.
     exploration : float
-        Fraction of a cycle, at its beginning, without noise, from 0 to below 1.
+        Fraction at the beginning of each cycle in which steps have no noise, at least 0 and below 1.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
 
     References
     ----------
@@ -99,7 +110,7 @@ class Cyclical(Schedule):
     exploration: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse impossible cycles."""
+        """Raise a ValueError for settings out of range."""
         checks.positive("largest", self.largest)
         checks.positive_integer("length", self.length)
         checks.number("exploration", self.exploration)
@@ -111,5 +122,5 @@ class Cyclical(Schedule):
         return 0.5 * self.largest * (1.0 + jnp.cos(jnp.pi * (t % self.length) / self.length))
 
     def heated(self, t: jax.Array) -> jax.Array:
-        """Past the exploration."""
+        """Whether step t is past the exploration of its cycle."""
         return t % self.length >= self.exploration * self.length

@@ -1,4 +1,4 @@
-"""SGLD and SGHMC: samplers whose steps see a minibatch of the rows."""
+"""SGLD and SGHMC: stochastic gradient MCMC, with a minibatch of the rows per step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import PRECISIONS
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.model import Model
-from bayesnn.samplers.approximate.map import MAP, climb_notes, climb_once
+from bayesnn.samplers.approximate.map import MAP, check_spec, optimize_once, optimizer_notes
 from bayesnn.samplers.approximate.optimize import split_rows
 from bayesnn.samplers.base import Chains, Observe, Report, Stats
 from bayesnn.samplers.density import Data
@@ -28,7 +28,7 @@ PRECONDITIONERS = ("rmsprop",)
 
 @dataclass(frozen=True, kw_only=True)
 class Minibatch(Chains):
-    """What SGLD and SGHMC have in common; see there."""
+    """Settings and behaviour that SGLD and SGHMC share; `SGLD` documents the parameters."""
 
     unadjusted: ClassVar[bool] = True
     conditions: ClassVar[bool] = True
@@ -46,7 +46,7 @@ class Minibatch(Chains):
     precision: str = "single"
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
+        """Raise a ValueError for settings out of range."""
         for name in ("batch_size", "steps"):
             checks.positive_integer(name, getattr(self, name))
         for name in ("temperature", "damping"):
@@ -60,31 +60,27 @@ class Minibatch(Chains):
         if self.validation is not None:
             checks.fraction("validation", self.validation)
         checks.known("precision", self.precision, PRECISIONS)
-        if self.start is not None and not isinstance(self.start, MAP):
-            raise ValueError(f"start must be None or a spec such as MAP(steps=1000), got {self.start!r}")
+        check_spec("start", self.start)
         if self.control_variates and self.start is None:
             raise ValueError("control_variates=True takes the gradient at a mode: give start=MAP(...)")
-
-    def check(self, model: Model) -> None:
-        """Any model whose log likelihood is a sum over rows."""
 
     def mode_finder(self) -> MAP | None:
         """Chains start where it ends."""
         return self.start
 
     def kernel(self, model: Any) -> StochasticKernel:
-        """The kernel alone: `numpyro.infer.MCMC` starts it at draws of the prior."""
+        """The kernel by itself, which `numpyro.infer.MCMC` starts at draws of the prior."""
         return StochasticKernel(self, model)
 
     def record(self, kernel: Any, report: Report) -> Any:
-        """Reported sites and statistics, with scores of the rows held out."""
+        """The function that records a state: reported sites, statistics, and scores of held-out rows, if any."""
         observe = Observe(self, report, kernel)
         return observe if kernel.arguments is None else ObserveHeld(observe, kernel.model, kernel.arguments)
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
-        """Climb from every start, then walk on with minibatches."""
+        """Find a mode per chain, then sample from there with minibatches."""
         self.check_target(target, plan)
-        key_split, key_climb, key_chains = jax.random.split(key, 3)
+        key_split, key_optimize, key_chains = jax.random.split(key, 3)
         learnt, held = split_rows(key_split, len(data[0]), self.validation)
         kernel = self.kernel(target)
         arrays = data
@@ -96,16 +92,15 @@ class Minibatch(Chains):
         seconds: dict[str, float] = {}
         if self.start is not None:
             spec = replace(self.start, precision=self.precision, batch_size=self.start.batch_size or self.batch_size)
-            found = climb_once(spec, target, key_climb, data, plan, learnt)
-            start, seconds, notes = found.theta, found.seconds, climb_notes(found, spec, len(learnt))
+            found = optimize_once(spec, target, key_optimize, data, plan, learnt)
+            start, seconds, notes = found.theta, found.seconds, optimizer_notes(found, spec, len(learnt))
         record = self.record(kernel, report)
         run = run_chains(kernel, record, key_chains, arrays, plan, start=start, precision=self.precision)
         refuse_broken(run)
-        added = {name: value + seconds.get(name, 0.0) for name, value in run.seconds.items()}
-        return replace(run, seconds=added, attrs=notes | self.notes(held, len(data[0]), seconds))
+        return run.after(seconds, notes | self.notes(held, len(data[0]), seconds))
 
     def notes(self, held: Any, count: int, seconds: dict[str, float]) -> dict[str, Any]:
-        """What the attributes say of the run."""
+        """Attributes of the posterior that describe the run."""
         out = f"{len(held)} of {count} rows held out of the sampling" if len(held) else "no row held out"
         return {
             "precision": self.precision,
@@ -117,13 +112,15 @@ class Minibatch(Chains):
         }
 
     def stats(self, state: StochasticState) -> Stats:
-        """Last step size, and -log posterior a row, estimated from a minibatch."""
+        """The last step size, and -log posterior per row, estimated from a minibatch."""
         return {"step_size": state.step, "loss": state.loss}
 
     def check_target(self, target: Any, plan: Plan) -> None:
-        """Refuse what is no sum over rows, and draws that are not at the ends of cycles."""
+        """Raise a ValueError unless the log likelihood is a sum over rows and draws fall on the ends of cycles."""
         if isinstance(target, MarginalModel):
-            raise ValueError("minibatches need a log likelihood that is a sum over rows: use marginalize=False")
+            raise ValueError(
+                "minibatches need a log likelihood that is a sum over rows, which it is only with marginalize=False"
+            )
         if self.validation is not None and not isinstance(target, Model):
             raise ValueError("validation= needs a model all of whose sites are sampled: leave it out here")
         chosen = self.step_size
@@ -137,7 +134,7 @@ class Minibatch(Chains):
 
 
 def refuse_broken(run: Run) -> None:
-    """Chains whose steps grew without bound are no draws of anything."""
+    """Raise a ValueError if chains diverged to infinity: they hold no draws of a posterior."""
     finite = [np.isfinite(v).reshape(len(v), -1).all(axis=1) for v in run.values.values()]
     broken = np.flatnonzero(~np.all(finite, axis=0))
     if len(broken):
@@ -153,39 +150,47 @@ class SGLD(Minibatch):
     """Stochastic gradient Langevin dynamics: theta' = theta - e/2 G g(theta) + N(0, T e G).
 
     g is the gradient of U, -log posterior of ALL n rows as a sum (not a mean), estimated from `batch_size` rows drawn
-    with replacement; a learning rate of the mean loss is thus n e/2. Chains start at modes. The draws have a bias that
-    falls with the step: on a Gaussian of precision L with gradients of variance S the variance is
-    (1 + e S/4)/(L (1 - e L/4)) instead of 1/L.
+    with replacement; for gradient descent on the mean loss, the learning rate would be n e/2. Chains start at modes.
+    The draws have a bias that falls with the step size: on a Gaussian of precision L with gradients of variance S the
+    variance is (1 + e S/4)/(L (1 - e L/4)) instead of 1/L.
 
     Parameters
     ----------
     step_size : float or Schedule, optional
-        e, constant, or `Polynomial(...)`, or `Cyclical(...)`. None: found at the start such that the variance in the
-        stiffest direction comes out some 5% too large, if gradients vary as the Fisher information says.
+        e, constant, or `Polynomial(...)`, or `Cyclical(...)`. None: chosen at the start of the chain such that the
+        variance in the stiffest direction is about 5% too large, if the variance of the gradients is that which the
+        Fisher information implies.
     batch_size : int
-        Rows a step.
+        Rows per step.
     steps : int
-        Minibatch steps a warm-up iteration or draw; a kept draw has `thinning` times as many.
+        Minibatch steps per warm-up iteration or draw; between kept draws there are `thinning` times as many.
     temperature : float
         T: draws are from the posterior density to the power 1/T; only 1 gives the posterior.
     preconditioner : {"rmsprop"}, optional
-        G, diagonal, learnt in warm-up and fixed afterwards, so that no correction for its change is needed (Li et al.
-        2016). With r the root of the mean square of g, G = 1/(1 + r/(damping times the mean r of all numbers)): steep
-        directions go slowly, flat ones at the full step. None: the identity.
+        G, diagonal, adapted in warm-up and fixed afterwards, so that no correction for its change is needed (Li et al.
+        2016). With r the root mean square of g, G = 1/(1 + r/(damping times the mean of r over all parameters)): small
+        steps in steep directions, full steps in flat ones. None: the identity.
     damping : float
+        Larger values bring G closer to the identity.
     control_variates : bool
-        Whether g is estimated by its difference to the gradient at the mode where the chain started, whose full value
-        is known: twice the work a step, less noise near the mode (Baker et al. 2019).
+        Whether g is estimated by its difference from the gradient at the mode where the chain started, whose full value
+        is known: twice the work per step, less noise near the mode (Baker et al. 2019).
     clip : float, optional
         Largest norm of g/n; adds a bias, for networks whose gradients explode.
     validation : float, optional
-        Fraction of the rows that is held out of climb and sampling to be scored at every draw (sample statistics
-        `held_out_log_density` and, for classes, `held_out_accuracy`); the posterior is then that of the other rows.
+        Fraction of the rows that is held out of optimisation and sampling, to be scored at every draw (sample
+        statistics `held_out_log_density` and, for classes, `held_out_accuracy`); the posterior is that of the other
+        rows.
     start : MAP, optional
-        How chains find their starts; its `batch_size` of None means that of the sampler, `restarts` is not used. None:
-        draws of the prior.
+        How the modes are found from which chains start; its `batch_size` of None means that of the sampler, `restarts`
+        is not used. None: chains start at draws of the prior.
     precision : {"single", "double"}
-        Arithmetic of climb and chains; what is recorded is double.
+        Arithmetic of optimisation and chains; what is recorded is double.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `control_variates` is asked for without a `start`.
 
     References
     ----------
@@ -201,11 +206,11 @@ class SGLD(Minibatch):
     """
 
     def default_step(self, langevin: jax.Array) -> jax.Array:
-        """The step itself."""
+        """The step size of Langevin dynamics itself."""
         return langevin
 
     def momentum(self, key: jax.Array, z: jax.Array, pace: jax.Array) -> None:
-        """There is none."""
+        """Langevin dynamics has no momentum."""
 
     def move(
         self, z: jax.Array, momentum: None, gradient: jax.Array, noise: jax.Array, pace: jax.Array
@@ -221,20 +226,25 @@ class SGHMC(Minibatch):
         v' = (1 - a) v - h G g(theta) + N(0, 2 T (a - b) h G),    theta' = theta + v'
 
     In the letters of Chen et al., h = e^2 is the learning rate, G = M^-1 the inverse mass, a = e M^-1 C the friction (1
-    minus the momentum of SGD), v = e M^-1 r, and b the share of the friction that the noise of the gradients makes
-    already. g is the gradient of U, -log posterior of ALL n rows as a sum: a learning rate l of the mean loss is
-    h = l/n. Slow motion is that of SGLD with the step e = 2 h/a.
+    minus the momentum of SGD), v = e M^-1 r, and b the part of the friction that the noise of the gradients already
+    balances. g is the gradient of U, -log posterior of ALL n rows as a sum: a learning rate l for the mean loss is
+    h = l/n. On long time scales the motion is that of SGLD with the step size e = 2 h/a.
 
     Parameters
     ----------
     step_size : float or Schedule, optional
-        h, constant, or `Polynomial(...)`, or `Cyclical(...)`. None: a/2 times the step that `SGLD` would find.
+        h, constant, or `Polynomial(...)`, or `Cyclical(...)`. None: a/2 times the step size that `SGLD` would choose.
     friction : float
         a, above 0 and at most 1.
     noise_estimate : float
         b, at least 0 and below a.
     batch_size, steps, temperature, preconditioner, damping, control_variates, clip, validation, start, precision
         As for `SGLD`; the preconditioner is G.
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range, or `control_variates` is asked for without a `start`.
 
     References
     ----------
@@ -250,7 +260,7 @@ class SGHMC(Minibatch):
     noise_estimate: float = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse impossible settings."""
+        """Raise a ValueError for settings out of range."""
         Minibatch.__post_init__(self)
         checks.positive("friction", self.friction)
         checks.number("noise_estimate", self.noise_estimate)
@@ -262,11 +272,11 @@ class SGHMC(Minibatch):
             )
 
     def default_step(self, langevin: jax.Array) -> jax.Array:
-        """The learning rate whose slow motion is that of this step."""
+        """The learning rate whose motion on long time scales is that of this step size of Langevin dynamics."""
         return 0.5 * self.friction * langevin
 
     def momentum(self, key: jax.Array, z: jax.Array, pace: jax.Array) -> jax.Array:
-        """A draw of its stationary distribution, N(0, T h G)."""
+        """A draw of the stationary distribution of the momentum, N(0, T h G)."""
         return jnp.sqrt(self.temperature * pace) * jax.random.normal(key, z.shape, z.dtype)
 
     def move(

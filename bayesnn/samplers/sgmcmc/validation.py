@@ -1,4 +1,4 @@
-"""Scores of rows that are held out of the sampling, one for every draw."""
+"""Scores of rows that are held out of the sampling, for every draw."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from bayesnn.samplers.density import Data, take_rows
 
 @dataclass(frozen=True)
 class ObserveHeld:
-    """What `observe` records, and scores of the held-out rows.
+    """Records what `observe` records, and scores of the held-out rows.
 
-    The data are the arguments of the model, as many as `arguments`, then the rows learnt from and those held out.
+    The data are the arguments of the model, as many as `arguments`, then the numbers of the rows to sample from, and
+    of those held out.
     """
 
     observe: Observe
@@ -25,13 +26,13 @@ class ObserveHeld:
     arguments: int
 
     def __call__(self, key: jax.Array, state: Any, data: Data) -> dict[str, jax.Array]:
-        """Reported sites, statistics and scores of one state."""
+        """Reported sites, statistics and scores of one state of a chain."""
         found = self.observe(key, state, data)
         return found | scores(self.model, found, take_rows(data[: self.arguments], data[-1]))
 
 
 def scores(model: Model, sites: dict[str, Any], data: Data) -> dict[str, jax.Array]:
-    """Mean log density of a row, on the scale the model sees, and the share of classes that are the most probable."""
+    """Mean log density per held-out row, on the scale the model sees; for classes also the accuracy."""
     x, y, *rest = data
     f = shifted(model.function(sites, x), rest[0] if rest else None)
     nuisance = model.likelihood.nuisance_of(sites)

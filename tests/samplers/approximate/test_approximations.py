@@ -32,7 +32,7 @@ from bayesnn.evaluation.agreement import agreement, close
 from bayesnn.evaluation.linear_reference import against_linear, linear_log_density
 from bayesnn.samplers import SAMPLERS, Chains
 from bayesnn.samplers.approximate import laplace, optimize
-from bayesnn.samplers.approximate.optimize import CHECK, split_rows
+from bayesnn.samplers.approximate.optimize import EVALUATE_EVERY, split_rows
 from bayesnn.samplers.density import make_density, take_rows
 from bayesnn.samplers.engine.plan import Plan
 
@@ -120,7 +120,7 @@ def test_the_mode_is_that_of_ridge_regression():
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_minibatches_reach_the_same_mode(optimizer):
-    """The rate falls to zero at the end, so what noise is left is a small part of a posterior sd (0.09)."""
+    """The rate falls to zero at the end, so the remaining noise is a small part of a posterior sd (0.09)."""
     spec = MAP(optimizer, learning_rate=0.02, steps=4000, batch_size=8, validation=None, patience=1000)
     np.testing.assert_allclose(draw(spec).values["b"][0, 0], MODE, atol=0.02)
 
@@ -156,7 +156,7 @@ def test_flat_directions_are_damped_and_said():
 
 @pytest.mark.slow
 def test_a_full_guide_finds_the_gaussian():
-    """The bound's maximum is the posterior; what is left is the optimiser's noise, a tenth of an sd at the end."""
+    """The bound's maximum is the posterior; the rest is noise of the optimiser, a tenth of an sd at the end."""
     b = draw(Variational("full", steps=4000, learning_rate=0.02)).values["b"].reshape(-1, 2)
     covariance = np.linalg.inv(PRECISION)
     assert np.abs((b.mean(axis=0) - MODE) / np.sqrt(np.diag(covariance))).max() < 0.15
@@ -196,7 +196,7 @@ def test_rows_are_split_once_and_all_used():
 
 
 @pytest.mark.slow
-def test_a_climb_stops_before_it_fits_noise():
+def test_early_stopping_ends_before_noise_is_fitted():
     """Ten tanh units on 30 rows of noise: the held-out score is best early, the posterior density at the end."""
     noise = np.random.default_rng(3).normal(size=30)
     x = np.linspace(-1, 1, 30)[:, None]
@@ -282,7 +282,7 @@ def test_specs_pickle_and_hash(name):
     assert hash(copy) == hash(SPECS[name])
 
 
-def test_an_interrupted_climb_keeps_its_best(monkeypatch):
+def test_an_interrupted_optimisation_keeps_its_best(monkeypatch):
     original, rounds = optimize.call_all, []
 
     def interrupted(*arguments):
@@ -294,7 +294,7 @@ def test_an_interrupted_climb_keeps_its_best(monkeypatch):
     monkeypatch.setattr(optimize, "call_all", interrupted)
     found = fit(SMALL, X, Y, sampler=MAP(steps=2000, restarts=2), progress=False)
     assert not found.complete
-    assert int(found.idata["sample_stats"]["n_steps"].max()) <= 2 * CHECK
+    assert int(found.idata["sample_stats"]["n_steps"].max()) <= 2 * EVALUATE_EVERY
     assert "Interrupted" in diagnose(found).verdict
 
 

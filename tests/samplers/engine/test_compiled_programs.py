@@ -1,4 +1,4 @@
-"""Compiled loops are kept where, and only where, they are provably the same."""
+"""Compiled loops are reused if, and only if, they are provably the same."""
 
 import importlib
 from dataclasses import dataclass, replace
@@ -18,8 +18,8 @@ ARGUMENTS = {"sampler": SAMPLER, "draws": 6, "warmup": 3, "chains": 2, "progress
 
 @pytest.fixture
 def made(monkeypatch):
-    """Programs made anew, one entry each."""
-    monkeypatch.setattr(compiled_programs, "_kept", compiled_programs.OrderedDict())
+    """A list that gets an entry for every program that is compiled."""
+    monkeypatch.setattr(compiled_programs, "_cache", compiled_programs.OrderedDict())
     found, make = [], compiled_programs.Program
     monkeypatch.setattr(compiled_programs, "Program", lambda *arguments: found.append(1) or make(*arguments))
     return found
@@ -69,10 +69,10 @@ def test_functions_of_ones_own_are_never_taken_for_equal(made):
 
 
 def test_programs_are_few(made, monkeypatch):
-    monkeypatch.setattr(compiled_programs, "KEPT", 3)
+    monkeypatch.setattr(compiled_programs, "CACHE_SIZE", 3)
     for units in range(1, 7):
         program(observe(bnn.shallow(units)))
-    assert len(compiled_programs._kept) == 3
+    assert len(compiled_programs._cache) == 3
 
 
 def test_programs_are_dropped_before_memory_maps_run_out(made, monkeypatch):
@@ -84,7 +84,7 @@ def test_programs_are_dropped_before_memory_maps_run_out(made, monkeypatch):
     program(observe(bnn.shallow(1)))
     program(observe(bnn.shallow(2)))
     assert len(cleared) == 2
-    assert len(compiled_programs._kept) == 1
+    assert len(compiled_programs._cache) == 1
 
 
 @pytest.mark.parametrize(("limit", "dropped"), [(10**9, False), (0, True)])
@@ -112,14 +112,14 @@ class Melted:
 
 
 def test_descriptions():
-    assert compiled_programs.describe(Frozen(1)) == compiled_programs.describe(Frozen(1))
+    assert compiled_programs.cache_key(Frozen(1)) == compiled_programs.cache_key(Frozen(1))
     different = [Frozen(v) for v in (1, 1.0, True, "1", None, (1,), (1, 2), 0.0, -0.0, Frozen(1))]
-    assert len({compiled_programs.describe(one) for one in different}) == len(different)
+    assert len({compiled_programs.cache_key(one) for one in different}) == len(different)
     for unknown in (Melted(), [1], np.zeros(2), len, Frozen([1]), Frozen(len), (1, Melted())):
-        assert compiled_programs.describe(unknown) is None
+        assert compiled_programs.cache_key(unknown) is None
     hidden = Frozen()
     object.__setattr__(hidden, "b", 2)
-    assert compiled_programs.describe(hidden) is None
+    assert compiled_programs.cache_key(hidden) is None
 
 
 @pytest.fixture
@@ -151,7 +151,7 @@ def test_options_with_wrong_values_are_not_hidden(monkeypatch, fresh_options):
 )
 def test_loops_of_small_operations_alone_are_compiled_the_quick_way(sampler, quick, monkeypatch):
     options, make = [], compiled_programs.Program
-    monkeypatch.setattr(compiled_programs, "_kept", compiled_programs.OrderedDict())
+    monkeypatch.setattr(compiled_programs, "_cache", compiled_programs.OrderedDict())
     monkeypatch.setattr(compiled_programs, "Program", lambda *given: options.append(made := make(*given)) or made)
     bnn.fit(bnn.shallow(2), X, Y, **ARGUMENTS | {"sampler": sampler})
     assert [bool(program.options) for program in options] == [quick]
@@ -161,7 +161,7 @@ def test_loops_of_small_operations_alone_are_compiled_the_quick_way(sampler, qui
 @pytest.mark.parametrize("superchains", [None, 2])
 @pytest.mark.parametrize("sampler", [SAMPLER, bnn.NUTS(max_tree_depth=2)], ids=["gibbs", "nuts"])
 def test_the_loop_is_compiled_before_the_start_has_run(sampler, superchains, monkeypatch):
-    """For the shapes that the start then gives; nobody waits for the start before."""
+    """It is lowered for the output shapes of the start program, without waiting for its executable."""
     order, place = [], compiled_programs.Program.start
 
     class Watched:
@@ -177,7 +177,7 @@ def test_the_loop_is_compiled_before_the_start_has_run(sampler, superchains, mon
         return shapes, Watched(compiling)
 
     loop = compiled_programs.Program.loop
-    monkeypatch.setattr(compiled_programs, "_kept", compiled_programs.OrderedDict())
+    monkeypatch.setattr(compiled_programs, "_cache", compiled_programs.OrderedDict())
     monkeypatch.setattr(compiled_programs.Program, "start", start)
     monkeypatch.setattr(compiled_programs.Program, "loop", lambda *given: order.append("loop") or loop(*given))
     bnn.fit(bnn.shallow(2), X, Y, **ARGUMENTS | {"sampler": sampler, "chains": 4, "superchains": superchains})

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="JAX has no proc
 
 
 def start(count, cases, folder):
-    """So many processes of the script, on ports of their own; stdout and stderr of each are one pipe."""
+    """Start the processes of the script on a port of their own, each with stdout and stderr in one pipe."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]
@@ -41,7 +41,7 @@ def start(count, cases, folder):
 
 
 def finish(processes, seconds=300):
-    """Exit status and output of each."""
+    """Exit status and output of each process."""
     try:
         return [(output, p.returncode) for p in processes for output, _ in [p.communicate(timeout=seconds)]]
     finally:
@@ -51,7 +51,7 @@ def finish(processes, seconds=300):
 
 
 def drawn(count, cases, folder):
-    """What every process of so many returned, by case."""
+    """What each process returned, by case."""
     for output, status in finish(start(count, cases, folder)):
         assert status == 0, output
     return {case: [dict(np.load(folder / f"{case}-{count}-{i}.npz")) for i in range(count)] for case in cases}
@@ -77,7 +77,7 @@ def test_processes_draw_what_one_draws(count, cases, tmp_path):
             for name, value in values.items():
                 # Batches of other sizes and sums in another order round otherwise; short chains have not amplified it
                 np.testing.assert_allclose(value, expected[name], rtol=1e-6, atol=1e-8, err_msg=f"{case} {name}")
-        assert ("rows spread over" in method) == (case == "rows")
+        assert ("rows sharded over" in method) == (case == "rows")
         assert (f"in each of {count} processes" in method) == (case in ("gibbs", "hmc", "ensemble"))
     if "gibbs" in cases:  # each process keeps a folder of its own
         parts = [bnn.open_run(tmp_path / f"run-{count}" / f"process-{i}-of-{count}") for i in range(count)]
@@ -101,14 +101,14 @@ def test_a_killed_process_ends_the_others(tmp_path):
             process.communicate()
     assert time.monotonic() - begun < 60
     assert first.returncode not in (0, None)
-    assert "another task died" in output or "lost touch" in output
+    assert "another task died" in output or "lost contact" in output
 
 
 @pytest.mark.slow
 def test_a_process_that_failed_is_missed_at_once(tmp_path):
     (output, status), (other, _) = finish(start(2, ["early"], tmp_path), seconds=60)
     assert status not in (0, None)
-    assert "lost touch with another one" in output or "another task died" in output, output
+    assert "lost contact with another process" in output or "another task died" in output, output
     assert "ended on its own" in other
 
 
@@ -133,8 +133,8 @@ def test_every_chain_has_one_process_and_its_own_key(chains, count, monkeypatch)
     keys = []
     for number in range(count):
         as_one_of(count, number, monkeypatch)
-        plan = multihost.share(Plan(1, 1, chains))
-        assert plan.all_chains == chains
+        plan = multihost.local_part(Plan(1, 1, chains))
+        assert plan.total_chains == chains
         assert plan.progress == (number == 0)
         keys.append(jax.random.key_data(plan.keys(key)))
     np.testing.assert_array_equal(np.concatenate(keys), whole)
@@ -143,8 +143,8 @@ def test_every_chain_has_one_process_and_its_own_key(chains, count, monkeypatch)
 def test_fewer_chains_than_processes_are_refused(monkeypatch):
     as_one_of(4, 0, monkeypatch)
     with pytest.raises(ValueError, match='chains must be at least the 4 processes that share them, got 3.*"rows"'):
-        multihost.share(Plan(1, 1, 3))
-    assert multihost.share(Plan(1, 1, 3, method="rows")).chains == 3
+        multihost.local_part(Plan(1, 1, 3))
+    assert multihost.local_part(Plan(1, 1, 3, method="rows")).chains == 3
 
 
 def test_an_address_alone_is_refused():

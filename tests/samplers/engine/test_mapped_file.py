@@ -1,4 +1,4 @@
-"""Token ids in a file that is mapped into memory: minibatches come from there, and nobody copies the file."""
+"""Token ids in a file that is mapped into memory: minibatches are read from there, and the file is never copied."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Chains and rows spread over several devices: the same draws, and a description that says what was done."""
+"""Chains and rows sharded over several devices: the same draws, and a description that says what was done."""
 
 import os
 import subprocess
@@ -14,10 +14,10 @@ DEVICES = 3
 
 
 METHODS = {
-    "even": "3 batch(es) of 2 chain(s), side by side, chains spread over 3 devices",
+    "even": "3 batch(es) of 2 chain(s), side by side, chains sharded over 3 devices",
     "uneven": "3 batch(es) of 2 chain(s), side by side",
-    "rows": "1 batch(es) of 2 chain(s), side by side, rows spread over 3 devices",
-    "rows by Gibbs": "1 batch(es) of 2 chain(s), side by side, rows spread over 3 devices",
+    "rows": "1 batch(es) of 2 chain(s), side by side, rows sharded over 3 devices",
+    "rows by Gibbs": "1 batch(es) of 2 chain(s), side by side, rows sharded over 3 devices",
 }
 
 
@@ -52,4 +52,4 @@ def test_several_devices_draw_what_one_draws(cases, tmp_path):
 
 def test_one_device_spreads_nothing():
     for method in ("auto", "rows", "vectorized"):
-        assert Plan(1, 1, 4, method=method).spread is None
+        assert Plan(1, 1, 4, method=method).device_sharding is None

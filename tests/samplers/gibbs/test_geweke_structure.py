@@ -44,7 +44,7 @@ def inputs(model: Model) -> np.ndarray:
 
 
 def prior(key: jax.Array, model: Model, width: int) -> dict[str, jax.Array]:
-    """Every site from its prior: the largest network, with what is not used taken out by hand."""
+    """Every site from its prior: the largest network, with unused parts removed by hand."""
     key, *keys = jax.random.split(key, 4)
     sites, random = geweke.shallow_prior(key, model, width), model.architecture
     if random.hidden is not None:

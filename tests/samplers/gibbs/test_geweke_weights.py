@@ -1,4 +1,4 @@
-"""The Gibbs sampler that moves all weights at once keeps the joint distribution, for every prior and likelihood.
+"""The Gibbs sampler that moves all weights at once leaves p(theta, y) invariant under any prior and likelihood.
 
 Priors are drawn by NumPyro from the model function, so a hierarchy that the sampler's updates see differently shows.
 """
@@ -126,15 +126,15 @@ def distribution_of(case: Case, state: WeightState) -> tuple[jax.Array, Any]:
 
 
 def simulated(case: Case, key: jax.Array, state: WeightState) -> jax.Array:
-    """y given one draw; what stands at padded steps is zero."""
+    """y given one draw; values at padded steps are zero."""
     y, steps = distribution_of(case, state)[1].sample(key), case.model.network.steps(jnp.asarray(case.x))
     return y if steps is None else jnp.where(steps, y, 0)
 
 
 def statistics(case: Case, state: WeightState, y: jax.Array) -> geweke.Sites:
-    """Bounded functions and logarithms of weights, scales, nuisance, f and y, and what ties them together."""
+    """Bounded functions and logarithms of weights, scales, nuisance, f and y, and their interactions."""
     model, shape = case.model, case.x.shape[1:]
-    table, terms = model.table(shape), model.terms(shape)
+    table, terms = model.weight_specs(shape), model.terms(shape)
     f, distribution = distribution_of(case, state)
     noise = model.prior.whiten(state.hyper, state.weights, table, terms)
     log_likelihood = distribution.log_prob(y)
@@ -169,7 +169,7 @@ def statistics(case: Case, state: WeightState, y: jax.Array) -> geweke.Sites:
 
 
 def positive(hyper: Any) -> Any:
-    """The hyperparameters that have logarithms."""
+    """The hyperparameters that are positive, so that their logarithms can be compared."""
     if isinstance(hyper, geweke.Hyper):
         return {"beta_precision": hyper.beta_precision, "determinant": jnp.linalg.det(hyper.s_gamma.precision)}
     return hyper

@@ -1,4 +1,4 @@
-"""Candidates of the unit moves: where they lie, what they weigh and how one is chosen."""
+"""Candidates of the unit moves: their positions, their weights, and how one is chosen."""
 
 import jax
 import jax.numpy as jnp

@@ -17,7 +17,7 @@ from bayesnn.models.model import bind_lags
 from bayesnn.models.random_architecture import Structure
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs import birth_death, structure
-from bayesnn.samplers.gibbs.structure import Body, Problem
+from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure
 
 N, M, P = 9, 4, 3
 MU = np.array([0.3, -0.2, 0.1, 0.5])
@@ -40,7 +40,7 @@ def problem(intercept=True, linear="random", lags="random", maximum=M, alpha=0.3
     hyper = Hyper(np.array(0.4), np.array(1 / VARIANCE), MU, Covariance(np.linalg.cholesky(S), np.linalg.inv(S)))
     hyper = jax.tree.map(lambda a: jnp.asarray(a, float), hyper)
     x, y = jnp.asarray(rng.normal(size=(N, P))), jnp.asarray(rng.normal(size=N))
-    return Problem(bind_lags(model, 2), x, y, hyper, jnp.asarray(NOISE_PRECISION))
+    return Conditioning(bind_lags(model, 2), x, y, hyper, jnp.asarray(NOISE_PRECISION))
 
 
 def some_units(count=M):
@@ -71,7 +71,7 @@ def table(problem, gamma, current, units=True):
     @jax.jit
     def compiled(gamma):
         grams = jax.vmap(lambda p: structure.gram_matrix(problem, gamma, everything._replace(lags=p)))(orders)
-        return structure.table_of(problem, grams, orders, current, units=units)
+        return structure.architecture_scores(problem, grams, orders, current, units=units)
 
     return compiled(jnp.asarray(gamma))
 
@@ -113,7 +113,7 @@ def test_the_nested_densities_are_exact_to_rounding(monkeypatch):
 
 
 def masked_log_marginal(case):
-    """By the general formula, as a function of the structure."""
+    """The marginal density by the general formula, as a function of the structure."""
     terms = case.model.terms((P,))
 
     @jax.jit
@@ -164,7 +164,7 @@ def test_units_in_use_are_shuffled_among_themselves():
 
 
 def birth_ratio(case, gamma, smaller):
-    body = Body(jnp.asarray(gamma), STATE)
+    body = UnitsAndStructure(jnp.asarray(gamma), STATE)
     return float(jax.jit(lambda m: birth_death.log_ratio(body.gamma, body, case, m))(smaller))
 
 
@@ -207,7 +207,7 @@ def test_proposals_have_their_density(count):
 
 
 def test_where_no_density_is_usable_the_architecture_stays():
-    empty = structure.Table(jnp.full((2, 2, 5), jnp.nan), jnp.arange(1, 3), jnp.arange(2))
+    empty = structure.ArchitectureScores(jnp.full((2, 2, 5), jnp.nan), jnp.arange(1, 3), jnp.arange(2))
     current = Structure(jnp.asarray(3), jnp.asarray(0), jnp.asarray(2))
     chosen, place = structure.choose(jax.random.key(0), empty, current)
     assert [int(v) for v in chosen] == [3, 0, 2]
@@ -218,7 +218,9 @@ def test_draws_have_the_probabilities_of_the_table():
     rng = np.random.default_rng(3)
     values = rng.normal(size=(2, 2, 3))
     drawn = jax.vmap(
-        lambda key: structure.choose(key, structure.Table(jnp.asarray(values), jnp.arange(1, 3), jnp.arange(2)), STATE)
+        lambda key: structure.choose(
+            key, structure.ArchitectureScores(jnp.asarray(values), jnp.arange(1, 3), jnp.arange(2)), STATE
+        )
     )(jax.random.split(jax.random.key(4), 20000))[0]
     cell = np.ravel_multi_index((drawn.lags - 1, drawn.linear, drawn.units), values.shape)
     expected = np.exp(values - logsumexp(values)).ravel() * 20000

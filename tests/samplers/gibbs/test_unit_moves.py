@@ -38,7 +38,7 @@ def problem(extras):
 
 @computing
 def log_marginal(rows, y, prior):
-    """From scratch, for the design with these rows (k, n)."""
+    """log p(y | design), computed from scratch for the design with these rows (k, n)."""
     return float(_log_marginal(rows, y, prior))
 
 
@@ -49,7 +49,7 @@ def _log_marginal(rows, y, prior):
 
 @computing
 def scores(j, rows, y, candidates, prior, noise_precision=NOISE_PRECISION):
-    """Of the current column j and of the candidates (c, n)."""
+    """Scores of the current column j and of the candidates (c, n)."""
     everyone = np.concatenate([rows[j][None], candidates])
     with_y = np.concatenate([rows, y[None]])
     gram, cross = jnp.asarray(with_y @ with_y.T), jnp.asarray(with_y @ everyone.T)
@@ -87,7 +87,7 @@ def test_scores_are_log_densities_but_for_a_constant(j, extras):
 
 
 def test_columns_that_nearly_coincide_have_finite_scores(monkeypatch):
-    """s is what is left of a column after the others are taken out; cancellation would make it negative."""
+    """s is the residual sum of squares of a column given the others, which cancellation would make negative."""
     *_, y, prior = problem(0)
     rows = np.random.default_rng(7).uniform(size=(M, N))
     copies = rows[1] + 1e-12 * np.random.default_rng(8).normal(size=(40, N))

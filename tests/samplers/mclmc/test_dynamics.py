@@ -76,7 +76,7 @@ def test_a_step_is_reversible():
 
 
 def test_the_energy_error_falls_with_the_cube_of_the_step():
-    """What the tuning of the step rests on: error^2 grows as step^6."""
+    """The assumption of the step size tuning: error^2 grows as step^6."""
 
     @jax.jit
     def error(key, step):
@@ -131,7 +131,7 @@ def run(model, names, spec, draws=1500, warmup=200):
 
 
 def scores(values, exact):
-    """Deviations of means from exact ones, in standard errors that grant variances their bias."""
+    """Deviations of means from exact ones, in standard errors, which allow for the bias of variances."""
     found = {}
     for name, (draws, expected, granted) in ((n, (values[n], *e)) for n, e in exact.items()):
         assert float(az.rhat(draws)) < 1.01, name
@@ -195,7 +195,7 @@ def tuned_states():
 
 
 def test_the_step_meets_the_wanted_energy_error():
-    """The tuned step minimises nothing: it solves for the mean of error^2, over the last hundred steps or so."""
+    """The tuned step size solves an equation for the mean of error^2 over about the last hundred steps."""
     variance = np.mean([state.energy_variance for state in tuned_states()[201:]])
     assert 0.01 / 4 < variance < 0.01 * 4
 

@@ -42,7 +42,7 @@ def gaussian(x, y):
 
 
 def covariance(spec, gradients=GRADIENTS):
-    """Of theta under the discretised chain: V = F V F' + Q."""
+    """Stationary covariance of theta under the discretised chain: V = F V F' + Q."""
     one, step, heat = np.eye(2), spec.step_size, spec.temperature
     if isinstance(spec, SGLD):
         keep = one - step / 2 * PRECISION
@@ -64,7 +64,7 @@ def sample(spec, draws=1000, chains=8):
 
 
 def scores(spec, expected=None, enough=150):
-    """Means and second moments about the posterior mean, in standard errors from what they should be."""
+    """Means and second moments about the posterior mean, in standard errors from their expected values."""
     off = sample(spec).values["theta"] - MEAN
     expected = covariance(spec) if expected is None else expected
     products = {(i, j): (off[..., i] * off[..., j], expected[i, j]) for i in range(2) for j in range(i + 1)}
@@ -91,7 +91,7 @@ def test_moments_of_a_gaussian_are_those_of_the_discretised_chain(case):
 
 @pytest.mark.parametrize("case", ["sgld", "sghmc"])
 def test_the_bias_of_a_small_step_is_small(case):
-    """What the docstrings say of it, on the same target: relative bias of variances e (S/4 + L/4), with e = 2h/a."""
+    """The formula of the docstrings, on the same target: relative bias of variances e (S/4 + L/4), with e = 2h/a."""
     spec = GAUSSIAN_CASES[case]
     step = spec.step_size if case == "sgld" else 2 * spec.step_size / spec.friction
     bound = step / 4 * (np.linalg.eigvalsh(GRADIENTS).max() + 1.2 * np.linalg.eigvalsh(PRECISION).max())
@@ -132,14 +132,14 @@ def test_control_variates_take_the_noise_of_a_gaussian_away():
 
 
 def test_a_preconditioner_changes_the_path_but_not_the_target():
-    """Learnt in warm-up and fixed: the variances are within the bound of a step of the same size."""
+    """It is adapted in warm-up and then fixed: the variances are within the bound of a step of the same size."""
     spec = SGLD(step_size=4 * STEP, preconditioner="rmsprop", **QUICK)
     relative = np.cov(sample(spec).values["theta"].reshape(-1, 2).T) @ PRECISION
     assert np.all(np.abs(np.linalg.eigvals(relative) - 1) < 0.3)
 
 
 def test_the_default_step_has_the_bias_it_promises():
-    """5% in the stiffest direction where gradients vary as the Fisher information says."""
+    """It is 5% in the stiffest direction if the variance of gradients is that of the Fisher information."""
     data = (jnp.zeros((ROWS, 1)), jnp.asarray(Y))
     kernel = SGLD(**QUICK).kernel(gaussian)
     step = float(jax.jit(lambda: kernel.init(jax.random.key(0), 0, None, data, {}))().base)
@@ -195,7 +195,7 @@ LOGISTIC_CASES = {
 
 @pytest.fixture(scope="module")
 def weights():
-    """One person counts twice, another not at all."""
+    """One person has the case weight 2, another the weight 0."""
     return np.array([2.0, 0.0] + [1.0] * (PEOPLE - 2))
 
 
