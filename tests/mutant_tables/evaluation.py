@@ -147,8 +147,8 @@ MUTANTS = (
     Mutant(
         "case weights dropped from the units of y",
         "evaluation/cross_validation.py",
-        """.log_volume * targets * extra.get("weights", 1.0)""",
-        """.log_volume * targets""",
+        """.log_jacobian * targets * extra.get("weights", 1.0)""",
+        """.log_jacobian * targets""",
         "evaluation/test_cross_validation.py -k weights_multiply",
     ),
     Mutant(

@@ -90,14 +90,14 @@ MUTANTS = (
     Mutant(
         "nuisance parameters of another draw in a response",
         "prediction/predict.py",
-        "sites[n].reshape(len(f), *(1,) * rows,",
-        "sites[n][::-1].reshape(len(f), *(1,) * rows,",
+        "v.reshape(len(f), *(1,) * rows,",
+        "v[::-1].reshape(len(f), *(1,) * rows,",
         "prediction/test_predict.py -k noise_of_its_own",
     ),
     Mutant(
         "predictions left on the scale of the model",
         "prediction/predict.py",
-        "values = fit.data.scaling.undo(values)",
+        "values = fit.data.scaling.inverse(values)",
         "values = values * 1.0",
         "prediction/test_predict.py -k 'units_of_y'",
     ),

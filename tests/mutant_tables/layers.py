@@ -48,8 +48,8 @@ MUTANTS = (
     Mutant(
         "decoder block without its residual to the source",
         "layers/transformer.py",
-        "x + mixed(own,",
-        "mixed(own,",
+        "x + found, mask)",
+        "found, mask)",
         "layers/test_decoder.py",
     ),
     Mutant(
@@ -132,8 +132,8 @@ MUTANTS = (
     Mutant(
         "truncated gradients end one step late",
         "layers/recurrent.py",
-        "if self.reverse else [edge, turned]",
-        "if self.reverse else [turned, edge]",
+        "if self.reverse else [edge, changes]",
+        "if self.reverse else [changes, edge]",
         "layers/test_truncation.py",
     ),
     Mutant(

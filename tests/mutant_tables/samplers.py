@@ -150,9 +150,9 @@ MUTANTS = (
     Mutant(
         "Jacobian weighed with the likelihood",
         "samplers/density.py",
-        """ and not msg["name"].endswith("_log_det")""",
-        "",
-        "samplers/approximate/test_approximations.py -k minibatch",
+        "elif not self.latent:",
+        "else:",
+        "samplers/test_density.py",
     ),
     Mutant(
         "case weights lost under the factor of a minibatch",

@@ -27,8 +27,8 @@ MUTANTS = (
     Mutant(
         "month ends shifted: the first date comes again",
         "data/series/dates.py",
-        "span(index[-1], step, count + 1, index)[1:]",
-        "span(index[-1], step, count + 1, index)[:-1]",
+        "date_range(index[-1], step, count + 1, index)[1:]",
+        "date_range(index[-1], step, count + 1, index)[:-1]",
         "data/series/test_lagged.py -k dates_go_on",
     ),
     Mutant(
@@ -153,8 +153,8 @@ MUTANTS = (
     Mutant(
         "scale of a standardised series left out of the density",
         "forecasting/paths.py",
-        "- np.log(scale) - fit.data.scaling.log_volume",
-        "- fit.data.scaling.log_volume",
+        "- np.log(scale) - fit.data.scaling.log_jacobian",
+        "- fit.data.scaling.log_jacobian",
         "forecasting/test_paths.py -k log_density",
     ),
     Mutant(
@@ -167,8 +167,8 @@ MUTANTS = (
     Mutant(
         "a linear baseline learns from later rows",
         "forecasting/baselines/linear.py",
-        "np.arange(self.transform.loss + max(self.lags), learn_to)",
-        "np.arange(self.transform.loss + max(self.lags), len(w))",
+        "np.arange(self.transform.lost_values + max(self.lags), learn_to)",
+        "np.arange(self.transform.lost_values + max(self.lags), len(w))",
         "forecasting/test_baselines.py -k no_baseline_sees",
     ),
     Mutant(
