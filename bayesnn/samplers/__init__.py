@@ -8,7 +8,7 @@ from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
 from bayesnn.samplers.fixed_layers import with_fixed
 from bayesnn.samplers.gibbs.collapsed import collapses
 from bayesnn.samplers.gibbs.gibbs import Gibbs
-from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs, with_missing_values
+from bayesnn.samplers.gibbs.missing_values import with_missing_values
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.kernel import StepsKernel
 from bayesnn.samplers.mclmc.mclmc import MCLMC
@@ -55,7 +55,6 @@ __all__ = [
     "Gibbs",
     "Info",
     "Laplace",
-    "MissingValuesGibbs",
     "Polynomial",
     "Sampler",
     "Schedule",

@@ -28,67 +28,33 @@ from bayesnn.samplers.engine.plan import Plan
 from bayesnn.text import Vocabulary
 
 Arrays = dict[str, np.ndarray]
-SPECS: dict[str, type] = {
-    "Architecture": Architecture,
-    "AsSequence": layers.AsSequence,
-    "AttentionPool": layers.AttentionPool,
-    "Bernoulli": likelihoods.Bernoulli,
-    "Bidirectional": layers.Bidirectional,
-    "Categorical": likelihoods.Categorical,
-    "Checkpoint": Checkpoint,
-    "Columns": Columns,
-    "Conv1D": layers.Conv1D,
-    "Cyclical": samplers.Cyclical,
-    "Dataset": Dataset,
-    "DecoderBlock": layers.DecoderBlock,
-    "Dense": layers.Dense,
-    "Dropout": layers.Dropout,
-    "Elman": layers.Elman,
-    "Embedding": layers.Embedding,
-    "Ensemble": samplers.Ensemble,
-    "FitSettings": FitSettings,
-    "Fixed": layers.Fixed,
-    "Flatten": layers.Flatten,
-    "GRU": layers.GRU,
-    "Gaussian": likelihoods.Gaussian,
-    "Geometric": Geometric,
-    "Gibbs": samplers.Gibbs,
-    "HMC": samplers.HMC,
-    "HeavyTailed": priors.HeavyTailed,
-    "Heteroskedastic": likelihoods.Heteroskedastic,
-    "Hierarchical": priors.Hierarchical,
-    "Horseshoe": priors.Horseshoe,
-    "LSTM": layers.LSTM,
-    "Lagged": Lagged,
-    "Laplace": samplers.Laplace,
-    "Last": layers.Last,
-    "LayerNorm": layers.LayerNorm,
-    "MAP": samplers.MAP,
-    "MCLMC": samplers.MCLMC,
-    "MeanPool": layers.MeanPool,
-    "Model": Model,
-    "MuellerRiosInsua": priors.MuellerRiosInsua,
-    "NUTS": samplers.NUTS,
-    "NegativeBinomial": likelihoods.NegativeBinomial,
-    "Normal": priors.Normal,
-    "Plan": Plan,
-    "Poisson": likelihoods.Poisson,
-    "Polynomial": samplers.Polynomial,
-    "PositionalEncoding": layers.PositionalEncoding,
-    "Residual": layers.Residual,
-    "SGHMC": samplers.SGHMC,
-    "SGLD": samplers.SGLD,
-    "Scaling": Scaling,
-    "SelfAttention": layers.SelfAttention,
-    "Seq2Seq": layers.Seq2Seq,
-    "State": State,
-    "StudentT": likelihoods.StudentT,
-    "Transform": Transform,
-    "TransformerBlock": layers.TransformerBlock,
-    "Variational": samplers.Variational,
-    "Vectors": layers.Vectors,
-    "Vocabulary": Vocabulary,
-}
+KINDS = (layers.Layer, likelihoods.Likelihood, priors.Prior, samplers.Sampler, samplers.Schedule)
+
+
+def _public_specs() -> dict[str, type]:
+    """The frozen specs that the folders of layers, likelihoods, priors and samplers export, by name."""
+    exported = (getattr(folder, name) for folder in (layers, likelihoods, priors, samplers) for name in folder.__all__)
+    kinds = [kind for kind in exported if isinstance(kind, type) and is_dataclass(kind) and issubclass(kind, KINDS)]
+    return {kind.__name__: kind for kind in kinds}
+
+
+OTHERS = (
+    Architecture,
+    Checkpoint,
+    Columns,
+    Dataset,
+    FitSettings,
+    Geometric,
+    Lagged,
+    Model,
+    Plan,
+    Scaling,
+    State,
+    Transform,
+    Vocabulary,
+    layers.Vectors,
+)
+SPECS: dict[str, type] = _public_specs() | {kind.__name__: kind for kind in OTHERS}
 NAMES = {kind: name for name, kind in SPECS.items()}
 ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles
 
