@@ -40,7 +40,7 @@ def test_given_folds_are_numbered():
     assert folds.make_folds(4, ["b", "a", "b", "c"], KEY).tolist() == [1, 0, 1, 2]
     with pytest.raises(ValueError, match="at least two different folds"):
         folds.make_folds(2, [1, 1], KEY)
-    with pytest.raises(ValueError, match=r"one value a row, shape \(3,\), got shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"one value per row, shape \(3,\), got shape \(2,\)"):
         folds.make_folds(3, [0, 1], KEY)
 
 

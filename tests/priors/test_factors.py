@@ -112,7 +112,7 @@ def test_every_factor_starts_by_a_key_of_its_own(monkeypatch):
     """A start that draws gives different numbers to every array, factor and weight."""
     monkeypatch.setattr(GammaFactor, "start", lambda factor, key, shape: (jax.random.uniform(key, shape),))
     model = bnn.Model([bnn.Dense(3), bnn.Dense(3)], prior=bnn.Hierarchical())
-    hyper = model.prior.start(jax.random.key(0), model.table((2,)), model.terms((2,)))
+    hyper = model.prior.start(jax.random.key(0), model.weight_specs((2,)), model.terms((2,)))
     values = np.concatenate([np.ravel(state[0]) for states in hyper.values() for state in states])
     assert len(values) > 6
     assert len(np.unique(values)) == len(values)

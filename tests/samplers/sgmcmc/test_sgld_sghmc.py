@@ -284,7 +284,7 @@ def test_chains_go_on_bit_by_bit(found):
         (lambda: SGHMC(friction=0.1, noise_estimate=0.1), "noise_estimate must be at least 0 and below the friction"),
         (lambda: Cyclical(0.1, length=0), "length must be"),
         (lambda: Cyclical(0.1, length=10, exploration=1.0), "exploration must be"),
-        (lambda: fit(Model([Dense(1)]), X, X[:, 0], sampler="sgld", marginalize=True), "use marginalize=False"),
+        (lambda: fit(Model([Dense(1)]), X, X[:, 0], sampler="sgld", marginalize=True), "only with marginalize=False"),
     ],
 )
 def test_impossible_settings_are_refused(make, message):
