@@ -7,8 +7,8 @@ reading an attribute of each.
 jaxlib 0.9, and some releases of 0.8, log two errors of a thousand characters for every compiled program that they read
 from the cache on disk, because they compare tuning hints such as "prefer-no-gather" with the features of the processor.
 These messages are false alarms, and silencing them hides nothing: real failures raise an exception. A log level that
-the user has set is kept. jaxlib reads the environment variable when it is loaded, and offers no other way: if it is
-loaded already, programs are not kept on the disk (`runtime.cache_folder`), so that there is nothing to be wrong about.
+the user has set is kept. jaxlib reads the environment variable when it is loaded; if it is loaded already, its log
+level is set directly.
 """
 
 import os
@@ -18,11 +18,16 @@ from importlib.metadata import version
 NOISY = version("jaxlib").split(".")[:2] in (["0", "8"], ["0", "9"])
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 FATAL = 3
-
-LOADED_LOUD = NOISY and LEVEL not in os.environ and "jaxlib" in sys.modules  # too late to silence it
+OF_JAX = "1"  # what `import jax` sets where there is nothing
 
 if NOISY:
-    os.environ.setdefault(LEVEL, str(FATAL))
+    loaded = "jaxlib" in sys.modules
+    if loaded and os.environ.get(LEVEL) == OF_JAX:
+        import jaxlib.utils
+
+        jaxlib.utils.absl_set_min_log_level(FATAL)
+    elif not loaded:
+        os.environ.setdefault(LEVEL, str(FATAL))
 
 import jax  # noqa: E402
 import numpyro  # noqa: E402

@@ -25,8 +25,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
-from bayesnn._internal import quiet
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 CACHE_VARIABLE = "BAYESNN_CACHE"
@@ -87,8 +85,6 @@ def cache_folder() -> Path | None:
     """Folder of compiled programs: BAYESNN_CACHE if set ("off" for none), else a folder in the user's cache folder."""
     chosen = os.environ.get(CACHE_VARIABLE, "")
     if chosen.lower() in ("off", "0", "no", "false"):
-        return None
-    if quiet.LOADED_LOUD:
         return None
     if chosen:
         return Path(chosen).expanduser()
