@@ -87,7 +87,7 @@ def test_bad_input(fake_fit):
     with pytest.raises(ValueError, match="at least two chains"):
         bnn.stack_chains(fake_fit(bnn.shallow(1), X, Y, chains=1))
     for weights in ([1.0], [1.0, -1.0], [0.0, 0.0], [np.nan, 1.0]):
-        with pytest.raises(ValueError, match="one number a chain, not negative, 2 in all"):
+        with pytest.raises(ValueError, match="one number per chain, not negative, 2 in all"):
             bnn.stacked(fit, weights)
 
 
