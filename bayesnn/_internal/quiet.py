@@ -7,8 +7,8 @@ reading an attribute of each.
 jaxlib 0.9, and some releases of 0.8, log two errors of a thousand characters for every compiled program that they read
 from the cache on disk, because they compare tuning hints such as "prefer-no-gather" with the features of the processor.
 These messages are false alarms, and silencing them hides nothing: real failures raise an exception. A log level that
-the user has set is kept. jaxlib reads the environment variable when it is loaded; if it is loaded already, its log
-level is set directly.
+the user has set is kept, but for 1 where JAX was imported first, which is what `import jax` itself sets. jaxlib reads
+the environment variable when it is loaded; if it is loaded already, its log level is set directly.
 """
 
 import os
@@ -25,7 +25,8 @@ if NOISY:
     if loaded and os.environ.get(LEVEL) == OF_JAX:
         import jaxlib.utils
 
-        jaxlib.utils.absl_set_min_log_level(FATAL)
+        if hasattr(jaxlib.utils, "absl_set_min_log_level"):  # not in every release of 0.8
+            jaxlib.utils.absl_set_min_log_level(FATAL)
     elif not loaded:
         os.environ.setdefault(LEVEL, str(FATAL))
 

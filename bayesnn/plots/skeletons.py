@@ -92,4 +92,4 @@ def _title(result: Skeleton) -> str:
         low, middle, high = np.nanquantile(result.period, [0.1, 0.5, 0.9])
         place = list(words).index("cycle") if result.share("rest") > 0 else 0
         parts[place] += f" of {middle:.1f} steps ({low:.1f} to {high:.1f})"
-    return ", ".join(parts)
+    return ",\n".join(parts)  # a line each: side by side they are wider than the axes
