@@ -211,6 +211,7 @@ def test_the_length_is_the_spread_and_tuning_stops():
         assert len(set(values[:200])) > 50
 
 
+@pytest.mark.slow
 def test_a_given_length_is_kept():
     spec = MCLMC(length=0.7, start=None, steps=2)
     kernel = spec.kernel(gaussian)
