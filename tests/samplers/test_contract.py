@@ -162,11 +162,8 @@ def test_numpyro_drives_our_samplers(chains, methods, data):
 ROUNDING = 1e-3
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [Gibbs(candidates=3, sweeps=1), pytest.param(NUTS(max_tree_depth=3), marks=pytest.mark.slow)],
-    ids=["gibbs", "nuts"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", [Gibbs(candidates=3, sweeps=1), NUTS(max_tree_depth=3)], ids=["gibbs", "nuts"])
 def test_all_chain_methods_agree(spec):
     runs = {
         method: fit(
@@ -283,9 +280,8 @@ def test_units_collapse_where_they_can():
     assert Gibbs(weights="slice", steps=3).kernel(SHALLOW) == StepsKernel(WeightGibbs("slice", 3, 10), SHALLOW)
 
 
-@pytest.mark.parametrize(
-    "way", ["random_walk", *(pytest.param(w, marks=pytest.mark.slow) for w in MOVES if w != "random_walk")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("way", MOVES)
 def test_the_step_size_is_kept_after_warm_up(way, data):
     steps = np.array([state.inner.log_step for state in walk(f"gibbs-weights-{way}")[0]])
     assert np.all(np.diff(steps[WARMUP:]) == 0)

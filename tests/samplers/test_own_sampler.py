@@ -66,6 +66,7 @@ class Able(Plain):
         return bnn.MAP(steps=20, validation=None)
 
 
+@pytest.mark.slow
 def test_fixed_layers_are_held_at_a_mode():
     posterior = bnn.fit(FIXED, X, Y, sampler=Able(), **FEW).idata["posterior"]
     for name in ("fixed0_kernel", "fixed0_bias"):
