@@ -26,7 +26,7 @@ from bayesnn.fitting.store import (
 )
 from bayesnn.models.missing_values import DIM, SITE, missing_labels
 from bayesnn.models.model import Model
-from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
+from bayesnn.samplers import STAT_DIMS, Chains, Gibbs, Sampler, collapses, make_sampler
 from bayesnn.samplers.engine import multihost
 from bayesnn.samplers.engine.multihost import gather_chains, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
@@ -262,7 +262,8 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         stats[pointwise.STAT] = pointwise.log_likelihood_total(model, data, posterior)
     nuisance = model.likelihood.nuisance_of(posterior)
     posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
-    stat_dims = {name: DRAW_DIMS + (("unit",) if name == "unit_order" else ()) for name in stats}
+    of_stats = STAT_DIMS | {"unit_order": ("unit",)}
+    stat_dims = {name: DRAW_DIMS + of_stats.get(name, ()) for name in stats}
     time = ("time",) if model.per_step(data.x.shape[1:]) else ()
     outputs = model.likelihood.output_dims if data.y.ndim > 1 + len(time) else ()
     scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}

@@ -133,10 +133,14 @@ class Observe:
 
 
 class Info(NamedTuple):
-    """What one step reports: the fraction of its moves that were accepted, in all () and per unit (m,)."""
+    """What one step reports: the fraction of its moves that were accepted, in all () and per unit (m,).
+
+    Samplers that can be tempered report the log likelihood () of the new state too, if the state has a temperature.
+    """
 
     acceptance: jax.Array
     moved: jax.Array
+    log_likelihood: jax.Array | None = None
 
 
 class Steps(Chains):
@@ -145,7 +149,18 @@ class Steps(Chains):
     Implement `init`, `step`, `adapt` and `sites`; let `kernel` return `StepsKernel(self, model)` and `stats` read
     `state.inner` and `state.info`. `rows` are offset and case weights, if the fit has any. All methods are traced by
     JAX: shapes and types of the state stay the same from step to step.
+
+    Attributes
+    ----------
+    tempers
+        Its state has a field `temperature`, the power to which a step raises the likelihood, None for 1; `Tempered`
+        then takes it.
+    tuned
+        Fields of the state that are tuned, and so belong to a temperature rather than to a point of the posterior.
     """
+
+    tempers: ClassVar[bool] = False
+    tuned: ClassVar[tuple[str, ...]] = ()
 
     @abc.abstractmethod
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> Any:

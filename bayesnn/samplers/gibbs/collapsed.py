@@ -21,7 +21,8 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 class GibbsState(NamedTuple):
     """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
 
-    `structure` says which units and terms are in use; None if the architecture is fixed.
+    `structure` says which units and terms are in use; None if the architecture is fixed. `temperature` () is the power
+    to which the likelihood is raised; None for 1.
     """
 
     gamma: jax.Array
@@ -30,6 +31,12 @@ class GibbsState(NamedTuple):
     noise_precision: jax.Array
     log_scale: jax.Array
     structure: Structure | None = None
+    temperature: jax.Array | None = None
+
+    @property
+    def tempered_precision(self) -> jax.Array:
+        """What stands for 1/sigma^2 where the rows weigh on units and readout: temperature/sigma^2."""
+        return self.noise_precision if self.temperature is None else self.temperature * self.noise_precision
 
 
 class UnitMoveResult(NamedTuple):
@@ -68,19 +75,17 @@ def draw_readout(
 
 
 def draw_hyper(
-    source: RandomSource,
-    state: GibbsState,
-    model: Model,
-    coefficients: jax.Array,
-    data: readout.Products,
-) -> tuple[Hyper, jax.Array]:
-    """Step 3: draw all hyperparameters given the units and the readout (k,)."""
+    source: RandomSource, state: GibbsState, model: Model, coefficients: jax.Array, data: readout.Products
+) -> tuple[GibbsState, jax.Array]:
+    """Step 3: draw all hyperparameters given the units and the readout (k,): the state, and its log likelihood ()."""
     of_hyper, of_noise = random.split(source)
     beta = coefficients[: state.gamma.shape[0]]
     hyper = prior_of(model).draw_hyper(of_hyper, state.hyper, state.gamma, beta, active_units(state))
-    squares = data.square + coefficients @ (data.gram @ coefficients - 2.0 * data.cross)
-    noise = model.likelihood.draw_precision(of_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
-    return hyper, noise
+    squares = jnp.maximum(data.square + coefficients @ (data.gram @ coefficients - 2.0 * data.cross), 0.0)
+    power = 1.0 if state.temperature is None else state.temperature
+    noise = model.likelihood.draw_precision(of_noise, power * squares, power * data.rows)  # type: ignore[attr-defined]
+    level = 0.5 * (data.rows * (jnp.log(noise) - jnp.log(2 * jnp.pi)) - noise * squares)
+    return state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise), level
 
 
 def collapses(model: Model) -> bool:

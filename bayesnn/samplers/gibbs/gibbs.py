@@ -95,6 +95,8 @@ class Gibbs(Steps):
     serves_gaps: ClassVar[bool] = True
     marginalizes: ClassVar[bool] = True
     moves_architectures: ClassVar[bool] = True
+    tempers: ClassVar[bool] = True
+    tuned: ClassVar[tuple[str, ...]] = ("log_scale",)
 
     proposal: str = "slice"
     candidates: int = 8
@@ -188,18 +190,18 @@ class Gibbs(Steps):
         state, data, solved, moved = self.move_units(of_units, state, model, x, y)
         if state.structure is not None:
             state, data = self.move_structure(random.as_key(of_structure), state, model, x, y)
-            solved = readout.solve(data, collapsed_prior(model, state, x), state.noise_precision)
+            solved = readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
         coefficients = draw_readout(of_readout, state, model, x, solved)
-        hyper, noise_precision = draw_hyper(of_hyper, state, model, coefficients, data)
-        new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
-        return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
+        new, level = draw_hyper(of_hyper, state, model, coefficients, data)
+        info = Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
+        return new, info if state.temperature is None else info._replace(log_likelihood=level)
 
     def move_units(
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> UnitMoveResult:
         """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma."""
         of_candidates, of_flips, of_reflection = random.split(source, 3)
-        gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
+        gamma, hyper, noise_precision = state.gamma, state.hyper, state.tempered_precision
         proposal = PROPOSALS[self.proposal]
         terms = model.terms(x.shape[1:])
         prior = collapsed_prior(model, state, x)
@@ -223,7 +225,7 @@ class Gibbs(Steps):
         """Update the architecture, readout and mu_beta integrated out; the readout must be drawn again afterwards."""
         assert state.structure is not None
         body = UnitsAndStructure(state.gamma, state.structure)
-        given = Conditioning(model, x, y, state.hyper, state.noise_precision)
+        given = Conditioning(model, x, y, state.hyper, state.tempered_precision)
         jumps = self.structure == BIRTH_DEATH and given.random.hidden is not None
         key_jump, key_draw = jax.random.split(key)
         body = birth_death(key_jump, body, given) if jumps else body

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,12 +28,13 @@ SMALLEST_ANGLE = 1e-12  # a bracket this narrow has shrunk to the current point
 
 
 class WeightState(NamedTuple):
-    """Weights by site, hyperparameters, latent sites of the likelihood, and log step size ()."""
+    """Weights by site, hyperparameters, latent sites of the likelihood, log step size (), and temperature () if any."""
 
     weights: Sites
     hyper: Any
     latents: Sites
     log_step: jax.Array
+    temperature: jax.Array | None = None
 
 
 class Move(NamedTuple):
@@ -139,6 +140,9 @@ MOVES: dict[str, Kind] = {
 class WeightGibbs(Steps):
     """The sweep over weights, hyperparameters and nuisance parameters that `Gibbs` uses if the readout stays in."""
 
+    tempers: ClassVar[bool] = True
+    tuned: ClassVar[tuple[str, ...]] = ("log_step",)
+
     weights: str = "hmc"
     steps: int = 20
     sweeps: int = 10
@@ -194,15 +198,23 @@ class WeightGibbs(Steps):
             sites = model.prior.unwhiten(state.hyper, unravel(u), table, terms)
             return sites, shifted(model.function(sites, x), offset)
 
-        def log_likelihood(u: jax.Array) -> jax.Array:
-            distribution = model.distribution(function(u)[1], x, nuisance)
-            return weighted(distribution.log_prob(y), weights).sum()
+        def level(f: jax.Array, nuisance: Sites) -> jax.Array:
+            return weighted(model.distribution(f, x, nuisance).log_prob(y), weights).sum()
 
-        move = MOVES[self.weights].move(key_move, noise, state.log_step, log_likelihood, self.steps)
+        power, shares = 1.0, weights
+        if state.temperature is not None:
+            power = state.temperature
+            shares = power * (jnp.ones(y.shape[0]) if weights is None else weights)
+        move = MOVES[self.weights].move(
+            key_move, noise, state.log_step, lambda u: power * level(function(u)[1], nuisance), self.steps
+        )
         sites, f = function(move.noise)
         hyper = model.prior.update(key_hyper, state.hyper, sites, table, terms)
-        latents = model.likelihood.update(key_latents, state.latents, *model.flatten_steps(x, f, y, weights))
-        return WeightState(sites, hyper, latents, state.log_step), Info(move.acceptance, move.acceptance)
+        latents = model.likelihood.update(key_latents, state.latents, *model.flatten_steps(x, f, y, shares))
+        info = Info(move.acceptance, move.acceptance)
+        if state.temperature is not None:
+            info = info._replace(log_likelihood=level(f, model.likelihood.report(latents)))
+        return state._replace(weights=sites, hyper=hyper, latents=latents), info
 
     def adapt(self, state: WeightState, info: Info, iteration: jax.Array) -> WeightState:
         """A Robbins-Monro step on the log step size."""
