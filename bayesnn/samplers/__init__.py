@@ -29,6 +29,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "ensemble": Ensemble,
     "laplace": Laplace,
     "variational": Variational,
+    "tempered": Tempered,
 }
 
 

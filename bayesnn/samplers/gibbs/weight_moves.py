@@ -201,7 +201,8 @@ class WeightGibbs(Steps):
         def level(f: jax.Array, nuisance: Sites) -> jax.Array:
             return weighted(model.distribution(f, x, nuisance).log_prob(y), weights).sum()
 
-        power, shares = 1.0, weights
+        power: Any = 1.0
+        shares = weights
         if state.temperature is not None:
             power = state.temperature
             shares = power * (jnp.ones(y.shape[0]) if weights is None else weights)

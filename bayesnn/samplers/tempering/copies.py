@@ -79,12 +79,13 @@ class StepsCopies(Copies):
         return KernelState(state.i + 1, state.num_warmup, {}, inner, info, key_chain)
 
     def level(self, state: KernelState) -> jax.Array:
-        return state.info.log_likelihood
+        level: Any = state.info.log_likelihood
+        return level
 
     def exchange(self, states: KernelState, source: jax.Array, temperatures: jax.Array) -> KernelState:
         inner = jax.tree.map(lambda a: a[source], states.inner)
         stay = {name: getattr(states.inner, name) for name in self.kernel.sampler.tuned}
-        info = states.info._replace(log_likelihood=states.info.log_likelihood[source])
+        info = states.info._replace(log_likelihood=self.level(states)[source])
         return states._replace(inner=inner._replace(temperature=temperatures, **stay), info=info)
 
     def draw(self, state: KernelState, data: Data) -> Any:
@@ -174,10 +175,10 @@ def copies_of(sampler: Chains, model: Any) -> Copies:
     ValueError
         If the sampler cannot be tempered.
     """
-    wrapped = TemperedModel(model)
-    kernel = sampler.kernel(model)
+    kernel = sampler.kernel(model) if isinstance(sampler, Chains) else None
     if isinstance(kernel, StepsKernel) and kernel.sampler.tempers:
         return StepsCopies(sampler, kernel)
     if isinstance(kernel, infer.HMC):
+        wrapped = TemperedModel(model)
         return GradientCopies(sampler, sampler.kernel(wrapped), wrapped)
     raise ValueError(f'Tempered is for the samplers "gibbs", "nuts" and "hmc", got {sampler}')

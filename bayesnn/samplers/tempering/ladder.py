@@ -9,13 +9,13 @@ and A. Doucet (2022), Non-reversible parallel tempering, Journal of the Royal St
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-ROOT = 5.0  # temperatures are spaced, and interpolated, on the scale of their fifth roots
+POWER = 0.2  # temperatures are spaced, and interpolated, on the scale of their fifth roots
 LEAST = 0.01  # smallest rejection rate that the spacing assumes, so that no two temperatures become equal
 
 
@@ -44,7 +44,7 @@ def start_ladder(temperatures: jax.Array) -> Ladder:
 
 def spaced(count: int, hottest: float = 0.0) -> np.ndarray:
     """`count` temperatures from 1 to `hottest`, evenly spaced on the scale of their fifth roots."""
-    return np.linspace(1.0, hottest ** (1.0 / ROOT), count) ** ROOT
+    return np.linspace(1.0, hottest**POWER, count) ** (1.0 / POWER)
 
 
 def exchange(key: jax.Array, ladder: Ladder, levels: jax.Array, odd: jax.Array) -> tuple[Ladder, jax.Array, jax.Array]:
@@ -87,9 +87,12 @@ def respaced(ladder: Ladder) -> Ladder:
     )
 
 
-def spread(temperatures: jax.Array, rates: jax.Array, count: int) -> jax.Array:
-    """`count` temperatures between the same ends that divide the cumulated rejection rates (K - 1,) evenly."""
-    distance = jnp.concatenate([jnp.zeros(1), jnp.cumsum(jnp.maximum(rates, LEAST))])
-    wanted = distance[-1] * jnp.arange(count) / (count - 1)
-    roots = jnp.interp(wanted, distance, temperatures ** (1.0 / ROOT))
-    return (roots**ROOT).at[0].set(temperatures[0]).at[-1].set(temperatures[-1])
+def spread(temperatures: Any, rates: Any, count: int, numbers: Any = jnp) -> Any:
+    """`count` temperatures between the same ends that divide the cumulated rejection rates (K - 1,) evenly.
+
+    `numbers` is the module to compute with, `jax.numpy` or `numpy`.
+    """
+    steps = numbers.maximum(rates, LEAST)
+    distance = numbers.concatenate([numbers.zeros(1), numbers.cumsum(steps)])
+    inner = numbers.interp(distance[-1] * numbers.arange(1, count - 1) / (count - 1), distance, temperatures**POWER)
+    return numbers.concatenate([temperatures[:1], inner ** (1.0 / POWER), temperatures[-1:]])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from bayesnn.samplers.base import Data
@@ -47,10 +46,10 @@ def best_ladder(temperatures: np.ndarray, rates: np.ndarray) -> np.ndarray:
     number of moves: Syed et al. (2022), section 5.2. Chains are averaged.
     """
     count = int(np.clip(np.ceil(2.0 * rates.sum(axis=1).mean()) + 1, FEWEST, MOST))
-    each = [np.asarray(spread(jnp.asarray(t), jnp.asarray(r), count)) for t, r in zip(temperatures, rates)]
-    return np.mean(each, axis=0)
+    return np.mean([spread(t, r, count, np) for t, r in zip(temperatures, rates, strict=True)], axis=0)
 
 
 def starts(ladder: np.ndarray, plan: Plan) -> Any:
     """The `Start` of every chain of the plan, all with the same ladder."""
-    return Start(np.broadcast_to(ladder, (plan.chains, len(ladder))))
+    every: Any = np.tile(ladder, (plan.chains, 1))  # a NumPy array: JAX's would be in single precision here
+    return Start(every)

@@ -109,7 +109,7 @@ class Tempered(Chains):
         """Find out how many temperatures are needed, unless that is given; then run the systems."""
         kernel = self.kernel(target)
         key_pilot, key_chains = jax.random.split(key)
-        ladder, seconds = np.asarray(kernel.temperatures), {}
+        ladder, seconds = np.asarray(kernel.temperatures), dict[str, float]()
         if self.temperatures is None:
             ladder, seconds = measured_ladder(kernel, self.record(kernel, report), key_pilot, data, plan)
         start = starts(ladder, plan)

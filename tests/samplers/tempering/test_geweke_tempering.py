@@ -70,8 +70,8 @@ def system_joint() -> geweke.Joint:
 
 
 def system_scores() -> dict[str, float]:
-    """z-scores of steps of a system at temperatures 1 and 0."""
-    kernel = Tempered(Gibbs(sweeps=2), (1.0, 0.0)).kernel(MODEL)
+    """z-scores of steps of a system at temperatures 1 and 0: one sweep, whose traces an exchange then shows."""
+    kernel = Tempered(Gibbs(sweeps=1), (1.0, 0.0)).kernel(MODEL)
 
     def transition(key: jax.Array, states: Any, y: jax.Array) -> Any:
         key_init, key_step = jax.random.split(key)
@@ -82,7 +82,7 @@ def system_scores() -> dict[str, float]:
             name: jax.tree.map(lambda a, i=i: a[i], inner._replace(temperature=None)) for i, name in enumerate(BOTH)
         }
 
-    return geweke.compare(jax.random.key(30), system_joint(), transition, replicas=4000, rounds=6)
+    return geweke.compare(jax.random.key(30), system_joint(), transition, replicas=6000, rounds=6)
 
 
 def report(scores: dict[str, float]) -> str:
