@@ -189,8 +189,8 @@ MUTANTS = (
     Mutant(
         "evidence not in units of y",
         "evaluation/evidence.py",
-        "estimate - jacobian",
-        "estimate",
+        "Evidence(estimate - _log_jacobian(data), se",
+        "Evidence(estimate, se",
         f"{EVIDENCE} -k units",
     ),
     Mutant(

@@ -26,7 +26,11 @@ class Copies(abc.ABC):
 
     @abc.abstractmethod
     def init(self, key: jax.Array, num_warmup: Any, temperature: jax.Array, start: Any, data: Data) -> Any:
-        """A copy at its start: drawn by the kernel, or at `start`, the state of a chain of the same sampler."""
+        """A copy at its start: drawn by the kernel, or at `start`, as `given` makes it."""
+
+    @abc.abstractmethod
+    def given(self, states: Any) -> Any:
+        """What `init` takes as `start`, from states of the plain kernel."""
 
     @abc.abstractmethod
     def move(self, state: Any, temperature: jax.Array, data: Data) -> Any:
@@ -69,6 +73,9 @@ class StepsCopies(Copies):
         info = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), info)
         count = jnp.asarray(num_warmup)
         return KernelState(jnp.zeros_like(count), count, {}, inner, info, key_chain)
+
+    def given(self, states: KernelState) -> Any:
+        return states.inner
 
     def move(self, state: KernelState, temperature: jax.Array, data: Data) -> KernelState:
         key_chain, key_step = jax.random.split(state.rng_key)
@@ -125,8 +132,10 @@ class GradientCopies(Copies):
     model: TemperedModel
 
     def init(self, key: jax.Array, num_warmup: Any, temperature: jax.Array, start: Any, data: Data) -> GradientState:
-        z = None if start is None else start.z
-        return self._with_parts(self.kernel.init(key, num_warmup, z, (temperature, *data), {}), data)
+        return self._with_parts(self.kernel.init(key, num_warmup, start, (temperature, *data), {}), data)
+
+    def given(self, states: Any) -> Any:
+        return states.z
 
     def move(self, state: GradientState, temperature: jax.Array, data: Data) -> GradientState:
         return self._with_parts(self.kernel.sample(state.hmc, (temperature, *data), {}), data)

@@ -17,7 +17,7 @@ from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.gibbs.gibbs import Gibbs
 from bayesnn.samplers.tempering.copies import copies_of
 from bayesnn.samplers.tempering.ladder import spaced
-from bayesnn.samplers.tempering.pilot import measured_ladder, starts
+from bayesnn.samplers.tempering.starts import STATES, measured_ladder, starts, states_from
 from bayesnn.samplers.tempering.system import System, SystemKernel
 
 COUNT = 16  # temperatures where nothing has been measured
@@ -109,11 +109,13 @@ class Tempered(Chains):
         """Find out how many temperatures are needed, unless that is given; then run the systems."""
         kernel = self.kernel(target)
         key_pilot, key_chains = jax.random.split(key)
-        ladder, seconds = np.asarray(kernel.temperatures), dict[str, float]()
-        if self.temperatures is None:
-            ladder, seconds = measured_ladder(kernel, self.record(kernel, report), key_pilot, data, plan)
-        start = starts(ladder, plan)
         record, quick = self.record(kernel, report), self.quick(target)
+        ladder, seconds = np.asarray(kernel.temperatures), dict[str, float]()
+        before = None if plan.keeper is None else plan.keeper.load_artifact(STATES)
+        states = None if before is None else kernel.copies.given(states_from(before, self.sampler.kernel(target), data))
+        if self.temperatures is None:
+            ladder, seconds = measured_ladder(kernel, record, key_pilot, data, plan, states)
+        start = starts(ladder, plan.chain_numbers(), states)
         run = run_chains(kernel, record, key_chains, data, plan, start=start, quick=quick)
         return run.after(seconds, run.attrs | {"temperatures": len(ladder)})
 

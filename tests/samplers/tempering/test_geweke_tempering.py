@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import geweke
 import jax
@@ -24,13 +24,12 @@ from bayesnn import NUTS, Dense, Gaussian, Gibbs, Model, Normal, ShallowHyperpar
 from bayesnn._internal import runtime
 from bayesnn.samplers.gibbs import collapsed, gibbs
 from bayesnn.samplers.tempering import system
-from bayesnn.samplers.tempering.copies import GradientCopies
 from bayesnn.samplers.tempering.system import Start
 
 # Large errors and few rows: the data say so little that states of the prior are often exchanged.
 HYPER = ShallowHyperparameters(
     noise_guess=1.5,
-    noise_size=12.0,
+    noise_size=5.0,
     readout_guess=0.6,
     readout_size=8.0,
     readout_mean=0.7,
@@ -40,7 +39,7 @@ HYPER = ShallowHyperparameters(
     unit_mean=(0.3, -0.5),
     unit_mean_variance=((0.8, 0.2), (0.2, 0.5)),
 )
-X = jnp.asarray(np.array([-1.5, -0.2, 1.1])[:, None])
+X = jnp.asarray(np.array([-1.5, -0.6, 0.3, 1.1])[:, None])
 MODEL = shallow(2, hyper=HYPER)
 TEMPERATURE = 0.4
 BOTH = ("cold", "hot")
@@ -99,16 +98,12 @@ def wrong_sign(monkeypatch):
     monkeypatch.setattr(system, "exchange", lambda key, ladder, levels, odd: right(key, ladder, -levels, odd))
 
 
-def precision_left_behind(monkeypatch):
-    monkeypatch.setattr(Gibbs, "tuned", ("log_scale", "noise_precision"))
-
-
 def hyperparameters_left_behind(monkeypatch):
     monkeypatch.setattr(Gibbs, "tuned", ("log_scale", "hyper"))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plant", [wrong_sign, precision_left_behind, hyperparameters_left_behind])
+@pytest.mark.parametrize("plant", [wrong_sign, hyperparameters_left_behind])
 def test_a_wrong_exchange_is_seen(plant, monkeypatch):
     plant(monkeypatch)
     scores = system_scores()
@@ -188,12 +183,6 @@ def general_joint() -> geweke.Joint:
     )
 
 
-class Point(NamedTuple):
-    """Where a gradient kernel starts."""
-
-    z: Any
-
-
 def general_start(key: jax.Array, sites: Any, y: jax.Array) -> Any:
     return geweke.weight_state(key, GENERAL, sites, X.shape[1:], jnp.asarray(-1.2))
 
@@ -201,7 +190,7 @@ def general_start(key: jax.Array, sites: Any, y: jax.Array) -> Any:
 def gradient_start(key: jax.Array, sites: Any, y: jax.Array) -> Any:
     trace = handlers.trace(handlers.seed(GENERAL, 0)).get_trace(X, jnp.zeros(len(X)))
     latent = [name for name, site in trace.items() if site["type"] == "sample" and not site["is_observed"]]
-    return Point(unconstrain_fn(GENERAL, (X, y), {}, {name: sites[name] for name in latent}))
+    return unconstrain_fn(GENERAL, (X, y), {}, {name: sites[name] for name in latent})
 
 
 def with_step_size(state: Any) -> Any:
@@ -242,22 +231,3 @@ def general_scores(sampler: Any, replicas: int, rounds: int) -> dict[str, float]
 def test_a_system_of_any_model_keeps_the_joint_distribution(sampler):
     scores = general_scores(sampler, 2000, 4)
     assert geweke.worst(scores) < 4, report(scores)
-
-
-def gradient_of_the_old_place(monkeypatch):
-    """Positions are exchanged without their energies."""
-    right = GradientCopies.exchange
-
-    def exchange(self, states, source, temperatures):
-        new = right(self, states, source, temperatures)
-        old = states.hmc.potential_energy, states.hmc.z_grad
-        return new._replace(hmc=new.hmc._replace(potential_energy=old[0], z_grad=old[1]))
-
-    monkeypatch.setattr(GradientCopies, "exchange", exchange)
-
-
-@pytest.mark.slow
-def test_energies_left_behind_are_seen(monkeypatch):
-    gradient_of_the_old_place(monkeypatch)
-    scores = general_scores(NUTS(max_tree_depth=3), 2000, 4)
-    assert not geweke.passes(scores), report(scores)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
-from bayesnn.samplers.tempering.pilot import MOST, best_ladder
+from bayesnn.samplers.tempering.starts import MOST, best_ladder, starts
 
 X = np.linspace(-1, 1, 12)[:, None]
 Y = np.sin(3 * X[:, 0]) + 0.1 * np.cos(40 * X[:, 0])
@@ -104,6 +104,28 @@ def test_a_pilot_run_is_kept_in_the_folder(tmp_path):
     more = bnn.fit(bnn.shallow(1), X, Y, sampler=sampler, draws=20, path=tmp_path / "run", **OPTIONS)
     assert more.idata["posterior"].attrs["temperatures"] == first.idata["posterior"].attrs["temperatures"]
     np.testing.assert_array_equal(more.idata["posterior"]["gamma"][:, :10], first.idata["posterior"]["gamma"])
+
+
+def test_copies_start_where_the_chains_of_another_fit_are():
+    """Without warm-up, after one round the copies are near the plain chains rather than at draws of the prior."""
+    plain = bnn.fit(bnn.shallow(1), X, Y, sampler=bnn.Gibbs(sweeps=3), draws=40, **OPTIONS)
+    options = {"draws": 1, "warmup": 0, "chains": 3, "progress": False}
+    given = (1.0, 0.9, 0.8, 0.7)
+    sampler = bnn.Tempered(bnn.Gibbs(sweeps=3), given)
+    warm = bnn.fit(bnn.shallow(1), X, Y, sampler=sampler, start=plain, **options)
+    levels = warm.idata["sample_stats"]["log_likelihood_at"].to_numpy()
+    scaled = plain.idata["log_likelihood"]["y"].to_numpy().sum(axis=-1) + len(Y) * plain.data.scaling.log_jacobian
+    assert levels.min() > scaled[:, 20:].min() - 10
+    with pytest.raises(ValueError, match="which is tempered"):
+        bnn.fit(bnn.shallow(1), X, Y, sampler=bnn.Tempered(bnn.Gibbs()), start=plain, **options)
+
+
+def test_the_states_of_all_chains_are_shared_out():
+    states = {"a": np.array([10.0, 20.0, 30.0])}
+    start = starts(np.array([1.0, 0.5]), np.arange(2, 5), states)
+    np.testing.assert_array_equal(start.states["a"], [[30, 10], [10, 20], [20, 30]])
+    assert start.temperatures.shape == (3, 2)
+    assert start.temperatures.dtype == float
 
 
 def test_given_temperatures_are_kept():
