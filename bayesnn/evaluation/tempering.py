@@ -13,11 +13,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer.util import potential_energy
 from tqdm.auto import tqdm
+
+from bayesnn._internal.hamiltonian import acceptance_probability, leapfrog
 
 DATA_SITES = ("y", "log_marginal")  # the statements that hold the data: of a Model, of a MarginalModel
 ACCEPTANCE = 0.8
@@ -90,23 +91,12 @@ def _hmc(
         prior, likelihood = log_densities(model, position, data)
         return prior + temperature * likelihood, (prior, likelihood)
 
-    slope = jax.value_and_grad(tempered, has_aux=True)
-
-    def push(momentum: Tree, gradient: Tree, size: Any) -> Tree:
-        return jax.tree.map(lambda m, g, s: m + size * s * g, momentum, gradient, scales)
-
-    def leap(_: Any, carry: Any) -> Any:
-        position, momentum, (_, gradient) = carry
-        momentum = push(momentum, gradient, step / 2)
-        position = jax.tree.map(lambda q, m, s: q + step * s * m, position, momentum, scales)
-        value = slope(position)
-        return position, push(momentum, value[1], step / 2), value
-
+    density = jax.value_and_grad(tempered, has_aux=True)
     momentum = _normal_like(key_momentum, start.position)
-    first = slope(start.position)
-    position, last_momentum, last = lax.fori_loop(0, leapfrogs, leap, (start.position, momentum, first))
+    first = density(start.position)
+    position, last_momentum, last = leapfrog(density, start.position, momentum, first, step, leapfrogs, scales)
     change = last[0][0] - first[0][0] - _kinetic(last_momentum) + _kinetic(momentum)
-    rate = jnp.where(jnp.isnan(change), 0.0, jnp.exp(jnp.minimum(0.0, change)))
+    rate = acceptance_probability(change)
     accepted = jax.random.uniform(key_accept) < rate
     end = Particles(position, *last[0][1])
     return jax.tree.map(lambda new, old: jnp.where(accepted, new, old), end, start), rate
