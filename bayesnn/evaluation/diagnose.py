@@ -12,6 +12,7 @@ from bayesnn.evaluation.convergence import group_chains, in_words, nested_r_hat
 from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
+from bayesnn.samplers.sgmcmc.sgld_sghmc import Minibatch
 
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
 ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
@@ -165,13 +166,14 @@ def _notes(fit: Fit) -> list[str]:
             f"Steps are not adjusted: their energy error has variance {error:.2g} per dimension, which leaves a bias "
             "that a smaller energy_variance lowers."
         ]
-    sampler: Any = fit.sampler
+    if not isinstance(fit.sampler, Minibatch):
+        return ["Steps are not adjusted, which leaves a bias that smaller steps reduce."]
     notes = [
-        f"Steps are not adjusted, and use {sampler.batch_size} rows each: both leave a bias, mostly too large a "
+        f"Steps are not adjusted, and use {fit.sampler.batch_size} rows each: both leave a bias, mostly too large a "
         f"variance, which a smaller step_size reduces (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
     ]
-    if sampler.temperature != 1.0:
-        notes.append(f"Draws are from the posterior density to the power 1/{sampler.temperature:g}.")
+    if fit.sampler.temperature != 1.0:
+        notes.append(f"Draws are from the posterior density to the power 1/{fit.sampler.temperature:g}.")
     return notes
 
 

@@ -205,4 +205,4 @@ def _flat(draws: Any, *dims: str) -> np.ndarray:
 
 
 def _discrete(coordinate: Any) -> bool:
-    return coordinate.dtype == object  # numeric grids are floats
+    return coordinate.dtype.kind != "f"  # numeric grids are floats; labels are objects, strings, or pandas' own type

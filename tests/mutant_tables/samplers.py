@@ -155,9 +155,16 @@ MUTANTS = (
         "models/test_missing_values.py -k moves_leave",
     ),
     Mutant(
+        "fixed weights weighed with the likelihood",
+        "samplers/density.py",
+        """ and HELD not in msg["infer"]:""",
+        ":",
+        "samplers/test_density.py -k held",
+    ),
+    Mutant(
         "Jacobian weighed with the likelihood",
         "samplers/density.py",
-        "elif not self.latent:",
+        """elif not self.latent and HELD not in msg["infer"]:""",
         "else:",
         "samplers/test_density.py",
     ),
