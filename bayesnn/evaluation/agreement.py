@@ -1,4 +1,4 @@
-"""How far one fit is from another where it matters: on function values and nuisance parameters, never on weights."""
+"""How far one fit is from another in function values and nuisance parameters; weights are never compared."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from bayesnn.fitting.fit import fit as fit_model
 from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate
 
 POINTS = 100  # rows of the training data at which the function is judged
-SHIFT_LIMIT = 0.5  # posterior standard deviations between means: below it intervals still cover much the same
-RATIO_LIMIT = 1.25  # of standard deviations, either way
+SHIFT_LIMIT = 0.5  # difference of means in posterior standard deviations; up to it intervals mostly overlap
+RATIO_LIMIT = 1.25  # largest ratio of standard deviations, and the inverse of the smallest
 
 
 def function_values(fit: Fit) -> np.ndarray:
@@ -32,7 +32,7 @@ def function_values(fit: Fit) -> np.ndarray:
 
 
 def agreement(fit: Fit, reference: Fit) -> Any:
-    """Table of how far a fit is from a reference: rows worst and median function value, and nuisance parameters.
+    """Table of how far a fit is from a reference, for the worst and median function value and nuisance parameters.
 
     Columns: `shift`, |difference of means| in standard deviations of the reference; `sd_ratio`, sd over that of the
     reference (the worst is the one furthest from 1).

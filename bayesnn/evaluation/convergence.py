@@ -1,4 +1,4 @@
-"""Which chains agree; and nested R-hat, whether many short chains have forgotten where they started."""
+"""Groups of chains that agree, and nested R-hat, which tells whether many short chains forgot their starts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ APART = 0.65  # standard deviations between chain means: two chains so far apart
 
 
 def nested_r_hat(values: np.ndarray, superchains: int) -> np.ndarray:
-    """Nested R-hat of draws (chain, draw, ...), whose chains are `superchains` groups in a row with one start each.
+    """Nested R-hat of draws (chain, draw, ...) whose chains form `superchains` consecutive groups, each with one start.
 
-    sqrt(1 + B/W): B is the variance between the means of superchains, W what is within them, the variance between means
-    of their chains and that within these. In equilibrium about sqrt(1 + 1/(M (N + 1))) for M chains a superchain
-    of N > 1 independent draws: it falls with the number of chains, where R-hat asks for long ones.
+    sqrt(1 + B/W): B is the variance between the means of superchains; W is the variance within them, that between the
+    means of their chains plus that within the chains. For stationary chains of N > 1 independent draws, M per
+    superchain, it is about sqrt(1 + 1/(M (N + 1))): many chains make it small, whereas R-hat needs long chains.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Convergence, judged where it matters: on function values first, never on weights, which have label and sign modes."""
+"""Convergence, judged on function values, not on weights, which have modes by permutation and by change of sign."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bayesnn.evaluation.convergence import group_chains, in_words, nested_r_hat
 from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
+from bayesnn.samplers.sgmcmc.sgld_sghmc import Minibatch
 
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
 ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
@@ -30,7 +31,7 @@ class Diagnosis:
     verdict : str
         One line: what was found and what to do.
     table : pandas.DataFrame
-        Rows: worst and median function value, nuisance parameters, what is random in the architecture, log likelihood;
+        Rows: worst and median function value, nuisance parameters, random parts of the architecture, log likelihood;
         columns r_hat (nested for a fit with superchains), ess_bulk, ess_tail, mcse (in units of y, for the log
         likelihood in nats).
     modes : tuple of tuples of int
@@ -39,7 +40,8 @@ class Diagnosis:
         For each group its chains, mean log likelihood and mean nuisance parameters.
     agreement : pandas.DataFrame or None
         If there is a reference: for the worst and median function value and nuisance parameters, `shift`, the
-        difference of means in standard deviations of the reference, and `sd_ratio`, the fit's sd over the reference's.
+        difference of means in standard deviations of the reference, and `sd_ratio`, the fit's sd divided by that of the
+        reference.
     """
 
     ok: bool
@@ -62,8 +64,9 @@ class Diagnosis:
 def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> Diagnosis:
     """Judge a fit: R-hat and effective sample sizes of function values, chains in other modes, sampler warnings.
 
-    An approximation (mode, ensemble, Laplace, variational) has nothing that converges: it is called one, and is `ok`
-    only if a reference shows it close: means within half a standard deviation, standard deviations within a quarter.
+    An approximation (mode, ensemble, Laplace, variational) has no chains that could converge. The verdict says that it
+    is an approximation, and it is `ok` only if it is close to a reference: means within half a standard deviation,
+    standard deviations within a factor of 1.25.
 
     Parameters
     ----------
@@ -155,7 +158,7 @@ def _distance(apart: Any) -> list[str]:
 
 
 def _notes(fit: Fit) -> list[str]:
-    """Properties of the sampler that hold whatever its draws show."""
+    """What the sampler implies for the draws, which no statistic of the draws shows."""
     if not fit.sampler.unadjusted:
         return []
     stats = fit.idata["sample_stats"]
@@ -165,18 +168,19 @@ def _notes(fit: Fit) -> list[str]:
             f"Steps are not adjusted: their energy error has variance {error:.2g} per dimension, which leaves a bias "
             "that a smaller energy_variance lowers."
         ]
-    sampler: Any = fit.sampler
+    if not isinstance(fit.sampler, Minibatch):
+        return ["Steps are not adjusted, which leaves a bias that smaller steps reduce."]
     notes = [
-        f"Steps are not adjusted, and use {sampler.batch_size} rows each: both leave a bias, mostly too large a "
+        f"Steps are not adjusted, and use {fit.sampler.batch_size} rows each: both leave a bias, mostly too large a "
         f"variance, which a smaller step_size reduces (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
     ]
-    if sampler.temperature != 1.0:
-        notes.append(f"Draws are from the posterior density to the power 1/{sampler.temperature:g}.")
+    if fit.sampler.temperature != 1.0:
+        notes.append(f"Draws are from the posterior density to the power 1/{fit.sampler.temperature:g}.")
     return notes
 
 
 def _members(fit: Fit) -> list[str]:
-    """Members of an ensemble that a linear model beats."""
+    """A warning that names the members of an ensemble that predict worse than a linear model."""
     if not fit.sampler.of_members:
         return []
     bar = against_linear(fit)
@@ -274,7 +278,7 @@ def _sampler_warnings(fit: Fit) -> list[str]:
         energy = stats["energy"].to_numpy()
         lowest = float(np.min(az.bfmi(energy))) if energy.shape[1] > 1 else np.nan
         if lowest < BFMI_LIMIT:
-            warnings.append(f"E-BFMI is {lowest:.2f} (below {BFMI_LIMIT}): heavy tails are explored slowly.")
+            warnings.append(f"E-BFMI is {lowest:.2f} (below {BFMI_LIMIT}): the sampler explores heavy tails slowly.")
     rate = float(stats["acceptance_rate"].to_numpy().mean()) if "acceptance_rate" in stats else 1.0
     if rate < 0.01:
         warnings.append(f"Only {rate:.1%} of the moves were taken: use another proposal.")

@@ -38,10 +38,10 @@ class Evidence:
     se : float
         Monte Carlo standard error of `estimate`.
     ess : float
-        Effective number of the particles' weights; NaN for thermodynamic integration, which has none.
+        Effective number of particles by their weights; NaN for thermodynamic integration, which has no weights.
     table : pandas.DataFrame
-        By temperature: temperature, step size, acceptance rate, mean and standard deviation of the log likelihood over
-        the particles.
+        One row per temperature: temperature, step size, acceptance rate, mean and standard deviation of the log
+        likelihood over the particles.
     particles : int
         For a tempered fit, its draws.
     method : str
@@ -76,8 +76,8 @@ class Evidence:
                 "and its error larger than it says. Take more temperatures, or marginalize=True."
             )
         if lowest <= 0.2:
-            return f"At some temperature only {lowest:.0%} of the moves are taken: take more temperatures."
-        return "No sign of trouble; a mode that no particle reached leaves none, so compare another key."
+            return f"At some temperature only {lowest:.0%} of the moves are accepted: take more temperatures."
+        return "No sign of trouble; but a mode that no particle reached gives no sign, so compare with another key."
 
     def __str__(self) -> str:
         """Estimate and verdict."""
@@ -105,9 +105,9 @@ def log_marginal_likelihood(
 ) -> Evidence:
     """log p(y | x, model), the parameters integrated out under the prior.
 
-    Of a model, particles go from the prior to the posterior through densities prior times likelihood^t, by HMC moves
-    whose step sizes and scales a pilot run of its own particles has tuned at each temperature. Of a fit by
-    `bnn.Tempered`, the draws at its temperatures tell the same at no further cost.
+    Particles move from the prior to the posterior through the densities prior times likelihood^t by HMC. Step sizes and
+    scales of the moves are tuned at each temperature by a pilot run, whose particles are then discarded. A fit by
+    `bnn.Tempered` needs no particles: the draws at its temperatures give the estimate.
 
     Parameters
     ----------
@@ -116,23 +116,27 @@ def log_marginal_likelihood(
     x : array or pandas.DataFrame, shape (n, p)
     y : array or pandas.Series, shape (n,), or (n, outputs), or class labels
     method : {"ais", "thermodynamic"}, optional
-        Annealed importance sampling, the default: unbiased for p(y) whatever the moves; or the integral over t of the
-        mean log likelihood, whose standard error does not cover what is left of the steps between temperatures.
+        Annealed importance sampling, the default, which is unbiased for p(y) with any moves; or the integral over t of
+        the mean log likelihood, whose standard error does not include the discretisation error of the temperatures.
     temperatures : int or array, optional
-        Number of steps, spread so that each costs about as much; or the temperatures themselves, rising from 0 to 1.
+        Number of steps, chosen such that each reduces the effective number of particles by about the same share; or the
+        temperatures themselves, increasing from 0 to 1.
         Default: 500 steps, for thermodynamic integration 50.
     particles : int
-        Independent paths; for thermodynamic integration they are resampled within 20 independent batches.
+        Number of particles, independent of each other; for thermodynamic integration they are resampled within 20
+        independent batches.
     moves : int, optional
-        HMC moves at each temperature. Default: 1, for thermodynamic integration 20, of which it leaves out the first
-        half.
+        HMC moves at each temperature. Default: 1; for thermodynamic integration 20, of which the first half is
+        discarded.
     leapfrogs : int
-        Steps of a move.
+        Leapfrog steps per move.
     key : int or jax.Array
     weights, offset, standardize
-        As in `fit`. The prior is on the scale the model sees, so it then depends on centre and scale of the data.
+        As in `fit`. The prior is on the scale the model sees; if the data are standardised, it depends on their centre
+        and scale.
     marginalize : bool
-        Whether to integrate a Gaussian readout out in closed form: fewer dimensions, more effective particles.
+        Whether to integrate a Gaussian readout out in closed form, which leaves fewer dimensions and more effective
+        particles.
     progress : bool
         Whether to show progress bars.
 
@@ -175,8 +179,8 @@ def log_marginal_likelihood(
     bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
     if bound.architecture is not None:
         raise ValueError(
-            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random one, which "
-            "bnn.architectures(fit) reads"
+            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random "
+            "architecture and use bnn.architectures(fit)"
         )
     rows = (*data.scaled(), data.offset, data.weights)
     arrays = tuple(None if a is None else jnp.asarray(a) for a in rows)
@@ -191,8 +195,8 @@ def log_marginal_likelihood(
         return tempering.move(target, leapfrogs, key, state, arrays, path.at(k))
 
     batches = annealing.batch_numbers(particles)
-    walk = annealing.Walk(moved, path, count, batches if method == "thermodynamic" else None)
-    levels, rates = walk.run(key_moves, state, progress)
+    annealed = annealing.AnnealedParticles(moved, path, count, batches if method == "thermodynamic" else None)
+    levels, rates = annealed.run(key_moves, state, progress)
     ais = method == "ais"
     estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
     return Evidence(estimate - _log_jacobian(data), se, ess, _table(levels, rates, path), particles, method)

@@ -1,4 +1,4 @@
-"""Rolling origins: which observations each one sees, and the forecasts of a fitted network from all of them at once."""
+"""Rolling origins: the observations before each of them, and forecasts of a fitted network from all of them at once."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from bayesnn.forecasting.paths import log_density, make_origins, simulate
 class Windows(NamedTuple):
     """Rolling origins of one series, in the order of time, counted in observations.
 
-    origins (windows,): observations seen; learn_to (windows,): number of observations used for fitting.
+    origins (windows,): number of observations before the origin; learn_to (windows,): number used for fitting.
     """
 
     origins: np.ndarray
     learn_to: np.ndarray
 
     def part(self, group: np.ndarray) -> Windows:
-        """Some of the windows."""
+        """The windows with these numbers."""
         return Windows(self.origins[group], self.learn_to[group])
 
 
@@ -53,7 +53,7 @@ def observed(values: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarra
 
 
 def exogenous_rows(data: Lagged, name: str) -> np.ndarray | None:
-    """Exogenous inputs (T, e) of every time of a series from the first row on, NaN before; None without any."""
+    """Exogenous inputs (T, e) at every time of a series, NaN before the first row of lags; None if there are none."""
     if not data.columns:
         return None
     values = data.series[name]

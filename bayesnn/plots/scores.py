@@ -10,11 +10,11 @@ from bayesnn._internal import checks
 from bayesnn.evaluation.loo import K_LIMIT, NAMED_ROWS, loo
 from bayesnn.evaluation.scores import probability_transform
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.canvas import new_axes
+from bayesnn.plots.axes import new_axes
 
 
 def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None) -> Any:
-    """Coverage of central predictive intervals against their level, with the 95% band of chance for that many rows."""
+    """Coverage of central predictive intervals against their level, with the 95% band of a calibrated predictive."""
     axes = new_axes(ax)
     pit = probability_transform(fit, x, y, offset=offset).ravel()
     level = np.linspace(0.01, 0.99, 99)
@@ -30,9 +30,9 @@ def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None)
 
 
 def pit_histogram(fit: Fit, x: Any, y: Any, *, bins: int = 10, offset: Any = None, ax: Any = None) -> Any:
-    """Histogram of the probability integral transform, flat if calibrated, with the 95% band of chance for each bin.
+    """Histogram of the probability integral transform, flat if calibrated, with the 95% band for one bin.
 
-    A hump says that the predictive is too wide, a U that it is too narrow, a slope that it is off to one side.
+    A hump means that the predictive distribution is too wide, a U that it is too narrow, a slope that it is biased.
     """
     from scipy.stats import binom
 

@@ -1,6 +1,7 @@
 """The verdict: converged, few draws, stuck in modes, drifting, one chain, divergences."""
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,6 +107,17 @@ def test_low_bfmi_is_said(fake_fit):
         values["stat energy"] = walk
 
     assert "E-BFMI" in bnn.diagnose(fake_fit(one_unit(), X, Y, draws=500, change=slow_energy)).verdict
+
+
+class Unadjusted(bnn.NUTS):
+    """A sampler of a user's own, of which nothing else is known."""
+
+    unadjusted = True
+
+
+def test_an_unadjusted_sampler_needs_no_statistics_of_ours(fake_fit):
+    fit = replace(make(fake_fit), sampler=Unadjusted())
+    assert "Steps are not adjusted, which leaves a bias" in bnn.diagnose(fit).verdict
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""evaluate(fit, x, y): predictive scores of rows, by what kind of target it is."""
+"""evaluate(fit, x, y): predictive scores of rows; which scores depends on the kind of target."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def evaluate(
 ) -> Any:
     """Predictive scores at rows x (n, p) with targets y, averaged over rows, in units of y.
 
-    All are scores of the posterior predictive: the average over draws of densities or probabilities. Where every step
-    of a sequence has a target, each is scored by itself, and the average is over steps.
+    All are scores of the posterior predictive, the average over draws of densities or probabilities. If every step of a
+    sequence has a target, each step is scored separately, and the average is over steps.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def _class_scores(fit: Fit, rows: ScoredRows) -> dict[str, float]:
 
 
 def _number_scores(fit: Fit, rows: ScoredRows, levels: Sequence[float], key: jax.Array) -> dict[str, float]:
-    """Scores of a continuous target or of counts, an output at a time where there are several."""
+    """Scores of a continuous target or of counts, separately for each output if there are several."""
     draws = fit.draws()
     count = len(next(iter(draws.values())))
     parts = [_row_scores(fit, draws, part, jax.random.fold_in(key, i)) for i, part in enumerate(rows.chunks(4 * count))]

@@ -1,4 +1,4 @@
-"""Files of named arrays and one JSON document: written whole or not at all, and read without running anything.
+"""Files of named arrays and one JSON document: written completely or not at all, and read without running code.
 
 The container is NumPy's own npz (a zip of npy members), so `numpy.load(path)` opens it anywhere; the document is its
 member `document.json`. Every member carries a checksum, which is verified on reading; nothing is ever unpickled.
@@ -39,13 +39,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """A JSON document."""
+    """Write a JSON document."""
     with replacing(path) as file:
         file.write(json.dumps(document, indent=1, allow_nan=False).encode())
 
 
 def read_json(path: Path) -> Any:
-    """A JSON document; ValueError where it is none."""
+    """Read a JSON document; a file that is not one raises a ValueError."""
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -53,7 +53,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], document: Any = None) -> None:
-    """Arrays by name, none of objects, and a JSON document; equal contents give equal bytes."""
+    """Write arrays by name (no arrays of objects) and a JSON document; equal contents give equal bytes."""
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr(zipfile.ZipInfo(DOCUMENT), json.dumps(document, allow_nan=False))
         for name, array in arrays.items():
@@ -62,7 +62,7 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], document: Any = N
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
-    """What `write_arrays` wrote; ValueError where the file is damaged or of another kind."""
+    """Read what `write_arrays` wrote; a file that is damaged or of another kind raises a ValueError."""
     try:
         with zipfile.ZipFile(path) as archive:
             document = json.loads(_member(archive, DOCUMENT))
@@ -72,7 +72,7 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
             return {name.removesuffix(".npy"): _array(_member(archive, name)) for name in names}, document
     except FileNotFoundError:
         raise
-    except Exception as error:  # a damaged zip raises whatever its broken field leads to
+    except Exception as error:  # a damaged zip may raise any error
         raise ValueError(f"{path} is damaged, or not a file of this package: {error}") from None
 
 
@@ -88,7 +88,7 @@ def _array(content: bytes) -> np.ndarray:
 
 
 def _sync_folder(folder: Path) -> None:
-    """The new name reaches the disk too, where folders can be opened."""
+    """Write the new name to the disk too, on systems where a folder can be opened."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Opening the folder of a run: a new one is begun, one that holds this very run is resumed, all else is refused."""
+"""Opening the folder of a run: an empty one is begun, one that holds the same run is resumed, any other is refused."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from bayesnn.samplers.engine.plan import Plan
 
 @contextlib.contextmanager
 def open_or_create_run(path: Any, job: SamplingJob, plan: Plan) -> Iterator[Plan]:
-    """The plan with a place for its draws: memory where there is no path, else the folder, locked while it is used.
+    """The plan with a store for its draws: memory if there is no path, otherwise the folder, locked while it is used.
 
-    The batches of chains are the ones that the run began with, whatever this machine has: they decide rounding.
+    A resumed run keeps the number of batches of chains that it began with, even on another machine, because the batches
+    determine rounding.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
     _enough(folder, found, job, plan)
     identity = found["identity"]
     store = RunStore(folder, identity)
-    if not (folder / DATA).exists():  # killed before it was there
+    if not (folder / DATA).exists():  # killed before the file was written
         _write_data(store, job)
     if plan.draws > found["draws"]:
         remove_netcdf(folder)
@@ -79,7 +80,7 @@ def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
     if other:
         raise ValueError(
             f"{folder} holds another run, which is left as it is: {other}. Choose another path, or fit with the "
-            "arguments of that run to go on with it"
+            "arguments of that run to continue it"
         )
     versions = manifest.differences(found["run"], {n: v for n, v in run.items() if n in manifest.SOFTWARE})
     if versions:
@@ -90,7 +91,7 @@ def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
 
 
 def _enough(folder: Path, found: dict[str, Any], job: SamplingJob, plan: Plan) -> None:
-    """Refuse fewer draws than were planned, and more of what cannot be continued."""
+    """Refuse fewer draws than were planned, and more draws from a sampler that cannot continue."""
     if plan.draws < found["draws"]:
         raise ValueError(f"draws must be at least the {found['draws']} of the run in {folder}, got {plan.draws}")
     if plan.draws > found["draws"] and not isinstance(job.sampler, Chains):

@@ -1,7 +1,7 @@
-"""What a run is, in words and hashes: enough to tell whether a folder holds the run that is asked for.
+"""A description of a run in words and hashes, to decide whether a folder holds the same run.
 
-Draws are bit-identical only with the same model, data, sampler, key and counts, and the same versions of what computes
-them, so all of that is compared before a run is resumed.
+Draws are bit-identical only with the same model, data, sampler, key, numbers of chains and draws, and versions of the
+software, so all of these are compared before a run is resumed.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from bayesnn.data.dataset import Dataset
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.samplers.engine.plan import Plan
 
-SHOWN = 200  # letters of a description that an error shows
+SHOWN = 200  # largest number of letters of a description in an error
 SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")
 
 
 def software() -> dict[str, str]:
-    """Versions of what draws depend on, and the kind of device."""
+    """Versions of the software that draws depend on, and the kind of device."""
     versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "numpyro")}
     device = f"{jax.local_devices()[0].device_kind} {platform.machine()}"
     return {"bayesnn": __version__, **versions, "platform": device}
@@ -53,7 +53,7 @@ def _series_text(series: Lagged) -> str:
 
 
 def key_text(key: jax.Array) -> str:
-    """A JAX key as text, whole number, typed or of the old kind."""
+    """A JAX key, typed or of the old kind, as text."""
     numbers = np.asarray(jax.random.key_data(key)).tolist()
     typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
     return f"{jax.random.key_impl(key) if typed else 'raw'} {numbers}"
@@ -86,7 +86,7 @@ def _code(function: Callable[..., Any]) -> str:
 
 
 def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, marginalize: bool) -> dict[str, Any]:
-    """Everything that draws depend on, but for their number."""
+    """Everything that draws depend on, except the number of draws."""
     return (
         {
             "model": text_of(model),
@@ -104,7 +104,7 @@ def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, 
 
 
 def _only_some(plan: Plan) -> dict[str, Any]:
-    """What only some runs have: chains of other processes, groups with one start."""
+    """Entries of some runs only: chains of other processes, and superchains."""
     others = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
     return others | ({} if plan.superchains is None else {"superchains": plan.superchains})
 
@@ -115,7 +115,7 @@ def identity(run: dict[str, Any]) -> str:
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """What differs, in words; empty where nothing does."""
+    """The differences in words; empty if there are none."""
     parts = []
     for name, value in wanted.items():
         if found.get(name) != value:

@@ -1,8 +1,8 @@
 """The inference data of a finished run as NetCDF, for any program that reads it.
 
-With h5netcdf or netCDF4 installed (the former comes with ArviZ 0.x) it is one file, `inference.nc`, for
-`arviz.from_netcdf`. Without, it is one file a group, `inference.posterior.nc` and so on, in the classic format that
-xarray writes with SciPy, which is always there.
+If h5netcdf or netCDF4 is installed (the former comes with ArviZ 0.x), it is one file, `inference.nc`, for
+`arviz.from_netcdf`. Otherwise it is one file per group, `inference.posterior.nc` and so on, in the classic format that
+xarray writes with SciPy, which is always installed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ ENGINES = {"h5netcdf": "h5netcdf", "netCDF4": "netcdf4"}
 
 
 def write_netcdf(folder: Any, idata: Any) -> None:
-    """Write the groups, unless they are there already."""
+    """Write the groups of the inference data; files that exist are replaced."""
     folder = Path(folder)
     groups = {name: plain(data) for name, data in groups_of(idata).items()}
     engines = [engine for module, engine in ENGINES.items() if importlib.util.find_spec(module) is not None]
@@ -39,7 +39,7 @@ def write_netcdf(folder: Any, idata: Any) -> None:
 
 @contextlib.contextmanager
 def _complete(path: Path) -> Iterator[str]:
-    """The name of a file that takes the place of `path` when it is written."""
+    """The name of a temporary file, which replaces `path` once it is written."""
     temporary = path.with_name(path.name + TEMPORARY)
     try:
         yield str(temporary)
@@ -49,7 +49,7 @@ def _complete(path: Path) -> Iterator[str]:
 
 
 def plain(data: Any) -> Any:
-    """Labels that NetCDF has no type for as text, and truth values as 0 and 1."""
+    """The data with labels that NetCDF has no type for as text, and booleans as 0 and 1."""
     objects = {n: (c.dims, np.array([str(v) for v in c.to_numpy()])) for n, c in data.coords.items() if _mixed(c)}
     truths = {name: v.astype(np.int8) for name, v in data.data_vars.items() if v.dtype == bool}
     return data.assign_coords(objects).assign(truths)

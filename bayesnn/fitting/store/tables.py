@@ -8,7 +8,7 @@ import numpy as np
 
 
 def parts_of(value: Any) -> dict[str, Any] | None:
-    """What a table, series, index or frequency of pandas consists of; None for anything else."""
+    """The parts of a table, series, index or frequency of pandas; None for anything else."""
     import pandas as pd
 
     if isinstance(value, pd.DataFrame):
@@ -42,7 +42,7 @@ def from_parts(parts: dict[str, Any]) -> Any:
 
 
 def _index(index: Any) -> dict[str, Any]:
-    """Values of an index as an array, or one array a level."""
+    """Values of an index as an array, or as one array per level."""
     import pandas as pd
 
     if isinstance(index, pd.MultiIndex):

@@ -97,7 +97,9 @@ class InMemoryStore:
 
 
 def joined(chunks: list[Values]) -> Values:
-    """Chunks joined along the draws, in double precision."""
+    """Chunks joined along the draws, in double precision; nothing where there are no chunks."""
+    if not chunks:
+        return {}
     values = {name: np.concatenate([chunk[name] for chunk in chunks], axis=1) for name in chunks[0]}
     return {name: as_double(v) for name, v in values.items()}
 

@@ -17,6 +17,8 @@ import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from bayesnn._internal.conditionals import Bracket, shrink_to_slice
+from bayesnn._internal.hamiltonian import acceptance_probability, leapfrog
 from bayesnn.likelihoods import weighted
 from bayesnn.models.model import Model, shifted
 from bayesnn.priors import Sites
@@ -50,21 +52,12 @@ def hamiltonian(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLi
     R. Neal (2011), MCMC using Hamiltonian dynamics, section 5.2.
     """
     key_momentum, key_size, key_accept = jax.random.split(key, 3)
-    potential = jax.value_and_grad(lambda u: 0.5 * u @ u - target(u))
+    log_density = jax.value_and_grad(lambda u: target(u) - 0.5 * u @ u)
     size = jnp.exp(log_step) * jax.random.uniform(key_size, minval=0.8, maxval=1.2)
     momentum = jax.random.normal(key_momentum, u.shape)
-    energy, slope = potential(u)
-
-    def leapfrog(state: Any, _: None) -> tuple[Any, None]:
-        u, p, slope, value = state
-        p = p - 0.5 * size * slope
-        u = u + size * p
-        value, slope = potential(u)
-        return (u, p - 0.5 * size * slope, slope, value), None
-
-    (proposal, p, _, proposed), _ = lax.scan(leapfrog, (u, momentum, slope, energy), None, length=steps)
-    change = energy + 0.5 * momentum @ momentum - proposed - 0.5 * p @ p
-    acceptance = jnp.nan_to_num(jnp.exp(jnp.minimum(change, 0.0)), nan=0.0)
+    start = log_density(u)
+    proposal, p, (proposed, _) = leapfrog(log_density, u, momentum, start, size, steps)
+    acceptance = acceptance_probability(0.5 * momentum @ momentum - start[0] + proposed - 0.5 * p @ p)
     taken = jax.random.uniform(key_accept) < acceptance
     return Move(jnp.where(taken, proposal, u), acceptance)
 
@@ -85,17 +78,9 @@ def elliptical(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLik
         def point(angle: jax.Array) -> jax.Array:
             return u * jnp.cos(angle) + other * jnp.sin(angle)
 
-        def shrink(state: Any) -> Any:
-            key, low, high, angle = state
-            low, high = jnp.where(angle < 0, angle, low), jnp.where(angle < 0, high, angle)
-            key, own = jax.random.split(key)
-            return key, low, high, low + (high - low) * jax.random.uniform(own)
-
-        def outside(state: Any) -> jax.Array:
-            return ~(target(point(state[3])) >= level) & (state[2] - state[1] > SMALLEST_ANGLE)
-
-        *_, angle = lax.while_loop(outside, shrink, (key_rest, angle - 2 * jnp.pi, angle, angle))
-        return jnp.where(target(point(angle)) >= level, point(angle), u), jnp.ones(())
+        bracket = Bracket(key_rest, angle - 2 * jnp.pi, angle, angle)
+        inside = lambda angle: target(point(angle)) >= level  # noqa: E731
+        return point(shrink_to_slice(bracket, jnp.zeros(()), inside, SMALLEST_ANGLE)), jnp.ones(())
 
     u, acceptance = lax.scan(one, u, jax.random.split(key, steps))
     return Move(u, jnp.mean(acceptance))
@@ -113,7 +98,7 @@ def random_walk(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLi
         key_noise, key_accept = jax.random.split(key)
         proposal = u * jnp.sqrt(1.0 - b**2) + b * jax.random.normal(key_noise, u.shape)
         proposed = target(proposal)
-        acceptance = jnp.nan_to_num(jnp.exp(jnp.minimum(proposed - value, 0.0)), nan=0.0)
+        acceptance = acceptance_probability(proposed - value)
         taken = jax.random.uniform(key_accept) < acceptance
         return (jnp.where(taken, proposal, u), jnp.where(taken, proposed, value)), acceptance
 

@@ -1,4 +1,4 @@
-"""What every picture needs: axes to draw into, intervals, bands."""
+"""What all pictures share: axes to draw into, and intervals of draws."""
 
 from __future__ import annotations
 
