@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.arrays import object_array
-from bayesnn.data.dataset import Columns, code
+from bayesnn.data.columns import Columns, code
 from bayesnn.fitting.fit import Fit
 from bayesnn.prediction.predict import offset_for
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from bayesnn import layers, likelihoods, priors, samplers
 from bayesnn._internal.arrays import object_array
-from bayesnn.data.dataset import Columns, Dataset, Scaling
+from bayesnn.data.columns import Columns
+from bayesnn.data.dataset import Dataset, Scaling
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.transforms import Transform
 from bayesnn.fitting.settings import FitSettings
