@@ -53,7 +53,7 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
 def _long(frame: Any, draws: Any) -> Any:
     """Rows of a forecast with series and dates as columns."""
     frame = frame.reset_index(drop=True)
-    names = [str(name) for name in np.atleast_1d(draws["unique_id"].to_numpy())]
+    names = np.atleast_1d(draws["unique_id"].to_numpy())
     times = list(draws["time"].to_index())
     ends_differ = "ds" in draws.coords
     frame.insert(0, "unique_id", np.repeat(names, len(times)))
