@@ -126,9 +126,7 @@ def log_marginal(values: np.ndarray, transform: Transform, lags: Sequence[int], 
     known = np.isfinite(w[times[:, None] - np.array([0, *lags])]).all(axis=1)
     times = times if known.all() else times[known]
     if len(times) < 2:
-        raise ValueError(
-            "series must have at least two values with all their lags observed, got fewer: give fewer lags"
-        )
+        raise ValueError("at least two values of a series must have all their lags, got fewer: give fewer lags")
     line = linear_regression(w[times[:, None] - np.array(lags)], w[times])
     return line.log_marginal + float(transform.log_slope(values[times]).sum())
 

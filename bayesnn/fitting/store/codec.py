@@ -57,6 +57,7 @@ OTHERS = (
 )
 SPECS: dict[str, type] = _public_specs() | {kind.__name__: kind for kind in OTHERS}
 NAMES = {kind: name for name, kind in SPECS.items()}
+EARLIER = {"Vocabulary": {"edition": 1}}  # what fields meant before files had them
 ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles
 
 
@@ -126,7 +127,7 @@ def _decode_spec(name: Any, content: Any, arrays: Arrays) -> Any:
     known = {f.name for f in fields(SPECS[name])}
     if not set(content) <= known:
         raise ValueError(f"{name} has unknown fields {sorted(set(content) - known)}: a newer bayesnn may know them")
-    return SPECS[name](**{field: decode(item, arrays) for field, item in content.items()})
+    return SPECS[name](**EARLIER.get(name, {}) | {field: decode(item, arrays) for field, item in content.items()})
 
 
 def _decode_objects(content: Any, arrays: Arrays) -> np.ndarray:
