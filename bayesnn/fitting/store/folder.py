@@ -75,7 +75,8 @@ def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
 
 def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
     """Refuse a folder that holds another run, or this run begun with other versions of the software."""
-    other = manifest.differences(found["run"], {n: v for n, v in run.items() if n not in manifest.SOFTWARE})
+    everything = dict.fromkeys(found["run"]) | run  # what is set there and not here differs too
+    other = manifest.differences(found["run"], {n: v for n, v in everything.items() if n not in manifest.SOFTWARE})
     if other:
         raise ValueError(
             f"{folder} holds another run, which is left as it is: {other}. Choose another path, or fit with the "
