@@ -18,6 +18,7 @@ from bayesnn._internal.arrays import object_array
 from bayesnn.data.columns import Columns
 from bayesnn.data.dataset import Dataset, Scaling
 from bayesnn.data.series.lagged import Lagged
+from bayesnn.data.series.steps import ClockStep, MonthStep
 from bayesnn.data.series.transforms import Transform
 from bayesnn.fitting.settings import FitSettings
 from bayesnn.fitting.store.state import State
@@ -42,12 +43,14 @@ def _public_specs() -> dict[str, type]:
 OTHERS = (
     Architecture,
     Checkpoint,
+    ClockStep,
     Columns,
     Dataset,
     FitSettings,
     Geometric,
     Lagged,
     Model,
+    MonthStep,
     Plan,
     Scaling,
     State,
