@@ -12,7 +12,8 @@ from scipy.special import logsumexp
 from tqdm.auto import tqdm
 
 from bayesnn._internal.runtime import as_key, computing
-from bayesnn.data.dataset import Dataset, code
+from bayesnn.data.columns import code
+from bayesnn.data.dataset import Dataset
 from bayesnn.data.sequences import TABLE
 from bayesnn.evaluation.diagnose import R_HAT_LIMIT, diagnose
 from bayesnn.evaluation.folds import check_classes, make_folds, stratum_codes

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from bayesnn._internal import checks
-from bayesnn._internal.runtime import computing
+from bayesnn._internal.runtime import check_compiling, computing
 from bayesnn.fitting.fit import Fit, assemble, run, to_series_units
 from bayesnn.fitting.inference_data import append_draws, map_chains
 from bayesnn.fitting.store import SamplingJob, State, attributes_of, draw, state_of
@@ -52,6 +52,7 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     >>> extend(result, 30, progress=False).idata["posterior"].sizes["draw"]
     50
     """
+    check_compiling()
     checks.positive_integer("draws", draws)
     if not isinstance(fit, Fit):
         raise ValueError(f"fit must be a fit, as bnn.fit returns it, got {type(fit).__name__}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._internal.runtime import as_key, computing
+from bayesnn._internal.runtime import as_key, check_compiling, computing
 from bayesnn.data.dataset import Dataset, new_inputs
 from bayesnn.fitting import pointwise
 from bayesnn.fitting.binding import bind
@@ -193,6 +193,7 @@ def fit(
     >>> result.idata["posterior"]["gamma"].dims
     ('chain', 'draw', 'unit', 'input')
     """
+    check_compiling()
     if not isinstance(model, Model):
         raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
     model, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)

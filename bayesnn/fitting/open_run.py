@@ -10,7 +10,7 @@ from bayesnn._internal.runtime import computing
 from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.fit import assemble, to_series_units
 from bayesnn.fitting.sampling_job import RESULT, result_of
-from bayesnn.fitting.store import attributes_of, codec
+from bayesnn.fitting.store import attributes_of, codec, files
 from bayesnn.fitting.store.format import (
     DATA,
     chunks,
@@ -59,7 +59,7 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     >>> open_run(folder)["posterior"].sizes["draw"]
     20
     """
-    folder = Path(path)
+    folder = files.folder_path(path)
     manifest = read_manifest(folder)
     bound, data = _task(folder, manifest, model)
     so_far = _run(folder, manifest)
@@ -95,8 +95,8 @@ def _run(folder: Path, manifest: dict[str, Any]) -> Run:
     identity, planned = manifest["identity"], manifest["draws"]
     if (folder / f"{RESULT}.npz").exists():
         return result_of(read_part(folder / f"{RESULT}.npz", identity))
-    files = chunks(folder)
-    count = min(stop_of(files[-1]) if files else 0, planned)
+    parts = chunks(folder)
+    count = min(stop_of(parts[-1]) if parts else 0, planned)
     checkpoint = read_checkpoint(folder, identity)
     if not count:
         steps = 0 if checkpoint is None else checkpoint.warmup

@@ -6,7 +6,6 @@ The file is an npz: `numpy.load` opens its arrays anywhere, and `document.json` 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -50,11 +49,15 @@ def save(fit: Fit, path: Any) -> None:
     """
     if not isinstance(fit, Fit):
         raise ValueError(f"fit must be a fit, as bnn.fit returns it, got {type(fit).__name__}")
+    target = files.folder_path(path)
+    if target.is_dir() or not target.parent.is_dir():
+        what = "a folder" if target.is_dir() else f"a file in {target.parent}, which is no folder"
+        raise ValueError(f"path must name a file in a folder that exists, got {target}, {what}")
     arrays: dict[str, np.ndarray] = {}
     document = {"format": FORMAT, "version": VERSION, "software": software()}
     for name, value in _parts(fit).items():
         document[name] = codec.encode(value, arrays, name)
-    files.write_arrays(Path(path), arrays, document)
+    files.write_arrays(target, arrays, document)
 
 
 def load(path: Any) -> Fit:
@@ -74,7 +77,10 @@ def load(path: Any) -> Fit:
     ValueError
         If the file is of another program, damaged, or of a newer format.
     """
-    arrays, document = files.read_arrays(Path(path))
+    source = files.folder_path(path)
+    if source.is_dir():
+        raise ValueError(f"path must be a file written by bnn.save, got the folder {source}: see bnn.open_run")
+    arrays, document = files.read_arrays(source)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f"{path} must be a file written by bnn.save, got an archive of another kind")
     version = document.get("version")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.arrays import object_array, storable
 from bayesnn._internal.runtime import computing
 from bayesnn.data.series import dates
 from bayesnn.data.series.exogenous import input_rows, with_future
@@ -143,7 +144,7 @@ def _as_array(fit: Fit, data: Lagged, values: np.ndarray) -> Any:
     if not data.panel:
         coords |= {"time": first, "unique_id": next(iter(after))}
         return xr.DataArray(values[:, :, 0], coords=coords, dims=("chain", "draw", "time"), name="y")
-    coords |= {"unique_id": list(after), "time": first}
+    coords |= {"unique_id": storable(object_array(list(after))), "time": first}
     if not all(index.equals(first) for index in after.values()):
         stacked = pd.DataFrame({name: list(index) for name, index in after.items()}).T.to_numpy()
         coords |= {"time": np.arange(1, steps + 1), "ds": (("unique_id", "time"), stacked)}

@@ -13,6 +13,8 @@ from bayesnn.evaluation.scores import SampledPredictive
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.paths import log_density, make_origins, simulate
 
+PATHS = 1000  # of a fit with a single draw, whose forecasts are its error distribution
+
 
 class Windows(NamedTuple):
     """Rolling origins of one series, in the order of time, counted in observations.
@@ -75,6 +77,8 @@ def network_forecasts(
         pasts += [(name, values[:end]) for end in ends]
         if inputs is not None:
             future.append(inputs[ends[:, None] + np.arange(horizon)])
-    data = fit.data.series
-    paths = simulate(fit, make_origins(data, pasts), horizon, key, np.concatenate(future) if future else None)
+    data, sizes = fit.data.series, fit.idata["posterior"].sizes
+    repeats = PATHS if sizes["chain"] * sizes["draw"] == 1 else 1
+    known = np.concatenate(future) if future else None
+    paths = simulate(fit, make_origins(data, pasts), horizon, key, known, repeats)
     return SampledPredictive(paths.values, lambda y: log_density(fit, paths, y))

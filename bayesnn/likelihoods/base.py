@@ -38,8 +38,12 @@ class Likelihood(abc.ABC):
     standardizes: ClassVar[bool] = False
     output_dim: ClassVar[str] = "output"
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Likelihood:
-        """The spec completed by what the training target tells, such as the classes or the number of outputs."""
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Likelihood:
+        """The spec completed by what the training target tells, such as the classes or the number of outputs.
+
+        The target, offset (n,) and case weights (n,) are those of rows with a weight above zero; weights are given only
+        where the fit has them.
+        """
         return self
 
     @property

@@ -42,7 +42,7 @@ class Categorical(Likelihood):
         """Refuse a single class and repeated classes."""
         object.__setattr__(self, "classes", _as_classes(self.classes))
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Categorical:
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Categorical:
         return self if self.classes else replace(self, classes=learn_classes(y))
 
     @property
@@ -87,7 +87,7 @@ class Bernoulli(Likelihood):
         if len(self.classes) not in (0, 2):
             raise ValueError(f"Bernoulli is for two classes, got {list(self.classes)}: use Categorical")
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Bernoulli:
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Bernoulli:
         return self if self.classes else replace(self, classes=learn_classes(y))
 
     def encode(self, y: Any) -> np.ndarray:

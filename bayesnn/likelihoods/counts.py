@@ -13,6 +13,8 @@ from bayesnn._internal import checks
 from bayesnn.data.dataset import numeric_target
 from bayesnn.likelihoods.base import Likelihood
 
+LONGEST_LOG = 300  # exponentials of such numbers are doubles, and so are their products
+
 
 @dataclass(frozen=True)
 class Poisson(Likelihood):
@@ -38,8 +40,9 @@ class Poisson(Likelihood):
         if self.baseline is not None:
             checks.number("baseline", self.baseline)
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Poisson:
-        return self if self.baseline is not None else replace(self, baseline=log_rate(encode_counts(y), offset))
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Poisson:
+        known = self.baseline is not None
+        return self if known else replace(self, baseline=log_rate(encode_counts(y), offset, weights))
 
     def encode(self, y: Any) -> np.ndarray:
         return encode_counts(y)
@@ -78,8 +81,9 @@ class NegativeBinomial(Likelihood):
         if self.baseline is not None:
             checks.number("baseline", self.baseline)
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> NegativeBinomial:
-        return self if self.baseline is not None else replace(self, baseline=log_rate(encode_counts(y), offset))
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> NegativeBinomial:
+        known = self.baseline is not None
+        return self if known else replace(self, baseline=log_rate(encode_counts(y), offset, weights))
 
     def encode(self, y: Any) -> np.ndarray:
         return encode_counts(y)
@@ -112,9 +116,24 @@ def encode_counts(y: Any) -> np.ndarray:
     return target
 
 
-def log_rate(counts: np.ndarray, offset: np.ndarray | None) -> float:
-    """Log of the mean count per exposure."""
+def log_rate(counts: np.ndarray, offset: np.ndarray | None, weights: np.ndarray | None = None) -> float:
+    """Log of the mean count per exposure, each row counted as often as its case weight says."""
     if counts.sum() == 0:
         raise ValueError(f"y must hold at least one count above zero, got zero in all of {len(counts)} rows")
-    exposure = float(len(counts)) if offset is None else float(np.exp(offset).sum())
-    return float(np.log(counts.sum() / exposure))
+    if weights is None:
+        exposure = float(len(counts)) if offset is None else float(np.exp(_exponent(offset)).sum())
+        return float(np.log(counts.sum() / exposure))
+    share = weights / weights.max()
+    each = share if offset is None else share * np.exp(_exponent(offset))
+    return float(np.log((share * counts).sum() / each.sum()))
+
+
+def _exponent(offset: np.ndarray) -> np.ndarray:
+    """An offset, checked to be the logarithm of a number."""
+    far = np.flatnonzero(np.abs(offset) > LONGEST_LOG)
+    if len(far):
+        raise ValueError(
+            f"offset must be from -{LONGEST_LOG} to {LONGEST_LOG} for counts, the log of an exposure, got "
+            f"{offset[far[0]]:.6g} at row {far[0]}: take the logarithm of the exposure"
+        )
+    return offset

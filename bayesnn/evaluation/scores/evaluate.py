@@ -13,6 +13,7 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.evaluation.scores.calibration import coverage, crps, cumulative
 from bayesnn.evaluation.scores.classes import brier, expected_calibration_error
+from bayesnn.evaluation.scores.error_crps import error_crps
 from bayesnn.evaluation.scores.rows import ScoredRows, predictive_probabilities, scored_rows
 from bayesnn.fitting.draws import expectation, function_value, over_draws, target_log_density
 from bayesnn.fitting.fit import Fit
@@ -118,8 +119,12 @@ def _row_scores(
     limits = over_draws(cumulative, fit.model, draws, rows.inputs, rows.target, rows.offset).mean(axis=0)
     f = over_draws(function_value, fit.model, draws, rows.inputs, rows.offset)
     nuisance = per_draw(fit, draws, f)
-    responses = np.asarray(likelihood.distribution(f, **nuisance).sample(key))
-    return rows.each((mean - rows.target) ** 2), rows.each(crps(responses, rows.target)), rows.each(limits)
+    distribution = likelihood.distribution(f, **nuisance)
+    if len(f) > 1:
+        ranked = crps(np.asarray(distribution.sample(key)), rows.target)
+    else:  # pairs of draws do not exist, but the error distribution is known
+        ranked = error_crps(distribution, rows.target[None], key)[0]
+    return rows.each((mean - rows.target) ** 2), rows.each(ranked), rows.each(limits)
 
 
 def _log_predictive(fit: Fit, rows: ScoredRows) -> np.ndarray:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.data.dataset import case_weights, check_finite, code, same_index
+from bayesnn.data.columns import code, same_index
+from bayesnn.data.dataset import case_weights, check_finite
 from bayesnn.data.sequences import to_width
 from bayesnn.fitting.draws import over_draws, probabilities
 from bayesnn.fitting.fit import Fit

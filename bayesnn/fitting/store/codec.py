@@ -15,8 +15,10 @@ import numpy as np
 
 from bayesnn import layers, likelihoods, priors, samplers
 from bayesnn._internal.arrays import object_array
-from bayesnn.data.dataset import Columns, Dataset, Scaling
+from bayesnn.data.columns import Columns
+from bayesnn.data.dataset import Dataset, Scaling
 from bayesnn.data.series.lagged import Lagged
+from bayesnn.data.series.steps import ClockStep, MonthStep
 from bayesnn.data.series.transforms import Transform
 from bayesnn.fitting.settings import FitSettings
 from bayesnn.fitting.store.state import State
@@ -41,12 +43,14 @@ def _public_specs() -> dict[str, type]:
 OTHERS = (
     Architecture,
     Checkpoint,
+    ClockStep,
     Columns,
     Dataset,
     FitSettings,
     Geometric,
     Lagged,
     Model,
+    MonthStep,
     Plan,
     Scaling,
     State,
@@ -56,6 +60,7 @@ OTHERS = (
 )
 SPECS: dict[str, type] = _public_specs() | {kind.__name__: kind for kind in OTHERS}
 NAMES = {kind: name for name, kind in SPECS.items()}
+EARLIER = {"Vocabulary": {"edition": 1}}  # what fields meant before files had them
 ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles
 
 
@@ -125,7 +130,7 @@ def _decode_spec(name: Any, content: Any, arrays: Arrays) -> Any:
     known = {f.name for f in fields(SPECS[name])}
     if not set(content) <= known:
         raise ValueError(f"{name} has unknown fields {sorted(set(content) - known)}: a newer bayesnn may know them")
-    return SPECS[name](**{field: decode(item, arrays) for field, item in content.items()})
+    return SPECS[name](**EARLIER.get(name, {}) | {field: decode(item, arrays) for field, item in content.items()})
 
 
 def _decode_objects(content: Any, arrays: Arrays) -> np.ndarray:

@@ -21,6 +21,16 @@ DOCUMENT = "document.json"
 TEMPORARY = ".tmp"
 
 
+def folder_path(path: Any, name: str = "path") -> Path:
+    """A path as the user gave it; numbers, which Python takes for open files, and empty paths are refused."""
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise ValueError(f"{name} must be text or a pathlib.Path, got {path!r}")
+    text = os.fspath(path)
+    if not text.strip() or "\0" in text:
+        raise ValueError(f"{name} must name a file or folder, got {text!r}: write '.' for the working directory")
+    return Path(text)
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when it is complete and on the disk; an error leaves `path` as it was."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from bayesnn.fitting.sampling_job import SamplingJob
 from bayesnn.fitting.store import codec, files, manifest
+from bayesnn.fitting.store.files import folder_path
 from bayesnn.fitting.store.format import DATA, FORMAT, MANIFEST, NETCDF, VERSION, checksum, read_manifest
 from bayesnn.fitting.store.lock import NAME as LOCK
 from bayesnn.fitting.store.lock import Lock
@@ -34,9 +35,12 @@ def open_or_create_run(path: Any, job: SamplingJob, plan: Plan) -> Iterator[Plan
     if path is None:
         yield plan if plan.keeper is not None else replace(plan, keeper=InMemoryStore())
         return
-    folder = Path(path)
+    folder = folder_path(path)
     _begin(folder)
-    lock = Lock(folder)
+    try:
+        lock = Lock(folder)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
     try:
         yield _opened(folder, job, plan)
     finally:
@@ -47,7 +51,13 @@ def _begin(folder: Path) -> None:
     """Make the folder, or check that it is empty or holds a run."""
     if folder.exists() and not folder.is_dir():
         raise ValueError(f"path must be a folder, got the file {folder}")
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (NotADirectoryError, FileExistsError):
+        file = next(parent for parent in folder.parents if parent.exists())
+        raise ValueError(f"path must be a folder in a folder, got {folder}, where {file} is a file") from None
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
     if not (folder / MANIFEST).exists():
         strangers = sorted({entry.name for entry in folder.iterdir()} - {LOCK, MANIFEST + files.TEMPORARY})
         if strangers:
@@ -55,6 +65,10 @@ def _begin(folder: Path) -> None:
                 f"path must be a new or empty folder, or one that holds this run, got {folder} with other files in it "
                 f"({', '.join(strangers[:5])}): choose another path"
             )
+
+
+def _cannot_write(folder: Path, error: OSError) -> OSError:
+    return OSError(error.errno, f"cannot write to {folder}: {error.strerror}. Choose a folder that you may write to")
 
 
 def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
@@ -76,7 +90,8 @@ def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
 
 def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
     """Refuse a folder that holds another run, or this run begun with other versions of the software."""
-    other = manifest.differences(found["run"], {n: v for n, v in run.items() if n not in manifest.SOFTWARE})
+    everything = dict.fromkeys(found["run"]) | run  # what is set there and not here differs too
+    other = manifest.differences(found["run"], {n: v for n, v in everything.items() if n not in manifest.SOFTWARE})
     if other:
         raise ValueError(
             f"{folder} holds another run, which is left as it is: {other}. Choose another path, or fit with the "

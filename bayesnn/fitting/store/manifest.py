@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -19,9 +18,12 @@ import numpy as np
 from bayesnn._internal.version import __version__
 from bayesnn.data.dataset import Dataset
 from bayesnn.data.series.lagged import Lagged
+from bayesnn.fitting.store.functions import function_text, is_own
 from bayesnn.samplers.engine.plan import Plan
 
 SHOWN = 200  # largest number of letters of a description in an error
+REPRESENTED = (bool, int, float, complex, str, bytes, type(None), np.generic, range)
+NUMERICS = {"jax_threefry_partitionable": True, "jax_default_matmul_precision": None, "jax_disable_jit": False}
 SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")
 
 
@@ -60,29 +62,24 @@ def key_text(key: jax.Array) -> str:
 
 
 def text_of(spec: Any) -> str:
-    """A spec as text that is the same in every process; functions by name and by a hash of their byte code."""
+    """A spec as text that is the same in every process; functions and classes of the user's own by what they compute.
+
+    Raises
+    ------
+    ValueError
+        If it holds a function that cannot be told from others, see `functions.function_text`.
+    """
     if is_dataclass(spec) and not isinstance(spec, type):
         inner = ", ".join(f"{f.name}={text_of(getattr(spec, f.name))}" for f in fields(spec))
-        return f"{type(spec).__qualname__}({inner})"
+        own = f" {function_text(type(spec))}" if is_own(type(spec)) else ""
+        return f"{type(spec).__qualname__}({inner}){own}"
     if isinstance(spec, (tuple, list)):
         return f"({', '.join(map(text_of, spec))})"
     if isinstance(spec, dict):
         return f"{{{', '.join(f'{k!r}: {text_of(v)}' for k, v in spec.items())}}}"
-    if callable(spec):
-        return (
-            f"{getattr(spec, '__module__', '')}.{getattr(spec, '__qualname__', type(spec).__qualname__)}{_code(spec)}"
-        )
     if isinstance(spec, np.ndarray):
         return f"array {spec.dtype}{spec.shape} {hashlib.sha256(np.ascontiguousarray(spec).tobytes()).hexdigest()}"
-    return repr(spec)
-
-
-def _code(function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return ""
-    constants = [c for c in code.co_consts if isinstance(c, (int, float, str, bytes, tuple))]
-    return " " + hashlib.sha256(code.co_code + repr((constants, code.co_names)).encode()).hexdigest()[:16]
+    return repr(spec) if isinstance(spec, REPRESENTED) else function_text(spec)
 
 
 def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, marginalize: bool) -> dict[str, Any]:
@@ -99,6 +96,7 @@ def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, 
             "marginalize": marginalize,
         }
         | _only_some(plan)
+        | _numerics()
         | software()
     )
 
@@ -107,6 +105,12 @@ def _only_some(plan: Plan) -> dict[str, Any]:
     """Entries of some runs only: chains of other processes, and superchains."""
     others = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
     return others | ({} if plan.superchains is None else {"superchains": plan.superchains})
+
+
+def _numerics() -> dict[str, Any]:
+    """Settings of JAX that change draws, where they are not JAX's own."""
+    settings = {name: getattr(jax.config, name, usual) for name, usual in NUMERICS.items()}
+    return {name: str(value) for name, value in settings.items() if value != NUMERICS[name]}
 
 
 def identity(run: dict[str, Any]) -> str:
@@ -119,7 +123,8 @@ def differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     parts = []
     for name, value in wanted.items():
         if found.get(name) != value:
-            parts.append(f"{name} is {_short(found.get(name))} there and {_short(value)} here")
+            there, here = ("not set" if one is None else _short(one) for one in (found.get(name), value))
+            parts.append(f"{name} is {there} there and {here} here")
     return "; ".join(parts)
 
 
