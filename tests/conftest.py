@@ -1,13 +1,12 @@
 """Fixtures shared by all tests."""
 
+import functools
 import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `bayesnn._internal.quiet` does, which comes too late here
 
@@ -18,10 +17,7 @@ if version("jaxlib").split(".")[:2] in (["0", "8"], ["0", "9"]):
     QUICK += ["--xla_cpu_use_fusion_emitters=false", "--xla_llvm_disable_expensive_passes=true"]
 os.environ["XLA_FLAGS"] = " ".join([*QUICK, os.environ.get("XLA_FLAGS", "")]).strip()
 
-import jax  # noqa: E402
-import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-from numpyro import handlers  # noqa: E402
 
 # Scripts, not test modules: `--doctest-modules` would import them otherwise.
 collect_ignore = ["check.py", "mutants.py", "mutant_tables"]
@@ -57,54 +53,8 @@ def shared_data() -> Path:
     return folder
 
 
-def rough_gamma(key: jax.Array, a: jax.Array, shape: tuple[int, ...] | None = None, dtype: Any = float) -> jax.Array:
-    """About gamma distributed, by Wilson and Hilferty's cube of a normal: JAX's own takes seconds to compile."""
-    z = jax.random.normal(key, jax.numpy.shape(a) if shape is None else shape, dtype)
-    return a * jax.numpy.maximum(1.0 - 1.0 / (9.0 * a) + z / (3.0 * a**0.5), 0.5) ** 3
-
-
-def values_of(model: Callable, *rows: Any) -> dict[str, jax.Array]:
-    """Every value that a NumPyro model names."""
-    trace = handlers.trace(model).get_trace(*rows)
-    return {name: site["value"] for name, site in trace.items() if site["type"] in ("sample", "deterministic")}
-
-
 @pytest.fixture(scope="session")
 def fake_fit() -> Callable:
-    """Make a fit from draws that are roughly of the prior: fake_fit(model, x, y, chains=4, draws=50, change=None).
-
-    `change` may edit the recorded values (chain, draw, ...) before they become inference data.
-    """
-    bnn = importlib.import_module("bayesnn")
-    binding = importlib.import_module("bayesnn.fitting.binding")
-    fit_module = importlib.import_module("bayesnn.fitting.fit")
-    runtime = importlib.import_module("bayesnn._internal.runtime")
-
-    def make(
-        model,
-        x,
-        y,
-        *,
-        chains=4,
-        draws=50,
-        change=None,
-        complete=True,
-        key=0,
-        weights=None,
-        offset=None,
-        standardize=True,
-    ):
-        bound, data = binding.bind(model, x, y, weights=weights, offset=offset, standardize=standardize)
-        with runtime.double(), runtime.compilation_cache_on(), mock.patch.object(jax.random, "gamma", rough_gamma):
-            keys = jax.random.split(jax.random.key(key, impl="unsafe_rbg"), chains * draws)  # quick to compile too
-            rows = (*map(jax.numpy.asarray, data.scaled()), data.offset)
-            prior = jax.jit(jax.vmap(lambda k: values_of(handlers.seed(bound, k), *rows)))(keys)
-        names = bound.dims(data.x.shape[1:])
-        values = {n: np.array(prior[n]).reshape(chains, draws, *prior[n].shape[1:]) for n in names}
-        values["stat acceptance_rate"] = np.full((chains, draws), 0.9)
-        if change is not None:
-            change(values)
-        idata = fit_module.assemble(bound, data, values, {"complete": int(complete)})
-        return fit_module.Fit(bound, data, bnn.Gibbs(), idata)
-
-    return make
+    """Make a fit from draws put together by hand: fake_fit(model, x, y, chains=4, draws=50, change=None)."""
+    made = importlib.import_module("made")  # here, so that a run of doctests alone need not find it
+    return functools.partial(made.made_fit, chains=4, draws=50)

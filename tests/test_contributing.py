@@ -8,6 +8,7 @@ from types import ModuleType
 import jax
 import numpy as np
 import pytest
+from made import made_fit
 
 import bayesnn as bnn
 from bayesnn._internal.runtime import double
@@ -51,12 +52,18 @@ def test_an_impossible_layer_is_refused(layer_class):
         layer_class(0)
 
 
-def test_the_layer_is_fitted_and_predicts(layer_class):
-    x = np.linspace(-1.5, 1.5, 12)[:, None]
-    y = np.sin(2 * x[:, 0])
-    model = bnn.Model([layer_class(2)], prior=bnn.Normal())
-    fit = bnn.fit(model, x, y, sampler=bnn.NUTS(max_tree_depth=3), draws=5, warmup=5, chains=1, progress=False)
-    draws = bnn.predict(fit, x, key=1)
+X = np.linspace(-1.5, 1.5, 12)[:, None]
+Y = np.sin(2 * X[:, 0])
+
+
+def by_nuts(model):
+    return bnn.fit(model, X, Y, sampler=bnn.NUTS(max_tree_depth=3), draws=5, warmup=5, chains=1, progress=False)
+
+
+@pytest.mark.parametrize("fitted", [pytest.param(by_nuts, marks=pytest.mark.slow), lambda model: made_fit(model, X, Y)])
+def test_the_layer_is_fitted_and_predicts(layer_class, fitted):
+    fit = fitted(bnn.Model([layer_class(2)], prior=bnn.Normal()))
+    draws = bnn.predict(fit, X, key=1)
     assert draws.sizes == {"chain": 1, "draw": 5, "obs": 12}
     assert np.isfinite(draws).all()
     assert fit.idata["posterior"]["radialbasis0_centre"].shape == (1, 5, 2, 1)

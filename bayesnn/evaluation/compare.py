@@ -102,9 +102,10 @@ def compare(
     >>> import numpy as np
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
-    >>> x = np.linspace(-1, 1, 30)[:, None]
-    >>> y = np.sin(3 * x[:, 0]) + 0.2 * np.cos(40 * x[:, 0])
-    >>> fits = {m: fit(shallow(m), x, y, draws=100, warmup=100, progress=False) for m in (1, 2)}
+    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
+    >>> few = {"draws": 50, "warmup": 50, "chains": 2, "progress": False}
+    >>> fits = {"line": fit(shallow(1), x, y, **few), "square": fit(shallow(1), x**2, y, **few)}
     >>> compare(fits, method="loo").table.columns.tolist()
     ['rank', 'elpd', 'se', 'elpd_diff', 'dse', 'p', 'weight', 'method', 'warning']
     """

@@ -158,10 +158,12 @@ def log_marginal_likelihood(
     Examples
     --------
     >>> import numpy as np
-    >>> from bayesnn.models.shallow import shallow
+    >>> from bayesnn.layers import Dense
+    >>> from bayesnn.priors import Normal
     >>> x = np.linspace(-1, 1, 20)[:, None]
     >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
-    >>> result = log_marginal_likelihood(shallow(1), x, y, temperatures=20, particles=20, progress=False)
+    >>> model = Model([Dense(1, "tanh")], prior=Normal())
+    >>> result = log_marginal_likelihood(model, x, y, temperatures=20, particles=20, progress=False)
     >>> bool(result.se > 0)
     True
     """

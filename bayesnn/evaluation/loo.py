@@ -102,7 +102,7 @@ def loo(fit: Fit) -> Loo:
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
     >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
-    >>> result = loo(fit(shallow(1), x, y, draws=200, warmup=200, progress=False))
+    >>> result = loo(fit(shallow(1), x, y, draws=50, warmup=50, chains=2, progress=False))
     >>> result.pointwise.dims
     ('obs',)
     """

@@ -96,7 +96,7 @@ def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
-    >>> result = fit(shallow(1), x, x[:, 0] + np.cos(30 * x[:, 0]) / 5, draws=100, warmup=100, progress=False)
+    >>> result = fit(shallow(1), x, x[:, 0], draws=50, warmup=50, chains=2, progress=False)
     >>> stack_chains(result).weights.dims
     ('chain',)
     """
@@ -165,7 +165,7 @@ def stacked(fit: Fit, weights: Any, *, key: Any = 0) -> Fit:
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
-    >>> result = fit(shallow(1), x, x[:, 0], draws=10, warmup=10, chains=2, progress=False)
+    >>> result = fit(shallow(1), x, x[:, 0], draws=50, warmup=50, chains=2, progress=False)
     >>> stacked(result, [0.0, 1.0]).idata["posterior"].attrs["stacking_weights"]
     [0.0, 1.0]
     """

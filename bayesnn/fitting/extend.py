@@ -48,9 +48,9 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
-    >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=20, warmup=20, chains=2, progress=False)
+    >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
     >>> extend(result, 30, progress=False).idata["posterior"].sizes["draw"]
-    50
+    80
     """
     check_compiling()
     checks.positive_integer("draws", draws)

@@ -189,7 +189,7 @@ def fit(
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
     >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
-    >>> result = fit(shallow(2), x, y, draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1), x, y, draws=50, warmup=50, chains=2, progress=False)
     >>> result.idata["posterior"]["gamma"].dims
     ('chain', 'draw', 'unit', 'input')
     """

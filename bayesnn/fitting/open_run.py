@@ -55,9 +55,9 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
     >>> folder = tempfile.mkdtemp()
-    >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=20, warmup=20, chains=2, progress=False, path=folder)
+    >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=50, warmup=50, chains=2, progress=False, path=folder)
     >>> open_run(folder)["posterior"].sizes["draw"]
-    20
+    50
     """
     folder = files.folder_path(path)
     manifest = read_manifest(folder)

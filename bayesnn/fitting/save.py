@@ -41,7 +41,7 @@ def save(fit: Fit, path: Any) -> None:
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
-    >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=20, warmup=20, chains=2, progress=False)
+    >>> result = fit(shallow(1), x, np.sin(x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
     >>> file = tempfile.mkdtemp() + "/fit.npz"
     >>> save(result, file)
     >>> repr(load(file)) == repr(result)

@@ -66,8 +66,8 @@ def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None,
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.data.series.lagged import lagged
     >>> from bayesnn.models.shallow import shallow
-    >>> series = np.sin(np.arange(30.0)) + 0.1 * np.cos(17 * np.arange(30.0))
-    >>> result = fit(shallow(2), lagged(series, lags=2), draws=50, warmup=50, chains=2, progress=False)
+    >>> series = np.sin(np.arange(22.0)) + 0.1 * np.cos(17 * np.arange(22.0))
+    >>> result = fit(shallow(1), lagged(series, lags=2), draws=50, warmup=50, chains=2, progress=False)
     >>> forecast(result, 3)["time"].values.tolist()
     [30, 31, 32]
     """

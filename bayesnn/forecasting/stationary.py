@@ -44,7 +44,7 @@ def stationary(fit: Fit) -> Fit:
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.data.series.lagged import lagged
     >>> from bayesnn.models.shallow import shallow
-    >>> y = np.sin(np.arange(60.0)) + 0.1 * np.cos(17 * np.arange(60.0))
+    >>> y = np.sin(np.arange(22.0)) + 0.1 * np.cos(17 * np.arange(22.0))
     >>> result = fit(shallow(1, linear=True), lagged(y, lags=2), draws=50, warmup=50, chains=2, progress=False)
     >>> bool(largest_root(stationary(result)).max() < 1)
     True

@@ -44,8 +44,11 @@ def attention_maps(fit: Fit, x: Any, *, layer: int | None = None) -> Any:
     --------
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.layers import Last, SelfAttention
+    >>> from bayesnn.priors import Normal
+    >>> from bayesnn.samplers import MAP
     >>> x = np.random.default_rng(0).normal(size=(5, 3, 2))
-    >>> result = fit(Model([SelfAttention(2), Last()]), x, x[:, 0, 0], sampler="map", draws=2, progress=False)
+    >>> model = Model([SelfAttention(2), Last()], prior=Normal())
+    >>> result = fit(model, x, x[:, 0, 0], sampler=MAP(steps=20, validation=None), progress=False)
     >>> attention_maps(result, x).sizes["head"]
     2
     """

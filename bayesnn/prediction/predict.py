@@ -55,7 +55,7 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
-    >>> result = fit(shallow(2), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
     >>> predict(result, [[0.0], [0.5]]).shape
     (2, 50, 2)
     """

@@ -63,7 +63,7 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
-    >>> result = fit(shallow(2), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
     >>> list(decompose(result, [[0.0], [3.0]]).columns)
     ['total', 'parameter', 'noise']
     """

@@ -156,6 +156,7 @@ def test_a_density_that_is_not_a_number_is_outside():
     assert z < LIMIT
 
 
+@pytest.mark.slow
 def test_a_slice_at_the_current_density_is_seen(monkeypatch):
     monkeypatch.setattr(jax.random, "exponential", lambda key: jnp.zeros(()))
     draws = many(moved(log_gamma, 3), np.nan, seed=10)

@@ -69,6 +69,7 @@ def test_every_number_has_its_law(numbers):
     assert min(p) > 0.001 / len(p), p
 
 
+@pytest.mark.slow
 def test_a_wrong_law_would_be_seen(numbers):
     assert stats.kstest(numbers["gamma"][:, 0], stats.gamma(1.7).cdf).pvalue < 1e-4
 

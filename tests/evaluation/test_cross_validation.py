@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
+from made import recorded
 from scipy import stats
 
 import bayesnn as bnn
@@ -27,8 +28,8 @@ def constant_fit(monkeypatch):
     def stand_in(model, x, y, *, key, draws, warmup, chains, sampler, progress, weights=None, offset=None):
         calls.append({"model": model, "x": x, "y": y, "key": key, "weights": weights, "offset": offset})
         bound, data = binding.bind(model, x, y, weights=weights, offset=offset)
-        prior = bnn.prior_predictive(bound, x, draws=chains * draws)["prior"]
-        values = {n: np.zeros((chains, draws, *prior[n].shape[2:])) for n in bound.dims((1,))}
+        drawn = recorded(bound, data.scaled()[0], (chains, draws), np.random.default_rng(0))
+        values = {name: np.zeros_like(value) for name, value in drawn.items()}
         for name in bound.likelihood.dims:
             values[name] += 1.0
         values["stat acceptance_rate"] = np.ones((chains, draws))
@@ -39,7 +40,6 @@ def constant_fit(monkeypatch):
     return calls
 
 
-@pytest.mark.slow
 def test_held_out_rows_are_scored_by_the_other_folds(constant_fit):
     result = bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, **OPTIONS)
     for fold in range(4):
@@ -73,7 +73,6 @@ def test_a_category_of_one_row_is_known_to_every_fold(constant_fit):
     assert {tuple(call["x"].columns) for call in constant_fit} == {("kind[rare]",)}
 
 
-@pytest.mark.slow
 def test_classes_are_stratified_and_scored_by_their_probability(constant_fit, monkeypatch):
     monkeypatch.setattr(module, "evaluate", lambda fit, x, y, **_: pd.Series({"rows scored": len(y)}))
     labels = np.array(["no"] * 17 + ["yes"] * 6)
@@ -86,7 +85,6 @@ def test_classes_are_stratified_and_scored_by_their_probability(constant_fit, mo
         bnn.cross_validate(bnn.shallow(1, likelihood=bnn.Bernoulli()), X, X.index == "r3", folds=3, **OPTIONS)
 
 
-@pytest.mark.slow
 def test_weights_and_offsets_go_with_their_rows(constant_fit, monkeypatch):
     monkeypatch.setattr(module, "evaluate", lambda fit, x, y, **_: pd.Series({"rows scored": len(y)}))
     counts, offset, weights = np.arange(23) % 4, np.linspace(-1, 1, 23), np.linspace(0.5, 2.0, 23)

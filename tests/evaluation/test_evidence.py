@@ -78,6 +78,7 @@ def test_the_correction_for_curvature_is_exact_for_a_quadratic():
     assert error == pytest.approx(0.0, abs=1e-12)
 
 
+@pytest.mark.slow
 def test_error_is_that_of_repeated_runs():
     reference = closed_form(X, Y)
     runs = [bnn.log_marginal_likelihood(LINE, X, Y, key=k, **OPTIONS) for k in range(12)]
@@ -96,6 +97,7 @@ def test_weights_without_their_temperatures_are_found_out(monkeypatch):
     assert abs(z(bnn.log_marginal_likelihood(LINE, X, Y, **OPTIONS), closed_form(X, Y))) > 3 * LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [OPTIONS, THERMODYNAMIC])
 @pytest.mark.parametrize("temperature", [0.0, 1.0])
 def test_moves_that_forget_their_temperature_are_found_out(monkeypatch, options, temperature):

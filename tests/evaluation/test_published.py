@@ -20,7 +20,8 @@ def galaxy(shared_data):
     return table[:, 2:3], table[:, 1]
 
 
-@pytest.mark.parametrize("sampler", ["gibbs", pytest.param("nuts", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["gibbs", "nuts"])
 def test_galaxy_curve_and_noise(shared_data, sampler):
     x, y = galaxy(shared_data)
     fit = bnn.fit(bnn.shallow(hidden=3), x, y, sampler=sampler, marginalize=True, progress=False)
@@ -40,6 +41,7 @@ def classical_r_hat(f):
     return np.sqrt((draws - 1) / draws + between / within / draws).max()
 
 
+@pytest.mark.slow
 def test_chains_that_disagree_on_a_bimodal_posterior_are_never_called_converged(shared_data):
     table = np.loadtxt(shared_data / "fbm_examples" / "rdata")[:100]
     x, y = table[:, :1], table[:, 1]
@@ -64,6 +66,7 @@ def first_in(archive):
         return json.loads(files.read(files.namelist()[0]))
 
 
+@pytest.mark.slow
 def test_autoregression_of_five_lags_has_the_reference_posterior(shared_data):
     """posteriordb's arK: y_t ~ N(alpha + sum_k beta_k y_{t-k}, sigma), alpha, beta ~ N(0, 10), sigma ~ HalfCauchy(2.5).
 

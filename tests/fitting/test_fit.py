@@ -162,7 +162,15 @@ def test_units_are_sorted_in_every_draw(gibbs):
 # Units of y
 
 
-@pytest.mark.parametrize("name", ["gibbs", "nuts", "deep"])
+@pytest.fixture(scope="module")
+def made(fake_fit):
+    """A fit of a network of two layers to the same table, from draws put together by hand."""
+    return fake_fit(bnn.Model([bnn.Dense(3, "tanh"), bnn.Dense(2, "tanh")]), TABLE, Y, chains=2, draws=60)
+
+
+@pytest.mark.parametrize(
+    "name", ["gibbs", "made", *(pytest.param(n, marks=pytest.mark.slow) for n in ("nuts", "deep"))]
+)
 def test_log_likelihood_is_that_of_y_in_its_own_units(name, request):
     fit = request.getfixturevalue(name)
     mean = bnn.predict(fit, TABLE).to_numpy()
@@ -217,9 +225,9 @@ def test_without_standardisation_the_model_sees_the_data(handed_on):
     np.testing.assert_allclose(standardised.y, (Y - Y.mean()) / Y.std(), rtol=1e-10)
 
 
-def test_fits_without_standardisation():
+def test_fits_without_standardisation(fake_fit):
     y = (Y - 50.0) / 20.0
-    fit = bnn.fit(MODEL, X, y, standardize=False, **QUICK)
+    fit = fake_fit(MODEL, X, y, standardize=False)
     constant = fit.idata["constant_data"]
     assert float(constant["y_center"]) == 0.0 and float(constant["y_scale"]) == 1.0
     np.testing.assert_array_equal(constant["x_center"], np.zeros(2))
@@ -232,7 +240,7 @@ def test_fits_without_standardisation():
 # ArviZ
 
 
-def test_arviz_reads_fits_as_they_stand(gibbs, nuts):
+def test_arviz_reads_fits_as_they_stand(gibbs):
     summary = az.summary(gibbs.idata)
     assert {"sigma", "beta[0]", "gamma[0, const]", "gamma[1, height]", "S_gamma[width, height]"} <= set(summary.index)
     rhat = az.rhat(gibbs.idata)
@@ -242,8 +250,8 @@ def test_arviz_reads_fits_as_they_stand(gibbs, nuts):
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter")  # ArviZ on influential rows, as there are few
-def test_leave_one_out(gibbs, nuts):
-    for fit in (gibbs, nuts):
+def test_leave_one_out(gibbs, made):
+    for fit in (gibbs, made):
         loo = az.loo(fit.idata)
         elpd = loo.elpd if ARVIZ_1 else loo["elpd_loo"]
         density = np.exp(fit.idata["log_likelihood"]["y"].to_numpy()).mean(axis=(0, 1))
@@ -252,9 +260,9 @@ def test_leave_one_out(gibbs, nuts):
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter")
 @pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")  # ArviZ 0.23 with pandas 3.1
-def test_comparison(gibbs, nuts):
-    table = az.compare({"gibbs": gibbs.idata, "nuts": nuts.idata})
-    assert set(table.index) == {"gibbs", "nuts"}
+def test_comparison(gibbs, made):
+    table = az.compare({"gibbs": gibbs.idata, "made": made.idata})
+    assert set(table.index) == {"gibbs", "made"}
 
 
 @pytest.mark.filterwarnings("ignore:Passing a dict or None as alias_mapping")  # ArviZ 0.23 with Matplotlib 3.11
@@ -378,6 +386,7 @@ def test_tables_of_every_kind(handed_on, x):
 # Other models, and the user's session
 
 
+@pytest.mark.slow
 def test_a_deep_network_has_named_dimensions(deep):
     posterior = deep.idata["posterior"]
     assert posterior["dense0_kernel"].dims == ("chain", "draw", "dense0_unit", "dense0_input")

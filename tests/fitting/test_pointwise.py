@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from test_chains import SAMPLER, X, Y
 
 import bayesnn as bnn
 from bayesnn.evaluation.linear_reference import against_linear
@@ -11,9 +12,7 @@ from bayesnn.fitting import pointwise
 from bayesnn.fitting.inference_data import groups_of
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(40, 2))
-Y = np.sin(X[:, 0]) + 0.3 * RNG.normal(size=40)
-ARGUMENTS = {"draws": 30, "warmup": 20, "chains": 2, "progress": False}
+ARGUMENTS = {"sampler": SAMPLER, "draws": 30, "warmup": 20, "chains": 2, "progress": False}
 
 
 def make(**given):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from test_chains import SAMPLER, X, Y
 
 import bayesnn as bnn
 from bayesnn.data.dataset import make_dataset
@@ -71,9 +72,8 @@ def test_a_fit_can_be_read_as_it_was_sampled(monkeypatch):
         return run
 
     monkeypatch.setattr(base, "run_chains", watched)
-    x = np.linspace(-2, 2, 10)[:, None]
-    options = {"draws": 12, "warmup": 3, "chains": 2, "chain_method": "vectorized", "progress": False}
-    fit = bnn.fit(bnn.shallow(UNITS), x, 3 * np.sin(2 * x[:, 0]), sampler="gibbs", **options)
+    options = {"draws": 12, "warmup": 3, "chains": 2, "progress": False}
+    fit = bnn.fit(bnn.shallow(2), X, Y, sampler=SAMPLER, **options)
     assert (np.diff(fit.idata["posterior"]["gamma"].to_numpy()[..., 1], axis=-1) >= 0).all()
     assert not (np.diff(recorded["gamma"][..., 1], axis=-1) >= 0).all()
     compare(fit.idata, recorded, fit.data)

@@ -105,8 +105,9 @@ def test_padding_changes_no_value(layer, rubbish):
         weights = weights_of(layer)
         x, mask = padded(rubbish)
         position = {n: w[:REAL] for n, w in weights.items() if n == "positions"}
-        short = np.asarray(layer.apply(weights | position, x[:REAL]))
-        long = at_real_steps(np.asarray(layer.apply(weights, x, mask)))
+        apply = jax.jit(layer.apply)
+        short = np.asarray(apply(weights | position, x[:REAL]))
+        long = at_real_steps(np.asarray(apply(weights, x, mask)))
     np.testing.assert_allclose(long, short, rtol=1e-12, atol=1e-13)
 
 
@@ -121,8 +122,8 @@ def test_padding_changes_no_gradient_and_has_none(layer):
             value = layer.apply(weights, x, mask)
             return jnp.sum(jnp.sin(value[:REAL] if value.ndim > 1 else value))
 
-        long, of_x = jax.grad(total, argnums=(0, 1))(weights, x, mask)
-        short, of_short = jax.grad(total, argnums=(0, 1))(weights, x[:REAL])
+        slopes = jax.jit(jax.grad(total, argnums=(0, 1)))
+        (long, of_x), (short, of_short) = slopes(weights, x, mask), slopes(weights, x[:REAL])
     for name in weights:
         np.testing.assert_allclose(long[name], short[name], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(of_x[:REAL], of_short, rtol=1e-10, atol=1e-12)
@@ -140,7 +141,7 @@ def sensitivity(layer):
     """|d output at step t / d input at step s|, (time, time)."""
     with double():
         weights = weights_of(layer)
-        derivative = jax.jacobian(lambda x: layer.apply(weights, x))(jnp.asarray(example()))
+        derivative = jax.jit(jax.jacobian(lambda x: layer.apply(weights, x)))(jnp.asarray(example()))
         return np.abs(derivative).sum(axis=(1, 3))
 
 
@@ -151,6 +152,7 @@ def test_a_causal_layer_ignores_later_steps(layer):
     assert np.diag(slopes).all()
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("layer", AHEAD.values(), ids=AHEAD)
 def test_the_other_layers_do_look_ahead(layer):
     assert np.triu(sensitivity(layer), 1).any()
@@ -165,7 +167,8 @@ def test_the_order_of_the_batch_does_not_matter(layer):
     with double():
         weights = {n: jnp.asarray(rng.normal(size=w.shape)) for n, w in network.weights(SHAPE).items()}
         x, order = jnp.asarray(rng.normal(size=(5, *SHAPE))), np.array([3, 0, 4, 1, 2])
-        np.testing.assert_allclose(network.apply(weights, x)[order], network.apply(weights, x[order]), rtol=1e-12)
+        apply = jax.jit(network.apply)
+        np.testing.assert_allclose(apply(weights, x)[order], apply(weights, x[order]), rtol=1e-12)
 
 
 def test_attention_weights_are_those_of_the_layer():

@@ -50,17 +50,18 @@ def slopes(layer, weights, x):
     """The layer's own gradient of the same sum."""
     with double():
         values = {name: jnp.asarray(w) for name, w in weights.items()}
-        return jax.grad(lambda w: jnp.sin(layer.apply(w, jnp.asarray(x))).sum())(values)
+        return jax.jit(jax.grad(lambda w: jnp.sin(layer.apply(w, jnp.asarray(x))).sum()))(values)
 
 
 @layers
 def test_values_are_those_of_the_whole_sequence(layer):
     weights, x = numbers(layer)
     with double():
-        value = layer.apply(weights, jnp.asarray(x))
+        value = jax.jit(layer.apply)(weights, jnp.asarray(x))
     np.testing.assert_allclose(value, states(layer, weights, x)[0], rtol=1e-12)
 
 
+@pytest.mark.first_case
 @layers
 def test_gradients_hold_the_states_at_the_borders_constant(layer):
     """Central differences of the loop whose blocks start from the states that the unchanged weights gave."""
@@ -77,6 +78,7 @@ def test_gradients_hold_the_states_at_the_borders_constant(layer):
         np.testing.assert_allclose(found[name], expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.first_case
 @layers
 def test_they_are_not_those_of_the_whole_sequence(layer):
     weights, x = numbers(layer)

@@ -159,6 +159,7 @@ def test_a_weight_of_two_is_the_row_twice(name, compiled):
     assert once != pytest.approx(plain, rel=1e-6)
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("name", TARGETS)
 def test_log_densities_of_draws_are_multiplied(name):
     likelihood, y = TARGETS[name]

@@ -1,5 +1,6 @@
 """The model with its readout integrated out: the same joint density, and exact draws of what is missing."""
 
+import functools
 from dataclasses import dataclass
 
 import jax
@@ -28,9 +29,13 @@ MODELS = {
     "hierarchical": Model([Dense(3)], prior=HIERARCHY, intercept=False),
     "hierarchical, everything": Model([Dense(3)], prior=HIERARCHY, linear=True),
 }
-models = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+with_everything = pytest.mark.parametrize(
+    "model",
+    [pytest.param(m, id=n, marks=() if n.endswith("everything") else pytest.mark.slow) for n, m in MODELS.items()],
+)
 
 
+@functools.cache
 @computing
 def traced(model, key=0):
     trace = handlers.trace(handlers.seed(MarginalModel(model), jax.random.key(key))).get_trace(X, Y)
@@ -70,16 +75,16 @@ def values(trace):
     return {name: site["value"] for name, site in trace.items()}
 
 
-@models
+@with_everything
 def test_the_factor_is_the_multivariate_normal(model):
-    for key in range(3):
+    for key in range(2):
         trace = traced(model, key)
         exact, *_ = conditioned(model, values(trace))
         factor = float(np.asarray(trace["log_marginal"]["fn"].log_factor))
         assert factor == pytest.approx(exact, rel=1e-10)
 
 
-@models
+@with_everything
 def test_nothing_of_the_readout_is_sampled(model):
     full = computing(lambda: handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(X, Y))()
     left_out = set(full) - set(traced(model))
@@ -87,7 +92,8 @@ def test_nothing_of_the_readout_is_sampled(model):
     assert left_out == expected | ({"mu_beta"} if isinstance(model.prior, MuellerRiosInsua) else set())
 
 
-@pytest.mark.parametrize("prior", [Normal(readout_scale=1.5), HIERARCHY], ids=["normal", "hierarchical"])
+@pytest.mark.first_case
+@pytest.mark.parametrize("prior", [HIERARCHY, Normal(readout_scale=1.5)], ids=["hierarchical", "normal"])
 def test_the_density_is_the_full_models_integrated(prior):
     """One unit, so that readout_raw (and mu_beta) can be integrated on a grid."""
     model = Model([Dense(1)], prior=prior, intercept=False)
@@ -111,7 +117,7 @@ def test_the_density_is_the_full_models_integrated(prior):
     assert ours == pytest.approx(np.log(integral) + grid.max(), rel=1e-10)
 
 
-@models
+@with_everything
 def test_completing_without_noise_gives_the_posterior_mean(model, monkeypatch):
     """Rao-Blackwell: the draw is its mean plus noise, and mu_beta's mean is linear in the coefficients."""
     sites = values(traced(model))
@@ -124,7 +130,8 @@ def test_completing_without_noise_gives_the_posterior_mean(model, monkeypatch):
     assert set(model.dims((2,))) <= set(complete)
 
 
-@pytest.mark.parametrize("name", ["two layers, everything", "hierarchical, everything"])
+@pytest.mark.first_case
+@pytest.mark.parametrize("name", ["hierarchical, everything", "two layers, everything"])
 def test_completed_draws_have_the_posterior_moments(name):
     model = MODELS[name]
     sites = values(traced(model))
@@ -140,7 +147,7 @@ def test_completed_draws_have_the_posterior_moments(name):
     assert z_of_moments(draws, mean, 1.1 * covariance) > LIMIT
 
 
-@models
+@with_everything
 def test_what_was_sampled_is_kept(model):
     sites = values(traced(model))
     complete = computing(MarginalModel(model).complete)(jax.random.key(0), sites, X, Y)

@@ -71,6 +71,7 @@ def test_the_update_is_the_conditional(name):
     assert z < LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_other_weights_are_noticed(name):
     factor, rounds, log_prior, weights = CASES[name]
@@ -79,6 +80,7 @@ def test_other_weights_are_noticed(name):
     assert z_against(draws, lambda v: log_prior(v) + log_likelihood(v, other), GRID) > LIMIT
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gamma", "half-Cauchy"])
 def test_a_weight_too_few_is_noticed(name):
     factor, rounds, log_prior, weights = CASES[name]

@@ -192,6 +192,7 @@ def test_the_density_is_that_of_the_textbook(case):
     assert numpyros_density(case.model, sampled) == pytest.approx(case.textbook(sites, case.model) + noise, rel=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["normal", "hierarchical", "horseshoe", "t tails", "mueller_rios_insua"])
 def test_the_textbook_notices_every_hyperparameter(name):
     """No row has a default in it, so a prior that ignored a hyperparameter would have another density."""

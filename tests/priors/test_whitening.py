@@ -1,5 +1,7 @@
 """The sampler's view of a prior (hyperparameters, whitened weights) is that of the model function, site by site."""
 
+import functools
+
 import geweke
 import jax
 import jax.numpy as jnp
@@ -34,8 +36,13 @@ MODELS = {
     for outputs, y in LIKELIHOODS.items()
 }
 models = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+one_output = pytest.mark.parametrize(
+    "model",
+    [pytest.param(m, id=n, marks=() if n.endswith("one output") else pytest.mark.slow) for n, m in MODELS.items()],
+)
 
 
+@functools.cache
 @computing
 def drawn(model, seed=1):
     """Every site of one run of the model function, and the sampler's state that has them."""
@@ -65,7 +72,7 @@ def test_whitened_weights_are_the_raw_sites_of_the_model(model):
         np.testing.assert_allclose(ours, theirs, rtol=1e-8, atol=1e-10)
 
 
-@models
+@one_output
 def test_unwhitening_undoes_whitening(model):
     _, state = drawn(model)
     noise = computing(model.prior.whiten)(state.hyper, state.weights, *spec_of(model))
@@ -76,7 +83,7 @@ def test_unwhitening_undoes_whitening(model):
         np.testing.assert_allclose(weights[name], state.weights[name], rtol=1e-8, atol=1e-10, err_msg=name)
 
 
-@models
+@one_output
 def test_whitening_has_the_log_density_of_the_weights(model):
     """log p(w | scales) in SciPy's words is log N(whitened) minus the log determinant of unwhitening."""
     sites, state = drawn(model)
@@ -114,7 +121,7 @@ def log_density(model, sites):
     return value
 
 
-@models
+@one_output
 def test_reported_hyperparameters_are_those_of_the_model(model):
     sites, state = drawn(model)
     reported = computing(model.prior.report)(state.hyper, *spec_of(model))

@@ -198,7 +198,9 @@ def test_the_key_decides_the_draws(name):
         assert not np.any(other[site] == first[site]), site
 
 
-@pytest.mark.parametrize("proposal", PROPOSALS)
+@pytest.mark.parametrize(
+    "proposal", ["adaptive", *(pytest.param(p, marks=pytest.mark.slow) for p in PROPOSALS if p != "adaptive")]
+)
 def test_adaptation_stops_after_warm_up(proposal, data):
     scales = np.array([state.inner.log_scale for state in walk(f"gibbs-{proposal}")[0]])
     if not PROPOSALS[proposal].adapts:
@@ -284,7 +286,9 @@ def test_units_collapse_where_they_can():
     assert Gibbs(weights="slice", steps=3).kernel(SHALLOW) == StepsKernel(WeightGibbs("slice", 3, 10), SHALLOW)
 
 
-@pytest.mark.parametrize("way", MOVES)
+@pytest.mark.parametrize(
+    "way", ["random_walk", *(pytest.param(w, marks=pytest.mark.slow) for w in MOVES if w != "random_walk")]
+)
 def test_the_step_size_is_kept_after_warm_up(way, data):
     steps = np.array([state.inner.log_step for state in walk(f"gibbs-weights-{way}")[0]])
     assert np.all(np.diff(steps[WARMUP:]) == 0)

@@ -30,6 +30,7 @@ def test_fixed_weights_do_not_move_and_are_named(found):
     assert "2 chains agree" in bnn.diagnose(found).verdict or "Converged" in bnn.diagnose(found).verdict
 
 
+@pytest.mark.slow
 def test_the_readout_has_its_conjugate_posterior_given_the_fixed_weights(found):
     """Given sigma, coefficients are Gaussian: standardised by that distribution they are standard normal."""
     sites = found.sites()

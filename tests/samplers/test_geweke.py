@@ -236,6 +236,7 @@ WRONG_PIECES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("error", some_slow(WRONG_PIECES))
 def test_a_wrong_piece_is_seen(error, monkeypatch):
     WRONG_PIECES[error](monkeypatch)
@@ -282,6 +283,7 @@ def test_what_was_integrated_out_is_drawn_back_exactly(model):
     assert geweke.passes(scores), report(scores)
 
 
+@pytest.mark.slow
 def test_a_factor_not_transposed_is_seen(monkeypatch):
     def draw(key, result):
         noise = jax.random.normal(key, result.whitened.shape)
@@ -292,6 +294,7 @@ def test_a_factor_not_transposed_is_seen(monkeypatch):
     assert not geweke.passes(scores), report(scores)
 
 
+@pytest.mark.slow
 def test_a_mean_drawn_without_the_readout_is_seen(monkeypatch):
     def complete(self, key, terms, coefficients, sites):
         return {"mu_beta": self.readout_mean + self.readout_mean_variance**0.5 * jax.random.normal(key)}

@@ -90,9 +90,8 @@ def test_the_target_is_correlated_and_skewed():
     assert np.all(np.abs(skewness) > 0.7)
 
 
-@pytest.mark.parametrize(
-    "case", ["gibbs-slice", *(pytest.param(case, marks=pytest.mark.slow) for case in CASES if case != "gibbs-slice")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES)
 def test_moments_are_those_of_the_grid(case, exact):
     sampler, marginalize = CASES[case]
     result = fit(

@@ -18,8 +18,8 @@ from bayesnn.samplers.engine.chains import Run
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(12, 1))
 Y = np.tanh(X[:, 0]) + 0.1 * RNG.normal(size=12)
-MODEL = bnn.Model([bnn.Dense(1, "tanh")])
-FIXED = bnn.Model([bnn.fix(bnn.Dense(1, "tanh"))])
+MODEL = bnn.Model([bnn.Dense(1, "tanh")], prior=bnn.Normal())
+FIXED = bnn.Model([bnn.fix(bnn.Dense(1, "tanh"))], prior=bnn.Normal())
 SERIES = pd.Series(RNG.normal(size=20)).where(np.arange(20) != 9)
 LATENT = bnn.lagged(SERIES, 1, missing="latent")
 FEW = {"draws": 2, "chains": 2, "progress": False}

@@ -70,7 +70,7 @@ def evaluate(
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.linspace(-1, 1, 20)[:, None]
-    >>> result = fit(shallow(2), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
     >>> list(evaluate(result, x, np.sin(2 * x[:, 0])).index)
     ['rmse', 'log_density', 'crps', 'coverage_50', 'coverage_80', 'coverage_95']
     """

@@ -37,7 +37,7 @@ def candidates_of(proposal, hyper, units=3, count=COUNT, key=0):
 
 
 @pytest.mark.parametrize("proposal", PROPOSALS)
-@pytest.mark.parametrize("count", [1, COUNT])
+@pytest.mark.parametrize("count", [COUNT, pytest.param(1, marks=pytest.mark.slow)])
 def test_shapes(proposal, count, hyper):
     _, candidates = candidates_of(proposal, hyper, count=count)
     assert candidates.values.shape == (3, count, 2)

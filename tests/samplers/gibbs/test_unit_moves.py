@@ -112,6 +112,7 @@ def test_saturated_units_are_zeros_and_ones():
     np.testing.assert_array_equal(activations(np.ones((1, 1)), e), [[0.0, 0.0, 1.0, 1.0]])
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("index", [0, K - 1])
 def test_blocks_of_rows_give_the_products_of_all(index, monkeypatch):
     gamma, values, inputs, _, y, _ = problem(0)
@@ -204,6 +205,7 @@ def test_a_sweep_is_the_loop_of_the_textbook(extras):
     assert flips == {True, False}
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("extras", [0, 3])
 def test_reflecting_all_units_turns_their_columns(extras):
     gamma, _, inputs, extra, y, _ = problem(extras)

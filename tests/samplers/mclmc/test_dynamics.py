@@ -158,6 +158,7 @@ def test_moments_of_a_gaussian():
     assert max(map(abs, found.values())) < 4, found
 
 
+@pytest.mark.slow
 def test_a_wrong_number_of_dimensions_is_seen(monkeypatch):
     """With d for d - 1 in the turn, the density is raised to the power (d - 1)/d: variances grow by half."""
     wrong = lambda direction, gradient, time: turn(direction, gradient, time * 2 / 3)  # noqa: E731
@@ -210,6 +211,7 @@ def test_the_length_is_the_spread_and_tuning_stops():
         assert len(set(values[:200])) > 50
 
 
+@pytest.mark.slow
 def test_a_given_length_is_kept():
     spec = MCLMC(length=0.7, start=None, steps=2)
     kernel = spec.kernel(gaussian)

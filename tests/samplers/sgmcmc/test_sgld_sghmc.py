@@ -102,6 +102,7 @@ def test_the_bias_of_a_small_step_is_small(case):
     assert bound < 0.35
 
 
+@pytest.mark.slow
 def test_temperature_one_is_the_default_and_a_tenth_shrinks_the_variance_by_ten():
     assert SGLD().temperature == SGHMC().temperature == 1.0
     warm, cold = (sample(GAUSSIAN_CASES[c]).values["theta"].var(axis=(0, 1)) for c in ("sgld", "sgld-cold"))
@@ -109,6 +110,7 @@ def test_temperature_one_is_the_default_and_a_tenth_shrinks_the_variance_by_ten(
     np.testing.assert_allclose(cold - np.diag(noise), 0.1 * warm, rtol=0.15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", ["sgld", "sghmc"])
 def test_noise_too_large_by_the_root_of_two_is_seen(case, monkeypatch):
     heat = StochasticKernel.heat
@@ -116,6 +118,7 @@ def test_noise_too_large_by_the_root_of_two_is_seen(case, monkeypatch):
     assert np.abs(scores(GAUSSIAN_CASES[case])).max() > 8
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_not_rescaled_is_seen(monkeypatch):
     potential = StochasticKernel.potential
     monkeypatch.setattr(
@@ -131,6 +134,7 @@ def test_control_variates_take_the_noise_of_a_gaussian_away():
     assert np.abs(scores(spec, covariance(spec, 0 * GRADIENTS))).max() < 4.2
 
 
+@pytest.mark.slow
 def test_a_preconditioner_changes_the_path_but_not_the_target():
     """It is adapted in warm-up and then fixed: the variances are within the bound of a step of the same size."""
     spec = SGLD(step_size=4 * STEP, preconditioner="rmsprop", **QUICK)
@@ -225,7 +229,7 @@ def test_logistic_regression_is_that_of_nuts(case, reference, weights):
 
 @pytest.fixture(scope="module")
 def found():
-    spec = SGHMC(batch_size=10, steps=2, start=MAP(steps=100), validation=0.2, preconditioner="rmsprop", clip=10.0)
+    spec = SGHMC(batch_size=10, steps=2, start=None, validation=0.2, preconditioner="rmsprop", clip=10.0)
     model = Model([Dense(2, "tanh")], Bernoulli())
     offset = np.linspace(-0.1, 0.1, 40)
     return fit(model, X[:40], LABELS[:40], sampler=spec, offset=offset, draws=6, warmup=4, chains=2, progress=False)
@@ -292,6 +296,7 @@ def test_impossible_settings_are_refused(make, message):
         make()
 
 
+@pytest.mark.slow
 def test_steps_that_are_too_large_are_named():
     with pytest.raises(
         ValueError, match=r"got NaN or infinite values in chain\(s\) 0, 1: choose a step_size below 1e\+03"
