@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from bayesnn._internal import random
 from bayesnn._internal.random import RandomSource
 from bayesnn.layers import Dense
-from bayesnn.likelihoods import Gaussian
+from bayesnn.likelihoods import Categorical, Gaussian, Latents, Likelihood
 from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Structure, used_units
@@ -21,7 +21,8 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 class GibbsState(NamedTuple):
     """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
 
-    `structure` says which units and terms are in use; None if the architecture is fixed.
+    `structure` says which units and terms are in use; None if the architecture is fixed. `latents` are the latent sites
+    of a likelihood other than Gaussian, whose 1/sigma^2 here is one; None for Gaussian errors.
     """
 
     gamma: jax.Array
@@ -30,6 +31,7 @@ class GibbsState(NamedTuple):
     noise_precision: jax.Array
     log_scale: jax.Array
     structure: Structure | None = None
+    latents: Latents | None = None
 
 
 class UnitMoveResult(NamedTuple):
@@ -78,22 +80,28 @@ def draw_hyper(
     of_hyper, of_noise = random.split(source)
     beta = coefficients[: state.gamma.shape[0]]
     hyper = prior_of(model).draw_hyper(of_hyper, state.hyper, state.gamma, beta, active_units(state))
+    if not isinstance(model.likelihood, Gaussian):
+        return hyper, state.noise_precision
     squares = data.square + coefficients @ (data.gram @ coefficients - 2.0 * data.cross)
-    noise = model.likelihood.draw_precision(of_noise, jnp.maximum(squares, 0.0), data.rows)  # type: ignore[attr-defined]
-    return hyper, noise
+    return hyper, model.likelihood.draw_precision(of_noise, jnp.maximum(squares, 0.0), data.rows)
 
 
 def collapses(model: Model) -> bool:
     """Whether units can be moved with the readout integrated out.
 
-    That needs one logistic layer, the Müller-Ríos Insua prior, and Gaussian errors of one output with a gamma prior on
-    their precision.
+    That needs one logistic layer, the Müller-Ríos Insua prior, and one output with Gaussian errors that have a gamma
+    prior on their precision, or with a likelihood that is Gaussian given auxiliary variables.
     """
     single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
     logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
     y = model.likelihood
-    gaussian = isinstance(y, Gaussian) and not y.outputs and y.noise_scale is None
-    return logistic and gaussian and isinstance(model.prior, MuellerRiosInsua)
+    gaussian = y.noise_scale is None if isinstance(y, Gaussian) else y.augments
+    return logistic and gaussian and isinstance(model.prior, MuellerRiosInsua) and not _several_outputs(y)
+
+
+def _several_outputs(likelihood: Likelihood) -> bool:
+    """Whether the likelihood has several functions; unbound classes do not say yet how many."""
+    return isinstance(likelihood, Categorical) or bool(likelihood.outputs)
 
 
 def prior_of(model: Model) -> MuellerRiosInsua:
