@@ -111,4 +111,4 @@ def _check(model: Model, shape: Shape) -> None:
         return
     model.architecture.check(shape[0])
     if not collapses(model):
-        raise ValueError("a random architecture needs a Gaussian likelihood of one output: fit one output at a time")
+        raise ValueError("a random architecture needs a likelihood of one output: fit one output at a time")

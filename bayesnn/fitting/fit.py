@@ -132,7 +132,8 @@ def fit(
         sequence, one target per step, (n, time) or n lists; values at padded steps of x are ignored.
     sampler : str or Sampler, optional
         "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", or a spec such
-        as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network with Gaussian errors, else "nuts".
+        as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network of one output with Gaussian errors,
+        `Bernoulli`, `StudentT` or `NegativeBinomial`, else "nuts".
     draws, warmup, chains, thinning : int
         Artifact draws per chain, warm-up steps, chains, and steps from one kept draw to the next.
     key : int or jax.Array
@@ -198,10 +199,10 @@ def fit(
         raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
     model, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
     plain = data.weights is None and data.offset is None
-    spec = make_sampler(sampler) if sampler is not None else _default_sampler(model, plain)
+    spec = make_sampler(sampler) if sampler is not None else _default_sampler(model)
     spec.check(model)
-    if model.architecture is not None:
-        _check_random(spec, plain)
+    if model.architecture is not None and not spec.moves_architectures:
+        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
     spec = spec if plain else spec.for_rows()
     plan = Plan(draws, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     settings = FitSettings(
@@ -234,14 +235,6 @@ def run(job: SamplingJob, plan: Plan, path: Any = None) -> Fit:
 def to_series_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Recorded values with the missing observations of a series, if it has any, in its own units."""
     return values | ({SITE: data.series.transform.inverse(values[SITE])} if SITE in values else {})
-
-
-def _check_random(spec: Sampler, plain: bool) -> None:
-    """Refuse a random architecture where the sampler or the rows do not allow it."""
-    if not plain:
-        raise ValueError("a random architecture takes neither case weights nor an offset: give hidden as a number")
-    if not spec.moves_architectures:
-        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
 
 
 def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
@@ -290,5 +283,5 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
     return build(groups, coords | ({DIM: missing_labels(data.series)} if SITE in dims else {}))
 
 
-def _default_sampler(model: Model, plain: bool) -> Sampler:
-    return Gibbs() if plain and collapses(model) else make_sampler("nuts")
+def _default_sampler(model: Model) -> Sampler:
+    return Gibbs() if collapses(model) else make_sampler("nuts")

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
-from bayesnn.likelihoods.base import Likelihood
+from bayesnn._internal.polya_gamma import polya_gamma
+from bayesnn.likelihoods.base import Latents, Likelihood, weighted
 from bayesnn.likelihoods.labels import encode_labels, learn_classes
+from bayesnn.likelihoods.working_rows import WorkingRows
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ class Bernoulli(Likelihood):
     """
 
     kind: ClassVar[str] = "class"
+    augments: ClassVar[bool] = True
 
     classes: tuple[Hashable, ...] = ()
 
@@ -96,6 +99,12 @@ class Bernoulli(Likelihood):
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
         """P(code 1) = 1 / (1 + exp(-f))."""
         return dist.BernoulliLogits(f)
+
+    def augment(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> WorkingRows:
+        """omega_i ~ PG(w_i, f_i) and omega_i z_i = w_i (y_i - 1/2): N. Polson, J. Scott and J. Windle (2013)."""
+        return WorkingRows(polya_gamma(key, f, weights), weighted(y - 0.5, weights), 0.0, y.shape[0])
 
 
 def class_probabilities(f: Any, outputs: tuple[int, ...]) -> Any:

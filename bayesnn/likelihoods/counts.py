@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
 from bayesnn._internal import checks
+from bayesnn._internal.polya_gamma import polya_gamma
 from bayesnn.data.dataset import numeric_target
-from bayesnn.likelihoods.base import Likelihood
+from bayesnn.likelihoods.base import Latents, Likelihood, weighted
+from bayesnn.likelihoods.working_rows import WorkingRows, less_offset
 
 LONGEST_LOG = 300  # exponentials of such numbers are doubles, and so are their products
 
@@ -72,6 +75,7 @@ class NegativeBinomial(Likelihood):
     """
 
     kind: ClassVar[str] = "count"
+    augments: ClassVar[bool] = True
 
     dispersion_guess: float = 1.0
     baseline: float | None = None
@@ -99,6 +103,19 @@ class NegativeBinomial(Likelihood):
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
         """Negative binomial with this mean and concentration 1/dispersion."""
         return dist.NegativeBinomial2(jnp.exp(f + (self.baseline or 0.0)), 1.0 / nuisance["dispersion"])
+
+    def augment(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> WorkingRows:
+        """omega_i ~ PG(w_i (y_i + r), psi_i), omega_i z_i = w_i (y_i - r)/2 for psi = baseline + f - log r.
+
+        r = 1/dispersion; the density of y is proportional to exp(psi)^y / (1 + exp(psi))^(y + r). N. Polson, J. Scott
+        and J. Windle (2013), section 3.3.
+        """
+        r = 1.0 / latents["dispersion"]
+        shift = jnp.full_like(f, (self.baseline or 0.0) - jnp.log(r))
+        omega = polya_gamma(key, f + shift, weighted(y + r, weights))
+        return less_offset(WorkingRows(omega, weighted(0.5 * (y - r), weights), 0.0, y.shape[0]), shift)
 
 
 def encode_counts(y: Any) -> np.ndarray:

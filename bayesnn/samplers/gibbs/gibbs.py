@@ -8,14 +8,16 @@ hyperparameters drawn given it would follow another distribution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 
 from bayesnn._internal import checks, random
 from bayesnn._internal.random import RandomSource
+from bayesnn.likelihoods import Gaussian
+from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Sampler, Stats, Steps
@@ -43,6 +45,7 @@ from bayesnn.samplers.gibbs.structure import (
 )
 from bayesnn.samplers.gibbs.unit_moves import update_units
 from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs, WeightState
+from bayesnn.samplers.gibbs.working_rows import log_likelihood, refresh
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 COLLAPSED = "collapsed"
@@ -54,9 +57,10 @@ TARGET_MOVES = 0.5  # fraction of units that move per sweep, for which the adapt
 class Gibbs(Steps):
     """Gibbs sampling: hyperparameters by their exact conditionals, for every prior and likelihood.
 
-    For `shallow` networks with Gaussian errors the readout is integrated out and the units move one at a time (the
-    collapsed sweep, which is fast). For all other models, and with case weights or offsets, all weights move together,
-    as `weights` says.
+    For `shallow` networks of one output the readout is integrated out and the units move one at a time (the collapsed
+    sweep, which is fast): with Gaussian errors as they are, with `Bernoulli`, `StudentT` and `NegativeBinomial` given
+    auxiliary variables that make the likelihood Gaussian. For all other models all weights move together, as `weights`
+    says.
 
     Parameters
     ----------
@@ -124,8 +128,8 @@ class Gibbs(Steps):
             )
         if self.weights == COLLAPSED and not collapses(model):
             raise ValueError(
-                'weights="collapsed" is for bnn.shallow(...) with a Gaussian likelihood of one output: '
-                'use weights="hmc" here'
+                'weights="collapsed" is for bnn.shallow(...) with one output and Gaussian errors, Bernoulli, StudentT '
+                'or NegativeBinomial: use weights="hmc" here'
             )
 
     def kernel(self, model: Model) -> StepsKernel:
@@ -150,18 +154,12 @@ class Gibbs(Steps):
         """The state of the collapsed sweep is parameters alone."""
         return self.collapsed(model)
 
-    def for_rows(self) -> Gibbs:
-        """The sampler for rows with case weights or an offset, which the collapsed sweep cannot use."""
-        if self.weights == COLLAPSED:
-            raise ValueError('weights="collapsed" takes neither case weights nor an offset: use weights="hmc" here')
-        return replace(self, weights=self.weights or "hmc")
-
     def stats(self, state: KernelState) -> Stats:
         """Fraction of units that moved in the collapsed sweep; else mean acceptance and step size."""
         step = {"step_size": jnp.exp(state.inner.log_step)} if isinstance(state.inner, WeightState) else {}
         return {"acceptance_rate": state.info.acceptance} | step
 
-    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> GibbsState:
+    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> GibbsState:
         """Units drawn from the prior with hyperparameters at their guesses; the error variance is that of y."""
         prior = prior_of(model)
         key_hyper, key_gamma = jax.random.split(key)
@@ -170,34 +168,45 @@ class Gibbs(Steps):
         noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
         gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
         structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
-        return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units), structure)
+        gaussian = isinstance(model.likelihood, Gaussian)
+        precision = 1.0 / jnp.var(y) if gaussian else jnp.ones_like(hyper.beta_precision)
+        latents = None if gaussian else model.likelihood.start(jax.random.fold_in(key, 2))
+        scale = jnp.zeros(terms.units)
+        return GibbsState(gamma, jnp.zeros(terms.size), hyper, precision, scale, structure, latents)
 
     def step(
-        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
     ) -> tuple[GibbsState, Info]:
         """Run `sweeps` sweeps."""
         state, infos = random.scan_with_predrawn(
-            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state
+            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y, *rows), state
         )
         return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
 
     def sweep(
-        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
     ) -> tuple[GibbsState, Info]:
-        """Update the units, the architecture if it is random, the readout, and the hyperparameters, in this order."""
-        of_units, of_structure, of_readout, of_hyper = random.split(source, 4)
+        """Auxiliary variables; then units, architecture if it is random, readout, and hyperparameters, in this order.
+
+        `rows` are offset and case weights, if the fit has any.
+        """
+        of_units, of_structure, of_readout, of_hyper, of_rows = random.split(source, 5)
         active = active_units(state)
-        state, data, solved, moved = self.move_units(of_units, state, model, x, y)
+        state, working = refresh(of_rows, state, model, x, y, *rows)
+        state, data, solved, moved = self.move_units(of_units, state, model, x, working)
         if state.structure is not None:
-            state, data = self.move_structure(random.as_key(of_structure), state, model, x, y)
+            state, data = self.move_structure(random.as_key(of_structure), state, model, x, working)
             solved = readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
         coefficients = draw_readout(of_readout, state, model, x, solved)
         new, level = draw_hyper(of_hyper, state, model, coefficients, data)
         info = Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
-        return new, info if state.temperature is None else info._replace(log_likelihood=level)
+        if state.temperature is not None:
+            level = log_likelihood(new, model, x, y, *rows) if level is None else level
+            info = info._replace(log_likelihood=level)
+        return new, info
 
     def move_units(
-        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
     ) -> UnitMoveResult:
         """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma."""
         of_candidates, of_flips, of_reflection = random.split(source, 3)
@@ -210,22 +219,22 @@ class Gibbs(Steps):
         active = active_units(state)
         inputs, extra = readout_rows(terms, x, used)
         gamma, gram, moved = update_units(
-            of_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision, active
+            of_flips, gamma, candidates, proposal, hyper, inputs, extra, working, prior, noise_precision, active
         )
         new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
         # the number of rows as a plain number, so that the random numbers for sigma can be drawn ahead
-        data = as_products(new.gram)._replace(rows=y.shape[0])
+        data = as_products(new.gram)._replace(rows=working.count)
         return UnitMoveResult(
-            state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(y.dtype)
+            state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(gamma.dtype)
         )
 
     def move_structure(
-        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
     ) -> tuple[GibbsState, readout.Products]:
         """Update the architecture, readout and mu_beta integrated out; the readout must be drawn again afterwards."""
         assert state.structure is not None
         body = UnitsAndStructure(state.gamma, state.structure)
-        given = Conditioning(model, x, y, state.hyper, state.tempered_precision)
+        given = Conditioning(model, x, working, state.hyper, state.tempered_precision)
         jumps = self.structure == BIRTH_DEATH and given.random.hidden is not None
         key_jump, key_draw = jax.random.split(key)
         body = birth_death(key_jump, body, given) if jumps else body
@@ -241,6 +250,8 @@ class Gibbs(Steps):
 
     def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         """The sites of the model, with hyperparameters as standard deviations and covariances."""
+        latents = state.latents
+        nuisance = {"sigma": state.noise_precision**-0.5} if latents is None else model.likelihood.report(latents)
         factor = state.hyper.s_gamma.factor
         return (
             model.readout_sites(model.terms(x.shape[1:]), state.coefficients)
@@ -250,8 +261,8 @@ class Gibbs(Steps):
                 "sigma_beta": state.hyper.beta_precision**-0.5,
                 "mu_gamma": state.hyper.mu_gamma,
                 "S_gamma": factor @ factor.T,
-                "sigma": state.noise_precision**-0.5,
             }
+            | nuisance
             | structure_sites(model, state.structure)
         )
 
