@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.canvas import new_axes
+from bayesnn.plots.axes import new_axes
 
 SHOWN = 4  # copies drawn in colour
 
