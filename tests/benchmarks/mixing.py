@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 import bayesnn as bnn
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
@@ -51,8 +52,8 @@ def mcycle():
 
 def galaxy():
     """Velocities of NGC 7531 along one slit."""
-    data = bnn.datasets.galaxy()
-    return np.asarray(data.iloc[:, :1], float), np.asarray(data.iloc[:, 1], float)
+    data = pd.read_csv(FOLDER / "galaxy_ngc7531" / "slot_102_5.csv")
+    return data[["x_std"]].to_numpy(), data["y_minus_1400"].to_numpy()
 
 
 def arm():
@@ -67,9 +68,9 @@ PROBLEMS = {
     "mcycle4": (mcycle, 4),
     "mcycle2": (mcycle, 2),
     "lynx": (lambda: lags(np.log10(bnn.datasets.lynx()), 2), 3),
-    "sunspots2": (lambda: lags(bnn.datasets.sunspots(), 2), 5),
+    "sunspots2": (lambda: lags(bnn.datasets.sunspots().loc[:1988], 2), 5),
     "arm": (arm, 8),
-    "sunspots9": (lambda: lags(bnn.datasets.sunspots(), 9), 8),
+    "sunspots9": (lambda: lags(bnn.datasets.sunspots().loc[:1988], 9), 8),
     "boston": (lambda: table("boston"), 8),
     "concrete": (lambda: table("concrete"), 8),
     "airfoil": (lambda: table("airfoil"), 8),
