@@ -133,10 +133,14 @@ class Observe:
 
 
 class Info(NamedTuple):
-    """What one step reports: the fraction of its moves that were accepted, in all () and per unit (m,)."""
+    """What one step reports: the fraction of its moves that were accepted, in all () and per unit (m,).
+
+    `trajectory` () is the mean acceptance of the collapsed sweep's trajectories; None if there are none.
+    """
 
     acceptance: jax.Array
     moved: jax.Array
+    trajectory: jax.Array | None = None
 
 
 class Steps(Chains):

@@ -10,7 +10,7 @@ import hashlib
 import importlib.metadata
 import platform
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 import jax
@@ -62,7 +62,7 @@ def key_text(key: jax.Array) -> str:
 def text_of(spec: Any) -> str:
     """A spec as text that is the same in every process; functions by name and by a hash of their byte code."""
     if is_dataclass(spec) and not isinstance(spec, type):
-        inner = ", ".join(f"{f.name}={text_of(getattr(spec, f.name))}" for f in fields(spec))
+        inner = ", ".join(f"{f.name}={text_of(getattr(spec, f.name))}" for f in fields(spec) if not _unset(spec, f))
         return f"{type(spec).__qualname__}({inner})"
     if isinstance(spec, (tuple, list)):
         return f"({', '.join(map(text_of, spec))})"
@@ -75,6 +75,11 @@ def text_of(spec: Any) -> str:
     if isinstance(spec, np.ndarray):
         return f"array {spec.dtype}{spec.shape} {hashlib.sha256(np.ascontiguousarray(spec).tobytes()).hexdigest()}"
     return repr(spec)
+
+
+def _unset(spec: Any, field: Field[Any]) -> bool:
+    """Whether a field came after format version 1 (its metadata say so) and has its default, as in older runs."""
+    return bool(field.metadata.get("later")) and getattr(spec, field.name) == field.default
 
 
 def _code(function: Callable[..., Any]) -> str:

@@ -21,7 +21,8 @@ from bayesnn.priors.mueller_rios_insua import Hyper
 class GibbsState(NamedTuple):
     """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
 
-    `structure` says which units and terms are in use; None if the architecture is fixed.
+    `structure` says which units and terms are in use; None if the architecture is fixed. `log_step` () is the log step
+    of the trajectories of all units; None if there are none.
     """
 
     gamma: jax.Array
@@ -30,6 +31,7 @@ class GibbsState(NamedTuple):
     noise_precision: jax.Array
     log_scale: jax.Array
     structure: Structure | None = None
+    log_step: jax.Array | None = None
 
 
 class UnitMoveResult(NamedTuple):

@@ -8,11 +8,12 @@ hyperparameters drawn given it would follow another distribution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bayesnn._internal import checks, random
 from bayesnn._internal.random import RandomSource
@@ -41,6 +42,7 @@ from bayesnn.samplers.gibbs.structure import (
     start_structure,
     structure_sites,
 )
+from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, move_and_redraw, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
 from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs, WeightState
 from bayesnn.samplers.kernel import KernelState, StepsKernel
@@ -74,6 +76,9 @@ class Gibbs(Steps):
     structure : {"exact", "birth_death"}
         How the number of units is updated if it is random: an exact draw with unused units redrawn from the prior, or
         reversible jumps that add or remove one unit.
+    trajectory : int, optional
+        Leapfrog steps of a Hamiltonian trajectory of all units before each collapsed sweep; 0: none. Default: 30 where
+        the units have many weights; none where they have so few that single moves are quicker.
 
     Raises
     ------
@@ -102,6 +107,7 @@ class Gibbs(Steps):
     weights: str | None = None
     steps: int = 20
     structure: str = "exact"
+    trajectory: int | None = field(default=None, metadata={"later": True})  # runs made before it do not name it
 
     def __post_init__(self) -> None:
         """Raise a ValueError for settings out of range and unknown names."""
@@ -110,6 +116,8 @@ class Gibbs(Steps):
         checks.positive_integer("sweeps", self.sweeps)
         checks.positive_integer("steps", self.steps)
         checks.known("structure", self.structure, (EXACT, BIRTH_DEATH))
+        if self.trajectory is not None:
+            checks.positive_integer("trajectory", self.trajectory, minimum=0)
         if self.weights is not None:
             checks.known("weights", self.weights, (*MOVES, COLLAPSED))
 
@@ -168,7 +176,13 @@ class Gibbs(Steps):
         noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
         gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
         structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
-        return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units), structure)
+        log_step = jnp.full((), np.log(FIRST_STEP), gamma.dtype) if self.leapfrogs(*gamma.shape) else None
+        coefficients, scales = jnp.zeros(terms.size), jnp.zeros(terms.units)
+        return GibbsState(gamma, coefficients, hyper, 1.0 / jnp.var(y), scales, structure, log_step)
+
+    def leapfrogs(self, units: int, weights: int) -> int:
+        """Leapfrog steps of a trajectory of so many units with so many weights each."""
+        return default_steps(units, weights) if self.trajectory is None else self.trajectory
 
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
@@ -183,8 +197,12 @@ class Gibbs(Steps):
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
         """Update the units, the architecture if it is random, the readout, and the hyperparameters, in this order."""
+        active, acceptance = active_units(state), None
+        if state.log_step is not None:
+            of_trajectory, source = random.split(source)
+            steps = self.leapfrogs(*state.gamma.shape)
+            state, acceptance = move_and_redraw(of_trajectory, state, model, x, y, state.noise_precision, steps)
         of_units, of_structure, of_readout, of_hyper = random.split(source, 4)
-        active = active_units(state)
         state, data, solved, moved = self.move_units(of_units, state, model, x, y)
         if state.structure is not None:
             state, data = self.move_structure(random.as_key(of_structure), state, model, x, y)
@@ -192,7 +210,8 @@ class Gibbs(Steps):
         coefficients = draw_readout(of_readout, state, model, x, solved)
         hyper, noise_precision = draw_hyper(of_hyper, state, model, coefficients, data)
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
-        return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
+        info = Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
+        return new, info._replace(trajectory=acceptance)
 
     def move_units(
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
@@ -231,7 +250,9 @@ class Gibbs(Steps):
         return state._replace(gamma=body.gamma, structure=body.structure), data
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
-        """A Robbins-Monro step on the log scale of each unit's walk."""
+        """A Robbins-Monro step on the log step of the trajectories, and on the log scale of each unit's walk."""
+        if info.trajectory is not None and state.log_step is not None:
+            state = state._replace(log_step=tuned(state.log_step, info.trajectory, iteration))
         if not PROPOSALS[self.proposal].adapts:
             return state
         gain = (iteration + 1.0) ** -0.6
