@@ -135,11 +135,13 @@ class Observe:
 class Info(NamedTuple):
     """What one step reports: the fraction of its moves that were accepted, in all () and per unit (m,).
 
-    Samplers that can be tempered report the log likelihood () of the new state too, if the state has a temperature.
+    `trajectory` () is the mean acceptance of the collapsed sweep's trajectories; None if there are none. Samplers that
+    can be tempered report the log likelihood () of the new state too, if the state has a temperature.
     """
 
     acceptance: jax.Array
     moved: jax.Array
+    trajectory: jax.Array | None = None
     log_likelihood: jax.Array | None = None
 
 

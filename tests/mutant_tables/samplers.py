@@ -6,6 +6,7 @@ UNITS = "samplers/gibbs/test_unit_moves.py"
 PROPOSALS = "samplers/gibbs/test_proposals.py"
 STRUCTURE = "samplers/gibbs/test_structure.py"
 GEWEKE = "samplers/test_geweke.py"
+TRAJECTORIES = "samplers/gibbs/test_trajectories.py"
 WEIGHTS = "samplers/gibbs/test_geweke_weights.py"
 DYNAMICS = "samplers/mclmc/test_dynamics.py"
 STOCHASTIC = "samplers/sgmcmc/test_sgld_sghmc.py"
@@ -139,6 +140,41 @@ MUTANTS = (
         "jax.vmap(log_density)(solved) + jax.vmap(weights.log_mean_prior)(means)",
         "jax.vmap(log_density)(solved)",
         "samplers/test_geweke.py -k gibbs_keeps",
+    ),
+    Mutant(
+        "determinant left out of the density of a trajectory",
+        "samplers/gibbs/trajectories.py",
+        "value = 0.5 * whitened @ whitened - jnp.log(jnp.diag(cholesky)).sum()",
+        "value = 0.5 * whitened @ whitened",
+        f"{TRAJECTORIES} -k direct_formulas",
+    ),
+    Mutant(
+        "number of units left out of the degrees of freedom of the integrated prior",
+        "samplers/gibbs/trajectories.py",
+        "degrees = target.size + count",
+        "degrees = target.size",
+        f"{TRAJECTORIES} -k direct_formulas",
+    ),
+    Mutant(
+        "S_gamma drawn given the units before they moved",
+        "samplers/gibbs/trajectories.py",
+        "weights.draw_unit_covariance(of_covariance, mean, gamma, active)",
+        "weights.draw_unit_covariance(of_covariance, mean, state.gamma, active)",
+        f"{TRAJECTORIES} -k s_gamma_is_drawn",
+    ),
+    Mutant(
+        "every trajectory accepted",
+        "samplers/gibbs/trajectories.py",
+        "accept = random.uniform(of_acceptance) < acceptance",
+        "accept = random.uniform(of_acceptance) < 2.0",
+        f"{TRAJECTORIES} -k endless",
+    ),
+    Mutant(
+        "last half step of the momentum left out",
+        "samplers/gibbs/trajectories.py",
+        "half + 0.5 * step * density.gradient, density",
+        "half, density",
+        "samplers/gibbs/test_geweke_trajectories.py -k 'keep_the_joint_distribution and units'",
     ),
     Mutant(
         "number of units without its prior in a birth",

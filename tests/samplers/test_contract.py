@@ -41,6 +41,7 @@ TWO_LAYERS = Model([Dense(2, "tanh"), Dense(2, "tanh")])
 SAMPLER_CASES = {
     **{f"gibbs-{proposal}": (Gibbs(proposal, candidates=3, sweeps=2), SHALLOW) for proposal in PROPOSALS},
     "gibbs-intercept-linear": (Gibbs(candidates=3, sweeps=2), shallow(2, intercept=True, linear=True)),
+    "gibbs-trajectory": (Gibbs(candidates=3, sweeps=2, trajectory=3), SHALLOW),
     **{f"gibbs-weights-{way}": (Gibbs(weights=way, steps=2, sweeps=2), CLASSES) for way in MOVES},
     "gibbs-hmc-horseshoe": (Gibbs(steps=2, sweeps=2), Model([Dense(2, "tanh")], StudentT(), Horseshoe())),
     "nuts": (NUTS(max_tree_depth=3), SHALLOW),
@@ -287,12 +288,18 @@ def test_units_collapse_where_they_can():
 
 
 @pytest.mark.parametrize(
-    "way", ["random_walk", *(pytest.param(w, marks=pytest.mark.slow) for w in MOVES if w != "random_walk")]
+    "case",
+    [
+        "gibbs-trajectory",
+        "gibbs-weights-random_walk",
+        *(pytest.param(f"gibbs-weights-{w}", marks=pytest.mark.slow) for w in MOVES if w != "random_walk"),
+    ],
 )
-def test_the_step_size_is_kept_after_warm_up(way, data):
-    steps = np.array([state.inner.log_step for state in walk(f"gibbs-weights-{way}")[0]])
+def test_the_step_size_is_kept_after_warm_up(case, data):
+    steps = np.array([state.inner.log_step for state in walk(case)[0]])
     assert np.all(np.diff(steps[WARMUP:]) == 0)
-    assert bool(np.any(np.diff(steps[: WARMUP + 1]) != 0)) == (MOVES[way].target > 0)
+    way = SAMPLER_CASES[case][0].weights
+    assert bool(np.any(np.diff(steps[: WARMUP + 1]) != 0)) == (way is None or MOVES[way].target > 0)
 
 
 @CASES

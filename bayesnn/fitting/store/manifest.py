@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 import jax
@@ -70,7 +70,7 @@ def text_of(spec: Any) -> str:
         If it holds a function that cannot be told from others, see `functions.function_text`.
     """
     if is_dataclass(spec) and not isinstance(spec, type):
-        inner = ", ".join(f"{f.name}={text_of(getattr(spec, f.name))}" for f in fields(spec))
+        inner = ", ".join(f"{f.name}={text_of(getattr(spec, f.name))}" for f in fields(spec) if not _unset(spec, f))
         own = f" {function_text(type(spec))}" if is_own(type(spec)) else ""
         return f"{type(spec).__qualname__}({inner}){own}"
     if isinstance(spec, (tuple, list)):
@@ -80,6 +80,11 @@ def text_of(spec: Any) -> str:
     if isinstance(spec, np.ndarray):
         return f"array {spec.dtype}{spec.shape} {hashlib.sha256(np.ascontiguousarray(spec).tobytes()).hexdigest()}"
     return repr(spec) if isinstance(spec, REPRESENTED) else function_text(spec)
+
+
+def _unset(spec: Any, field: Field[Any]) -> bool:
+    """Whether a field came after format version 1 (its metadata say so) and has its default, as in older runs."""
+    return bool(field.metadata.get("later")) and getattr(spec, field.name) == field.default
 
 
 def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, marginalize: bool) -> dict[str, Any]:

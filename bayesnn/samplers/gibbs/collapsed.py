@@ -22,8 +22,9 @@ class GibbsState(NamedTuple):
     """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
 
     `structure` says which units and terms are in use; None if the architecture is fixed. `latents` are the latent sites
-    of a likelihood other than Gaussian, whose 1/sigma^2 here is one; None for Gaussian errors. `temperature` () is the
-    power to which the likelihood is raised; None for 1.
+    of a likelihood other than Gaussian, whose 1/sigma^2 here is one; None for Gaussian errors. `log_step` () is the log
+    step of the trajectories of all units; None if there are none. `temperature` () is the power to which the likelihood
+    is raised; None for 1.
     """
 
     gamma: jax.Array
@@ -33,6 +34,7 @@ class GibbsState(NamedTuple):
     log_scale: jax.Array
     structure: Structure | None = None
     latents: Latents | None = None
+    log_step: jax.Array | None = None
     temperature: jax.Array | None = None
 
     @property

@@ -8,11 +8,12 @@ hyperparameters drawn given it would follow another distribution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bayesnn._internal import checks, random
 from bayesnn._internal.random import RandomSource
@@ -43,6 +44,7 @@ from bayesnn.samplers.gibbs.structure import (
     start_structure,
     structure_sites,
 )
+from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, move_and_redraw, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
 from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs, WeightState
 from bayesnn.samplers.gibbs.working_rows import log_likelihood, refresh
@@ -78,6 +80,9 @@ class Gibbs(Steps):
     structure : {"exact", "birth_death"}
         How the number of units is updated if it is random: an exact draw with unused units redrawn from the prior, or
         reversible jumps that add or remove one unit.
+    trajectory : int, optional
+        Leapfrog steps of a Hamiltonian trajectory of all units before each collapsed sweep; 0: none. Default: 30 where
+        the units have many weights; none where they have so few that single moves are quicker.
 
     Raises
     ------
@@ -100,7 +105,7 @@ class Gibbs(Steps):
     marginalizes: ClassVar[bool] = True
     moves_architectures: ClassVar[bool] = True
     tempers: ClassVar[bool] = True
-    tuned: ClassVar[tuple[str, ...]] = ("log_scale",)
+    tuned: ClassVar[tuple[str, ...]] = ("log_scale", "log_step")
 
     proposal: str = "slice"
     candidates: int = 8
@@ -108,6 +113,7 @@ class Gibbs(Steps):
     weights: str | None = None
     steps: int = 20
     structure: str = "exact"
+    trajectory: int | None = field(default=None, metadata={"later": True})  # runs made before it do not name it
 
     def __post_init__(self) -> None:
         """Raise a ValueError for settings out of range and unknown names."""
@@ -116,6 +122,8 @@ class Gibbs(Steps):
         checks.positive_integer("sweeps", self.sweeps)
         checks.positive_integer("steps", self.steps)
         checks.known("structure", self.structure, (EXACT, BIRTH_DEATH))
+        if self.trajectory is not None:
+            checks.positive_integer("trajectory", self.trajectory, minimum=0)
         if self.weights is not None:
             checks.known("weights", self.weights, (*MOVES, COLLAPSED))
 
@@ -171,8 +179,13 @@ class Gibbs(Steps):
         gaussian = isinstance(model.likelihood, Gaussian)
         precision = 1.0 / jnp.var(y) if gaussian else jnp.ones_like(hyper.beta_precision)
         latents = None if gaussian else model.likelihood.start(jax.random.fold_in(key, 2))
-        scale = jnp.zeros(terms.units)
-        return GibbsState(gamma, jnp.zeros(terms.size), hyper, precision, scale, structure, latents)
+        log_step = jnp.full((), np.log(FIRST_STEP), gamma.dtype) if self.leapfrogs(*gamma.shape) else None
+        coefficients, scales = jnp.zeros(terms.size), jnp.zeros(terms.units)
+        return GibbsState(gamma, coefficients, hyper, precision, scales, structure, latents, log_step)
+
+    def leapfrogs(self, units: int, weights: int) -> int:
+        """Leapfrog steps of a trajectory of so many units with so many weights each."""
+        return default_steps(units, weights) if self.trajectory is None else self.trajectory
 
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
@@ -190,16 +203,23 @@ class Gibbs(Steps):
 
         `rows` are offset and case weights, if the fit has any.
         """
+        active, acceptance = active_units(state), None
+        if state.log_step is not None:
+            of_trajectory, source = random.split(source)
         of_units, of_structure, of_readout, of_hyper, of_rows = random.split(source, 5)
-        active = active_units(state)
         state, working = refresh(of_rows, state, model, x, y, *rows)
+        if state.log_step is not None:
+            steps = self.leapfrogs(*state.gamma.shape)
+            state, acceptance = move_and_redraw(of_trajectory, state, model, x, working, steps)
         state, data, solved, moved = self.move_units(of_units, state, model, x, working)
         if state.structure is not None:
             state, data = self.move_structure(random.as_key(of_structure), state, model, x, working)
             solved = readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
         coefficients = draw_readout(of_readout, state, model, x, solved)
         new, level = draw_hyper(of_hyper, state, model, coefficients, data)
-        info = Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
+        info = (Info(jnp.mean(moved), moved) if active is None else _info(moved, active))._replace(
+            trajectory=acceptance
+        )
         if state.temperature is not None:
             level = log_likelihood(new, model, x, y, *rows) if level is None else level
             info = info._replace(log_likelihood=level)
@@ -242,7 +262,9 @@ class Gibbs(Steps):
         return state._replace(gamma=body.gamma, structure=body.structure), data
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
-        """A Robbins-Monro step on the log scale of each unit's walk."""
+        """A Robbins-Monro step on the log step of the trajectories, and on the log scale of each unit's walk."""
+        if info.trajectory is not None and state.log_step is not None:
+            state = state._replace(log_step=tuned(state.log_step, info.trajectory, iteration))
         if not PROPOSALS[self.proposal].adapts:
             return state
         gain = (iteration + 1.0) ** -0.6
