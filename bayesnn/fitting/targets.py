@@ -44,8 +44,8 @@ def real_values(y: Any, steps: np.ndarray | None) -> Any:
     array = np.asarray(values)
     if array.shape[:2] != steps.shape:
         raise ValueError(
-            f"y must have a target for every step of x, shape {steps.shape}, since the model gives one output a step, "
-            f"got {array.shape}: for one target a row end the layers with Last() or MeanPool()"
+            f"y must have a target for every step of x, shape {steps.shape}, since the model gives one output per "
+            f"step, got {array.shape}: for one target per row end the layers with Last() or MeanPool()"
         )
     if array.dtype.kind == "f":
         missing = np.isnan(array).reshape(*steps.shape, -1).any(axis=2)
