@@ -1,4 +1,4 @@
-"""extend(fit, draws): more draws of chains that are done, as if they had been asked for at once."""
+"""extend(fit, draws): more draws of finished chains, the same as one longer run would have given."""
 
 from __future__ import annotations
 

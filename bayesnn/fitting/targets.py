@@ -45,8 +45,8 @@ def real_values(y: Any, steps: np.ndarray | None) -> Any:
     array, masked = as_array("y", values)
     if array.shape[:2] != steps.shape:
         raise ValueError(
-            f"y must have a target for every step of x, shape {steps.shape}, since the model gives one output a step, "
-            f"got {array.shape}: for one target a row end the layers with Last() or MeanPool()"
+            f"y must have a target for every step of x, shape {steps.shape}, since the model gives one output per "
+            f"step, got {array.shape}: for one target per row end the layers with Last() or MeanPool()"
         )
     if masked is not None and masked[steps].any():
         row, step = (int(i) for i in np.argwhere(masked.reshape(*steps.shape, -1).any(axis=2) & steps)[0])

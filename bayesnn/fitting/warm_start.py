@@ -37,7 +37,7 @@ def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> InMemorySto
     if start.model != job.model or start.sampler != job.sampler:
         raise ValueError("start must be a fit of the same model by the same sampler, got another: leave start out")
     if start.state.plan.chains != plan.chains:
-        raise ValueError(f"start has {start.state.plan.chains} chains, but {plan.chains} are asked for: take as many")
+        raise ValueError(f"start has {start.state.plan.chains} chains, but chains={plan.chains}: use the same number")
     return InMemoryStore(replace(start.state.checkpoint, warmup=0, draws=0, seconds={}))
 
 

@@ -11,7 +11,7 @@ from bayesnn._internal import checks
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.backtest import Backtest
 from bayesnn.forecasting.paths import lagged_data
-from bayesnn.plots.axes import interval, new_axes
+from bayesnn.plots.axes import interval, new_axes, pit_histogram
 
 
 def forecast(
@@ -82,23 +82,13 @@ def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins
     If forecasts are calibrated and windows independent, a bin is inside the grey band with probability 95%. A hump
     means that the predictive distribution is too wide, a U that it is too narrow, a slope that it is biased.
     """
-    from scipy.stats import binom
-
     checks.positive_integer("bins", bins, minimum=2)
     name = backtest.methods[0] if method is None else method
     checks.known("method", name, backtest.methods)
     rows = backtest.forecasts
     checks.known("horizon", horizon, [int(h) for h in np.sort(rows["horizon"].unique())])  # type: ignore[misc]
     values = rows.loc[(rows["method"] == name) & (rows["horizon"] == horizon), "pit"].to_numpy()
-    axes = new_axes(ax)
-    low, high = binom.ppf([0.025, 0.975], len(values), 1.0 / bins)
-    axes.axhspan(low, high, color="0.85", lw=0, label="95% of chance")
-    axes.axhline(len(values) / bins, color="0.5", lw=1)
-    axes.hist(values, bins=np.linspace(0.0, 1.0, bins + 1), color="C0", alpha=0.7, label=f"{name}, horizon {horizon}")
-    axes.set_xlabel("P(Y ≤ y)")
-    axes.set_ylabel("windows")
-    axes.legend(frameon=False, fontsize="small")
-    return axes
+    return pit_histogram(new_axes(ax), values, bins, label=f"{name}, horizon {horizon}", counted="windows")
 
 
 def coverage(

@@ -1,4 +1,4 @@
-"""The loop over chains: compiled once for warm-up and sampling, called in chunks that show progress and hear Ctrl-C.
+"""The loop over chains: compiled once for warm-up and sampling, called in chunks between which Ctrl-C can act.
 
 NumPyro's kernels are used unchanged; only the loop around them is replaced. `numpyro.infer.MCMC` either steps from
 Python (with a progress bar) or runs to the end in one call that Ctrl-C cannot stop, and compiles again for every phase.
@@ -30,7 +30,7 @@ from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.engine.sharding import put_on, shapes_at
 
 CHUNK = 100  # largest number of draws per compiled call
-CHUNK_SECONDS = 0.4  # intended duration of a call: how often the progress bar moves and Ctrl-C is heard
+CHUNK_SECONDS = 0.4  # intended duration of a call: how often the progress bar moves and Ctrl-C can take effect
 
 
 @dataclass(frozen=True)

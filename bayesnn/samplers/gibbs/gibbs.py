@@ -1,6 +1,6 @@
 """The Gibbs/Metropolis sampler of Müller and Ríos Insua for the hierarchical shallow network.
 
-A scan updates, in the only order that leaves the posterior invariant: the units, on the density with the readout
+A sweep updates, in the only order that leaves the posterior invariant: the units, on the density with the readout
 integrated out, each followed by a possible flip of its sign and all by a possible common reflection; then the readout
 given the units; then the hyperparameters given both. A readout drawn before the units move would be out of date, and
 hyperparameters drawn given it would follow another distribution.
