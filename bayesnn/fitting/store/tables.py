@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+MOST_WITHOUT_COLUMNS = 10_000_000
+
 
 def parts_of(value: Any) -> dict[str, Any] | None:
     """What a table, series, index or frequency of pandas consists of; None for anything else."""
@@ -70,16 +72,41 @@ def from_parts(parts: dict[str, Any]) -> Any:
 
     kind = parts["kind"]
     if kind == "table":
+        _check_lengths(parts["index"], parts["values"])
         index = _from_index(parts["index"])
         columns = dict(enumerate(parts["values"]))
         return pd.DataFrame(columns, index=index).set_axis(parts["columns"], axis=1)
     if kind == "series":
+        _check_lengths(parts["index"], [parts["values"]])
         return pd.Series(parts["values"], index=_from_index(parts["index"]), name=parts["name"])
     if kind == "index":
         return _from_index(parts)
     if kind == "frequency":
         return pd.tseries.frequencies.to_offset(parts["text"])
     return _from_label(kind, parts)
+
+
+def _check_lengths(index: dict[str, Any], values: Any) -> None:
+    """Refuse columns that are no arrays as long as the index, which may state any length without having it."""
+    count = _length(index)
+    for one in values:
+        if not isinstance(one, np.ndarray) or one.shape != (count,):
+            raise ValueError(f"a table does not have {count} values in each column")
+    if not len(values) and count > MOST_WITHOUT_COLUMNS:
+        raise ValueError(f"a table has {count} rows and no column")
+
+
+def _length(index: dict[str, Any]) -> int:
+    if "levels" in index:
+        lengths = {_length(level) for level in index["levels"]}
+        if len(lengths) != 1:
+            raise ValueError("the levels of an index differ in length")
+        return lengths.pop()
+    if "range" in index:
+        return len(range(*index["range"]))
+    if "closed" in index:
+        return _length(index["left"])
+    return len(index["values"])
 
 
 def _index(index: Any) -> dict[str, Any]:
