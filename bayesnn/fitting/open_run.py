@@ -22,7 +22,9 @@ from bayesnn.fitting.store.format import (
     stop_of,
 )
 from bayesnn.fitting.store.manifest import data_digest, differences, text_of
+from bayesnn.fitting.store.validate import check_parts
 from bayesnn.models.model import Model
+from bayesnn.samplers import Gibbs
 from bayesnn.samplers.engine.chains import Run
 
 
@@ -82,6 +84,10 @@ def _task(folder: Path, manifest: dict[str, Any], given: Model | None) -> tuple[
     if given is not None and "likelihood" in parts:
         given = replace(given, likelihood=parts["likelihood"])  # it knows the target
     model, data = given or parts["model"], parts["data"]
+    try:
+        check_parts(model, data, Gibbs(), None, None)
+    except Exception as error:  # what a damaged document leads to depends on where the damage is
+        raise damaged(folder, str(error)) from None
     if data_digest(data) != manifest["run"]["data"]:
         raise damaged(folder, f"{DATA} does not hold the data of the run")
     other = differences(manifest["run"], {"model": text_of(model)})

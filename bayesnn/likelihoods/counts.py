@@ -137,20 +137,21 @@ def log_rate(counts: np.ndarray, offset: np.ndarray | None, weights: np.ndarray 
     """Log of the mean count per exposure, each row counted as often as its case weight says."""
     if counts.sum() == 0:
         raise ValueError(f"y must hold at least one count above zero, got zero in all of {len(counts)} rows")
+    if offset is not None:
+        _check_exponents(offset)
     if weights is None:
-        exposure = float(len(counts)) if offset is None else float(np.exp(_exponent(offset)).sum())
+        exposure = float(len(counts)) if offset is None else float(np.exp(offset).sum())
         return float(np.log(counts.sum() / exposure))
     share = weights / weights.max()
-    each = share if offset is None else share * np.exp(_exponent(offset))
+    each = share if offset is None else share * np.exp(offset)
     return float(np.log((share * counts).sum() / each.sum()))
 
 
-def _exponent(offset: np.ndarray) -> np.ndarray:
-    """An offset, checked to be the logarithm of a number."""
+def _check_exponents(offset: np.ndarray) -> None:
+    """Refuse an offset that is not the logarithm of a number."""
     far = np.flatnonzero(np.abs(offset) > LONGEST_LOG)
     if len(far):
         raise ValueError(
             f"offset must be from -{LONGEST_LOG} to {LONGEST_LOG} for counts, the log of an exposure, got "
             f"{offset[far[0]]:.6g} at row {far[0]}: take the logarithm of the exposure"
         )
-    return offset

@@ -21,6 +21,8 @@ from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.steps import ClockStep, MonthStep
 from bayesnn.data.series.transforms import Transform
 from bayesnn.fitting.settings import FitSettings
+from bayesnn.fitting.store import files
+from bayesnn.fitting.store.field_types import check_types
 from bayesnn.fitting.store.state import State
 from bayesnn.fitting.store.tables import from_parts, parts_of
 from bayesnn.models.model import Model
@@ -61,7 +63,6 @@ OTHERS = (
 SPECS: dict[str, type] = _public_specs() | {kind.__name__: kind for kind in OTHERS}
 NAMES = {kind: name for name, kind in SPECS.items()}
 EARLIER = {"Vocabulary": {"edition": 1}}  # what fields meant before files had them
-ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles
 
 
 def encode(value: Any, arrays: Arrays, where: str) -> Any:
@@ -115,7 +116,7 @@ def decode(value: Any, arrays: Arrays) -> Any:
 
 
 def _encode_array(value: np.ndarray, arrays: Arrays, where: str) -> Any:
-    if value.dtype.kind not in ARRAY_KINDS:  # labels of mixed types
+    if value.dtype.kind not in files.ARRAY_KINDS:  # labels of mixed types
         items = [encode(item, arrays, f"{where}[{i}]") for i, item in enumerate(value.ravel().tolist())]
         return {"objects": {"shape": list(value.shape), "items": items}}
     while where in arrays:  # names contain the user's own text, so two can be equal
@@ -130,7 +131,9 @@ def _decode_spec(name: Any, content: Any, arrays: Arrays) -> Any:
     known = {f.name for f in fields(SPECS[name])}
     if not set(content) <= known:
         raise ValueError(f"{name} has unknown fields {sorted(set(content) - known)}: a newer bayesnn may know them")
-    return SPECS[name](**EARLIER.get(name, {}) | {field: decode(item, arrays) for field, item in content.items()})
+    values = EARLIER.get(name, {}) | {field: decode(item, arrays) for field, item in content.items()}
+    check_types(SPECS[name], values)
+    return SPECS[name](**values)
 
 
 def _decode_objects(content: Any, arrays: Arrays) -> np.ndarray:

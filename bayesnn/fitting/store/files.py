@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+ARRAY_KINDS = "biufSUmM"  # what npy files hold without pickles
 DOCUMENT = "document.json"
 TEMPORARY = ".tmp"
 
@@ -75,7 +77,8 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     """Read what `write_arrays` wrote; a file that is damaged or of another kind raises a ValueError."""
     try:
         with zipfile.ZipFile(path) as archive:
-            document = json.loads(_member(archive, DOCUMENT))
+            _check_members(archive, path)
+            document = json.loads(_member(archive, DOCUMENT), parse_constant=_no_constant)
             names = [name for name in archive.namelist() if name != DOCUMENT]
             if not all(name.endswith(".npy") for name in names):
                 raise ValueError("a member is not an array")
@@ -93,7 +96,31 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(info)  # to its end, which verifies the checksum
 
 
+def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse, before anything is read, members that come twice, and more of them than the file could hold."""
+    members = archive.infolist()
+    if len({member.filename for member in members}) < len(members):
+        raise ValueError("a member comes twice")
+    if sum(member.file_size for member in members) > path.stat().st_size:
+        raise ValueError("its members are larger than the file")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _array(content: bytes) -> np.ndarray:
+    """An array whose header tells the truth about its size: nothing is allocated before that is known."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("an array holds objects, which are not read (allow_pickle=False)")
+    if dtype.names is not None or dtype.kind not in ARRAY_KINDS:
+        raise ValueError(f"an array is of the type {dtype}")
+    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError("an array is not as large as its header says")
     return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal import checks
 from bayesnn.fitting.store import files
 from bayesnn.samplers.engine.checkpoint import Checkpoint, Values, as_double
 
@@ -81,6 +82,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     content = {name: value for name, value in manifest.items() if name != "checksum"}
     if manifest.get("checksum") != checksum(content):
         raise damaged(folder, f"{MANIFEST} was changed")
+    types = {"identity": str, "draws": int, "batches": int, "run": dict, "attributes": dict}
+    wrong = [name for name, kind in types.items() if not isinstance(manifest.get(name), kind)]
+    if wrong or manifest["draws"] < 1 or manifest["batches"] < 1:
+        raise damaged(folder, f"{MANIFEST} does not describe a run: {', '.join(wrong) or 'its counts'}")
     return manifest
 
 
@@ -103,7 +108,23 @@ def read_checkpoint(folder: Path, identity: str) -> Checkpoint | None:
         return None
     arrays, content = read_part(folder / CHECKPOINT, identity)
     leaves = tuple(arrays[name] for name in sorted(arrays))
-    return Checkpoint(content["warmup"], content["draws"], leaves, tuple(content["keys"]), content["seconds"])
+    try:
+        point = Checkpoint(content["warmup"], content["draws"], leaves, tuple(content["keys"]), content["seconds"])
+        counts = [checks.positive_integer(name, getattr(point, name), minimum=0) for name in ("warmup", "draws")]
+        right = len(counts) == 2 and len(point.keys) == len(leaves) and isinstance(point.seconds, dict)
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder, f"{CHECKPOINT} does not hold the state of chains: {error}") from None
+    if not right:
+        raise damaged(folder, f"{CHECKPOINT} does not hold the state of chains")
+    return point
+
+
+def _enough(folder: Path, part: Values, count: int, total: int) -> None:
+    """Refuse names of files that state more draws than the files could hold, before they are given memory."""
+    each = sum(v.nbytes for v in part.values()) / max(count, 1)
+    held = sum(path.stat().st_size for path in chunks(folder))
+    if each * total > held:
+        raise damaged(folder, f"its files of draws are smaller than {total} draws")
 
 
 def read_draws(folder: Path, identity: str, total: int, *, keep: bool = True) -> Values:
@@ -121,6 +142,10 @@ def read_draws(folder: Path, identity: str, total: int, *, keep: bool = True) ->
             values and part.keys() != values.keys()
         ):
             raise damaged(folder, f"{path.name} does not hold the draws of its name")
+        if any(v.dtype.kind not in "biuf" for v in part.values()):
+            raise damaged(folder, f"{path.name} does not hold numbers")
+        if not values:
+            _enough(folder, part, stop - done, total)
         if keep and not values:
             values = {n: np.empty((len(v), total, *v.shape[2:]), as_double(v[:, :0]).dtype) for n, v in part.items()}
         for name, whole in values.items():
