@@ -170,17 +170,6 @@ def test_padding_changes_no_log_likelihood(fake_fit):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("x", [TOKENS, NUMBERS], ids=["tokens", "numbers"])
-def test_padding_at_fit_time_changes_no_draw_either(x):
-    first = [bnn.Embedding(V, 2)] if x.ndim == 2 else []
-    model = bnn.Model([*first, bnn.GRU(2)])
-    options = {"sampler": bnn.MAP(steps=30), "draws": 2, "chains": 1, "progress": False}
-    values = [bnn.predict(bnn.fit(model, rows, Y, **options), x).to_numpy() for rows in (x, wider(x, 3))]
-    np.testing.assert_allclose(values[1], values[0], rtol=1e-8)
-    assert np.isfinite(values[0]).all()
-
-
-@pytest.mark.slow
 def test_longer_sequences_where_layers_allow_them(fake_fit):
     longer = wider(TOKENS, 1)
     longer[0] = 1

@@ -98,17 +98,16 @@ def padded(rubbish):
 
 
 @pytest.mark.first_case
-@pytest.mark.parametrize("rubbish", [0.0, 7.0, -1e3])
 @pytest.mark.parametrize("layer", PADDED.values(), ids=PADDED)
-def test_padding_changes_no_value(layer, rubbish):
+def test_padding_changes_no_value(layer):
+    apply = jax.jit(layer.apply)
     with double():
         weights = weights_of(layer)
-        x, mask = padded(rubbish)
         position = {n: w[:REAL] for n, w in weights.items() if n == "positions"}
-        apply = jax.jit(layer.apply)
-        short = np.asarray(apply(weights | position, x[:REAL]))
-        long = at_real_steps(np.asarray(apply(weights, x, mask)))
-    np.testing.assert_allclose(long, short, rtol=1e-12, atol=1e-13)
+        short = np.asarray(apply(weights | position, padded(0.0)[0][:REAL]))
+        for rubbish in (0.0, 7.0, -1e3):
+            long = at_real_steps(np.asarray(apply(weights, *padded(rubbish))))
+            np.testing.assert_allclose(long, short, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.first_case

@@ -190,7 +190,7 @@ def test_simulated_weights_follow_the_definition(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("prior", [Normal(), Hierarchical(size=50.0, source="none"), HeavyTailed(size=50.0, df=30.0)])
+@pytest.mark.parametrize("prior", [Normal(), HeavyTailed(size=50.0, df=30.0)])
 def test_the_variance_of_the_function_does_not_grow_with_the_width(prior):
     """var f = 1 + E psi^2 whatever the number of units (1 the intercept's): kernels and readout shrink with fan-in."""
 

@@ -9,7 +9,7 @@ import numpyro.distributions as dist
 import pytest
 from scipy.linalg import solve_discrete_lyapunov
 
-from bayesnn import MAP, NUTS, SGHMC, SGLD, Bernoulli, Cyclical, Dense, Model, Polynomial, diagnose, extend, fit
+from bayesnn import MAP, NUTS, SGHMC, SGLD, Bernoulli, Cyclical, Dense, Model, Normal, Polynomial, diagnose, extend, fit
 from bayesnn._internal.runtime import compilation_cache_on, double
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.sgmcmc.kernel import StochasticKernel
@@ -230,7 +230,7 @@ def test_logistic_regression_is_that_of_nuts(case, reference, weights):
 @pytest.fixture(scope="module")
 def found():
     spec = SGHMC(batch_size=10, steps=2, start=None, validation=0.2, preconditioner="rmsprop", clip=10.0)
-    model = Model([Dense(2, "tanh")], Bernoulli())
+    model = Model([Dense(2, "tanh")], Bernoulli(), Normal())
     offset = np.linspace(-0.1, 0.1, 40)
     return fit(model, X[:40], LABELS[:40], sampler=spec, offset=offset, draws=6, warmup=4, chains=2, progress=False)
 
