@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from bayesnn.evaluation.agreement import agreement, close, function_values, short_run
-from bayesnn.evaluation.convergence import group_chains, in_words, nested_r_hat
+from bayesnn.evaluation.convergence import group_chains, in_words
 from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.mixing import mixing, nested_r_hat
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
@@ -81,7 +82,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     References
     ----------
     A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Bürkner (2021), Rank-normalization, folding, and
-    localization: an improved R-hat, Bayesian Analysis 16, 667-718. The statistics are ArviZ's.
+    localization: an improved R-hat, Bayesian Analysis 16, 667-718.
 
     Examples
     --------
@@ -191,29 +192,29 @@ def _members(fit: Fit) -> list[str]:
 
 
 def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray, superchains: int) -> Any:
-    import arviz as az
     import pandas as pd
-    import xarray as xr
 
-    values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
-    names = {n: ("chain", "draw", *(f"{n}_{i}" for i in range(v.ndim - 2))) for n, v in values.items()}
-    data = xr.Dataset({n: (names[n], v) for n, v in values.items()})
-    with np.errstate(divide="ignore", invalid="ignore"):  # a constant value has no R-hat: NaN, not converged
-        columns = {
-            "r_hat": data.map(lambda v: _nested(v, superchains)) if superchains else az.rhat(data),
-            "ess_bulk": az.ess(data, method="bulk"),
-            "ess_tail": az.ess(data, method="tail"),
-            "mcse": az.mcse(data),
-        }
-    worst = {c: _worst(c)(d["f"].to_numpy()) for c, d in columns.items()}
-    rows = {"f, worst": worst, "f, median": {c: np.median(d["f"].to_numpy()) for c, d in columns.items()}}
+    columns = {
+        n: _columns(v, superchains) for n, v in ({"f": f} | nuisance | {"log likelihood": log_likelihood}).items()
+    }
+    rows = {"f, worst": {c: _worst(c)(v) for c, v in columns["f"].items()}}
+    rows["f, median"] = {c: np.median(v) for c, v in columns["f"].items()}
     for name in [*nuisance, "log likelihood"]:
-        rows[name] = {c: float(_worst(c)(d[name].to_numpy())) for c, d in columns.items()}
+        rows[name] = {c: float(_worst(c)(v)) for c, v in columns[name].items()}
     return pd.DataFrame(rows).T
 
 
-def _nested(values: Any, superchains: int) -> Any:
-    return values.isel(chain=0, draw=0, drop=True).copy(data=nested_r_hat(values.to_numpy(), superchains))
+def _columns(values: np.ndarray, superchains: int) -> dict[str, np.ndarray]:
+    """The statistics of draws (chain, draw, ...) of some values."""
+    import arviz as az
+    import xarray as xr
+
+    found = mixing(values)
+    names = ("chain", "draw", *(f"dim_{i}" for i in range(values.ndim - 2)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = az.mcse(xr.Dataset({"value": (names, values)}))["value"].to_numpy()
+    r_hat = nested_r_hat(values, superchains) if superchains else found.r_hat
+    return {"r_hat": r_hat, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail, "mcse": error}
 
 
 def _worst(column: str) -> Any:

@@ -23,6 +23,7 @@ from bayesnn.samplers.engine.multihost import gather_plan
 from bayesnn.samplers.engine.plan import Plan
 
 RESULT = "result"
+TIME_OVER = "time over"
 Target = Model | MarginalModel | MissingValuesModel
 
 
@@ -128,10 +129,20 @@ def result_of(found: Artifact) -> Run:
     return Run(values, document["seconds"], True, codec.decode(document["attrs"], arrays))
 
 
-def attributes_of(run: Run) -> dict[str, Any]:
-    """Attributes of the posterior that are known after the run."""
+def attributes_of(run: Run, thinning: int, auto: bool) -> dict[str, Any]:
+    """Attributes of the posterior that are known after the run, which was made with this thinning."""
     seconds = {f"{name}_seconds": run.seconds[name] for name in ("compile", "warmup", "sampling")}
-    return {"complete": int(run.complete)} | seconds | run.attrs
+    attrs = {"complete": int(run.complete)} | seconds | run.attrs
+    if run.checkpoint is None:
+        return attrs
+    why = run.checkpoint.ended or (TIME_OVER if run.complete else "interrupted")
+    return attrs | {"thinning": thinning * run.checkpoint.every} | ({"stopped": why} if auto else {})
+
+
+def as_made(job: SamplingJob, plan: Plan, run: Run) -> FitSettings:
+    """The settings of a fit: those of the job, with the thinning that a run of its own length came to."""
+    every = 1 if run.checkpoint is None else run.checkpoint.every
+    return replace(job.settings, thinning=plan.thinning * every)
 
 
 def state_of(job: SamplingJob, plan: Plan, run: Run, path: Any) -> State | None:
@@ -141,6 +152,6 @@ def state_of(job: SamplingJob, plan: Plan, run: Run, path: Any) -> State | None:
     kept = {} if plan.keeper is None else dict(plan.keeper.artifacts)
     if plan.of is not None and kept:  # a process knows the starts of its own chains alone
         return None
-    place = replace(plan, batches=plan.max_batches, keeper=None)
+    place = replace(plan, draws=run.checkpoint.draws, batches=plan.max_batches, keeper=None, stopping=None)
     place, checkpoint = gather_plan(place, run.checkpoint)
     return State(checkpoint, place, key_numbers(job.key), kept=kept, path=None if path is None else str(path))

@@ -25,6 +25,8 @@ class FitSettings:
         As in `fit`.
     key : str
         The key as the user gave it.
+    max_seconds : float or None
+        The limit of time of a run with `draws="auto"`; None where the number of draws was given.
     """
 
     warmup: int = 1000
@@ -34,6 +36,7 @@ class FitSettings:
     marginalize: bool = False
     log_likelihood: bool = True
     key: str = ""
+    max_seconds: float | None = None
 
     def attributes(self) -> dict[str, Any]:
         """The same as attributes of the inference data, for those who read it without the fit."""
@@ -44,6 +47,7 @@ class FitSettings:
             "thinning": self.thinning,
             "superchains": self.superchains or 0,
             "key": self.key,
+            "max_seconds": 0.0 if self.max_seconds is None else float(self.max_seconds),
         }
 
 
@@ -57,6 +61,7 @@ def settings_from(attributes: Mapping[str, Any], scaling: Scaling) -> FitSetting
         marginalize=bool(attributes.get("marginalize", 0)),
         log_likelihood=bool(attributes.get("log_likelihood", 1)),
         key=str(attributes.get("key", "")),
+        max_seconds=float(attributes.get("max_seconds", 0.0)) or None,
     )
 
 

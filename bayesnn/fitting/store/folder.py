@@ -67,15 +67,22 @@ def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
     store = RunStore(folder, identity)
     if not (folder / DATA).exists():  # killed before it was there
         _write_data(store, job)
-    if plan.draws > found["draws"]:
+    attributes = found["attributes"]
+    if plan.stopping is not None:
+        attributes = attributes | {"max_seconds": plan.stopping.max_seconds}
+    longer = not plan.kept and plan.draws > found["draws"]
+    if longer or attributes != found["attributes"]:
+        _write_manifest(folder, run, plan, attributes, found["batches"])
+    if longer or plan.kept:
         remove_netcdf(folder)
-        _write_manifest(folder, run, plan, found["attributes"], found["batches"])
     return replace(plan, keeper=store, batches=found["batches"])
 
 
 def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
     """Refuse a folder that holds another run, or this run begun with other versions of the software."""
-    other = manifest.differences(found["run"], {n: v for n, v in run.items() if n not in manifest.SOFTWARE})
+    there, here = ({"draws": "a number"} | one for one in (found["run"], run))
+    wanted = dict.fromkeys(there) | here  # what only some runs have is compared too
+    other = manifest.differences(there, {n: v for n, v in wanted.items() if n not in manifest.SOFTWARE})
     if other:
         raise ValueError(
             f"{folder} holds another run, which is left as it is: {other}. Choose another path, or fit with the "
@@ -91,6 +98,8 @@ def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
 
 def _enough(folder: Path, found: dict[str, Any], job: SamplingJob, plan: Plan) -> None:
     """Refuse fewer draws than were planned, and more of what cannot be continued."""
+    if plan.kept:
+        return
     if plan.draws < found["draws"]:
         raise ValueError(f"draws must be at least the {found['draws']} of the run in {folder}, got {plan.draws}")
     if plan.draws > found["draws"] and not isinstance(job.sampler, Chains):
@@ -107,7 +116,7 @@ def _write_manifest(
         "format": FORMAT,
         "version": VERSION,
         "identity": manifest.identity(run),
-        "draws": plan.draws,
+        "draws": None if plan.kept else plan.draws,
         "batches": plan.max_batches if batches is None else batches,
         "run": run,
         "attributes": attributes,

@@ -103,11 +103,15 @@ def read_checkpoint(folder: Path, identity: str) -> Checkpoint | None:
         return None
     arrays, content = read_part(folder / CHECKPOINT, identity)
     leaves = tuple(arrays[name] for name in sorted(arrays))
-    return Checkpoint(content["warmup"], content["draws"], leaves, tuple(content["keys"]), content["seconds"])
+    done = content["warmup"], content["draws"], leaves, tuple(content["keys"]), content["seconds"]
+    return Checkpoint(*done, content.get("every", 1), content.get("ended", ""))
 
 
-def read_draws(folder: Path, identity: str, total: int, *, keep: bool = True) -> Values:
-    """The first `total` draws (chain, draw, ...) of a folder; with keep=False they are only checked."""
+def read_draws(folder: Path, identity: str, total: int, every: int = 1, *, keep: bool = True) -> Values:
+    """Every `every`-th of the first `total` draws (chain, draw, ...) of a folder; with keep=False only checked.
+
+    A file holds all draws of its name, or every so many-th of them, as it says.
+    """
     values: Values = {}
     done = 0
     for path in chunks(folder):
@@ -116,15 +120,18 @@ def read_draws(folder: Path, identity: str, total: int, *, keep: bool = True) ->
         stop = stop_of(path)
         if path.name != chunk_name(done, stop):
             raise damaged(folder, f"draws {done} and following are missing: the next file is {path.name}")
-        part = read_part(path, identity)[0]
-        if any(v.ndim < 2 or v.shape[1] != stop - done for v in part.values()) or (
+        part, content = read_part(path, identity)
+        own = 1 if content is None else content["every"]
+        if any(v.ndim < 2 or v.shape[1] * own != stop - done for v in part.values()) or (
             values and part.keys() != values.keys()
         ):
             raise damaged(folder, f"{path.name} does not hold the draws of its name")
         if keep and not values:
-            values = {n: np.empty((len(v), total, *v.shape[2:]), as_double(v[:, :0]).dtype) for n, v in part.items()}
+            count = total // every
+            values = {n: np.empty((len(v), count, *v.shape[2:]), as_double(v[:, :0]).dtype) for n, v in part.items()}
+        chosen = np.arange(done + own, stop + 1, own) % every == 0  # the first draw of a run has number 1
         for name, whole in values.items():
-            whole[:, done:stop] = part[name]
+            whole[:, done // every : stop // every] = part[name][:, chosen]
         done = stop
     if done != total:
         raise damaged(folder, f"draws {done} to {total} are missing")

@@ -104,9 +104,10 @@ def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, 
 
 
 def _only_some(plan: Plan) -> dict[str, Any]:
-    """What only some runs have: chains of other processes, groups with one start."""
+    """What only some runs have: chains of other processes, groups with one start, a length that is not given."""
     others = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
-    return others | ({} if plan.superchains is None else {"superchains": plan.superchains})
+    others |= {} if plan.superchains is None else {"superchains": plan.superchains}
+    return others | ({} if not plan.kept else {"draws": "auto", "kept draws": plan.kept})
 
 
 def identity(run: dict[str, Any]) -> str:
