@@ -13,10 +13,9 @@ from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.mixing import mixing, nested_r_hat
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
+from bayesnn.fitting.sampling_job import TIME_OVER
+from bayesnn.fitting.stopping import CHAINS, ESS_PER_CHAIN, R_HAT_LIMIT, longer
 
-R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
-ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
-CHAINS = 4  # short chains are judged together and need the 4 x 100 effective draws in all
 BFMI_LIMIT = 0.3  # M. Betancourt (2016), Diagnosing suboptimal cotangent disintegrations
 
 
@@ -108,7 +107,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     modes = group_chains(np.concatenate([f, log_likelihood[..., None]], axis=-1), superchains)
     worst = table.loc["f, worst"]
     mixed = bool(worst["r_hat"] <= R_HAT_LIMIT)
-    wanted = ESS_PER_CHAIN * (CHAINS if superchains else f.shape[0])
+    wanted = ESS_PER_CHAIN * (CHAINS if superchains else f.shape[0])  # short chains are judged together
     enough = bool(min(worst["ess_bulk"], worst["ess_tail"]) >= wanted)
     modes = (tuple(range(f.shape[0])),) if mixed else modes
     warnings = _sampler_warnings(fit)
@@ -239,6 +238,8 @@ def _verdict(
     """The verdict in words; `wanted` is the required number of effective draws, None if there are enough."""
     chains, draws = shape[:2]
     state = "" if fit.complete else f"Interrupted after {draws} draws per chain. "
+    if fit.idata["posterior"].attrs.get("stopped") == TIME_OVER:
+        state = f"Stopped when max_seconds={fit.settings.max_seconds:g} were over, with {draws} draws per chain. "
     kind = "nested R-hat" if fit.settings.superchains else "R-hat"
     numbers = f"worst function value: {kind} {worst['r_hat']:.3f}, {min(worst['ess_bulk'], worst['ess_tail']):.0f}"
     numbers += " effective draws"
@@ -252,16 +253,26 @@ def _verdict(
             "run longer and with more chains, look at the groups one by one, or choose fewer hidden units."
         )
     if not mixed:
-        return (
-            f"{state}NOT CONVERGED: the chains have not mixed yet ({numbers}). Run longer: draws={4 * draws} or more."
-        )
+        more = _more(fit, worst, wanted) or f"draws={4 * draws} or more"
+        return f"{state}NOT CONVERGED: the chains have not mixed yet ({numbers}). Run longer: {more}."
     if wanted is not None:
         factor = wanted / max(1.0, np.nan_to_num(min(worst["ess_bulk"], worst["ess_tail"])))
+        more = _more(fit, worst, wanted) or f"draws={int(np.ceil(factor * draws / 100) * 100)}"
         return (
-            f"{state}The chains agree, but with few effective draws ({numbers}; {wanted} wanted). "
-            f"Run longer: draws={int(np.ceil(factor * draws / 100) * 100)}."
+            f"{state}The chains agree, but with few effective draws ({numbers}; {wanted} wanted). Run longer: {more}."
         )
     return f"{state}Converged: {chains} chains agree on the function ({numbers})."
+
+
+def _more(fit: Fit, worst: Any, wanted: int | None) -> str:
+    """The time that a fit with draws="auto" is expected to take in all; "" for one whose draws were given."""
+    if fit.settings.max_seconds is None:
+        return ""
+    attrs = fit.idata["posterior"].attrs
+    times = longer(worst["r_hat"], min(worst["ess_bulk"], worst["ess_tail"]), wanted or 1)
+    before = attrs["compile_seconds"] + attrs["warmup_seconds"]
+    seconds = before + min(times, 1e6) * attrs["sampling_seconds"]
+    return f"max_seconds={float(f'{1.5 * seconds:.2g}'):g}"
 
 
 def _sampler_warnings(fit: Fit) -> list[str]:

@@ -107,7 +107,7 @@ def _run(folder: Path, manifest: dict[str, Any]) -> Run:
         steps = 0 if checkpoint is None else checkpoint.warmup
         raise ValueError(f"{folder} holds no draws yet: {steps} of {manifest['run']['warmup']} warm-up steps are done")
     seconds = dict.fromkeys(("compile", "warmup", "sampling"), 0.0) if checkpoint is None else checkpoint.seconds
-    limit = manifest["attributes"]["max_seconds"] if planned is None else 0.0
+    limit = float(manifest["attributes"]["max_seconds"]) if planned is None else 0.0
     ended = checkpoint is not None and (bool(checkpoint.ended) or sum(seconds.values()) >= limit)
     complete = ended if planned is None else count == planned
     return Run(read_draws(folder, identity, count, every), seconds, complete, checkpoint=checkpoint)

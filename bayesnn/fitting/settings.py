@@ -47,8 +47,13 @@ class FitSettings:
             "thinning": self.thinning,
             "superchains": self.superchains or 0,
             "key": self.key,
-            "max_seconds": 0.0 if self.max_seconds is None else float(self.max_seconds),
+            "max_seconds": text_of(self.max_seconds),
         }
+
+
+def text_of(max_seconds: float | None) -> str:
+    """A limit of time as an attribute, which JSON and NetCDF can hold even if it is infinite; "" for none."""
+    return "" if max_seconds is None else repr(float(max_seconds))
 
 
 def settings_from(attributes: Mapping[str, Any], scaling: Scaling) -> FitSettings:
@@ -61,7 +66,7 @@ def settings_from(attributes: Mapping[str, Any], scaling: Scaling) -> FitSetting
         marginalize=bool(attributes.get("marginalize", 0)),
         log_likelihood=bool(attributes.get("log_likelihood", 1)),
         key=str(attributes.get("key", "")),
-        max_seconds=float(attributes.get("max_seconds", 0.0)) or None,
+        max_seconds=float(attributes["max_seconds"]) if attributes.get("max_seconds") else None,
     )
 
 

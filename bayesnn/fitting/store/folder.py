@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bayesnn.fitting.sampling_job import SamplingJob
+from bayesnn.fitting.settings import text_of
 from bayesnn.fitting.store import codec, files, manifest
 from bayesnn.fitting.store.format import DATA, FORMAT, MANIFEST, NETCDF, VERSION, checksum, read_manifest
 from bayesnn.fitting.store.lock import NAME as LOCK
@@ -69,7 +70,7 @@ def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
         _write_data(store, job)
     attributes = found["attributes"]
     if plan.stopping is not None:
-        attributes = attributes | {"max_seconds": plan.stopping.max_seconds}
+        attributes = attributes | {"max_seconds": text_of(plan.stopping.max_seconds)}
     longer = not plan.kept and plan.draws > found["draws"]
     if longer or attributes != found["attributes"]:
         _write_manifest(folder, run, plan, attributes, found["batches"])
