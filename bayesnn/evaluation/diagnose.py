@@ -14,7 +14,7 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.mixing import mixing, nested_r_hat
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.fitting.sampling_job import TIME_OVER
-from bayesnn.fitting.stopping import CHAINS, ESS_PER_CHAIN, R_HAT_LIMIT, longer
+from bayesnn.fitting.until_converged import CHAINS, ESS_PER_CHAIN, R_HAT_LIMIT, longer
 
 BFMI_LIMIT = 0.3  # M. Betancourt (2016), Diagnosing suboptimal cotangent disintegrations
 
@@ -155,7 +155,13 @@ def _distance(apart: Any) -> list[str]:
 
 
 def _notes(fit: Fit) -> list[str]:
-    """Properties of the sampler that hold whatever its draws show."""
+    """What went before, and properties of the sampler that hold whatever its draws show."""
+    before = fit.idata["posterior"].attrs.get("before")
+    return ([] if before is None else [f"{before}."]) + _biases(fit)
+
+
+def _biases(fit: Fit) -> list[str]:
+    """What an unadjusted sampler leaves."""
     if not fit.sampler.unadjusted:
         return []
     stats = fit.idata["sample_stats"]

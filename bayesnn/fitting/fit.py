@@ -10,12 +10,11 @@ import numpy as np
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.dataset import Dataset, new_inputs
 from bayesnn.fitting import pointwise
-from bayesnn.fitting.automatic import sampler_for
+from bayesnn.fitting.automatic import plain_then_tempered, sampler_for
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build, map_chains
 from bayesnn.fitting.relabel import order_units, permute
 from bayesnn.fitting.settings import FitSettings, settings_from
-from bayesnn.fitting.stopping import check_auto, length_of, local_stopping, until_converged
 from bayesnn.fitting.store import (
     SamplingJob,
     State,
@@ -27,10 +26,12 @@ from bayesnn.fitting.store import (
     state_of,
     write_netcdf,
 )
+from bayesnn.fitting.until_converged import check_auto, length_of, local_stopping, until_converged
 from bayesnn.models.missing_values import DIM, SITE, missing_labels
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Sampler
 from bayesnn.samplers.engine import multihost
+from bayesnn.samplers.engine.checkpoint import Artifact
 from bayesnn.samplers.engine.multihost import gather_chains, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 
@@ -216,21 +217,27 @@ def fit(
     job = SamplingJob(model, data, spec, as_key(key), settings)
     if seconds is not None:
         check_auto(spec, chains, seconds, path)
-        plan = until_converged(plan, job, seconds)
     if start is not None:
         plan = replace(plan, keeper=start_of(start, job, plan, path))
-    return run(job, plan, path)
+    if seconds is None:
+        return run(job, plan, path)
+    if sampler is None:
+        return plain_then_tempered(run, job, plan, seconds, path)
+    return run(job, until_converged(plan, job, seconds), path)
 
 
-def run(job: SamplingJob, plan: Plan, path: Any = None) -> Fit:
-    """Draw, in memory or in the folder `path`, and put the inference data together."""
+def run(job: SamplingJob, plan: Plan, path: Any = None, handed: Artifact | None = None) -> Fit:
+    """Draw, in memory or in the folder `path`, and put the inference data together.
+
+    `handed` are states of other chains from which the sampler starts, and a note that becomes an attribute.
+    """
     job.parts  # noqa: B018  # refuses what cannot be sampled so before a folder is made
     if is_multiprocess():
         multihost.check_same_fit(job.identity(plan))
         plan = local_stopping(multihost.local_part(plan)) if isinstance(job.sampler, Chains) else plan
     own = multihost.process_folder(path)
     with open_or_create_run(own, job, plan) as plan:
-        done = draw(job, plan)
+        done = draw(job, plan, handed)
         attrs = job.attributes(plan) | attributes_of(done, plan.thinning, plan.stopping is not None)
         idata = assemble(job.model, job.data, to_series_units(job.data, done.values), attrs)
         if path is not None and done.complete:

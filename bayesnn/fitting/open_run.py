@@ -8,11 +8,13 @@ from typing import Any
 
 from bayesnn._internal.runtime import computing
 from bayesnn.data.dataset import Dataset
+from bayesnn.fitting.automatic import FOLDER
 from bayesnn.fitting.fit import assemble, to_series_units
-from bayesnn.fitting.sampling_job import RESULT, result_of
+from bayesnn.fitting.sampling_job import HANDED, RESULT, note_of, result_of
 from bayesnn.fitting.store import attributes_of, codec
 from bayesnn.fitting.store.format import (
     DATA,
+    MANIFEST,
     chunks,
     damaged,
     read_checkpoint,
@@ -61,10 +63,13 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     20
     """
     folder = Path(path)
+    folder = folder / FOLDER if (folder / FOLDER / MANIFEST).exists() else folder  # chains that went on from others
     manifest = read_manifest(folder)
     bound, data = _task(folder, manifest, model)
     so_far = _run(folder, manifest)
     known, auto = manifest["attributes"], manifest["draws"] is None
+    handed = folder / f"{HANDED}.npz"
+    known |= note_of(read_part(handed, manifest["identity"]) if handed.exists() else None)
     attrs = known | attributes_of(so_far, known["thinning"], auto) | {"draws_planned": manifest["draws"] or 0}
     return assemble(bound, data, to_series_units(data, so_far.values), attrs)
 

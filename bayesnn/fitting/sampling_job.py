@@ -24,6 +24,7 @@ from bayesnn.samplers.engine.plan import Plan
 
 RESULT = "result"
 TIME_OVER = "time over"
+HANDED = "handed"  # artifact: the last states of other chains, from which those of this run start
 Target = Model | MarginalModel | MissingValuesModel
 
 
@@ -105,12 +106,20 @@ class SamplingJob:
         }
 
 
-def draw(job: SamplingJob, plan: Plan) -> Run:
-    """Run the sampler. Chains are stored as they go; a result without chains is stored once and found again."""
+def draw(job: SamplingJob, plan: Plan, handed: Artifact | None = None) -> Run:
+    """Run the sampler. Chains are stored as they go; a result without chains is stored once and found again.
+
+    `handed`, states of other chains and a note, is kept with the run for the sampler; the note becomes an attribute.
+    """
     target, sampler = job.parts
     arguments = target, job.report, job.key, job.arguments(), plan
-    if isinstance(job.sampler, Chains) or plan.keeper is None:
+    if plan.keeper is None:
         return sampler.draw(*arguments)
+    if handed is not None and plan.keeper.load_artifact(HANDED) is None:
+        plan.keeper.save_artifact(HANDED, handed)
+    if isinstance(job.sampler, Chains):
+        run = sampler.draw(*arguments)
+        return replace(run, attrs=run.attrs | note_of(plan.keeper.load_artifact(HANDED)))
     found = plan.keeper.load_artifact(RESULT)
     if found is not None:
         return result_of(found)
@@ -120,6 +129,11 @@ def draw(job: SamplingJob, plan: Plan) -> Run:
         attrs = codec.encode(run.attrs, values, "attrs")
         plan.keeper.save_artifact(RESULT, (values, {"seconds": run.seconds, "attrs": attrs}))
     return run
+
+
+def note_of(handed: Artifact | None) -> dict[str, str]:
+    """What is to be said of the chains that went before, as an attribute of the posterior."""
+    return {} if handed is None else {"before": handed[1]["note"]}
 
 
 def result_of(found: Artifact) -> Run:

@@ -169,6 +169,6 @@ MUTANTS = (
         "fitting/extend.py",
         "draws * state.checkpoint.every",
         "draws",
-        "fitting/test_stopping.py -k extended",
+        "fitting/test_until_converged.py -k extended",
     ),
 )

@@ -19,7 +19,7 @@ MANIFEST = "manifest.json"
 CHECKPOINT = "checkpoint.npz"
 DATA = "data.npz"
 NETCDF = "inference"
-KEPT = ("climb.npz", "fixed.npz", "result.npz")
+KEPT = ("climb.npz", "fixed.npz", "handed.npz", "result.npz")
 CHUNK = re.compile(r"draws-(\d{10})-(\d{10})\.npz")
 
 

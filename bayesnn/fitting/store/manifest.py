@@ -105,8 +105,9 @@ def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, 
 
 def _only_some(plan: Plan) -> dict[str, Any]:
     """What only some runs have: chains of other processes, groups with one start, a length that is not given."""
-    others = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
+    others: dict[str, Any] = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
     others |= {} if plan.superchains is None else {"superchains": plan.superchains}
+    others |= {} if plan.gives_up is None else {"gives up": list(plan.gives_up)}
     return others | ({} if not plan.kept else {"draws": "auto", "kept draws": plan.kept})
 
 

@@ -6,6 +6,7 @@
                                      or, in long runs of their own length, of every second, fourth, ... of them
     checkpoint.npz                   where all chains stand: the state of the kernel, keys and adaptation included
     climb.npz, fixed.npz, result.npz what is computed once: starts of chains; weights that are held; an approximation
+    handed.npz                       states of other chains, from which those of this run start
 
 Every file is replaced as a whole. Draws are written before the checkpoint that counts them, so that a kill in between
 leaves draws that no checkpoint knows, which are made again, bit for bit the same.

@@ -180,6 +180,18 @@ def unpack(checkpoint: Checkpoint, like: Any, chains: np.ndarray) -> Any:
     return jax.tree.unflatten(structure, leaves)
 
 
+def as_artifact(checkpoint: Checkpoint) -> Artifact:
+    """The states of all chains as an artifact, from which other chains may start."""
+    arrays = {f"leaf {i:03d}": leaf for i, leaf in enumerate(checkpoint.leaves)}
+    return arrays, {"keys": list(checkpoint.keys)}
+
+
+def from_artifact(artifact: Artifact) -> Checkpoint:
+    """What `as_artifact` was given, before any step: `unpack` gives the carry of some of the chains."""
+    arrays, document = artifact
+    return Checkpoint(0, 0, tuple(arrays[f"leaf {i:03d}"] for i in range(len(arrays))), tuple(document["keys"]))
+
+
 def _is_key(leaf: Any) -> bool:
     return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 

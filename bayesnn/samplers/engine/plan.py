@@ -28,6 +28,7 @@ class Plan:
 
     A run whose length was not given has `kept`, the most draws that are kept of a chain (0 elsewhere): when more are
     made, every second one is dropped. Its `stopping` says when it ends; `draws` is then a number that is never reached.
+    `gives_up`, of some of these runs, is from how many draws on, and above which R-hat, they also end.
     """
 
     draws: int
@@ -42,6 +43,7 @@ class Plan:
     of: int | None = None
     superchains: int | None = None
     kept: int = 0
+    gives_up: tuple[int, float] | None = None
     stopping: Stopping | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -9,11 +9,11 @@ from test_run_folder import same_idata
 
 import bayesnn as bnn
 from bayesnn.evaluation.agreement import function_values
-from bayesnn.fitting import stopping
+from bayesnn.fitting import until_converged
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.settings import FitSettings
-from bayesnn.fitting.stopping import CONVERGED, DISAGREE, UntilConverged, longer
 from bayesnn.fitting.store import SamplingJob
+from bayesnn.fitting.until_converged import CONVERGED, DISAGREE, UntilConverged, longer
 from bayesnn.samplers.engine import chains as engine
 
 MODEL = bnn.shallow(2)
@@ -127,11 +127,11 @@ def test_rows_that_are_not_looked_at_each_time_are_looked_at_in_the_end(monkeypa
     x = np.linspace(0, 1, 300)[:, None]
     bound, data = bind(MODEL, x, np.sin(7 * x[:, 0]))
     f = np.random.default_rng(0).normal(size=(4, 1000, 100))
-    monkeypatch.setattr(stopping, "function_values", lambda *arguments, **options: f)
+    monkeypatch.setattr(until_converged, "function_values", lambda *arguments, **options: f)
     judge = UntilConverged(bound, data, 4, 4, 2048)
     sites = dict.fromkeys(bound.dims(data.x.shape[1:]), f)
     assert judge(sites, 1000).ended == CONVERGED
-    others = np.setdiff1d(np.arange(100), stopping.spread_out(100, stopping.ROWS))
+    others = np.setdiff1d(np.arange(100), until_converged.spread_out(100, until_converged.ROWS))
     assert len(others) == 60
     f[0, :, others[7]] += 1.0
     assert judge(sites, 1000).ended == ""
@@ -145,23 +145,27 @@ def test_draws_that_are_kept_take_a_bounded_memory():
             None,
             FitSettings(log_likelihood=log_likelihood),
         )
-        return stopping._most_kept(job, chains)
+        return until_converged._most_kept(job, chains)
 
     assert kept(500, 4) == 2048
     assert kept(50_000, 4) == 1024
     assert kept(1_000_000, 4) == 512
     assert kept(1_000_000, 4, log_likelihood=False) == 2048
-    assert all(n % 16 == 0 for n in (stopping.KEPT, stopping.FEWEST_KEPT))
+    assert all(n % 16 == 0 for n in (until_converged.KEPT, until_converged.FEWEST_KEPT))
 
 
 # Fits
 
 
 QUICK = (
-    (stopping, "KEPT", 32),  # few draws are kept and a loose rule ends runs: they are short, and have been thinned
-    (stopping, "FEWEST_KEPT", 32),
-    (stopping, "R_HAT_LIMIT", 1.5),
-    (stopping, "ESS_PER_CHAIN", 9),
+    (
+        until_converged,
+        "KEPT",
+        32,
+    ),  # few draws are kept and a loose rule ends runs: they are short, and have been thinned
+    (until_converged, "FEWEST_KEPT", 32),
+    (until_converged, "R_HAT_LIMIT", 1.5),
+    (until_converged, "ESS_PER_CHAIN", 9),
     (engine, "CHUNK", 6),
 )
 

@@ -92,7 +92,7 @@ def until_converged(plan: Plan, job: SamplingJob, max_seconds: float, give_up: t
     kept = _most_kept(job, plan.chains)
     of, superchains = plan.chains, plan.superchains or 0
     judge = UntilConverged(job.model, job.data, plan.chains, of, kept, superchains, give_up)
-    return replace(plan, draws=ENDLESS, kept=kept, stopping=Stopping(judge, float(max_seconds)))
+    return replace(plan, draws=ENDLESS, kept=kept, gives_up=give_up, stopping=Stopping(judge, float(max_seconds)))
 
 
 def local_stopping(plan: Plan) -> Plan:
