@@ -58,8 +58,8 @@ def run(case, processes, process, folder):
     if case == "lost":
         hang(process)
     if case in ("auto", "time"):  # few draws are enough, and some of them are dropped; or the time is over first
-        until_converged.KEPT = until_converged.FEWEST_KEPT = 16
-        until_converged.R_HAT_LIMIT, until_converged.ESS_PER_CHAIN = 1.5, 13 if case == "auto" else 10**6
+        until_converged.KEPT = until_converged.FEWEST_KEPT = 32
+        until_converged.R_HAT_LIMIT, until_converged.ESS_PER_CHAIN = 1.5, 8 if case == "auto" else 10**6
     kept = Path(folder) / f"run-{processes}" if case == "gibbs" else None
     fit = bnn.fit(model, X, Y, path=kept, **COUNTS | changed)
     if case in ("gibbs", "hmc"):
