@@ -6,29 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn.fitting.draws import function_value, over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.fit import fit as fit_model
+from bayesnn.fitting.function_values import function_values as values_at_rows
 from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate
 
-POINTS = 100  # rows of the training data at which the function is judged
 SHIFT_LIMIT = 0.5  # difference of means in posterior standard deviations; up to it intervals mostly overlap
 RATIO_LIMIT = 1.25  # largest ratio of standard deviations, and the inverse of the smallest
 
 
 def function_values(fit: Fit) -> np.ndarray:
-    """The function at up to POINTS training rows, (chain, draw, point), in units of y."""
-    x, _ = fit.data.scaled()
-    rows = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int))
-    posterior = fit.idata["posterior"].sizes
-    f = over_draws(function_value, fit.model, fit.draws(), x[rows])
-    if fit.data.steps is not None:  # as many real steps, spread over these rows
-        places = np.argwhere(fit.data.steps[rows])
-        places = places[np.unique(np.linspace(0, len(places) - 1, min(POINTS, len(places))).astype(int))]
-        f = f[:, places[:, 0], places[:, 1]]
-    scaling = fit.data.scaling
-    values = fit.model.likelihood.identified(f, np.asarray(scaling.y_center), np.asarray(scaling.y_scale))
-    return np.asarray(values).reshape(posterior["chain"], posterior["draw"], -1)
+    """The function at up to 100 training rows, (chain, draw, point), in units of y."""
+    return values_at_rows(fit.model, fit.data, fit.sites())
 
 
 def agreement(fit: Fit, reference: Fit) -> Any:

@@ -8,15 +8,15 @@ from typing import Any
 import numpy as np
 
 from bayesnn.evaluation.agreement import agreement, close, function_values, short_run
-from bayesnn.evaluation.convergence import group_chains, in_words, nested_r_hat
+from bayesnn.evaluation.convergence import group_chains, in_words
 from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.mixing import mixing, nested_r_hat
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
+from bayesnn.fitting.sampling_job import TIME_OVER
+from bayesnn.fitting.until_converged import CHAINS, ESS_PER_CHAIN, R_HAT_LIMIT, longer
 from bayesnn.samplers.sgmcmc.sgld_sghmc import Minibatch
 
-R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
-ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
-CHAINS = 4  # short chains are judged together and need the 4 x 100 effective draws in all
 BFMI_LIMIT = 0.3  # M. Betancourt (2016), Diagnosing suboptimal cotangent disintegrations
 
 
@@ -84,7 +84,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     References
     ----------
     A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Bürkner (2021), Rank-normalization, folding, and
-    localization: an improved R-hat, Bayesian Analysis 16, 667-718. The statistics are ArviZ's.
+    localization: an improved R-hat, Bayesian Analysis 16, 667-718.
 
     Examples
     --------
@@ -110,7 +110,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     modes = group_chains(np.concatenate([f, log_likelihood[..., None]], axis=-1), superchains)
     worst = table.loc["f, worst"]
     mixed = bool(worst["r_hat"] <= R_HAT_LIMIT)
-    wanted = ESS_PER_CHAIN * (CHAINS if superchains else f.shape[0])
+    wanted = ESS_PER_CHAIN * (CHAINS if superchains else f.shape[0])  # short chains are judged together
     enough = bool(min(worst["ess_bulk"], worst["ess_tail"]) >= wanted)
     modes = (tuple(range(f.shape[0])),) if mixed else modes
     warnings = _sampler_warnings(fit)
@@ -158,7 +158,13 @@ def _distance(apart: Any) -> list[str]:
 
 
 def _notes(fit: Fit) -> list[str]:
-    """What the sampler implies for the draws, which no statistic of the draws shows."""
+    """What went before, and what the sampler implies for the draws, which no statistic of the draws shows."""
+    before = fit.idata["posterior"].attrs.get("before")
+    return ([] if before is None else [f"{before}."]) + _biases(fit)
+
+
+def _biases(fit: Fit) -> list[str]:
+    """What the bias of an unadjusted sampler implies."""
     if not fit.sampler.unadjusted:
         return []
     stats = fit.idata["sample_stats"]
@@ -195,29 +201,29 @@ def _members(fit: Fit) -> list[str]:
 
 
 def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray, superchains: int) -> Any:
-    import arviz as az
     import pandas as pd
-    import xarray as xr
 
-    values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
-    names = {n: ("chain", "draw", *(f"{n}_{i}" for i in range(v.ndim - 2))) for n, v in values.items()}
-    data = xr.Dataset({n: (names[n], v) for n, v in values.items()})
-    with np.errstate(divide="ignore", invalid="ignore"):  # a constant value has no R-hat: NaN, not converged
-        columns = {
-            "r_hat": data.map(lambda v: _nested(v, superchains)) if superchains else az.rhat(data),
-            "ess_bulk": az.ess(data, method="bulk"),
-            "ess_tail": az.ess(data, method="tail"),
-            "mcse": az.mcse(data),
-        }
-    worst = {c: _worst(c)(d["f"].to_numpy()) for c, d in columns.items()}
-    rows = {"f, worst": worst, "f, median": {c: np.median(d["f"].to_numpy()) for c, d in columns.items()}}
+    columns = {
+        n: _columns(v, superchains) for n, v in ({"f": f} | nuisance | {"log likelihood": log_likelihood}).items()
+    }
+    rows = {"f, worst": {c: _worst(c)(v) for c, v in columns["f"].items()}}
+    rows["f, median"] = {c: np.median(v) for c, v in columns["f"].items()}
     for name in [*nuisance, "log likelihood"]:
-        rows[name] = {c: float(_worst(c)(d[name].to_numpy())) for c, d in columns.items()}
+        rows[name] = {c: float(_worst(c)(v)) for c, v in columns[name].items()}
     return pd.DataFrame(rows).T
 
 
-def _nested(values: Any, superchains: int) -> Any:
-    return values.isel(chain=0, draw=0, drop=True).copy(data=nested_r_hat(values.to_numpy(), superchains))
+def _columns(values: np.ndarray, superchains: int) -> dict[str, np.ndarray]:
+    """The statistics of draws (chain, draw, ...) of some values."""
+    import arviz as az
+    import xarray as xr
+
+    found = mixing(values)
+    names = ("chain", "draw", *(f"dim_{i}" for i in range(values.ndim - 2)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = az.mcse(xr.Dataset({"value": (names, values)}))["value"].to_numpy()
+    r_hat = nested_r_hat(values, superchains) if superchains else found.r_hat
+    return {"r_hat": r_hat, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail, "mcse": error}
 
 
 def _worst(column: str) -> Any:
@@ -242,6 +248,8 @@ def _verdict(
     """The verdict in words; `wanted` is the required number of effective draws, None if there are enough."""
     chains, draws = shape[:2]
     state = "" if fit.complete else f"Interrupted after {draws} draws per chain. "
+    if fit.idata["posterior"].attrs.get("stopped") == TIME_OVER:
+        state = f"Stopped when max_seconds={fit.settings.max_seconds:g} were over, with {draws} draws per chain. "
     kind = "nested R-hat" if fit.settings.superchains else "R-hat"
     numbers = f"worst function value: {kind} {worst['r_hat']:.3f}, {min(worst['ess_bulk'], worst['ess_tail']):.0f}"
     numbers += " effective draws"
@@ -255,16 +263,26 @@ def _verdict(
             "run longer and with more chains, look at the groups one by one, or choose fewer hidden units."
         )
     if not mixed:
-        return (
-            f"{state}NOT CONVERGED: the chains have not mixed yet ({numbers}). Run longer: draws={4 * draws} or more."
-        )
+        more = _more(fit, worst, wanted) or f"draws={4 * draws} or more"
+        return f"{state}NOT CONVERGED: the chains have not mixed yet ({numbers}). Run longer: {more}."
     if wanted is not None:
         factor = wanted / max(1.0, np.nan_to_num(min(worst["ess_bulk"], worst["ess_tail"])))
+        more = _more(fit, worst, wanted) or f"draws={int(np.ceil(factor * draws / 100) * 100)}"
         return (
-            f"{state}The chains agree, but with few effective draws ({numbers}; {wanted} wanted). "
-            f"Run longer: draws={int(np.ceil(factor * draws / 100) * 100)}."
+            f"{state}The chains agree, but with few effective draws ({numbers}; {wanted} wanted). Run longer: {more}."
         )
     return f"{state}Converged: {chains} chains agree on the function ({numbers})."
+
+
+def _more(fit: Fit, worst: Any, wanted: int | None) -> str:
+    """The time that a fit with draws="auto" is expected to take in all; "" for one whose draws were given."""
+    if fit.settings.max_seconds is None:
+        return ""
+    attrs = fit.idata["posterior"].attrs
+    times = longer(worst["r_hat"], min(worst["ess_bulk"], worst["ess_tail"]), wanted or 1)
+    before = attrs["compile_seconds"] + attrs["warmup_seconds"]
+    seconds = before + min(times, 1e6) * attrs["sampling_seconds"]
+    return f"max_seconds={float(f'{1.5 * seconds:.2g}'):g}"
 
 
 def _sampler_warnings(fit: Fit) -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from bayesnn._internal.runtime import as_key, check_compiling, computing
 from bayesnn.data.dataset import Dataset, new_inputs
 from bayesnn.fitting import pointwise
+from bayesnn.fitting.automatic import plain_then_tempered, sampler_for
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build, map_chains
 from bayesnn.fitting.relabel import order_units, permute
@@ -17,6 +18,7 @@ from bayesnn.fitting.settings import FitSettings, settings_from
 from bayesnn.fitting.store import (
     SamplingJob,
     State,
+    as_made,
     attributes_of,
     draw,
     open_or_create_run,
@@ -24,10 +26,12 @@ from bayesnn.fitting.store import (
     state_of,
     write_netcdf,
 )
+from bayesnn.fitting.until_converged import check_auto, length_of, local_stopping, until_converged
 from bayesnn.models.missing_values import DIM, SITE, missing_labels
 from bayesnn.models.model import Model
-from bayesnn.samplers import STAT_DIMS, Chains, Gibbs, Sampler, collapses, make_sampler
+from bayesnn.samplers import STAT_DIMS, Chains, Sampler
 from bayesnn.samplers.engine import multihost
+from bayesnn.samplers.engine.checkpoint import Artifact
 from bayesnn.samplers.engine.multihost import gather_chains, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 
@@ -101,7 +105,8 @@ def fit(
     y: Any = None,
     *,
     sampler: str | Sampler | None = None,
-    draws: int = 1000,
+    draws: int | str = 1000,
+    max_seconds: float | None = None,
     warmup: int = 1000,
     chains: int = 4,
     key: Any = 0,
@@ -135,7 +140,14 @@ def fit(
         as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network of one output with Gaussian errors,
         `Bernoulli`, `StudentT` or `NegativeBinomial`, else "nuts".
     draws, warmup, chains, thinning : int
-        Artifact draws per chain, warm-up steps, chains, and steps from one kept draw to the next.
+        Draws per chain, warm-up steps, chains, and steps from one kept draw to the next. With `draws="auto"` chains
+        run until R-hat of the function at 40 training rows is at most 1.01 and each of these values has 400 effective
+        draws (100 per chain if there are more than four chains), and `diagnose` finds no other row where they have not.
+        At most 2048 draws of a chain are kept (512 to 2048 of large models): when more are made, every second one is
+        dropped and `thinning` doubles, which the attribute `thinning` of the posterior tells.
+    max_seconds : float, optional
+        For `draws="auto"`, by default 600: where it takes longer, compiling and warm-up included, the fit has the draws
+        made so far, at least 20, and `diagnose` says what is missing. `math.inf` for no limit.
     key : int or jax.Array
         Seed, or a JAX key. The same key gives the same draws.
     weights : array (n,), optional
@@ -159,7 +171,8 @@ def fit(
     path : str or Path, optional
         A folder, new or empty, in which the run is kept while it is made. Called again with the same arguments after
         it was killed, `fit` goes on where it was, and the draws are bit for bit those of a run that was never stopped;
-        once it is done, it reads them. With more `draws`, a run of chains is continued. See `open_run`.
+        once it is done, it reads them. With more `draws`, or more `max_seconds`, a run of chains is continued. See
+        `open_run`.
 
     start : Fit, optional
         For the collapsed Gibbs sampler: a fit of the same model to other rows, from whose last states the chains start.
@@ -198,38 +211,43 @@ def fit(
     if not isinstance(model, Model):
         raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
     model, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
-    plain = data.weights is None and data.offset is None
-    spec = make_sampler(sampler) if sampler is not None else _default_sampler(model)
-    spec.check(model)
-    if model.architecture is not None and not spec.moves_architectures:
-        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
-    spec = spec if plain else spec.for_rows()
-    plan = Plan(draws, warmup, chains, thinning, chain_method, progress, superchains=superchains)
+    spec = sampler_for(model, data, sampler)
+    count, seconds = length_of(draws, max_seconds)
+    plan = Plan(count, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     settings = FitSettings(
-        warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key)
+        warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key), seconds
     )
     job = SamplingJob(model, data, spec, as_key(key), settings)
+    if seconds is not None:
+        check_auto(spec, chains, seconds, path)
     if start is not None:
         plan = replace(plan, keeper=start_of(start, job, plan, path))
-    return run(job, plan, path)
+    if seconds is None:
+        return run(job, plan, path)
+    if sampler is None:
+        return plain_then_tempered(run, job, plan, seconds, path)
+    return run(job, until_converged(plan, job, seconds), path)
 
 
-def run(job: SamplingJob, plan: Plan, path: Any = None) -> Fit:
-    """Draw, in memory or in the folder `path`, and put the inference data together."""
+def run(job: SamplingJob, plan: Plan, path: Any = None, handed: Artifact | None = None) -> Fit:
+    """Draw, in memory or in the folder `path`, and put the inference data together.
+
+    `handed` are states of other chains from which the sampler starts, and a note that becomes an attribute.
+    """
     job.parts  # noqa: B018  # refuses what cannot be sampled so before a folder is made
     if is_multiprocess():
         multihost.check_same_fit(job.identity(plan))
-        plan = multihost.local_part(plan) if isinstance(job.sampler, Chains) else plan
+        plan = local_stopping(multihost.local_part(plan)) if isinstance(job.sampler, Chains) else plan
     own = multihost.process_folder(path)
     with open_or_create_run(own, job, plan) as plan:
-        done = draw(job, plan)
-        attrs = job.attributes(plan) | attributes_of(done)
+        done = draw(job, plan, handed)
+        attrs = job.attributes(plan) | attributes_of(done, plan.thinning, plan.stopping is not None)
         idata = assemble(job.model, job.data, to_series_units(job.data, done.values), attrs)
         if path is not None and done.complete:
             write_netcdf(own, idata)
     if plan.of is not None:
         idata = map_chains(idata, gather_chains)
-    return Fit(job.model, job.data, job.sampler, idata, state_of(job, plan, done, path), job.settings)
+    return Fit(job.model, job.data, job.sampler, idata, state_of(job, plan, done, path), as_made(job, plan, done))
 
 
 def to_series_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -281,7 +299,3 @@ def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: 
         "time": np.arange(data.y.shape[1] if time else 0),
     }
     return build(groups, coords | ({DIM: missing_labels(data.series)} if SITE in dims else {}))
-
-
-def _default_sampler(model: Model) -> Sampler:
-    return Gibbs() if collapses(model) else make_sampler("nuts")

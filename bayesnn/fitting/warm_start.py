@@ -10,9 +10,8 @@ from bayesnn.fitting.sampling_job import SamplingJob
 from bayesnn.models.missing_values import missing_positions
 from bayesnn.models.model import Model
 from bayesnn.samplers import Sampler, Tempered
-from bayesnn.samplers.engine.checkpoint import InMemoryStore
+from bayesnn.samplers.engine.checkpoint import HANDED, InMemoryStore, as_artifact
 from bayesnn.samplers.engine.plan import Plan
-from bayesnn.samplers.tempering.starts import STATES, states_artifact
 
 
 def can_start(fit: Any) -> bool:
@@ -48,7 +47,7 @@ def _for_systems(start: Any, job: SamplingJob) -> InMemoryStore:
         raise ValueError(
             f"start must be a fit of the same model by {plain}, which is tempered, got {start!r}: leave start out"
         )
-    return InMemoryStore(artifacts={STATES: states_artifact(start.state.checkpoint)})
+    return InMemoryStore(artifacts={HANDED: as_artifact(start.state.checkpoint)})
 
 
 def _starts_anywhere(model: Model, data: Dataset, sampler: Sampler) -> bool:

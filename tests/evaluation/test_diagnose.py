@@ -8,6 +8,7 @@ import pytest
 
 import bayesnn as bnn
 from bayesnn.evaluation.convergence import group_chains
+from bayesnn.fitting.settings import FitSettings
 
 diagnose_module = importlib.import_module("bayesnn.evaluation.diagnose")
 X = np.linspace(-1.0, 1.0, 30)[:, None]
@@ -59,6 +60,25 @@ def test_few_draws_say_how_many_to_take(fake_fit):
     assert not diagnosis.ok
     assert "few effective draws" in diagnosis.verdict
     assert "Run longer: draws=" in diagnosis.verdict
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"), [({"draws": 60}, "few effective draws"), ({"level": [0.0, 0.0, 0.0, 0.05]}, "not mixed")]
+)
+def test_a_fit_whose_time_was_over_says_how_much_time_to_give(fake_fit, arguments, missing):
+    """Ten seconds of compiling and warm-up, and sampling that grows with the draws that are missing."""
+    fit = make(fake_fit, **arguments)
+    seconds = {"compile_seconds": 4.0, "warmup_seconds": 6.0, "sampling_seconds": 10.0}
+    fit.idata["posterior"].attrs.update(stopped="time over", **seconds)
+    fit = replace(fit, settings=FitSettings(max_seconds=20.0))
+    diagnosis = bnn.diagnose(fit)
+    draws = arguments.get("draws", 500)
+    assert diagnosis.verdict.startswith(f"Stopped when max_seconds=20 were over, with {draws} draws per chain. ")
+    assert missing in diagnosis.verdict
+    worst = diagnosis.table.loc["f, worst"]
+    times = max(400 / min(worst["ess_bulk"], worst["ess_tail"]), (worst["r_hat"] ** 2 - 1) / (1.01**2 - 1))
+    given = float(diagnosis.verdict.split("Run longer: max_seconds=")[1].rstrip("."))
+    np.testing.assert_allclose(given, 1.5 * (10 + 10 * times), rtol=0.05)
 
 
 def test_common_drift_is_not_called_modes(fake_fit):

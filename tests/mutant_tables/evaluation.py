@@ -207,11 +207,4 @@ MUTANTS = (
         "+ CONCENTRATION\n",
         "evaluation/test_stacking.py",
     ),
-    Mutant(
-        "nested R-hat without the spread within chains",
-        "evaluation/convergence.py",
-        "np.mean(between_chains + in_chains, axis=0)",
-        "np.mean(between_chains + 0 * in_chains, axis=0)",
-        "samplers/test_superchains.py -k 'nested'",
-    ),
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bayesnn.fitting.sampling_job import SamplingJob
+from bayesnn.fitting.settings import text_of
 from bayesnn.fitting.store import codec, files, manifest
 from bayesnn.fitting.store.files import folder_path
 from bayesnn.fitting.store.format import DATA, FORMAT, MANIFEST, NETCDF, VERSION, checksum, read_manifest
@@ -82,16 +83,22 @@ def _opened(folder: Path, job: SamplingJob, plan: Plan) -> Plan:
     store = RunStore(folder, identity)
     if not (folder / DATA).exists():  # killed before the file was written
         _write_data(store, job)
-    if plan.draws > found["draws"]:
+    attributes = found["attributes"]
+    if plan.stopping is not None:
+        attributes = attributes | {"max_seconds": text_of(plan.stopping.max_seconds)}
+    longer = not plan.kept and plan.draws > found["draws"]
+    if longer or attributes != found["attributes"]:
+        _write_manifest(folder, run, plan, attributes, found["batches"])
+    if longer or plan.kept:
         remove_netcdf(folder)
-        _write_manifest(folder, run, plan, found["attributes"], found["batches"])
     return replace(plan, keeper=store, batches=found["batches"])
 
 
 def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
     """Refuse a folder that holds another run, or this run begun with other versions of the software."""
-    everything = dict.fromkeys(found["run"]) | run  # what is set there and not here differs too
-    other = manifest.differences(found["run"], {n: v for n, v in everything.items() if n not in manifest.SOFTWARE})
+    there, here = ({"draws": "a number"} | one for one in (found["run"], run))
+    wanted = dict.fromkeys(there) | here  # what is set there and not here differs too
+    other = manifest.differences(there, {n: v for n, v in wanted.items() if n not in manifest.SOFTWARE})
     if other:
         raise ValueError(
             f"{folder} holds another run, which is left as it is: {other}. Choose another path, or fit with the "
@@ -107,6 +114,8 @@ def _same_run(folder: Path, found: dict[str, Any], run: dict[str, Any]) -> None:
 
 def _enough(folder: Path, found: dict[str, Any], job: SamplingJob, plan: Plan) -> None:
     """Refuse fewer draws than were planned, and more draws from a sampler that cannot continue."""
+    if plan.kept:
+        return
     if plan.draws < found["draws"]:
         raise ValueError(f"draws must be at least the {found['draws']} of the run in {folder}, got {plan.draws}")
     if plan.draws > found["draws"] and not isinstance(job.sampler, Chains):
@@ -123,7 +132,7 @@ def _write_manifest(
         "format": FORMAT,
         "version": VERSION,
         "identity": manifest.identity(run),
-        "draws": plan.draws,
+        "draws": None if plan.kept else plan.draws,
         "batches": plan.max_batches if batches is None else batches,
         "run": run,
         "attributes": attributes,

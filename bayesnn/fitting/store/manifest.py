@@ -107,9 +107,11 @@ def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, 
 
 
 def _only_some(plan: Plan) -> dict[str, Any]:
-    """Entries of some runs only: chains of other processes, and superchains."""
-    others = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
-    return others | ({} if plan.superchains is None else {"superchains": plan.superchains})
+    """Entries of some runs only: chains of other processes, superchains, and runs whose length is not given."""
+    others: dict[str, Any] = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
+    others |= {} if plan.superchains is None else {"superchains": plan.superchains}
+    others |= {} if plan.gives_up is None else {"gives up": list(plan.gives_up)}
+    return others | ({} if not plan.kept else {"draws": "auto", "kept draws": plan.kept})
 
 
 def _numerics() -> dict[str, Any]:

@@ -3,8 +3,10 @@
     manifest.json                    model, data (as a hash), sampler, settings and versions of the software
     data.npz                         the training rows
     draws-0000000000-0000000123.npz  recorded values (chain, draw, ...) of these draws, by the names of the sites
+                                     or, in long runs of their own length, of every second, fourth, ... of them
     checkpoint.npz                   the state of all chains, keys and adaptation included
     climb.npz, fixed.npz, result.npz what is computed once: starting points; fixed weights; an approximation
+    handed.npz                       states of other chains, from which those of this run start
 
 Every file is replaced as a whole. Draws are written before the checkpoint that counts them. If the process is killed in
 between, draws that no checkpoint counts are removed and made again, bit for bit the same.
@@ -47,6 +49,8 @@ class RunStore:
 
     def add(self, values: Values | None, progress: Progress) -> None:
         """Draws first: if interrupted before the state is stored, surplus draws are trimmed in `values`."""
+        if self.pending and self.progress is not None and progress.every != self.progress.every:
+            self.flush()  # a file holds draws of one spacing
         if values is not None:
             self.pending.append(values)
         self.progress = progress
@@ -60,20 +64,22 @@ class RunStore:
             return
         checkpoint = pack(self.progress)
         before = 0 if self.checkpoint is None else self.checkpoint.draws
-        count = checkpoint.draws - before
+        every = checkpoint.every
+        count = (checkpoint.draws - before) // every
         if count:
             values = {name: v[:, :count] for name, v in joined(self.pending).items()}
-            self.write(chunk_name(before, checkpoint.draws), values, None)
+            self.write(chunk_name(before, checkpoint.draws), values, None if every == 1 else {"every": every})
         names = {f"leaf {i:03d}": leaf for i, leaf in enumerate(checkpoint.leaves)}
         document = {"warmup": checkpoint.warmup, "draws": checkpoint.draws, "keys": checkpoint.keys}
-        self.write(CHECKPOINT, names, document | {"seconds": checkpoint.seconds})
+        document |= {"seconds": checkpoint.seconds, "every": every, "ended": checkpoint.ended}
+        self.write(CHECKPOINT, names, document)
         self.checkpoint, self.progress, self.pending = checkpoint, None, []
         self.written = time.monotonic()
 
     def values(self) -> Values:
         """All draws of the checkpoint, read back chunk by chunk into arrays of their final size."""
-        total = 0 if self.checkpoint is None else self.checkpoint.draws
-        return read_draws(self.folder, self.identity, total)
+        total, every = (0, 1) if self.checkpoint is None else (self.checkpoint.draws, self.checkpoint.every)
+        return read_draws(self.folder, self.identity, total, every)
 
     def load_artifact(self, name: str) -> Artifact | None:
         """The artifact of this name, saved by this process or an earlier one; None if there is none."""

@@ -12,14 +12,14 @@ from numpyro.infer.mcmc import MCMCKernel
 from bayesnn._internal.runtime import as_precision, precision
 from bayesnn.samplers.base import Data
 from bayesnn.samplers.engine.chains import run_chains
-from bayesnn.samplers.engine.checkpoint import Artifact, Checkpoint
+from bayesnn.samplers.engine.checkpoint import Artifact, from_artifact
 from bayesnn.samplers.engine.compiled_programs import Record
 from bayesnn.samplers.engine.multihost import gather_bytes, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.tempering.ladder import spread
 from bayesnn.samplers.tempering.system import Start, SystemKernel
 
-LADDER, STATES = "ladder", "states"  # names of the artifacts, and of the files that hold them in a run folder
+LADDER = "ladder"  # name of the artifact, and of the file that holds it in a run folder
 CHAINS, WARMUP, DRAWS = 2, 96, 32
 FEWEST, MOST = 3, 40  # temperatures
 
@@ -71,20 +71,16 @@ def starts(ladder: np.ndarray, numbers: np.ndarray, states: Any = None) -> Any:
     return Start(every, jax.tree.map(lambda a: a[place], states))
 
 
-def states_artifact(checkpoint: Checkpoint) -> Artifact:
-    """The states at the end of a run of plain chains, to be kept with the run of the systems that start there."""
-    return {f"leaf {i:03d}": leaf for i, leaf in enumerate(checkpoint.leaves)}, {"keys": list(checkpoint.keys)}
-
-
 def states_from(artifact: Artifact, kernel: MCMCKernel, data: Data) -> Any:
-    """The states (chain, ...) of `states_artifact`, as `kernel`, that of the plain chains, has them.
+    """The states (chain, ...) of an artifact of `checkpoint.as_artifact`, as `kernel`, that of the plain chains, has them.
 
     Raises
     ------
     ValueError
         If they belong to another kernel.
     """
-    leaves, keys = [artifact[0][name] for name in sorted(artifact[0])], artifact[1]["keys"]
+    checkpoint = from_artifact(artifact)
+    leaves, keys = checkpoint.leaves, checkpoint.keys
     with precision("double"):
         arrays = as_precision(data)
         like = jax.eval_shape(lambda key: (kernel.init(key, 0, None, arrays, {}), key), jax.random.key(0))

@@ -13,11 +13,12 @@ from bayesnn._internal import checks
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Chains, Data, Report, Sampler, Stats
 from bayesnn.samplers.engine.chains import Run, run_chains
+from bayesnn.samplers.engine.checkpoint import HANDED
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.gibbs.gibbs import Gibbs
 from bayesnn.samplers.tempering.copies import copies_of
 from bayesnn.samplers.tempering.ladder import spaced
-from bayesnn.samplers.tempering.starts import STATES, measured_ladder, starts, states_from
+from bayesnn.samplers.tempering.starts import measured_ladder, starts, states_from
 from bayesnn.samplers.tempering.system import System, SystemKernel
 
 COUNT = 16  # temperatures where nothing has been measured
@@ -111,7 +112,7 @@ class Tempered(Chains):
         key_pilot, key_chains = jax.random.split(key)
         record, quick = self.record(kernel, report), self.quick(target)
         ladder, seconds = np.asarray(kernel.temperatures), dict[str, float]()
-        before = None if plan.keeper is None else plan.keeper.load_artifact(STATES)
+        before = None if plan.keeper is None else plan.keeper.load_artifact(HANDED)
         states = None if before is None else kernel.copies.given(states_from(before, self.sampler.kernel(target), data))
         if self.temperatures is None:
             ladder, seconds = measured_ladder(kernel, record, key_pilot, data, plan, states)
