@@ -72,7 +72,7 @@ def starts(ladder: np.ndarray, numbers: np.ndarray, states: Any = None) -> Any:
 
 
 def states_from(artifact: Artifact, kernel: MCMCKernel, data: Data) -> Any:
-    """The states (chain, ...) of an artifact of `checkpoint.as_artifact`, as `kernel`, that of the plain chains, has them.
+    """The states (chain, ...) of an artifact of `as_artifact`, as `kernel`, that of the plain chains, has them.
 
     Raises
     ------
