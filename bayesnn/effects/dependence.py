@@ -57,7 +57,7 @@ def partial_dependence(
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
-    >>> result = fit(shallow(1), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1, linear=True), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> partial_dependence(result, "x0", grid=[-1.0, 0.0, 1.0]).shape
     (2, 50, 3)
     """
@@ -122,7 +122,7 @@ def individual_curves(
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
-    >>> result = fit(shallow(1), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1, linear=True), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> individual_curves(result, "x0", count=5, points=3).shape
     (2, 50, 5, 3)
     """

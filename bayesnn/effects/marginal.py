@@ -47,7 +47,7 @@ def average_marginal_effects(fit: Fit, inputs: Any = None, *, rows: Any = None, 
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
-    >>> result = fit(shallow(1), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1, linear=True), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> average_marginal_effects(result).sizes["input"]
     2
     """
@@ -94,7 +94,7 @@ def contrast(fit: Fit, changes: Mapping[str, tuple[Any, Any]], *, rows: Any = No
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
-    >>> result = fit(shallow(1), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1, linear=True), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> contrast(result, {"x0": (0.0, 1.0)}).dims
     ('chain', 'draw')
     """

@@ -78,7 +78,7 @@ def relevance(
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.models.shallow import shallow
     >>> x = np.random.default_rng(0).normal(size=(20, 2))
-    >>> result = fit(shallow(1), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1, linear=True), x, x[:, 0] ** 2, draws=50, warmup=50, chains=2, progress=False)
     >>> relevance(result, repeats=3).sizes["permutation"]
     3
     """

@@ -159,7 +159,7 @@ def cross_validate(
     --------
     >>> import numpy as np
     >>> from bayesnn.models.shallow import shallow
-    >>> x = np.linspace(-1, 1, 20)[:, None]
+    >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
     >>> result = cross_validate(shallow(1), x, y, folds=2, draws=50, warmup=50, chains=2, progress=False)
     >>> list(result.scores.columns[:4])

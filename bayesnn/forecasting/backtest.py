@@ -175,7 +175,7 @@ def backtest(
     >>> from bayesnn.models.shallow import shallow
     >>> y = np.sin(np.arange(26.0)) + 0.1 * np.cos(17 * np.arange(26.0))
     >>> few = {"draws": 50, "warmup": 50, "chains": 2, "progress": False}
-    >>> result = backtest(shallow(1), y, lags=2, horizon=2, windows=3, baselines=["naive"], **few)
+    >>> result = backtest(shallow(1, linear=True), y, lags=2, horizon=2, windows=3, baselines=["naive"], **few)
     >>> result.table.index.tolist()
     [('network', 1), ('network', 2), ('naive', 1), ('naive', 2)]
     """

@@ -67,7 +67,7 @@ def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None,
     >>> from bayesnn.data.series.lagged import lagged
     >>> from bayesnn.models.shallow import shallow
     >>> series = np.sin(np.arange(22.0)) + 0.1 * np.cos(17 * np.arange(22.0))
-    >>> result = fit(shallow(1), lagged(series, lags=2), draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1, linear=True), lagged(series, lags=2), draws=50, warmup=50, chains=2, progress=False)
     >>> forecast(result, 3)["time"].values.tolist()
     [30, 31, 32]
     """

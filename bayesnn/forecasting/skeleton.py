@@ -86,7 +86,7 @@ def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200
     >>> from bayesnn.data.series.lagged import lagged
     >>> from bayesnn.models.shallow import shallow
     >>> y = np.sin(np.arange(22.0)) + 0.1 * np.cos(17 * np.arange(22.0))
-    >>> result = fit(shallow(1), lagged(y, lags=2), draws=50, warmup=50, chains=2, progress=False)
+    >>> result = fit(shallow(1, linear=True), lagged(y, lags=2), draws=50, warmup=50, chains=2, progress=False)
     >>> skeleton(result, draws=20, settle=100, steps=50).paths.shape
     (20, 50)
     """

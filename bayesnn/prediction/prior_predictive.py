@@ -39,8 +39,9 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     Examples
     --------
     >>> import numpy as np
-    >>> from bayesnn.models.shallow import shallow
-    >>> prior_predictive(shallow(3), np.ones((7, 2)), draws=5)["prior"]["f"].shape
+    >>> from bayesnn.layers import Dense
+    >>> from bayesnn.priors import Normal
+    >>> prior_predictive(Model([Dense(3)], prior=Normal()), np.ones((7, 2)), draws=5)["prior"]["f"].shape
     (1, 5, 7)
     """
     checks.positive_integer("draws", draws)

@@ -148,6 +148,7 @@ def test_slice_moves_fit_narrow_and_wide_densities(sd):
     assert z_against(draws, lambda v: stats.norm.logpdf(v, 0, sd), grid) < LIMIT
 
 
+@pytest.mark.slow
 def test_a_density_that_is_not_a_number_is_outside():
     """A normal density cut at zero, NaN beyond."""
     draws = many(moved(lambda v: jnp.where(v < 0, -0.5 * v**2, jnp.nan), 25), -0.5, seed=9)

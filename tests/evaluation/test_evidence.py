@@ -61,6 +61,7 @@ def test_annealed_importance_sampling_gives_the_closed_form():
     assert result.table["temperature"].iloc[-1] == 1.0
 
 
+@pytest.mark.slow
 def test_thermodynamic_integration_gives_the_closed_form():
     result = bnn.log_marginal_likelihood(LINE, X, Y, **THERMODYNAMIC)
     assert right(result)

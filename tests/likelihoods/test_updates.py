@@ -102,7 +102,7 @@ def test_degrees_of_freedom_are_drawn_from_their_conditional():
     assert z_against(draws, lambda at: np.interp(at, v, density - v), GRID) > LIMIT
 
 
-@pytest.mark.slow
+@pytest.mark.first_case
 @pytest.mark.parametrize("name", UPDATES)
 def test_updating_with_a_weight_of_two_is_that_of_the_row_twice(name):
     """Draw for draw, where rows enter by sums alone: weights against repeated rows with weights of one."""

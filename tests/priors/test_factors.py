@@ -88,6 +88,7 @@ def test_a_weight_too_few_is_noticed(name):
     assert z_against(draws, lambda v: log_prior(v) + log_likelihood(v, weights), GRID) > LIMIT
 
 
+@pytest.mark.slow
 def test_a_weight_of_zero_has_a_finite_factor():
     """The horseshoe and Laplace priors have their peak there."""
     for factor in (HalfCauchyFactor("scale", (), 1.0), ExponentialFactor("tail")):

@@ -166,11 +166,8 @@ def test_numpyro_drives_our_samplers(chains, methods, data):
 ROUNDING = 1e-3
 
 
-@pytest.mark.parametrize(
-    "spec",
-    [Gibbs(candidates=3, sweeps=1), pytest.param(NUTS(max_tree_depth=3), marks=pytest.mark.slow)],
-    ids=["gibbs", "nuts"],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("spec", [Gibbs(candidates=3, sweeps=1), NUTS(max_tree_depth=3)], ids=["gibbs", "nuts"])
 def test_all_chain_methods_agree(spec):
     runs = {
         method: fit(
@@ -287,14 +284,8 @@ def test_units_collapse_where_they_can():
     assert Gibbs(weights="slice", steps=3).kernel(SHALLOW) == StepsKernel(WeightGibbs("slice", 3, 10), SHALLOW)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        "gibbs-trajectory",
-        "gibbs-weights-random_walk",
-        *(pytest.param(f"gibbs-weights-{w}", marks=pytest.mark.slow) for w in MOVES if w != "random_walk"),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["gibbs-trajectory", *(f"gibbs-weights-{way}" for way in MOVES)])
 def test_the_step_size_is_kept_after_warm_up(case, data):
     steps = np.array([state.inner.log_step for state in walk(case)[0]])
     assert np.all(np.diff(steps[WARMUP:]) == 0)

@@ -109,6 +109,7 @@ def test_a_kernel_that_keeps_its_data_samples_those_of_its_own_fit():
     assert not np.array_equal(*(fit.idata["posterior"]["fixed0_kernel"] for fit in fits))
 
 
+@pytest.mark.slow
 def test_fixed_layers_are_held_at_a_mode():
     posterior = bnn.fit(FIXED, X, Y, sampler=Able(), **FEW).idata["posterior"]
     for name in ("fixed0_kernel", "fixed0_bias"):

@@ -118,7 +118,7 @@ def test_the_mode_is_that_of_ridge_regression():
     np.testing.assert_allclose(found.values["b"][0, 0], MODE, atol=1e-4)
 
 
-@pytest.mark.first_case
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_minibatches_reach_the_same_mode(optimizer):
     """The rate falls to zero at the end, so the remaining noise is a small part of a posterior sd (0.09)."""
@@ -142,6 +142,7 @@ def test_newton_steps_reach_the_mode_from_afar():
     np.testing.assert_allclose(np.sort(curvature.values), np.linalg.eigvalsh(PRECISION), rtol=1e-8)
 
 
+@pytest.mark.slow
 def test_flat_directions_are_damped_and_said():
     def flat(x, y):
         numpyro.sample("b", dist.Normal(0.0, 10.0).expand([2]).to_event(1))
@@ -164,6 +165,7 @@ def test_a_full_guide_finds_the_gaussian():
     np.testing.assert_allclose(np.cov(b.T) / covariance, 1.0, atol=0.25)
 
 
+@pytest.mark.slow
 def test_a_mean_field_guide_is_as_narrow_as_theory_says():
     """The best independent normals have the precisions of the diagonal: too narrow where inputs correlate."""
     b = draw(Variational("mean_field", steps=4000, learning_rate=0.02)).values["b"].reshape(-1, 2)

@@ -118,6 +118,7 @@ def test_a_process_that_failed_is_missed_at_once(tmp_path):
     assert "ended on its own" in other
 
 
+@pytest.mark.slow
 def test_processes_must_fit_the_same(tmp_path):
     for output, status in finish(start(2, ["differ"], tmp_path)):
         assert status == 1

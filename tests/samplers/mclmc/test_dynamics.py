@@ -167,6 +167,7 @@ def test_a_wrong_number_of_dimensions_is_seen(monkeypatch):
     assert max(map(abs, found.values())) > 8, found
 
 
+@pytest.mark.slow
 def test_moments_of_a_skewed_target():
     spec = MCLMC(energy_variance=ENERGY, energy_variance_start=ENERGY, start=None, steps=10)
     values = run(skewed, ["a", "b", "c"], spec, draws=3000)
@@ -195,6 +196,7 @@ def tuned_states():
         return states
 
 
+@pytest.mark.slow
 def test_the_step_meets_the_wanted_energy_error():
     """The tuned step size solves an equation for the mean of error^2 over about the last hundred steps."""
     variance = np.mean([state.energy_variance for state in tuned_states()[201:]])

@@ -142,6 +142,7 @@ def test_a_preconditioner_changes_the_path_but_not_the_target():
     assert np.all(np.abs(np.linalg.eigvals(relative) - 1) < 0.3)
 
 
+@pytest.mark.slow
 def test_the_default_step_has_the_bias_it_promises():
     """It is 5% in the stiffest direction if the variance of gradients is that of the Fisher information."""
     data = (jnp.zeros((ROWS, 1)), jnp.asarray(Y))
@@ -174,6 +175,7 @@ def test_cycles_fall_along_a_cosine_and_explore_first():
     np.testing.assert_array_equal(cycle.heated(t), np.tile([False, False, True, True], 2))
 
 
+@pytest.mark.slow
 def test_draws_stand_at_the_ends_of_cycles():
     with pytest.raises(ValueError, match="whole cycles of 40 minibatch steps apart, got 10 steps .*thinning=8"):
         sample(SGLD(step_size=Cyclical(STEP, 40), **QUICK))
