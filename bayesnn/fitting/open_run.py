@@ -22,7 +22,7 @@ from bayesnn.fitting.store.format import (
     stop_of,
 )
 from bayesnn.fitting.store.manifest import data_digest, differences, text_of
-from bayesnn.fitting.store.validate import check_parts
+from bayesnn.fitting.store.validate import check_parts, check_values
 from bayesnn.models.model import Model
 from bayesnn.samplers import Gibbs
 from bayesnn.samplers.engine.chains import Run
@@ -63,9 +63,16 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     """
     folder = files.folder_path(path)
     manifest = read_manifest(folder)
-    bound, data = _task(folder, manifest, model)
-    so_far = _run(folder, manifest)
-    attrs = manifest["attributes"] | attributes_of(so_far) | {"draws_planned": manifest["draws"]}
+    try:
+        bound, data = _task(folder, manifest, model)
+        so_far = _run(folder, manifest)
+        attrs = manifest["attributes"] | attributes_of(so_far) | {"draws_planned": manifest["draws"]}
+    except (AttributeError, KeyError, TypeError) as error:  # a document without what it must have
+        raise damaged(folder, f"{type(error).__name__} {error}") from None
+    try:
+        check_values(bound, data, so_far.values)
+    except ValueError as error:
+        raise damaged(folder, str(error)) from None
     return assemble(bound, data, to_series_units(data, so_far.values), attrs)
 
 
