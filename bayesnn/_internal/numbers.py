@@ -136,6 +136,12 @@ def _refusal(name: str, array: np.ndarray, where: str = "", value: Any = None) -
 
 def _sized(name: str, numbers: np.ndarray) -> np.ndarray:
     """Refuse finite numbers whose powers would overflow; infinite ones are left to the caller."""
+    if (
+        not numbers.size
+        or np.fmax.reduce(numbers, axis=None) <= LARGEST
+        and np.fmin.reduce(numbers, axis=None) >= -LARGEST
+    ):
+        return numbers  # without arrays of the same size, for the usual case
     with np.errstate(invalid="ignore"):
         large = (numbers > LARGEST) | (numbers < -LARGEST)
     if large.any():

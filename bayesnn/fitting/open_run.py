@@ -24,7 +24,7 @@ from bayesnn.fitting.store.format import (
     stop_of,
 )
 from bayesnn.fitting.store.manifest import data_digest, differences, text_of
-from bayesnn.fitting.store.validate import check_parts
+from bayesnn.fitting.store.validate import check_parts, check_values
 from bayesnn.models.model import Model
 from bayesnn.samplers import Gibbs
 from bayesnn.samplers.engine.chains import Run
@@ -68,12 +68,19 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     folder = files.folder_path(path)
     folder = folder / FOLDER if (folder / FOLDER / MANIFEST).exists() else folder  # chains that went on from others
     manifest = read_manifest(folder)
-    bound, data = _task(folder, manifest, model)
-    so_far = _run(folder, manifest)
-    known, auto = manifest["attributes"], manifest["draws"] is None
-    handed = folder / f"{HANDED}.npz"
-    known |= note_of(read_part(handed, manifest["identity"]) if handed.exists() else None)
-    attrs = known | attributes_of(so_far, known["thinning"], auto) | {"draws_planned": manifest["draws"] or 0}
+    try:
+        bound, data = _task(folder, manifest, model)
+        so_far = _run(folder, manifest)
+        known, auto = manifest["attributes"], manifest["draws"] is None
+        handed = folder / f"{HANDED}.npz"
+        known |= note_of(read_part(handed, manifest["identity"]) if handed.exists() else None)
+        attrs = known | attributes_of(so_far, known["thinning"], auto) | {"draws_planned": manifest["draws"] or 0}
+    except (AttributeError, KeyError, TypeError) as error:  # a document without what it must have
+        raise damaged(folder, f"{type(error).__name__} {error}") from None
+    try:
+        check_values(bound, data, so_far.values)
+    except ValueError as error:
+        raise damaged(folder, str(error)) from None
     return assemble(bound, data, to_series_units(data, so_far.values), attrs)
 
 

@@ -32,7 +32,7 @@ def test_numbers_of_every_type(values):
     assert found.tolist() == [1.0, 2.5, 1.0]
 
 
-@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT"), np.ma.masked])
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT", "D"), np.ma.masked])
 def test_missing_values_are_nan(missing):
     values = np.empty(2, object)
     values[:] = [1.0, missing]

@@ -58,7 +58,8 @@ class ScoredRows(NamedTuple):
 
 def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = None) -> ScoredRows:
     """Inputs, target as numbers (codes for labels), offset and weights of rows to score."""
-    same_index(x, y)
+    for name, values in (("y", y), ("weights", weights), ("offset", offset)):
+        same_index(x, values, name)
     coded = code(fit.data.columns, x)
     fit.model.check_steps(fit.data.x.shape[1:], coded.shape[1:])
     steps = output_steps(fit.model, fit.data.columns, x)

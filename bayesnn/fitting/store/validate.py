@@ -57,28 +57,17 @@ def check_data(model: Model, data: Dataset) -> None:
 
 
 def check_draws(model: Model, data: Dataset, groups: Mapping[str, Any]) -> None:
-    """Refuse draws that the model does not have, of other shapes, of text, or not finite."""
+    """Refuse groups of inference data whose draws the model does not have, of other shapes, of text, or not finite."""
     _require("posterior" in groups, "there is no posterior")
-    posterior, shape = groups["posterior"], data.x.shape[1:]
-    dims = model.dims(shape)
-    if data.series is not None and len(missing_positions(data.series)):
-        dims |= {SITE: (DIM,)}
+    posterior, dims = groups["posterior"], _sites(model, data)
     _require(
         set(dims) == set(posterior.data_vars),
         f"the model has the sites {sorted(dims)}, the draws {sorted(map(str, posterior.data_vars))}",
     )
-    terms = model.terms(shape)
-    sizes = {dim: size for w in model.weight_specs(shape).values() for dim, size in zip(w.dims, w.shape, strict=True)}
-    sizes |= {dim: size for w in terms.weights().values() for dim, size in zip(w.dims, w.shape, strict=True)}
     for name, axes in dims.items():
-        values = posterior[name]
-        _require(values.dims == ("chain", "draw", *axes), f"draws of {name} have the axes {values.dims}")
-        _require(values.dtype.kind in KINDS and bool(np.isfinite(values).all()), f"draws of {name} are not finite")
-        for axis, size in zip(values.dims, values.shape, strict=True):
-            wanted = sizes.get(str(axis), size)
-            _require(size == wanted > 0, f"{name} has the size {size} along {axis}, and the model {wanted}")
-    for name in model.likelihood.dims:
-        _require(bool((posterior[name] > 0).all()), f"draws of {name} are not above zero")
+        found = posterior[name].dims
+        _require(found == ("chain", "draw", *axes), f"draws of {name} have the axes {found}")
+    check_values(model, data, {name: posterior[name].to_numpy() for name in dims})
     _require("complete" in posterior.attrs, "it is not said whether the draws are complete")
     for name, group in groups.items():
         for one, values in group.data_vars.items():
@@ -88,11 +77,31 @@ def check_draws(model: Model, data: Dataset, groups: Mapping[str, Any]) -> None:
             _require(group.sizes[axis] == wanted, f"{name} has the size {group.sizes[axis]} along {axis}, not {wanted}")
 
 
-def check_finite_values(name: str, values: Mapping[str, np.ndarray]) -> None:
-    """Refuse recorded values of a run that are no numbers; statistics may be infinite."""
-    for one, array in values.items():
-        finite = one.startswith("stat ") or bool(np.isfinite(array).all()) if array.dtype.kind in KINDS else False
-        _require(finite, f"{name} does not hold finite numbers of {one}")
+def check_values(model: Model, data: Dataset, values: Mapping[str, np.ndarray]) -> None:
+    """Refuse recorded values (chain, draw, ...) that the model does not have, of other shapes, or not finite."""
+    terms, shape = model.terms(data.x.shape[1:]), data.x.shape[1:]
+    weights = (*model.weight_specs(shape).values(), *terms.weights().values())
+    sizes = {dim: size for w in weights for dim, size in zip(w.dims, w.shape, strict=True)}
+    first: tuple[int, ...] = ()
+    for name, axes in _sites(model, data).items():
+        _require(name in values, f"there are no draws of {name}")
+        array = values[name]
+        _require(array.dtype.kind in KINDS and bool(np.isfinite(array).all()), f"draws of {name} are not finite")
+        _require(array.ndim == 2 + len(axes) and array.size > 0, f"draws of {name} have the shape {array.shape}")
+        first = first or array.shape[:2]
+        _require(array.shape[:2] == first, f"there are {array.shape[:2]} chains and draws of {name}, not {first}")
+        for axis, size in zip(axes, array.shape[2:], strict=True):
+            wanted = sizes.get(axis, size)
+            _require(size == wanted, f"{name} has the size {size} along {axis}, and the model {wanted}")
+    for name in model.likelihood.dims:
+        _require(bool((values[name] > 0).all()), f"draws of {name} are not above zero")
+
+
+def _sites(model: Model, data: Dataset) -> dict[str, tuple[str, ...]]:
+    """The sites that a fit of the model to these data records, with the names of their axes."""
+    dims = model.dims(data.x.shape[1:])
+    gaps = data.series is not None and len(missing_positions(data.series))
+    return dims | ({SITE: (DIM,)} if gaps else {})
 
 
 def _require(true: bool, otherwise: str) -> None:
