@@ -42,9 +42,9 @@ from bayesnn.samplers.gibbs.structure import (
     start_structure,
     structure_sites,
 )
-from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, move_and_redraw, tuned
+from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, trajectory_step, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
-from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs, WeightState
+from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 COLLAPSED = "collapsed"
@@ -77,8 +77,8 @@ class Gibbs(Steps):
         How the number of units is updated if it is random: an exact draw with unused units redrawn from the prior, or
         reversible jumps that add or remove one unit.
     trajectory : int, optional
-        Leapfrog steps of a Hamiltonian trajectory of all units before each collapsed sweep; 0: none. Default: 30 where
-        the units have many weights; none where they have so few that single moves are quicker.
+        Leapfrog steps of the Hamiltonian trajectory of all units before the collapsed sweeps of each step; 0: none.
+        Default: 60 where the units have many weights, none where they have so few that single moves are quicker.
 
     Raises
     ------
@@ -149,8 +149,8 @@ class Gibbs(Steps):
         return self.collapsed(target)
 
     def for_gaps(self) -> Sampler:
-        """Each sweep given the missing values, then these given the rest."""
-        return MissingValuesGibbs(self)
+        """Each sweep given the missing values, then these given the rest; with trajectories only if asked for."""
+        return MissingValuesGibbs(replace(self, trajectory=self.trajectory or 0))
 
     def starts_anywhere(self, model: Model) -> bool:
         """The state of the collapsed sweep is parameters alone."""
@@ -163,9 +163,16 @@ class Gibbs(Steps):
         return replace(self, weights=self.weights or "hmc")
 
     def stats(self, state: KernelState) -> Stats:
-        """Fraction of units that moved in the collapsed sweep; else mean acceptance and step size."""
-        step = {"step_size": jnp.exp(state.inner.log_step)} if isinstance(state.inner, WeightState) else {}
-        return {"acceptance_rate": state.info.acceptance} | step
+        """Fraction of units that moved in the collapsed sweep; acceptance and step of a trajectory if there are any.
+
+        For all other models mean acceptance and step size.
+        """
+        found = {"acceptance_rate": state.info.acceptance}
+        if state.inner.log_step is not None:
+            found["step_size"] = jnp.exp(state.inner.log_step)
+        if state.info.trajectory is not None:
+            found["trajectory_acceptance_rate"] = state.info.trajectory
+        return found
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> GibbsState:
         """Units drawn from the prior with hyperparameters at their guesses; the error variance is that of y."""
@@ -187,22 +194,22 @@ class Gibbs(Steps):
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
-        """Run `sweeps` sweeps."""
+        """A trajectory of all units where there are trajectories, and `sweeps` sweeps."""
+        acceptance = None
+        if state.log_step is not None:
+            of_trajectory, key = jax.random.split(key)
+            state, acceptance = trajectory_step(of_trajectory, state, model, x, y, self.leapfrogs(*state.gamma.shape))
         state, infos = random.scan_with_predrawn(
             key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state
         )
-        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)._replace(trajectory=acceptance)
 
     def sweep(
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
     ) -> tuple[GibbsState, Info]:
         """Update the units, the architecture if it is random, the readout, and the hyperparameters, in this order."""
-        active, acceptance = active_units(state), None
-        if state.log_step is not None:
-            of_trajectory, source = random.split(source)
-            steps = self.leapfrogs(*state.gamma.shape)
-            state, acceptance = move_and_redraw(of_trajectory, state, model, x, y, state.noise_precision, steps)
         of_units, of_structure, of_readout, of_hyper = random.split(source, 4)
+        active = active_units(state)
         state, data, solved, moved = self.move_units(of_units, state, model, x, y)
         if state.structure is not None:
             state, data = self.move_structure(random.as_key(of_structure), state, model, x, y)
@@ -210,8 +217,7 @@ class Gibbs(Steps):
         coefficients = draw_readout(of_readout, state, model, x, solved)
         hyper, noise_precision = draw_hyper(of_hyper, state, model, coefficients, data)
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
-        info = Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
-        return new, info._replace(trajectory=acceptance)
+        return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
     def move_units(
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array

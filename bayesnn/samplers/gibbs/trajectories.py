@@ -34,10 +34,10 @@ from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, collapsed
 from bayesnn.samplers.gibbs.structure import readout_rows
 from bayesnn.samplers.gibbs.unit_moves import activations
 
-JITTER = 0.2  # sd of the log step from one trajectory to the next, so that no period of an orbit is met for ever
+JITTER = 0.2  # sd of the log step from one trajectory to the next: a fixed one may be the period of an orbit
 CURVATURE = 0.0002  # chosen by measurement: mean square slope of a unit, times its share of rows, in the metric
 TARGET_ACCEPTANCE = 0.7  # for which the step is tuned; between .65 (R. Neal, 2011) and NumPyro's .8
-STEPS = 30  # leapfrog steps
+STEPS = 60  # leapfrog steps
 FIRST_STEP = 0.03  # before it is tuned
 MANY_WEIGHTS = 24  # of all units together, from which on trajectories pay
 
@@ -192,6 +192,16 @@ def move_and_redraw(
     gamma, acceptance = move_together(of_trajectory, state.gamma, target, state.log_step, steps)
     covariance = weights.draw_unit_covariance(of_covariance, mean, gamma, active)
     return state._replace(gamma=gamma, hyper=state.hyper._replace(s_gamma=covariance)), acceptance
+
+
+def trajectory_step(
+    key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, steps: int
+) -> tuple[GibbsState, jax.Array]:
+    """`move_and_redraw` at the posterior itself, with random numbers that compile quickly."""
+    moved, acceptance = random.scan_with_predrawn(
+        key, 1, lambda source, s: move_and_redraw(source, s, model, x, y, s.noise_precision, steps), state
+    )
+    return moved, acceptance[0]
 
 
 def tuned(log_step: jax.Array, acceptance: jax.Array, iteration: jax.Array) -> jax.Array:
