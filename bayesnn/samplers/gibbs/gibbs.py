@@ -44,9 +44,9 @@ from bayesnn.samplers.gibbs.structure import (
     start_structure,
     structure_sites,
 )
-from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, move_and_redraw, tuned
+from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, trajectory_step, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
-from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs, WeightState
+from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs
 from bayesnn.samplers.gibbs.working_rows import log_likelihood, refresh
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
@@ -81,8 +81,8 @@ class Gibbs(Steps):
         How the number of units is updated if it is random: an exact draw with unused units redrawn from the prior, or
         reversible jumps that add or remove one unit.
     trajectory : int, optional
-        Leapfrog steps of a Hamiltonian trajectory of all units before each collapsed sweep; 0: none. Default: 30 where
-        the units have many weights; none where they have so few that single moves are quicker.
+        Leapfrog steps of the Hamiltonian trajectory of all units before the collapsed sweeps of each step; 0: none.
+        Default: 60 where the units have many weights, none where they have so few that single moves are quicker.
 
     Raises
     ------
@@ -155,17 +155,24 @@ class Gibbs(Steps):
         return self.collapsed(target)
 
     def for_gaps(self) -> Sampler:
-        """Each sweep given the missing values, then these given the rest."""
-        return MissingValuesGibbs(self)
+        """Each sweep given the missing values, then these given the rest; with trajectories only if asked for."""
+        return MissingValuesGibbs(replace(self, trajectory=self.trajectory or 0))
 
     def starts_anywhere(self, model: Model) -> bool:
         """The state of the collapsed sweep is parameters alone."""
         return self.collapsed(model)
 
     def stats(self, state: KernelState) -> Stats:
-        """Fraction of units that moved in the collapsed sweep; else mean acceptance and step size."""
-        step = {"step_size": jnp.exp(state.inner.log_step)} if isinstance(state.inner, WeightState) else {}
-        return {"acceptance_rate": state.info.acceptance} | step
+        """Fraction of units that moved in the collapsed sweep; acceptance and step of a trajectory if there are any.
+
+        For all other models mean acceptance and step size.
+        """
+        found = {"acceptance_rate": state.info.acceptance}
+        if state.inner.log_step is not None:
+            found["step_size"] = jnp.exp(state.inner.log_step)
+        if state.info.trajectory is not None:
+            found["trajectory_acceptance_rate"] = state.info.trajectory
+        return found
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> GibbsState:
         """Units drawn from the prior with hyperparameters at their guesses; the error variance is that of y."""
@@ -190,11 +197,16 @@ class Gibbs(Steps):
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
     ) -> tuple[GibbsState, Info]:
-        """Run `sweeps` sweeps."""
+        """A trajectory of all units where there are trajectories, and `sweeps` sweeps."""
+        acceptance = None
+        if state.log_step is not None:
+            of_trajectory, key = jax.random.split(key)
+            steps = self.leapfrogs(*state.gamma.shape)
+            state, acceptance = trajectory_step(of_trajectory, state, model, x, y, steps, *rows)
         state, infos = random.scan_with_predrawn(
             key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y, *rows), state
         )
-        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)._replace(trajectory=acceptance)
 
     def sweep(
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
@@ -203,23 +215,16 @@ class Gibbs(Steps):
 
         `rows` are offset and case weights, if the fit has any.
         """
-        active, acceptance = active_units(state), None
-        if state.log_step is not None:
-            of_trajectory, source = random.split(source)
         of_units, of_structure, of_readout, of_hyper, of_rows = random.split(source, 5)
+        active = active_units(state)
         state, working = refresh(of_rows, state, model, x, y, *rows)
-        if state.log_step is not None:
-            steps = self.leapfrogs(*state.gamma.shape)
-            state, acceptance = move_and_redraw(of_trajectory, state, model, x, working, steps)
         state, data, solved, moved = self.move_units(of_units, state, model, x, working)
         if state.structure is not None:
             state, data = self.move_structure(random.as_key(of_structure), state, model, x, working)
             solved = readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
         coefficients = draw_readout(of_readout, state, model, x, solved)
         new, level = draw_hyper(of_hyper, state, model, coefficients, data)
-        info = (Info(jnp.mean(moved), moved) if active is None else _info(moved, active))._replace(
-            trajectory=acceptance
-        )
+        info = Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
         if state.temperature is not None:
             level = log_likelihood(new, model, x, y, *rows) if level is None else level
             info = info._replace(log_likelihood=level)

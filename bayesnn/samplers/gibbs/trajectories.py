@@ -18,7 +18,7 @@ A. Gupta and D. Nagar (2000), Matrix Variate Distributions, chapter 4, for the m
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,16 +29,18 @@ from bayesnn._internal import random
 from bayesnn._internal.conditionals import solve_lower
 from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods.working_rows import WorkingRows
+from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.readout import Precision
-from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, collapsed_prior, prior_of
+from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, collapsed_prior, draw_readout, prior_of
 from bayesnn.samplers.gibbs.structure import readout_rows
 from bayesnn.samplers.gibbs.unit_moves import activations
+from bayesnn.samplers.gibbs.working_rows import refresh
 
-JITTER = 0.2  # sd of the log step from one trajectory to the next, so that no period of an orbit is met for ever
+JITTER = 0.2  # sd of the log step from one trajectory to the next: a fixed one may be the period of an orbit
 CURVATURE = 0.0002  # chosen by measurement: mean square slope of a unit, times its share of rows, in the metric
 TARGET_ACCEPTANCE = 0.7  # for which the step is tuned; between .65 (R. Neal, 2011) and NumPyro's .8
-STEPS = 30  # leapfrog steps
+STEPS = 60  # leapfrog steps
 FIRST_STEP = 0.03  # before it is tuned
 MANY_WEIGHTS = 24  # of all units together, from which on trajectories pay
 
@@ -198,6 +200,42 @@ def move_and_redraw(
     gamma, acceptance = move_together(of_trajectory, state.gamma, target, state.log_step, steps)
     covariance = weights.draw_unit_covariance(of_covariance, mean, gamma, active)
     return state._replace(gamma=gamma, hyper=state.hyper._replace(s_gamma=covariance)), acceptance
+
+
+def trajectory_step(
+    key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, steps: int, *rows: Any
+) -> tuple[GibbsState, jax.Array]:
+    """A trajectory given fresh auxiliary variables, and what has to follow it; the state and acceptance ().
+
+    With Gaussian errors the readout, which is then out of date, is not read before the next sweep draws it. Auxiliary
+    variables are drawn given the function, so with these the readout is drawn at once.
+    """
+
+    def one(source: RandomSource, state: GibbsState) -> tuple[GibbsState, jax.Array]:
+        of_rows, of_trajectory, of_readout = random.split(source, 3)
+        state, working = refresh(of_rows, state, model, x, y, *rows)
+        state, acceptance = move_and_redraw(of_trajectory, state, model, x, working, steps)
+        if model.likelihood.augments:
+            state = state._replace(coefficients=fresh_readout(of_readout, state, model, x, working))
+        return state, acceptance
+
+    moved, acceptance = random.scan_with_predrawn(key, 1, one, state)
+    return moved, acceptance[0]
+
+
+def fresh_readout(
+    source: RandomSource, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
+) -> jax.Array:
+    """A draw of the readout (k,) given the units and the working rows."""
+    used = model.masks(state.structure, x.shape[1:])
+    inputs, extra = readout_rows(model.terms(x.shape[1:]), x, used)
+    columns = activations(state.gamma, inputs)
+    design = jnp.concatenate([columns if used is None else columns * used.units[:, None], extra])
+    weighted = design if working.weights is None else design * working.weights
+    data = readout.Products(weighted @ design.T, design @ working.target, working.square, working.count)
+    return draw_readout(
+        source, state, model, x, readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
+    )
 
 
 def tuned(log_step: jax.Array, acceptance: jax.Array, iteration: jax.Array) -> jax.Array:
