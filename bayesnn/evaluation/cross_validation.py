@@ -15,13 +15,14 @@ from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.columns import code
 from bayesnn.data.dataset import Dataset
 from bayesnn.data.sequences import TABLE
-from bayesnn.evaluation.diagnose import R_HAT_LIMIT, diagnose
+from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.evaluation.folds import check_classes, make_folds, stratum_codes
 from bayesnn.evaluation.loo import total_error
 from bayesnn.evaluation.scores.evaluate import evaluate
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.draws import log_density, over_draws
 from bayesnn.fitting.fit import Fit, fit
+from bayesnn.fitting.until_converged import R_HAT_LIMIT
 from bayesnn.likelihoods import as_coordinate
 from bayesnn.models.model import Model
 

@@ -33,7 +33,7 @@ def run(folder, case, draws=150):
     length = {"draws": draws}
     if case == "auto":  # of its own length, and thinned several times
         until_converged.KEPT = until_converged.FEWEST_KEPT = 32
-        until_converged.R_HAT_LIMIT, until_converged.ESS_PER_CHAIN = 1.2, 12
+        until_converged.R_HAT_LIMIT, until_converged.ESS_PER_CHAIN = 1.2, 9
         length = {"draws": "auto", "max_seconds": float("inf")}
     chains.CHUNK_SECONDS, chains.CHUNK, run_store.WRITE_SECONDS = 1e9, 7, 0.0
     model, sampler = cases()[case]
