@@ -75,15 +75,14 @@ ROWS = {"weights": {"weights": WEIGHTS}, "offset": {"offset": OFFSET, "standardi
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["nuts", "gibbs"])
+@pytest.mark.parametrize("sampler", ["nuts", "gibbs", "hmc weights"])
 @pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
 def test_weighted_rows_of_a_shallow_network_are_fitted(sampler, rows):
-    """The collapsed sweep knows neither: all weights move."""
-    spec = Gibbs(steps=2, sweeps=1) if sampler == "gibbs" else bnn.NUTS(max_tree_depth=2)
-    fit = bnn.fit(bnn.shallow(2), X, Y, sampler=spec, **rows, **TINY)
-    if sampler == "gibbs":
-        assert fit.sampler == Gibbs(weights="hmc", steps=2, sweeps=1)
-        assert fit.sampler.kernel(fit.model).sampler == WeightGibbs("hmc", 2, 1)
+    specs = {"nuts": bnn.NUTS(max_tree_depth=2), "gibbs": None, "hmc weights": Gibbs(weights="hmc", steps=2, sweeps=1)}
+    fit = bnn.fit(bnn.shallow(2), X, Y, sampler=specs[sampler], **rows, **TINY)
+    if sampler != "nuts":
+        sweep = Gibbs() if sampler == "gibbs" else WeightGibbs("hmc", 2, 1)
+        assert fit.sampler.kernel(fit.model).sampler == sweep
     for name, value in rows.items():
         if name != "standardize":
             np.testing.assert_array_equal(fit.idata["constant_data"][name], value)
@@ -93,11 +92,6 @@ def test_weighted_rows_of_a_shallow_network_are_fitted(sampler, rows):
     if "weights" in rows:
         assert not log_likelihood[..., 0].any()  # a row of weight zero says nothing
         assert log_likelihood[..., 1:].all()
-
-
-@pytest.mark.slow
-def test_the_default_sampler_of_weighted_rows_is_nuts():
-    assert isinstance(bnn.fit(bnn.shallow(1), X, Y, weights=WEIGHTS, **TINY).sampler, bnn.NUTS)
 
 
 def test_labels_live_in_the_coordinates(fake_fit):

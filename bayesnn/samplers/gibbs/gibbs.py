@@ -32,6 +32,7 @@ from bayesnn.samplers.gibbs.collapsed import (
     draw_readout,
     prior_of,
 )
+from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.gibbs.reflections import as_products, reflect
@@ -186,9 +187,10 @@ class Gibbs(Steps):
     ) -> tuple[GibbsState, Info]:
         """Auxiliary variables; then units, architecture if it is random, readout, and hyperparameters, in this order.
 
-        `rows` are offset and case weights, if the fit has any.
+        Where there are auxiliary variables, moves without them follow. `rows` are offset and case weights, if the fit
+        has any.
         """
-        of_units, of_structure, of_readout, of_hyper, of_rows = random.split(source, 5)
+        of_units, of_structure, of_readout, of_hyper, of_rows, of_likelihood = random.split(source, 6)
         active = active_units(state)
         state, working = refresh(of_rows, state, model, x, y, *rows)
         state, data, solved, moved = self.move_units(of_units, state, model, x, working)
@@ -198,6 +200,8 @@ class Gibbs(Steps):
         coefficients = draw_readout(of_readout, state, model, x, solved)
         hyper, noise_precision = draw_hyper(of_hyper, state, model, coefficients, data)
         new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
+        if model.likelihood.augments:
+            new = move_on_likelihood(random.as_key(of_likelihood), new, model, x, y, self.candidates, *rows)
         return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
 
     def move_units(
