@@ -16,6 +16,9 @@ from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Structure, used_units
 from bayesnn.priors import MuellerRiosInsua
 from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.samplers.base import Info
+
+TARGET_MOVES = 0.5  # fraction of units that move per sweep, for which the adaptive walk is tuned; chosen here
 
 
 class GibbsState(NamedTuple):
@@ -64,6 +67,14 @@ class UnitMoveResult(NamedTuple):
 def active_units(state: GibbsState) -> jax.Array | None:
     """(m,), 1 for units in use, else 0; None if the architecture is fixed, so that all are in use."""
     return None if state.structure is None else used_units(state.structure.units, state.gamma.shape[0])
+
+
+def moved_units(moved: jax.Array, active: jax.Array | None) -> Info:
+    """Fraction of the units in use that moved, 1 if there are none; walks of unused units are not tuned."""
+    if active is None:
+        return Info(jnp.mean(moved), moved)
+    share = jnp.where(active.any(), (moved * active).sum() / jnp.maximum(active.sum(), 1.0), 1.0)
+    return Info(share, jnp.where(active > 0, moved, TARGET_MOVES))
 
 
 def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> readout.Precision:

@@ -8,7 +8,7 @@ hyperparameters drawn given it would follow another distribution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import jax
@@ -24,6 +24,7 @@ from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Sampler, Stats, Steps
 from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import (
+    TARGET_MOVES,
     GibbsState,
     UnitMoveResult,
     active_units,
@@ -31,8 +32,10 @@ from bayesnn.samplers.gibbs.collapsed import (
     collapses,
     draw_hyper,
     draw_readout,
+    moved_units,
     prior_of,
 )
+from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.gibbs.reflections import as_products, reflect
@@ -52,7 +55,6 @@ from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 COLLAPSED = "collapsed"
 EXACT, BIRTH_DEATH = "exact", "birth_death"
-TARGET_MOVES = 0.5  # fraction of units that move per sweep, for which the adaptive walk is tuned; chosen here
 
 
 @dataclass(frozen=True)
@@ -213,9 +215,10 @@ class Gibbs(Steps):
     ) -> tuple[GibbsState, Info]:
         """Auxiliary variables; then units, architecture if it is random, readout, and hyperparameters, in this order.
 
-        `rows` are offset and case weights, if the fit has any.
+        Where there are auxiliary variables, moves without them follow. `rows` are offset and case weights, if the fit
+        has any.
         """
-        of_units, of_structure, of_readout, of_hyper, of_rows = random.split(source, 5)
+        of_units, of_structure, of_readout, of_hyper, of_rows, of_likelihood = random.split(source, 6)
         active = active_units(state)
         state, working = refresh(of_rows, state, model, x, y, *rows)
         state, data, solved, moved = self.move_units(of_units, state, model, x, working)
@@ -224,7 +227,9 @@ class Gibbs(Steps):
             solved = readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
         coefficients = draw_readout(of_readout, state, model, x, solved)
         new, level = draw_hyper(of_hyper, state, model, coefficients, data)
-        info = Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
+        if model.likelihood.augments:
+            new = move_on_likelihood(random.as_key(of_likelihood), new, model, x, y, self.candidates, *rows)
+        info = moved_units(moved, active)
         if state.temperature is not None:
             level = log_likelihood(new, model, x, y, *rows) if level is None else level
             info = info._replace(log_likelihood=level)
@@ -292,9 +297,3 @@ class Gibbs(Steps):
             | nuisance
             | structure_sites(model, state.structure)
         )
-
-
-def _info(moved: jax.Array, active: jax.Array) -> Info:
-    """Fraction of the units in use that moved, 1 if there are none; walks of unused units are not tuned."""
-    share = jnp.where(active.any(), (moved * active).sum() / jnp.maximum(active.sum(), 1.0), 1.0)
-    return Info(share, jnp.where(active > 0, moved, TARGET_MOVES))

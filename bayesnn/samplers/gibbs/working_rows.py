@@ -37,14 +37,20 @@ def refresh(
     if isinstance(model.likelihood, Gaussian):
         return state, gaussian_rows(y, offset, weights)
     key_latents, key_rows = jax.random.split(random.as_key(source))
-    if state.temperature is not None:  # a power of the likelihood is a case weight of every row
-        weights = state.temperature * (jnp.ones(y.shape[0]) if weights is None else weights)
+    weights = tempered(weights, state, y)
     f = shifted(function_values(state, model, x), offset)
     latents = state.latents or {}
     if latents:
         latents = model.likelihood.update(key_latents, latents, f, y, weights)
     rows = model.likelihood.augment(key_rows, latents, f, y, weights)
     return state._replace(latents=latents), less_offset(rows, offset)
+
+
+def tempered(weights: jax.Array | None, state: GibbsState, y: jax.Array) -> jax.Array | None:
+    """Case weights (n,) times the temperature: a power of the likelihood is a case weight of every row."""
+    if state.temperature is None:
+        return weights
+    return state.temperature * (jnp.ones(y.shape[0]) if weights is None else weights)
 
 
 def log_likelihood(

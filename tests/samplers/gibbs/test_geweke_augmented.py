@@ -20,7 +20,7 @@ from bayesnn.models.random_architecture import Structure
 from bayesnn.samplers.gibbs import working_rows
 
 X, HYPER = test_geweke.X, test_geweke.HYPER
-OFFSET = np.array([0.9, -1.4, 0.3, 1.2, -0.6, 0.1])
+OFFSET = np.array([2.9, -3.4, 1.3, 3.2, -2.6, 0.6])
 # Rows with a weight are simulated from the density that the weighted likelihood is proportional to, where its constant
 # does not depend on f: Gaussian errors with variance sigma^2/w, and shares of w successes. What it depends on besides
 # is a power of sigma, which joins the gamma prior of 1/sigma^2.
@@ -52,7 +52,7 @@ CASES = {
     "bernoulli-plain": Case(network(Bernoulli((0, 1)))),
     "student-t": Case(network(StudentT(noise_guess=0.02, noise_size=9.0)), True),
     "student-t-weights": Case(network(StudentT(4.0, noise_guess=0.02, noise_size=9.0)), True, True),
-    "negative-binomial": Case(network(NegativeBinomial(0.7, baseline=-2.0)), True),
+    "negative-binomial": Case(network(NegativeBinomial(0.7, baseline=-3.0)), True),
     "bernoulli-architecture": Case(
         shallow(Geometric(0.7, 3), likelihood=Bernoulli((0, 1)), hyper=HYPER, linear="random"), True, True
     ),
