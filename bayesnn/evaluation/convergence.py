@@ -1,10 +1,28 @@
-"""Groups of chains that agree."""
+"""How far chains agree: statistics of values, and groups of chains."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from bayesnn.fitting.mixing import mixing, nested_r_hat
+
 APART = 0.65  # standard deviations between chain means: two chains so far apart have an R-hat of 1.1
+
+
+def statistics(values: np.ndarray, superchains: int) -> dict[str, np.ndarray]:
+    """R-hat, effective draws of bulk and tails, and mcse of values (chain, draw, ...), by name: (...,) each.
+
+    R-hat is the nested one where there are `superchains`.
+    """
+    import arviz as az
+    import xarray as xr
+
+    found = mixing(values)
+    names = ("chain", "draw", *(f"dim_{i}" for i in range(values.ndim - 2)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = az.mcse(xr.Dataset({"value": (names, values)}))["value"].to_numpy()
+    r_hat = nested_r_hat(values, superchains) if superchains else found.r_hat
+    return {"r_hat": r_hat, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail, "mcse": error}
 
 
 def group_chains(values: np.ndarray, superchains: int = 0) -> tuple[tuple[int, ...], ...]:

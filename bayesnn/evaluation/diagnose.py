@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 
 from bayesnn.evaluation.agreement import agreement, close, function_values, short_run
-from bayesnn.evaluation.convergence import group_chains, in_words
+from bayesnn.evaluation.convergence import group_chains, in_words, statistics
 from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.fit import Fit
-from bayesnn.fitting.mixing import mixing, nested_r_hat
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.fitting.sampling_job import TIME_OVER
 from bayesnn.fitting.until_converged import CHAINS, ESS_PER_CHAIN, R_HAT_LIMIT, longer
@@ -204,26 +203,13 @@ def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.nd
     import pandas as pd
 
     columns = {
-        n: _columns(v, superchains) for n, v in ({"f": f} | nuisance | {"log likelihood": log_likelihood}).items()
+        n: statistics(v, superchains) for n, v in ({"f": f} | nuisance | {"log likelihood": log_likelihood}).items()
     }
     rows = {"f, worst": {c: _worst(c)(v) for c, v in columns["f"].items()}}
     rows["f, median"] = {c: np.median(v) for c, v in columns["f"].items()}
     for name in [*nuisance, "log likelihood"]:
         rows[name] = {c: float(_worst(c)(v)) for c, v in columns[name].items()}
     return pd.DataFrame(rows).T
-
-
-def _columns(values: np.ndarray, superchains: int) -> dict[str, np.ndarray]:
-    """The statistics of draws (chain, draw, ...) of some values."""
-    import arviz as az
-    import xarray as xr
-
-    found = mixing(values)
-    names = ("chain", "draw", *(f"dim_{i}" for i in range(values.ndim - 2)))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        error = az.mcse(xr.Dataset({"value": (names, values)}))["value"].to_numpy()
-    r_hat = nested_r_hat(values, superchains) if superchains else found.r_hat
-    return {"r_hat": r_hat, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail, "mcse": error}
 
 
 def _worst(column: str) -> Any:

@@ -55,15 +55,15 @@ MUTANTS = (
     Mutant(
         "a draw lost when a run is written",
         "fitting/store/run_store.py",
-        "count = checkpoint.draws - before",
-        "count = checkpoint.draws - before - 1",
+        "count = (checkpoint.draws - before) // every",
+        "count = (checkpoint.draws - before) // every - 1",
         "fitting/test_run_folder.py -k 'how_often or finished_walk'",
     ),
     Mutant(
         "a draw lost on resume in memory",
         "samplers/engine/checkpoint.py",
-        "self.begin = 0 if checkpoint is None else checkpoint.draws",
-        "self.begin = 0 if checkpoint is None else checkpoint.draws + 1",
+        "self.made, self.every = (0, 1) if checkpoint is None else (checkpoint.draws, checkpoint.every)",
+        "self.made, self.every = (0, 1) if checkpoint is None else (checkpoint.draws + 1, checkpoint.every)",
         "fitting/test_extend.py -k in_memory",
     ),
     Mutant(
@@ -130,10 +130,10 @@ MUTANTS = (
         "samplers/test_superchains.py -k 'nested'",
     ),
     Mutant(
-        "folded draws left out of R-hat",
+        "the tails at other quantiles",
         "fitting/mixing.py",
-        "np.maximum(_split_r_hat(scores), _split_r_hat(folded))",
-        "_split_r_hat(scores)",
+        "TAIL = (0.05, 0.95)",
+        "TAIL = (0.11, 0.89)",
         "fitting/test_mixing.py",
     ),
     Mutant(

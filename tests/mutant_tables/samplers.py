@@ -375,8 +375,8 @@ MUTANTS = (
     Mutant(
         "warm-up thinned like the draws",
         "samplers/engine/chains.py",
-        "(plan.warmup, 1) if warming",
-        "(plan.warmup, plan.thinning) if warming",
+        "(1, 1) if warming else (progress.every, progress.every * plan.thinning)",
+        "(1, plan.thinning) if warming else (progress.every, progress.every * plan.thinning)",
         "samplers/engine/test_chains.py -k thinning",
     ),
 )
