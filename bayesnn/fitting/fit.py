@@ -26,7 +26,7 @@ from bayesnn.fitting.store import (
     state_of,
     write_netcdf,
 )
-from bayesnn.fitting.until_converged import check_auto, length_of, local_stopping, until_converged
+from bayesnn.fitting.until_converged import check_auto, draws_for, length_of, local_stopping, until_converged
 from bayesnn.models.missing_values import DIM, SITE, missing_labels
 from bayesnn.models.model import Model
 from bayesnn.samplers import STAT_DIMS, Chains, Sampler
@@ -105,7 +105,7 @@ def fit(
     y: Any = None,
     *,
     sampler: str | Sampler | None = None,
-    draws: int | str = 1000,
+    draws: int | str | None = None,
     max_seconds: float | None = None,
     warmup: int = 1000,
     chains: int = 4,
@@ -140,11 +140,12 @@ def fit(
         as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network of one output with Gaussian errors,
         `Bernoulli`, `StudentT` or `NegativeBinomial`, else "nuts".
     draws, warmup, chains, thinning : int
-        Draws per chain, warm-up steps, chains, and steps from one kept draw to the next. With `draws="auto"` chains
-        run until R-hat of the function at 40 training rows is at most 1.01 and each of these values has 400 effective
-        draws (100 per chain if there are more than four chains), and `diagnose` finds no other row where they have not.
-        At most 2048 draws of a chain are kept (512 to 2048 of large models): when more are made, every second one is
-        dropped and `thinning` doubles, which the attribute `thinning` of the posterior tells.
+        Draws per chain (1000, or "auto" where neither `draws` nor `sampler` is given), warm-up steps, chains, and steps
+        from one kept draw to the next. With `draws="auto"` chains run until R-hat of the function at 40 training rows
+        is at most 1.01 and each of these values has 400 effective draws (100 per chain if there are more than four
+        chains), and `diagnose` finds no other row where they have not. At most 2048 draws of a chain are kept (512 to
+        2048 of large models): when more are made, every second one is dropped and `thinning` doubles, which the
+        attribute `thinning` of the posterior tells.
     max_seconds : float, optional
         For `draws="auto"`, by default 600: where it takes longer, compiling and warm-up included, the fit has the draws
         made so far, at least 20, and `diagnose` says what is missing. `math.inf` for no limit.
@@ -212,7 +213,7 @@ def fit(
         raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
     model, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
     spec = sampler_for(model, data, sampler)
-    count, seconds = length_of(draws, max_seconds)
+    count, seconds = length_of(draws_for(sampler, spec, chains, path) if draws is None else draws, max_seconds)
     plan = Plan(count, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     settings = FitSettings(
         warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key), seconds

@@ -19,6 +19,7 @@ from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.engine.stopping import ENDLESS, FIRST, Standing, Stopping
 
 AUTO = "auto"
+DRAWS = 1000  # of a sampler that was asked for, unless draws is given
 MAX_SECONDS = 600.0  # unless max_seconds is given
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
 ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
@@ -118,6 +119,12 @@ def length_of(draws: Any, max_seconds: float | None) -> tuple[Any, float | None]
     if max_seconds is not None:
         raise ValueError(f'max_seconds is for draws="auto", got it with draws={draws!r}: leave max_seconds out')
     return draws, None
+
+
+def draws_for(asked: Any, sampler: Sampler, chains: Any, path: Any) -> int | str:
+    """The draws of a fit that names none: "auto" unless a sampler was asked for, or chains could not be judged."""
+    judged = isinstance(sampler, Chains) and chains != 1 and (path is None or not is_multiprocess())
+    return AUTO if asked is None and judged else DRAWS
 
 
 def check_auto(sampler: Sampler, chains: int, max_seconds: float, path: Any) -> None:

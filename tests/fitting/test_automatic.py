@@ -13,7 +13,7 @@ from test_until_converged import QUICK
 import bayesnn as bnn
 from bayesnn.fitting import automatic
 from bayesnn.fitting.sampling_job import HANDED
-from bayesnn.fitting.until_converged import DISAGREE
+from bayesnn.fitting.until_converged import DISAGREE, draws_for
 from bayesnn.samplers.engine.checkpoint import from_artifact
 
 MODEL = bnn.shallow(2)
@@ -37,6 +37,16 @@ def test_chains_that_agree_are_the_fit(monkeypatch):
     assert found.sampler == SAMPLER
     same_idata(found.idata, bnn.fit(MODEL, X, Y, sampler=SAMPLER, **SETTINGS).idata)
     assert "before" not in found.idata["posterior"].attrs
+
+
+def test_automatic_chains_are_of_their_own_length_unless_it_is_given():
+    plain = {name: value for name, value in SETTINGS.items() if name != "draws"}
+    same_idata(bnn.fit(MODEL, X, Y, **plain).idata, bnn.fit(MODEL, X, Y, **SETTINGS).idata)
+    assert [draws_for(None, SAMPLER, chains, None) for chains in (1, 2, 4)] == [1000, "auto", "auto"]
+    assert draws_for("gibbs", SAMPLER, 4, None) == draws_for(SAMPLER, SAMPLER, 4, None) == 1000
+    assert draws_for(None, bnn.MAP(), 4, None) == 1000
+    asked = plain | {"max_seconds": None, "sampler": SAMPLER}
+    assert bnn.fit(MODEL, X, Y, **asked).idata["posterior"].sizes["draw"] == 1000
 
 
 def test_without_a_second_stage_plain_chains_go_on(monkeypatch):
