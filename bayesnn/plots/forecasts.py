@@ -148,7 +148,7 @@ def _one_series(data: Any, forecast: Any, series: str | None) -> tuple[Any, Any]
     """History and forecast of one series."""
     panel = "unique_id" in forecast.dims
     if panel:
-        names = [str(name) for name in forecast["unique_id"].to_numpy()]
+        names = forecast["unique_id"].to_numpy().tolist()
         name = names[0] if series is None else series
         checks.known("series", name, names)
         forecast = forecast.isel(unique_id=names.index(name))

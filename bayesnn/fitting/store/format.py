@@ -82,9 +82,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     content = {name: value for name, value in manifest.items() if name != "checksum"}
     if manifest.get("checksum") != checksum(content):
         raise damaged(folder, f"{MANIFEST} was changed")
-    types = {"identity": str, "draws": int, "batches": int, "run": dict, "attributes": dict}
-    wrong = [name for name, kind in types.items() if not isinstance(manifest.get(name), kind)]
-    if wrong or manifest["draws"] < 1 or manifest["batches"] < 1:
+    types: dict[str, Any] = {"identity": str, "batches": int, "run": dict, "attributes": dict}
+    types["draws"] = (int, type(None))  # None where convergence ends the run
+    wrong = [name for name, kind in types.items() if not isinstance(manifest.get(name, ...), kind)]
+    if wrong or manifest["batches"] < 1 or (manifest["draws"] is not None and manifest["draws"] < 1):
         raise damaged(folder, f"{MANIFEST} does not describe a run: {', '.join(wrong) or 'its counts'}")
     return manifest
 
