@@ -174,8 +174,11 @@ def test_an_interrupt_leaves_the_draws_so_far(monkeypatch, tmp_path):
     assert not stopped.complete
     every, made = stopped.checkpoint.every, stopped.checkpoint.draws
     assert every == 2
+    assert made == 26
     np.testing.assert_array_equal(stopped.values["step"][0], steps(every, made))
-    same(automatic(48, RunStore(tmp_path, "a walk"))[0], automatic(48)[0])
+    resumed, judge = automatic(48, RunStore(tmp_path, "a walk"))
+    same(resumed, automatic(48)[0])
+    assert [draws for draws, _ in judge.seen] == [32, 48]  # not where it was stopped
 
 
 def test_given_a_length_afterwards_it_keeps_its_thinning(tmp_path):
