@@ -125,7 +125,7 @@ MUTANTS = (
         "samplers/gibbs/trajectories.py",
         "half + 0.5 * step * density.gradient, density",
         "half, density",
-        "samplers/gibbs/test_geweke_trajectories.py -k 'keep_the_joint_distribution and units'",
+        f"{TRAJECTORIES} -k keeps_its_energy",
     ),
     Mutant(
         "number of units without its prior in a birth",
