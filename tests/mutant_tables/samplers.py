@@ -149,14 +149,14 @@ MUTANTS = (
         f"{TRAJECTORIES} -k direct_formulas",
     ),
     Mutant(
-        "number of units left out of the degrees of freedom of the integrated prior",
+        "units left out of the degrees of freedom of the prior of a trajectory",
         "samplers/gibbs/trajectories.py",
         "degrees = target.size + count",
         "degrees = target.size",
         f"{TRAJECTORIES} -k direct_formulas",
     ),
     Mutant(
-        "S_gamma drawn given the units before they moved",
+        "S_gamma drawn given the units before their trajectory",
         "samplers/gibbs/trajectories.py",
         "weights.draw_unit_covariance(of_covariance, mean, gamma, active)",
         "weights.draw_unit_covariance(of_covariance, mean, state.gamma, active)",
@@ -170,11 +170,11 @@ MUTANTS = (
         f"{TRAJECTORIES} -k endless",
     ),
     Mutant(
-        "last half step of the momentum left out",
+        "last half step of a trajectory left out",
         "samplers/gibbs/trajectories.py",
         "half + 0.5 * step * density.gradient, density",
         "half, density",
-        "samplers/gibbs/test_geweke_trajectories.py -k 'keep_the_joint_distribution and units'",
+        f"{TRAJECTORIES} -k keeps_its_energy",
     ),
     Mutant(
         "number of units without its prior in a birth",
