@@ -15,7 +15,8 @@ from bayesnn._internal.runtime import as_key, computing
 from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.evaluation.loo import K_LIMIT, psis
 from bayesnn.evaluation.tempering import systematic
-from bayesnn.fitting.fit import Fit, assemble
+from bayesnn.fitting.assemble import assemble_inference_data
+from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import stored_log_likelihood
 
 CONCENTRATION = (
@@ -177,7 +178,7 @@ def stacked(fit: Fit, weights: Any, *, key: Any = 0) -> Fit:
     recorded = {n: v.reshape(-1, *v.shape[2:])[chosen] for n, v in (fit.sites() | stats).items()}
     recorded.pop("stat unit_order", None)  # the units are in order already, and stay so
     attrs = dict(posterior.attrs) | {"stacking_weights": share.tolist()}
-    return replace(fit, idata=assemble(fit.model, fit.data, recorded, attrs))
+    return replace(fit, idata=assemble_inference_data(fit.model, fit.data, recorded, attrs))
 
 
 def mixture_weights(log_densities: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ from typing import Any
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import check_compiling, computing
-from bayesnn.fitting.fit import Fit, assemble, run, to_series_units
+from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
+from bayesnn.fitting.fit import Fit, run
 from bayesnn.fitting.inference_data import append_draws, map_chains
 from bayesnn.fitting.store import SamplingJob, State, as_made, attributes_of, draw, state_of
 from bayesnn.fitting.store.manifest import differences, software
@@ -66,7 +67,7 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     plan = multihost.local_part(replace(plan, keeper=InMemoryStore(state.checkpoint, state.kept)))
     more = draw(job, plan)
     attrs = job.attributes(plan) | attributes_of(more, plan.thinning, False)
-    new = assemble(fit.model, fit.data, to_series_units(fit.data, more.values), attrs)
+    new = assemble_inference_data(fit.model, fit.data, to_series_units(fit.data, more.values), attrs)
     new = new if plan.of is None else map_chains(new, gather_chains)
     made = as_made(job, plan, more)
     return replace(fit, idata=append_draws(fit.idata, new), state=state_of(job, plan, more, None), settings=made)

@@ -9,11 +9,10 @@ import numpy as np
 
 from bayesnn._internal.runtime import as_key, check_compiling, computing
 from bayesnn.data.dataset import Dataset, new_inputs
-from bayesnn.fitting import pointwise
+from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
 from bayesnn.fitting.automatic import plain_then_tempered, sampler_for
 from bayesnn.fitting.binding import bind
-from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build, map_chains
-from bayesnn.fitting.relabel import order_units, permute
+from bayesnn.fitting.inference_data import map_chains
 from bayesnn.fitting.settings import FitSettings, settings_from
 from bayesnn.fitting.store import (
     SamplingJob,
@@ -27,9 +26,8 @@ from bayesnn.fitting.store import (
     write_netcdf,
 )
 from bayesnn.fitting.until_converged import check_auto, draws_for, length_of, local_stopping, until_converged
-from bayesnn.models.missing_values import DIM, SITE, missing_labels
 from bayesnn.models.model import Model
-from bayesnn.samplers import STAT_DIMS, Chains, Sampler
+from bayesnn.samplers import Chains, Sampler
 from bayesnn.samplers.engine import multihost
 from bayesnn.samplers.engine.checkpoint import Artifact
 from bayesnn.samplers.engine.multihost import gather_chains, is_multiprocess
@@ -243,60 +241,9 @@ def run(job: SamplingJob, plan: Plan, path: Any = None, handed: Artifact | None 
     with open_or_create_run(own, job, plan) as plan:
         done = draw(job, plan, handed)
         attrs = job.attributes(plan) | attributes_of(done, plan.thinning, plan.stopping is not None)
-        idata = assemble(job.model, job.data, to_series_units(job.data, done.values), attrs)
+        idata = assemble_inference_data(job.model, job.data, to_series_units(job.data, done.values), attrs)
         if path is not None and done.complete:
             write_netcdf(own, idata)
     if plan.of is not None:
         idata = map_chains(idata, gather_chains)
     return Fit(job.model, job.data, job.sampler, idata, state_of(job, plan, done, path), as_made(job, plan, done))
-
-
-def to_series_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Recorded values with the missing observations of a series, if it has any, in its own units."""
-    return values | ({SITE: data.series.transform.inverse(values[SITE])} if SITE in values else {})
-
-
-def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
-    """Inference data from recorded draws on the scale the model sees; values named "stat ..." are sample statistics."""
-    dims = model.dims(data.x.shape[1:]) | ({SITE: (DIM,)} if SITE in values else {})
-    stats = {name.removeprefix("stat "): v for name, v in values.items() if name.startswith("stat ")}
-    posterior = {name: values[name] for name in dims}
-    if model.prior.sort_by is not None:
-        site, column = model.prior.sort_by
-        stats["unit_order"] = order_units(posterior[site][..., column], posterior.get("M"))
-        posterior = permute(posterior, dims, stats["unit_order"])
-    rows = {}
-    if attrs.get("log_likelihood", 1):
-        rows = {
-            "log_likelihood": Group(
-                {"y": pointwise.log_likelihood_by_row(model, data, posterior)}, {"y": (*DRAW_DIMS, "obs")}
-            )
-        }
-    else:
-        stats[pointwise.STAT] = pointwise.log_likelihood_total(model, data, posterior)
-    nuisance = model.likelihood.nuisance_of(posterior)
-    posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
-    of_stats = STAT_DIMS | {"unit_order": ("unit",)}
-    stat_dims = {name: DRAW_DIMS + of_stats.get(name, ()) for name in stats}
-    time = ("time",) if model.per_step(data.x.shape[1:]) else ()
-    outputs = model.likelihood.output_dims if data.y.ndim > 1 + len(time) else ()
-    scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}
-    of_row = {n: v for n, v in (("weights", data.weights), ("offset", data.offset)) if v is not None}
-    groups = {
-        "posterior": Group(posterior, {name: DRAW_DIMS + d for name, d in dims.items()}, attrs),
-        "sample_stats": Group(stats, stat_dims, attrs),
-        **rows,
-        "observed_data": Group({"y": data.y}, {"y": ("obs", *time, *outputs)}),
-        "constant_data": Group(
-            scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)} | of_row,
-            {"x": data.dims, "x_center": ("predictor",), "x_scale": ("predictor",)}
-            | {"y_center": np.ndim(data.scaling.y_center) * outputs, "y_scale": np.ndim(data.scaling.y_scale) * outputs}
-            | {name: ("obs",) for name in of_row},
-        ),
-    }
-    coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {
-        "obs": data.obs,
-        "step": np.arange(data.columns.steps),
-        "time": np.arange(data.y.shape[1] if time else 0),
-    }
-    return build(groups, coords | ({DIM: missing_labels(data.series)} if SITE in dims else {}))

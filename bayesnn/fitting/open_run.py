@@ -8,8 +8,8 @@ from typing import Any
 
 from bayesnn._internal.runtime import computing
 from bayesnn.data.dataset import Dataset
+from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
 from bayesnn.fitting.automatic import FOLDER
-from bayesnn.fitting.fit import assemble, to_series_units
 from bayesnn.fitting.sampling_job import RESULT, note_of, result_of
 from bayesnn.fitting.store import attributes_of, codec, files
 from bayesnn.fitting.store.format import (
@@ -81,7 +81,7 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
         check_values(bound, data, so_far.values)
     except ValueError as error:
         raise damaged(folder, str(error)) from None
-    return assemble(bound, data, to_series_units(data, so_far.values), attrs)
+    return assemble_inference_data(bound, data, to_series_units(data, so_far.values), attrs)
 
 
 def _task(folder: Path, manifest: dict[str, Any], given: Model | None) -> tuple[Model, Dataset]:
