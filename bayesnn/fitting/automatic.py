@@ -24,6 +24,7 @@ from bayesnn.samplers.engine.plan import Plan
 
 GIVE_UP = (1024, 1.05)  # draws of plain chains, and the R-hat of the function above which they are given up
 FOLDER = "tempered"  # of the second stage, in the folder of the run
+WARMUP = 200  # steps of the second stage, in which the ladder is spaced
 SECONDS = 1.0  # that the second stage has at least
 
 
@@ -50,7 +51,8 @@ def plain_then_tempered(run: Callable[..., Any], job: SamplingJob, plan: Plan, s
         return first
     taken = sum(attrs[f"{phase}_seconds"] for phase in ("compile", "warmup", "sampling"))
     second = replace(job, sampler=then, key=jax.random.fold_in(job.key, 1))
-    left = until_converged(replace(plan, keeper=None), second, max(SECONDS, seconds - taken))
+    plan = replace(plan, keeper=None, warmup=min(plan.warmup, WARMUP))  # the chains have arrived before
+    left = until_converged(plan, second, max(SECONDS, seconds - taken))
     return run(second, left, None if path is None else Path(path) / FOLDER, _learnt(first, taken))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn.models.model import Model
@@ -145,6 +146,12 @@ class Info(NamedTuple):
     log_likelihood: jax.Array | None = None
 
 
+def summary_of(infos: Info) -> Info:
+    """What consecutive sweeps (sweep, ...) report together: means, but the log likelihood of the last state."""
+    means = jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+    return means if infos.log_likelihood is None else means._replace(log_likelihood=infos.log_likelihood[-1])
+
+
 class Steps(Chains):
     """A sampler with a transition of its own, on a chain state of any structure (a NamedTuple of arrays).
 
@@ -163,6 +170,10 @@ class Steps(Chains):
 
     tempers: ClassVar[bool] = False
     tuned: ClassVar[tuple[str, ...]] = ()
+
+    def rounds(self, state: Any) -> tuple[Steps, int]:
+        """How `Tempered` divides a step: the sampler of what comes between two exchanges, and the number of rounds."""
+        return self, 1
 
     @abc.abstractmethod
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> Any:

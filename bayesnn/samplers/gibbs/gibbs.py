@@ -21,7 +21,7 @@ from bayesnn.likelihoods import Gaussian
 from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models import readout
 from bayesnn.models.model import Model
-from bayesnn.samplers.base import Info, Sampler, Stats, Steps
+from bayesnn.samplers.base import Info, Sampler, Stats, Steps, summary_of
 from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import (
     TARGET_MOVES,
@@ -169,12 +169,10 @@ class Gibbs(Steps):
 
         For all other models mean acceptance and step size.
         """
-        found = {"acceptance_rate": state.info.acceptance}
-        if state.inner.log_step is not None:
-            found["step_size"] = jnp.exp(state.inner.log_step)
-        if state.info.trajectory is not None:
-            found["trajectory_acceptance_rate"] = state.info.trajectory
-        return found
+        step = None if state.inner.log_step is None else jnp.exp(state.inner.log_step)
+        found = {"acceptance_rate": state.info.acceptance, "step_size": step}
+        found["trajectory_acceptance_rate"] = state.info.trajectory
+        return {name: value for name, value in found.items() if value is not None}
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> GibbsState:
         """Units drawn from the prior with hyperparameters at their guesses; the error variance is that of y."""
@@ -208,7 +206,11 @@ class Gibbs(Steps):
         state, infos = random.scan_with_predrawn(
             key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y, *rows), state
         )
-        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)._replace(trajectory=acceptance)
+        return state, summary_of(infos)._replace(trajectory=acceptance)
+
+    def rounds(self, state: GibbsState) -> tuple[Steps, int]:
+        """An exchange after every sweep; with trajectories, which take as long as the sweeps, one after both."""
+        return (replace(self, sweeps=1), self.sweeps) if state.log_step is None else (self, 1)
 
     def sweep(
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any

@@ -9,7 +9,7 @@ NumPyro's `HMCGibbs` does not serve here: its inner kernel is HMC alone, on site
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -22,7 +22,7 @@ from bayesnn._internal.hamiltonian import acceptance_probability, leapfrog
 from bayesnn.likelihoods import weighted
 from bayesnn.models.model import Model, shifted
 from bayesnn.priors import Sites
-from bayesnn.samplers.base import Info, Stats, Steps
+from bayesnn.samplers.base import Info, Stats, Steps, summary_of
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 LogLikelihood = Callable[[jax.Array], jax.Array]
@@ -135,6 +135,10 @@ class WeightGibbs(Steps):
     def kernel(self, model: Model) -> StepsKernel:
         return StepsKernel(self, model)
 
+    def rounds(self, state: WeightState) -> tuple[Steps, int]:
+        """An exchange after every sweep."""
+        return replace(self, sweeps=1), self.sweeps
+
     def stats(self, state: KernelState) -> Stats:
         """Mean acceptance probability of the moves, and the step size."""
         return {"acceptance_rate": state.info.acceptance, "step_size": jnp.exp(state.inner.log_step)}
@@ -161,7 +165,7 @@ class WeightGibbs(Steps):
             return self.sweep(key, state, model, x, y, *rows)
 
         state, infos = lax.scan(one, state, jax.random.split(key, self.sweeps))
-        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+        return state, summary_of(infos)
 
     def sweep(
         self,

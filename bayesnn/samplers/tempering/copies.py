@@ -36,6 +36,10 @@ class Copies(abc.ABC):
     def move(self, state: Any, temperature: jax.Array, data: Data) -> Any:
         """The copy after one transition that leaves prior times likelihood^temperature invariant."""
 
+    def rounds(self, states: Any) -> int:
+        """Rounds of moves and exchanges in a step."""
+        return 1
+
     @abc.abstractmethod
     def level(self, state: Any) -> jax.Array:
         """Log likelihood () of the copy's state."""
@@ -59,7 +63,7 @@ class Copies(abc.ABC):
 
 @dataclass(frozen=True)
 class StepsCopies(Copies):
-    """Copies of a sampler with a transition of its own, one sweep at a time."""
+    """Copies of a sampler with a transition of its own, which it divides into rounds."""
 
     sampler: Any
     kernel: StepsKernel
@@ -77,10 +81,14 @@ class StepsCopies(Copies):
     def given(self, states: KernelState) -> Any:
         return states.inner
 
+    def rounds(self, states: KernelState) -> int:
+        return self.kernel.sampler.rounds(states.inner)[1]
+
     def move(self, state: KernelState, temperature: jax.Array, data: Data) -> KernelState:
         key_chain, key_step = jax.random.split(state.rng_key)
         inner = state.inner._replace(temperature=temperature)
-        inner, info = self.kernel.sampler.step(key_step, inner, self.kernel.model, *data)
+        steps, _ = self.kernel.sampler.rounds(inner)
+        inner, info = steps.step(key_step, inner, self.kernel.model, *data)
         adapted = self.kernel.sampler.adapt(inner, info, state.i)
         inner = jax.tree.map(lambda new, old: jnp.where(state.i < state.num_warmup, new, old), adapted, inner)
         return KernelState(state.i + 1, state.num_warmup, {}, inner, info, key_chain)

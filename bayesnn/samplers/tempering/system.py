@@ -44,12 +44,11 @@ class System(NamedTuple):
 class SystemKernel(SingleChainKernel):
     """The kernel of a system; z is the draw of the copy at temperature 1.
 
-    A step is `rounds` rounds; in each every copy moves once, and neighbours exchange their states.
+    A step is one round or several; in each every copy moves once, and neighbours exchange their states.
     """
 
     copies: Copies
     temperatures: tuple[float, ...]
-    rounds: int
     adapts: bool
 
     def postprocess_fn(self, model_args: Any, model_kwargs: Any) -> Any:
@@ -76,9 +75,11 @@ class SystemKernel(SingleChainKernel):
             return (self.copies.exchange(states, source, ladder.temperatures), ladder), accepted.astype(float)
 
         key_chain, key_rounds = jax.random.split(state.rng_key)
-        odd = (state.i * self.rounds + jnp.arange(self.rounds)) % 2
-        rounds = jax.random.split(key_rounds, self.rounds), odd
-        (states, ladder), accepted = lax.scan(one, (state.copies, state.ladder), rounds)
+        count = self.copies.rounds(state.copies)
+        odd = (state.i * count + jnp.arange(count)) % 2
+        (states, ladder), accepted = lax.scan(
+            one, (state.copies, state.ladder), (jax.random.split(key_rounds, count), odd)
+        )
         ladder = self._adapt(ladder, state.i + 1, state.num_warmup) if self.adapts else ladder
         swaps = 2.0 * accepted.mean(axis=0)  # every pair has its turn in one round of two
         return self._system(state.i + 1, state.num_warmup, states, ladder, swaps, key_chain, model_args)

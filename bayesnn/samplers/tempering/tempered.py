@@ -50,10 +50,11 @@ class Tempered(Chains):
 
     Notes
     -----
-    A draw of a Gibbs sampler is `sweeps` rounds of one sweep of every copy and one exchange; of NUTS and HMC, one
-    round. The sample statistics say more: `swap_rate` of each pair of neighbours, `round_trips` of copies from the cold
-    end to the hot one and back, the number of the `copy` at each temperature, `temperatures`, and the log likelihood of
-    the copy at each (`log_likelihood_at`, on the scale the model sees).
+    A draw of a Gibbs sampler is `sweeps` rounds of one sweep of every copy and one exchange, or one round of a trajectory
+    and `sweeps` sweeps where there are trajectories; of NUTS and HMC, one round. The sample statistics say more:
+    `swap_rate` of each pair of neighbours, `round_trips` of copies from the cold end to the hot one and back, the number
+    of the `copy` at each temperature, `temperatures`, and the log likelihood of the copy at each (`log_likelihood_at`,
+    on the scale the model sees).
 
     References
     ----------
@@ -99,12 +100,9 @@ class Tempered(Chains):
 
     def kernel(self, model: Any) -> SystemKernel:
         """The kernel of a system of copies."""
-        sampler, rounds = self.sampler, 1
-        if isinstance(sampler, Gibbs):
-            sampler, rounds = replace(sampler, sweeps=1), sampler.sweeps
         given = isinstance(self.temperatures, tuple)
         temperatures = self.temperatures if given else spaced(self.temperatures or COUNT, self.hottest)
-        return SystemKernel(copies_of(sampler, model), tuple(map(float, temperatures)), rounds, adapts=not given)
+        return SystemKernel(copies_of(self.sampler, model), tuple(map(float, temperatures)), adapts=not given)
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """Find out how many temperatures are needed, unless that is given; then run the systems."""
