@@ -169,9 +169,8 @@ class Gibbs(Steps):
 
         For all other models mean acceptance and step size.
         """
-        step = None if state.inner.log_step is None else jnp.exp(state.inner.log_step)
-        found = {"acceptance_rate": state.info.acceptance, "step_size": step}
-        found["trajectory_acceptance_rate"] = state.info.trajectory
+        found = {"acceptance_rate": state.info.acceptance, "trajectory_acceptance_rate": state.info.trajectory}
+        found["step_size"] = None if state.inner.log_step is None else jnp.exp(state.inner.log_step)
         return {name: value for name, value in found.items() if value is not None}
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> GibbsState:
