@@ -74,6 +74,7 @@ from bayesnn.samplers import (
     Gibbs,
     Laplace,
     Polynomial,
+    Tempered,
     Variational,
 )
 from bayesnn.samplers.engine.multihost import join_hosts
@@ -137,6 +138,7 @@ __all__ = [
     "StudentT",
     "Suggestion",
     "TransformerBlock",
+    "Tempered",
     "Variational",
     "architectures",
     "as_sampled",

@@ -17,3 +17,24 @@ def object_array(labels: Sequence[Any]) -> np.ndarray:
     result = np.empty(len(labels), dtype=object)
     result[:] = list(labels)
     return result
+
+
+def storable(labels: np.ndarray) -> np.ndarray:
+    """Labels (n,) as every file format keeps them: numbers, truth values, text and dates as they are, all else as text.
+
+    Periods, intervals, dates with a time zone and labels of mixed types become text; where two of them would then read
+    the same, such as 1 and "1", they are written as Python writes them.
+
+    Examples
+    --------
+    >>> storable(object_array([1, "1", None])).tolist()
+    ['1', "'1'", 'None']
+    """
+    if labels.dtype.kind in "biufSUmM" or all(isinstance(label, str) for label in labels):
+        return labels
+    if len({type(label) for label in labels}) == 1 and isinstance(labels[0], (bool, int, float)):
+        return np.array(list(labels))
+    text = [str(label) for label in labels]
+    if len(set(text)) < len(set(map(repr, labels))):
+        text = [repr(label) for label in labels]
+    return np.array(text)

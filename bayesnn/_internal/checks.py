@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.numbers import constant, resolution_of
+
+DOUBLE = resolution_of(np.dtype(float))
+
 
 def known(kind: str, name: Any, registry: Mapping[str, Any] | Sequence[Any]) -> None:
     """Refuse a name that is not in the registry, listing the names that are."""
@@ -74,23 +78,26 @@ def rows(count_x: int, count_y: int) -> None:
 
 
 def columns(expected: Sequence[str], got: Sequence[str], named: bool) -> None:
-    """Refuse columns that differ from those of the fit."""
+    """Refuse columns that differ from those of the fit, in whatever order they are."""
     if len(expected) != len(got):
         raise ValueError(
             f"x must have the {len(expected)} column(s) of the fit ({', '.join(expected)}), got {len(got)} column(s)"
         )
-    if named and list(expected) != list(got):
+    if named and (sorted(expected) != sorted(got)):
         missing, extra = _differences(expected, got)
-        detail = f"missing {missing}, unknown {extra}" if missing or extra else "the same names in another order"
+        detail = f"missing {missing}, unknown {extra}" if missing or extra else "the same name twice"
         raise ValueError(f"x must have the columns of the fit, {list(expected)}, got {list(got)}: {detail}")
 
 
-def varying(name: str, values: np.ndarray) -> None:
-    """Refuse a constant target, and a constant output among several."""
-    constant = np.flatnonzero(np.ptp(values.reshape(len(values), -1), axis=0) == 0)
-    if len(constant):
-        where = f"column {constant[0]} of {name}" if values.ndim > 1 else name
-        value = values.reshape(len(values), -1)[0, constant[0]]
+def varying(name: str, values: np.ndarray, resolution: float = DOUBLE) -> None:
+    """Refuse a target that is constant but for rounding, and such an output among several.
+
+    `resolution` is that of the numbers in which the user gave it, as `numbers.resolution_of` says.
+    """
+    same = np.flatnonzero(constant(values.reshape(len(values), -1), resolution))
+    if len(same):
+        where = f"column {same[0]} of {name}" if values.ndim > 1 else name
+        value = values.reshape(len(values), -1)[0, same[0]]
         raise ValueError(f"{where} must vary, got {value} in every one of {len(values)} row(s): nothing can be learnt")
 
 

@@ -20,8 +20,8 @@ FEW_NUMBERS = 1000  # on the right of a triangular solve; from 1024 numbers on, 
 SMALLEST = 1e-14  # relative width below which a bracket cannot shrink further in double precision
 
 
-class Shrinking(NamedTuple):
-    """State of the shrinkage of a bracket in slice sampling."""
+class Bracket(NamedTuple):
+    """State of slice sampling while it shrinks: the interval from low to high, and the last point drawn from it."""
 
     key: jax.Array
     low: jax.Array
@@ -107,21 +107,36 @@ def slice_move(key: jax.Array, value: jax.Array, log_density: Callable[[jax.Arra
 
     left, right = out(lower, -1.0, left_steps), out(lower + 1.0, 1.0, STEPS_OUT - 1 - left_steps)
 
-    def candidate(key: jax.Array, low: jax.Array, high: jax.Array) -> jax.Array:
-        return low + (high - low) * jax.random.uniform(key)
-
-    def shrink(state: Shrinking) -> Shrinking:
-        low = jnp.where(state.value < value, state.value, state.low)
-        high = jnp.where(state.value < value, state.high, state.value)
-        key, own = jax.random.split(state.key)
-        return Shrinking(key, low, high, candidate(own, low, high))
-
     key_first, key_rest = jax.random.split(key_shrink)
-    start = Shrinking(key_rest, left, right, candidate(key_first, left, right))
-    # NaN counts as outside the slice; a bracket of width zero has closed on the current value, which is inside
-    outside = lambda s: ~(log_density(s.value) >= level) & (s.high - s.low > SMALLEST * (1 + jnp.abs(value)))  # noqa: E731
+    first = left + (right - left) * jax.random.uniform(key_first)
+    smallest = SMALLEST * (1 + jnp.abs(value))
+    return shrink_to_slice(Bracket(key_rest, left, right, first), value, lambda v: log_density(v) >= level, smallest)
+
+
+def shrink_to_slice(
+    start: Bracket, current: jax.Array, inside: Callable[[jax.Array], jax.Array], smallest: jax.Array | float
+) -> jax.Array:
+    """The first point inside the slice; each point outside it becomes an end of the bracket, towards `current`.
+
+    NaN counts as outside. A bracket narrower than `smallest` has closed on the current point, which is inside.
+    """
+
+    def shrink(bracket: Bracket) -> Bracket:
+        low, high = narrowed(bracket.low, bracket.high, bracket.value, current)
+        key, own = jax.random.split(bracket.key)
+        return Bracket(key, low, high, low + (high - low) * jax.random.uniform(own))
+
+    outside = lambda b: ~inside(b.value) & (b.high - b.low > smallest)  # noqa: E731
     end = lax.while_loop(outside, shrink, start)
-    return jnp.where(log_density(end.value) >= level, end.value, value)
+    return jnp.where(inside(end.value), end.value, current)
+
+
+def narrowed(
+    low: jax.Array, high: jax.Array, rejected: jax.Array, current: jax.Array | float
+) -> tuple[jax.Array, jax.Array]:
+    """The part of the bracket between the rejected point and the end on the other side of the current point."""
+    below = rejected < current
+    return jnp.where(below, rejected, low), jnp.where(below, high, rejected)
 
 
 def inverse_gaussian(key: jax.Array, mean: jax.Array, shape: float) -> jax.Array:

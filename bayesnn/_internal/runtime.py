@@ -25,6 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
+from bayesnn._internal import process
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 CACHE_VARIABLE = "BAYESNN_CACHE"
@@ -60,9 +62,11 @@ def as_precision(tree: Any) -> Any:
 
 
 def as_key(key: Any) -> jax.Array:
-    """A JAX key from a whole number or a JAX key."""
+    """A JAX key from a whole number of 64 bits with a sign, or a JAX key."""
     if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
-        return jax.random.key(key)
+        if not -(2**63) <= int(key) < 2**63:
+            raise ValueError(f"key must be a whole number from -2**63 to 2**63 - 1, got {key}: take key % 2**63")
+        return jax.random.key(int(key))
     dtype = getattr(key, "dtype", None)
     legacy = dtype == np.uint32 and key.shape == (2,)
     if not legacy and not (dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key) and key.ndim == 0):
@@ -70,11 +74,21 @@ def as_key(key: Any) -> jax.Array:
     return key
 
 
+def check_compiling() -> None:
+    """Refuse to sample under jax.disable_jit(): programs are compiled ahead of time."""
+    if getattr(jax.config, "jax_disable_jit", False):
+        raise ValueError(
+            "sampling compiles its programs ahead of time, which jax.disable_jit() forbids: call it outside; to look "
+            "inside a model, call model(x, y) under numpyro.handlers.seed, or use jax.debug.print"
+        )
+
+
 def computing(function: F) -> F:
     """Run every call of `function` in double precision and with the compilation cache."""
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        process.check()
         with double(), compilation_cache_on():
             return function(*args, **kwargs)
 

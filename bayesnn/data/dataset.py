@@ -6,47 +6,19 @@ that new rows are coded in the same way and predictions are converted back to un
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import LARGEST, constant, real_numbers, resolution_of
 from bayesnn.data import sequences
-from bayesnn.data.categories import categories_of, indicated, indicators
-from bayesnn.data.sequences import DIMS, NUMBERS, TABLE, TOKENS, Reads
+from bayesnn.data.columns import Columns, code, is_frame, learn_columns, resolutions, row_labels
+from bayesnn.data.sequences import DIMS, TABLE, TOKENS
 
-
-@dataclass(frozen=True)
-class Columns:
-    """The columns of a table: their names and, for categorical ones, the categories that occurred at fit time.
-
-    For sequences, with `kind` "sequence" or "tokens", the columns are the features at each step. `steps` is the length
-    of the sequences at fit time, `vocabulary` the number of token ids, and `source` the number of leading steps that
-    form a sequence of their own.
-    """
-
-    names: tuple[str, ...]
-    categories: tuple[tuple[Any, ...] | None, ...]
-    named: bool
-    kind: str = TABLE
-    steps: int = 0
-    vocabulary: int = 0
-    source: int = 0
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Names of the columns after coding: numbers keep theirs; one per category, or one in all if there are two."""
-        return tuple(
-            label
-            for name, cats in zip(self.names, self.categories, strict=True)
-            for label in ([name] if cats is None else [f"{name}[{c}]" for c in indicated(cats)])
-        )
-
-    def check_table(self, what: str) -> None:
-        """Refuse sequences, for a function that needs a table."""
-        if self.kind != TABLE:
-            raise ValueError(f"{what} for tables (n, p), and this fit has sequences")
+DOUBLE = resolution_of(np.dtype(float))
 
 
 @dataclass(frozen=True)
@@ -126,31 +98,41 @@ def make_dataset(
     columns: Columns | None = None,
     coded: np.ndarray | None = None,
     steps: np.ndarray | None = None,
+    resolution: float = DOUBLE,
 ) -> Dataset:
     """Check and code inputs x and a numeric target y, (n,) or (n, K), and learn their scaling if `standardize`.
 
     x is a table (n, p), sequences (n, time, d) or, as `columns` say, token ids (n, time). `columns` and the array
     `coded` by them are those of x, made here if they are not given. `offset` (n,) is as `new_offset` returns it.
-    `steps` (n, time) says which steps are real, where each has a target, y (n, time).
+    `steps` (n, time) says which steps are real, where each has a target, y (n, time). `resolution` is that of the
+    numbers in which the user gave y. Everything is learnt as if each row stood there as often as its case weight says.
     """
-    columns = learn_columns(x) if columns is None else columns
-    coded = code(columns, x) if coded is None else coded
+    cases = None if weights is None else case_weights(weights, len(y))
+    columns = learn_columns(x, used=used_rows(cases)) if columns is None else columns
+    coded = code(columns, x, used_rows(cases)) if coded is None else coded
     checks.rows(len(coded), len(y))
     check_finite("x", columns, coded)
     values = y if steps is None else y[steps]
+    each = cases if cases is None or steps is None else np.repeat(cases, steps.sum(axis=1))
     checks.finite("y", values)
     if scale_target:
-        checks.varying("y", values)
-    scaling = input_scaling(columns, coded, standardize)
+        checks.varying("y", values if each is None else values[each > 0], resolution)
+    scaling = input_scaling(columns, coded, standardize, cases, resolutions(columns, x))
     if standardize and scale_target:
-        scaling = replace(scaling, y_center=_numbers(values.mean(axis=0)), y_scale=_numbers(values.std(axis=0)))
-    cases = None if weights is None else case_weights(weights, len(y))
+        center, scale = center_and_scale(values, each)
+        _check_scales("y", ["y"] * np.size(scale), np.atleast_1d(scale))
+        scaling = replace(scaling, y_center=_numbers(center), y_scale=_numbers(scale))
     return Dataset(coded, y, columns, scaling, row_labels(x, len(coded)), cases, offset, steps=steps)
+
+
+def used_rows(weights: np.ndarray | None) -> np.ndarray | None:
+    """Which rows (n,) have a case weight above zero; None if all of them."""
+    return None if weights is None or weights.all() else weights > 0
 
 
 def case_weights(weights: Any, count: int) -> np.ndarray:
     """Case weights (n,), checked: none negative, not all zero."""
-    values = _numeric("weights", weights)
+    values = real_numbers("weights", weights)
     if values.shape != (count,):
         raise ValueError(f"weights must have shape ({count},), one per row, got {values.shape}")
     checks.finite("weights", values)
@@ -164,7 +146,7 @@ def new_offset(offset: Any, count: int) -> np.ndarray | None:
     """A checked offset (n,); a single number applies to all rows."""
     if offset is None:
         return None
-    values = _numeric("offset", offset)
+    values = real_numbers("offset", offset)
     if values.shape not in ((), (count,)):
         raise ValueError(f"offset must be a number or have shape ({count},), one per row, got {values.shape}")
     checks.finite("offset", np.atleast_1d(values))
@@ -186,58 +168,10 @@ def check_finite(name: str, columns: Columns, coded: np.ndarray) -> None:
         checks.finite(name, coded, columns.inputs)
 
 
-def learn_columns(x: Any, reads: Reads = Reads()) -> Columns:
-    """Names and categories of a table, from a DataFrame or x0, x1, ... for an array; kind and size of sequences."""
-    kind, (vocabulary, source) = sequences.kind_of(x, reads.vocabulary), reads
-    if vocabulary is not None:
-        steps = sequences.token_ids(x, vocabulary, source).shape[1]
-        return Columns((), (), False, kind, steps, vocabulary, source)
-    if kind == NUMBERS:
-        _, steps, features = np.shape(x)
-        return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, kind, steps, source=source)
-    if _is_frame(x):
-        names = tuple(str(c) for c in x.columns)
-        checks.column_names(names)
-        return Columns(names, tuple(categories_of(x[c]) for c in x.columns), named=True)
-    checks.two_dimensional("x", np.shape(x))
-    names = tuple(f"x{i}" for i in range(np.shape(x)[1]))
-    checks.column_names(names)
-    return Columns(names, (None,) * len(names), named=False)
-
-
-def code(columns: Columns, x: Any) -> np.ndarray:
-    """A table as float64 (n, p), categories as indicators; sequences are padded to at least the steps of the fit."""
-    if columns.kind == TOKENS:
-        return sequences.to_steps(sequences.token_ids(x, columns.vocabulary, columns.source), columns.steps)
-    if columns.kind == NUMBERS:
-        return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
-    if not _is_frame(x):
-        checks.two_dimensional("x", np.shape(x))
-        checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
-        if any(cats is not None for cats in columns.categories):
-            raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
-        # contiguous, so that sums do not depend on the memory layout, not even in the last bit
-        return np.ascontiguousarray(_numeric("x", x))
-    checks.columns(columns.names, [str(c) for c in x.columns], columns.named)
-    blocks = []
-    for i, cats in enumerate(columns.categories):
-        series = x.iloc[:, i]
-        if cats is None:
-            blocks.append(_numeric(f"column {columns.names[i]!r}", series.to_numpy())[:, None])
-        else:
-            blocks.append(indicators(columns.names[i], cats, series))
-    return np.concatenate(blocks, axis=1) if blocks else np.empty((len(x), 0))
-
-
-def row_labels(x: Any, count: int) -> np.ndarray:
-    """Labels of the rows: the index of a pandas table, else 0, 1, ..."""
-    return np.asarray(x.index) if _is_frame(x) and x.index.nlevels == 1 else np.arange(count)
-
-
 def numeric_target(y: Any) -> np.ndarray:
     """A target as float64, (n,) or (n, K); a single column becomes (n,)."""
     try:
-        values = _numeric("y", y.to_numpy() if hasattr(y, "to_numpy") else y)
+        values = real_numbers("y", y.to_numpy() if hasattr(y, "to_numpy") else y)
     except ValueError as error:
         raise ValueError(f"{error}; for labels use Categorical() or Bernoulli()") from None
     if values.ndim == 2 and values.shape[1] == 1:
@@ -252,41 +186,56 @@ def target_names(y: Any) -> tuple[str, ...]:
     count = np.shape(y)[1] if np.ndim(y) == 2 else 1
     if count == 1:
         return ()
-    return tuple(map(str, y.columns)) if _is_frame(y) else tuple(f"y{i}" for i in range(count))
+    return tuple(map(str, y.columns)) if is_frame(y) else tuple(f"y{i}" for i in range(count))
 
 
-def _numeric(name: str, values: Any) -> np.ndarray:
-    if np.iscomplexobj(values):
-        raise ValueError(f"{name} must hold real numbers, got {np.asarray(values).dtype}")
-    try:
-        if isinstance(values, np.ma.MaskedArray):
-            values = np.ma.filled(values.astype(np.float64), np.nan)  # masked values are missing
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} must hold numbers, got {np.asarray(values).dtype}: {error}") from None
+def input_scaling(
+    columns: Columns,
+    coded: np.ndarray,
+    standardize: bool,
+    weights: np.ndarray | None = None,
+    resolution: Any = DOUBLE,
+) -> Scaling:
+    """Centre and scale of each input, for sequences over real steps; 0 and 1 where nothing is standardised.
 
-
-def same_index(x: Any, y: Any) -> None:
-    """Refuse a pandas table and target whose indexes differ."""
-    if _is_frame(x) and hasattr(y, "index") and hasattr(y, "to_numpy") and not x.index.equals(y.index):
-        raise ValueError("x and y must have the same index, got different ones: align them, or pass y.to_numpy()")
-
-
-def input_scaling(columns: Columns, coded: np.ndarray, standardize: bool) -> Scaling:
-    """Centre and scale of each input, for sequences over real steps; 0 and 1 where nothing is standardised."""
+    `weights` (n,) are those of the rows, `resolution` is as `resolutions` returns it.
+    """
     if columns.kind == TOKENS or not standardize:
         width = len(columns.inputs)
         return Scaling((0.0,) * width, (1.0,) * width)
-    x = coded if columns.kind == TABLE else coded[sequences.real_steps(coded)]
+    x = coded
+    if columns.kind != TABLE:
+        real = sequences.real_steps(coded)
+        x, weights = coded[real], None if weights is None else np.repeat(weights, real.sum(axis=1))
+    center, scale = center_and_scale(x, weights)
     # the computed sd of a constant is a rounding error, not zero
-    scale = np.where(np.ptp(x, axis=0) > 0, x.std(axis=0), 1.0)
-    return Scaling(_numbers(x.mean(axis=0)), _numbers(scale))
+    scale = np.where(constant(x if weights is None else x[weights > 0], resolution), 1.0, scale)
+    _check_scales("x", columns.inputs, scale)
+    return Scaling(_numbers(center), _numbers(scale))
+
+
+def _check_scales(name: str, columns: Sequence[str], scale: np.ndarray) -> None:
+    """Refuse numbers that vary by so little that their squares are zero."""
+    small = np.flatnonzero(scale < 1.0 / LARGEST)
+    if len(small):
+        where = f"column {columns[small[0]]!r} of {name}" if len(columns) > 1 or name == "x" else name
+        raise ValueError(
+            f"{where} must have a standard deviation of at least {1.0 / LARGEST:g}, got {scale[small[0]]:.6g}, whose "
+            "square is no number: use other units"
+        )
+
+
+def center_and_scale(values: np.ndarray, weights: np.ndarray | None) -> tuple[Any, Any]:
+    """Mean and sd over the rows of values (n, ...), each row counted as often as its case weight says."""
+    if weights is None:
+        return values.mean(axis=0), values.std(axis=0)
+    used = weights > 0
+    share = weights[used] / weights[used].max()  # of any size, the sum stays a double
+    share, rows = share / share.sum(), values[used]
+    center = np.tensordot(share, rows, axes=1)
+    return center, np.sqrt(np.tensordot(share, (rows - center) ** 2, axes=1))
 
 
 def _numbers(values: np.ndarray) -> Any:
     """A float, or a tuple of them."""
     return tuple(map(float, values)) if np.ndim(values) else float(values)
-
-
-def _is_frame(x: Any) -> bool:
-    return hasattr(x, "columns") and hasattr(x, "iloc")

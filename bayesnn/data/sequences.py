@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import as_array, real_numbers
 
 
 class Reads(NamedTuple):
@@ -92,7 +93,7 @@ def real_steps(x: np.ndarray) -> np.ndarray:
 
 def token_ids(x: Any, vocabulary: int, source: int = 0) -> np.ndarray:
     """Token ids (n, time) below `vocabulary`, checked."""
-    values = x if isinstance(x, np.memmap) else _array(x)
+    values = x if isinstance(x, np.memmap) else _whole(x, "x")
     if values.ndim != 2 or values.dtype.kind not in "iu":
         raise ValueError(
             "x must hold token ids, whole numbers of shape (n, time), for a model that starts with an Embedding, got "
@@ -126,7 +127,7 @@ def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
         )
     if values.shape[2] != features:
         raise ValueError(f"x must have the {features} feature(s) of the fit at every step, got {values.shape[2]}")
-    values = values.astype(np.float64)
+    values = real_numbers("x", x).copy()
     _not_empty(values)
     if np.isinf(values).any():
         row, step, feature = _first(np.isinf(values))
@@ -222,21 +223,33 @@ def shape_of(x: Any) -> tuple[int, ...]:
 
 def _array(x: Any) -> np.ndarray:
     try:
-        return np.asarray(x)
+        return as_array("x", x)[0]
     except ValueError as error:
+        if "differ in length" not in str(error):
+            raise
         raise ValueError(
             f"x must be one array, and these sequences differ in length: use bnn.pad(x) ({error})"
         ) from None
 
 
+def _whole(x: Any, name: str) -> np.ndarray:
+    """Token ids as an array; masked ones, for which there is no number, are refused."""
+    values = _array(x)
+    if isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any():
+        raise ValueError(f"{name} must have no masked token ids, got {int(np.ma.getmaskarray(x).sum())}: pad with 0")
+    return values
+
+
 def _one(sequence: Any, row: int) -> np.ndarray:
-    array = np.asarray(sequence)
+    array, _ = as_array(f"sequence {row}", sequence)
     if array.ndim not in (1, 2) or array.dtype.kind not in "fiub" or not array.size:
         raise ValueError(
             "a sequence must be numbers of shape (time, d), or (time,) for one feature or token ids, got "
             f"{array.dtype} of shape {array.shape} in sequence {row}"
         )
-    return array if array.ndim == 1 and array.dtype.kind in "iu" else _numbers(array)
+    if array.ndim == 1 and array.dtype.kind in "iu":
+        return _whole(sequence, f"sequence {row}")
+    return _numbers(real_numbers(f"sequence {row}", sequence))
 
 
 def _numbers(array: np.ndarray) -> np.ndarray:

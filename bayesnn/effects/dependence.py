@@ -66,7 +66,7 @@ def partial_dependence(
     names, grids = _grids(fit, inputs, grid, points)
     base = rows_to_average(fit, rows, offset)
     cells = [
-        expected(fit, base.with_values(**dict(zip(names, cell, strict=True)))).mean("obs")
+        base.mean(expected(fit, base.with_values(**dict(zip(names, cell, strict=True)))))
         for cell in itertools.product(*grids)
     ]
     flat = xr.concat(cells, dim="cell").transpose("chain", "draw", "cell", ...)

@@ -112,9 +112,10 @@ def contrast(fit: Fit, changes: Mapping[str, tuple[Any, Any]], *, rows: Any = No
 
 
 def _mean_at(fit: Fit, rows: Rows, values: Mapping[str, Any]) -> Any:
-    return expected(fit, rows.with_values(**values)).mean("obs")
+    return rows.mean(expected(fit, rows.with_values(**values)))
 
 
 def _slope(fit: Fit, rows: Rows, name: str) -> Any:
     like = expected(fit, rows.take(np.array([0]))).isel(obs=0, drop=True)
-    return like.copy(data=slopes(fit, rows, fit.data.columns.inputs.index(name)).mean(axis=2))
+    values = slopes(fit, rows, fit.data.columns.inputs.index(name))
+    return like.copy(data=values.mean(axis=2) if rows.weights is None else np.average(values, 2, rows.weights))

@@ -10,6 +10,8 @@ from scipy.special import logsumexp
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
+from bayesnn.data.dataset import center_and_scale, used_rows
+from bayesnn.data.sequences import TOKENS
 from bayesnn.effects.expected import slopes
 from bayesnn.effects.table import Rows, coded_places, rows_to_average
 from bayesnn.evaluation.scores import ScoredRows, scored_rows
@@ -81,6 +83,11 @@ def relevance(
     3
     """
     checks.known("method", method, METHODS)
+    if fit.data.columns.kind == TOKENS:
+        raise ValueError(
+            "relevance is of the inputs of a table, or of the features of sequences, and this fit reads token ids, "
+            "which have none: see what predict says of texts with and without a word, or bnn.attention_maps"
+        )
     if y is None and x is not None and method == "permutation":
         raise ValueError("x and y go together: pass both to score other rows, none for the training rows")
     if method == "permutation":
@@ -93,7 +100,12 @@ def relevance(
 
 
 def _training(fit: Fit) -> ScoredRows:
-    return ScoredRows(*fit.data.scaled(), fit.data.offset, fit.data.weights)
+    rows = ScoredRows(*fit.data.scaled(), fit.data.offset, fit.data.weights)
+    used = used_rows(fit.data.weights)  # those of weight zero are not to be shuffled into the others
+    if used is None or fit.data.weights is None:
+        return rows
+    offset = None if rows.offset is None else rows.offset[used]
+    return ScoredRows(rows.inputs[used], rows.target[used], offset, fit.data.weights[used])
 
 
 def _permutation(fit: Fit, rows: ScoredRows, score: str, repeats: int, key: Any) -> Any:
@@ -115,10 +127,12 @@ def _permutation(fit: Fit, rows: ScoredRows, score: str, repeats: int, key: Any)
 
 
 def _shuffled(fit: Fit, rows: ScoredRows, name: str, order: np.ndarray) -> ScoredRows:
-    """The rows with one input, all its indicators together, in another order."""
+    """The rows with one input, all its indicators together, in another order; of sequences, a feature at all steps."""
     inputs = rows.inputs.copy()
     places = coded_places(fit.data.columns, name)
-    inputs[:, places] = rows.inputs[order][:, places]
+    if np.isnan(inputs).any():
+        raise ValueError("relevance of features needs sequences of one length, got some with padding: cut them to one")
+    inputs[..., places] = rows.inputs[order][..., places]
     return rows._replace(inputs=inputs)
 
 
@@ -141,7 +155,11 @@ def _sensitivity(fit: Fit, rows: Rows) -> Any:
     if not names:
         raise ValueError("sensitivity is for numeric inputs, and this fit has categorical ones only: use permutation")
     places = [columns.inputs.index(name) for name in names]
-    roots = [np.sqrt((slopes(fit, rows, place) ** 2).mean(axis=2)) * fit.data.x[:, place].std() for place in places]
+    spread = center_and_scale(fit.data.x, fit.data.weights)[1]
+    roots = [
+        np.sqrt(np.average(slopes(fit, rows, place) ** 2, axis=2, weights=rows.weights)) * spread[place]
+        for place in places
+    ]
     values = np.stack(roots, axis=2)
     classes = fit.model.likelihood.kind == "class"
     units = f"{'probability' if classes else 'units of y'} for one sd of the input"

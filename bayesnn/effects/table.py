@@ -9,33 +9,45 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.arrays import object_array
-from bayesnn.data.dataset import Columns, code
+from bayesnn.data.columns import Columns, code
+from bayesnn.data.dataset import used_rows
 from bayesnn.fitting.fit import Fit
 from bayesnn.prediction.predict import offset_for
 
 
 class Rows(NamedTuple):
-    """Rows to average over, as a table with one column per input, and their offset (n,) if the fit has one."""
+    """Rows to average over, as a table with one column per input; their offset (n,) and case weights (n,), if any."""
 
     table: Any
     offset: np.ndarray | None
+    weights: np.ndarray | None = None
+
+    def mean(self, values: Any) -> Any:
+        """Average of a DataArray over its axis `obs`, each row counted as often as its case weight says."""
+        if self.weights is None:
+            return values.mean("obs")
+        share = values["obs"].copy(data=self.weights)
+        return values.weighted(share).mean("obs", keep_attrs=True)
 
     def with_values(self, **values: Any) -> Rows:
         """The same rows with inputs set to these values."""
-        return Rows(self.table.assign(**values), self.offset)
+        return self._replace(table=self.table.assign(**values))
 
     def take(self, places: np.ndarray) -> Rows:
         """Some of the rows."""
-        return Rows(self.table.iloc[places], None if self.offset is None else self.offset[places])
+        rest = (None if values is None else values[places] for values in (self.offset, self.weights))
+        return Rows(self.table.iloc[places], *rest)
 
 
 def rows_to_average(fit: Fit, rows: Any = None, offset: Any = None) -> Rows:
-    """Given rows (n, p) with their offset, or the training rows with theirs."""
+    """Given rows (n, p) with their offset, or the training rows with theirs and their weights, if above zero."""
     fit.data.columns.check_table("effects of inputs are")
     if rows is None:
         if offset is not None:
             raise ValueError("offset goes with rows: the training rows keep their own")
-        return Rows(decode(fit.data.columns, fit.data.x), fit.data.offset)
+        everything = Rows(decode(fit.data.columns, fit.data.x), fit.data.offset, fit.data.weights)
+        used = used_rows(fit.data.weights)
+        return everything if used is None else everything.take(np.flatnonzero(used))
     coded = code(fit.data.columns, rows)
     if not len(coded):
         raise ValueError("rows is empty: at least one row to average over is needed")

@@ -1,4 +1,4 @@
-"""How far one fit is from another where it matters: on function values and nuisance parameters, never on weights."""
+"""How far one fit is from another in function values and nuisance parameters; weights are never compared."""
 
 from __future__ import annotations
 
@@ -6,33 +6,22 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn.fitting.draws import function_value, over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.fit import fit as fit_model
+from bayesnn.fitting.function_values import function_values as values_at_rows
 from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate
 
-POINTS = 100  # rows of the training data at which the function is judged
-SHIFT_LIMIT = 0.5  # posterior standard deviations between means: below it intervals still cover much the same
-RATIO_LIMIT = 1.25  # of standard deviations, either way
+SHIFT_LIMIT = 0.5  # difference of means in posterior standard deviations; up to it intervals mostly overlap
+RATIO_LIMIT = 1.25  # largest ratio of standard deviations, and the inverse of the smallest
 
 
 def function_values(fit: Fit) -> np.ndarray:
-    """The function at up to POINTS training rows, (chain, draw, point), in units of y."""
-    x, _ = fit.data.scaled()
-    rows = np.unique(np.linspace(0, len(x) - 1, min(POINTS, len(x))).astype(int))
-    posterior = fit.idata["posterior"].sizes
-    f = over_draws(function_value, fit.model, fit.draws(), x[rows])
-    if fit.data.steps is not None:  # as many real steps, spread over these rows
-        places = np.argwhere(fit.data.steps[rows])
-        places = places[np.unique(np.linspace(0, len(places) - 1, min(POINTS, len(places))).astype(int))]
-        f = f[:, places[:, 0], places[:, 1]]
-    scaling = fit.data.scaling
-    values = fit.model.likelihood.identified(f, np.asarray(scaling.y_center), np.asarray(scaling.y_scale))
-    return np.asarray(values).reshape(posterior["chain"], posterior["draw"], -1)
+    """The function at up to 100 training rows, (chain, draw, point), in units of y."""
+    return values_at_rows(fit.model, fit.data, fit.sites())
 
 
 def agreement(fit: Fit, reference: Fit) -> Any:
-    """Table of how far a fit is from a reference: rows worst and median function value, and nuisance parameters.
+    """Table of how far a fit is from a reference, for the worst and median function value and nuisance parameters.
 
     Columns: `shift`, |difference of means| in standard deviations of the reference; `sd_ratio`, sd over that of the
     reference (the worst is the one furthest from 1).

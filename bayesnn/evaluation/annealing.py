@@ -13,13 +13,13 @@ from tqdm.auto import tqdm
 from bayesnn.evaluation import tempering
 from bayesnn.evaluation.tempering import Particles, Path
 
-BATCHES = 20  # of particles, in thermodynamic integration: their spread is its error
+BATCHES = 20  # batches of particles in thermodynamic integration, whose spread gives the standard error
 
 Move = Callable[[jax.Array, Particles, int], tuple[Particles, Any]]
 
 
-class Walk(NamedTuple):
-    """Particles along the path: each on its own, or resampled within independent batches."""
+class AnnealedParticles(NamedTuple):
+    """Particles that follow the path, independently or with resampling within independent batches."""
 
     moved: Move
     path: Path
@@ -55,9 +55,9 @@ class Walk(NamedTuple):
 
 
 def annealed(levels: list[np.ndarray], path: Path) -> tuple[float, float, float]:
-    """Estimate, standard error and effective weights: log w = sum_k (t_k - t_(k-1)) log likelihood(z_(k-1)).
+    """Estimate, standard error and effective sample size; log w = sum_k (t_k - t_(k-1)) log likelihood(z_(k-1)).
 
-    R. Neal (2001), section 2. The error is that of the log of a mean, to first order.
+    R. Neal (2001), section 2. The standard error is that of the log of a mean, to first order.
     """
     before = np.stack([values[-1] for values in levels[:-1]])
     log_weights = np.diff(path.temperatures) @ np.where(np.isfinite(before), before, -np.inf)
@@ -68,10 +68,10 @@ def annealed(levels: list[np.ndarray], path: Path) -> tuple[float, float, float]
 
 
 def integrated(levels: list[np.ndarray], path: Path, batches: np.ndarray) -> tuple[float, float, float]:
-    """Estimate and standard error by thermodynamic integration, trapezoids with Friel's correction for curvature.
+    """Estimate and standard error by thermodynamic integration: trapezoids with the correction of Friel et al. (2014).
 
-    Under the prior the mean log likelihood may be infinite, so the first, tiny interval is a ratio of constants
-    instead, log E_0 likelihood^t_1. The error is that between batches.
+    Under the prior the mean log likelihood may be infinite. For the first, short interval the log ratio of normalising
+    constants, log E_0 likelihood^t_1, is estimated instead. The standard error is from the variance between batches.
     """
     t = path.temperatures[1:]
     kept = [values[len(values) // 2 :] for values in levels[1:]]

@@ -1,4 +1,4 @@
-"""Posterior probabilities of architectures, with how well the run knows them."""
+"""Posterior probabilities of architectures, with their Monte Carlo standard errors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def architectures(fit: Fit, *, by: str | None = None) -> Any:
     -------
     pandas.DataFrame
         Columns probability, prior, se (Monte Carlo standard error of the probability) and ess (effective sample size of
-        being in that architecture); rows by the random sites, most probable first. An architecture in which all or none
-        of the draws are has no se: NaN.
+        the indicator of that architecture); one row per combination of the random sites, most probable first. If all or
+        none of the draws have an architecture, its se is NaN.
 
     Raises
     ------
     ValueError
-        If nothing of the architecture is random, or not what `by` names.
+        If no part of the architecture is random, or the part that `by` names is not.
 
     Examples
     --------
@@ -69,14 +69,14 @@ def architectures(fit: Fit, *, by: str | None = None) -> Any:
 
 
 def random_parts(fit: Fit) -> Architecture:
-    """What of the fit's architecture is random, refusing a fit where nothing is."""
+    """The random parts of a fit's architecture; a fit with a fixed architecture is refused."""
     if fit.model.architecture is None:
         raise ValueError("the fit must have a random architecture, as of bnn.shallow(bnn.Geometric()), got a fixed one")
     return fit.model.architecture
 
 
 def effective(inside: np.ndarray) -> np.ndarray:
-    """Effective sample sizes of indicators (chain, draw, k); NaN for one that never changes."""
+    """Effective sample sizes of indicators (chain, draw, k); NaN for an indicator that never changes."""
     import arviz as az
     import xarray as xr
 

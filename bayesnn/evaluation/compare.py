@@ -1,4 +1,4 @@
-"""Comparing fits by how well they predict rows that were left out."""
+"""Comparison of fits by how well they predict rows that were left out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bayesnn.models.missing_values import missing_positions
 
 METHODS = ("auto", "loo", "k-fold")
 SMALL_DIFFERENCE = 4.0  # T. Sivula, M. Magnusson, A. Matamoros and A. Vehtari (2025)
-FEW_ROWS = 100  # the same source
+FEW_ROWS = 100  # T. Sivula et al. (2025)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +35,11 @@ class Comparison:
     verdict : str
         Which model predicts best, and whether the others can be told apart from it.
     notes : tuple of str
-        What to know before trusting the table: rows with high k-hat, fall-backs, chains that disagree.
+        What to know before trusting the table: rows with high k-hat, methods replaced by others, chains that disagree.
     pointwise : pandas.DataFrame
         log p(y_i | rows left out) by row and model.
     results : dict
-        `Loo` or `CrossValidation` of each model, those the table is made of.
+        `Loo` or `CrossValidation` of each model, from which the table is made.
     """
 
     table: Any
@@ -75,9 +75,9 @@ def compare(
     fits : dict of Fit
         By name; all on the same y.
     method : {"auto", "loo", "k-fold"}
-        "auto" as above; "loo" and "k-fold" force one or the other.
+        "auto": as described above; "loo" or "k-fold": this method only.
     folds, groups, stratify, key, progress
-        As in `cross_validate`, for the fall-back.
+        As in `cross_validate`, where K-fold cross-validation is used.
     **settings
         Settings of the refits, such as `draws=500`. Default: those of each fit.
 
@@ -88,7 +88,7 @@ def compare(
     Raises
     ------
     ValueError
-        If the fits differ in y, or there is none.
+        If the fits differ in y, or if there is no fit.
 
     References
     ----------
@@ -136,7 +136,7 @@ def _refit(
     if incomplete:
         raise ValueError(
             f"K-fold cross-validation does not know the missing values of the series of {incomplete}: "
-            'use method="loo", or fit a series without'
+            'use method="loo", or fit a series without missing values'
         )
     for name, fit in fits.items():
         own = {"groups": groups, "stratify": stratify} if not results else {}
@@ -219,7 +219,7 @@ def _verdict(table: Any, rows: int, label: str) -> str:
     for name, row in table.iloc[1:].iterrows():
         gap, error = -row["elpd_diff"], row["dse"]
         if gap < SMALL_DIFFERENCE:
-            judged = f"less than {SMALL_DIFFERENCE:g}, they predict alike"
+            judged = f"less than {SMALL_DIFFERENCE:g}, they predict equally well"
         elif gap < 2 * error:
             judged = "within two standard errors, they cannot be told apart"
         else:

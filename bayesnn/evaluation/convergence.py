@@ -1,37 +1,28 @@
-"""Which chains agree; and nested R-hat, whether many short chains have forgotten where they started."""
+"""How far chains agree: statistics of values, and groups of chains."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from bayesnn.fitting.mixing import mixing, nested_r_hat
+
 APART = 0.65  # standard deviations between chain means: two chains so far apart have an R-hat of 1.1
 
 
-def nested_r_hat(values: np.ndarray, superchains: int) -> np.ndarray:
-    """Nested R-hat of draws (chain, draw, ...), whose chains are `superchains` groups in a row with one start each.
+def statistics(values: np.ndarray, superchains: int) -> dict[str, np.ndarray]:
+    """R-hat, effective draws of bulk and tails, and mcse of values (chain, draw, ...), by name: (...,) each.
 
-    sqrt(1 + B/W): B is the variance between the means of superchains, W what is within them, the variance between means
-    of their chains and that within these. In equilibrium about sqrt(1 + 1/(M (N + 1))) for M chains a superchain
-    of N > 1 independent draws: it falls with the number of chains, where R-hat asks for long ones.
-
-    References
-    ----------
-    C. Margossian, M. Hoffman, P. Sountsov, L. Riou-Durand, A. Vehtari and A. Gelman (2024), Nested R-hat: assessing the
-    convergence of Markov chain Monte Carlo when running many short chains, Bayesian Analysis, definition 2.
-
-    Examples
-    --------
-    >>> draws = np.random.default_rng(0).normal(size=(128, 5))
-    >>> round(float(nested_r_hat(draws, 8)), 1)
-    1.0
+    R-hat is the nested one where there are `superchains`.
     """
-    grouped = values.reshape(superchains, -1, *values.shape[1:])
-    means = grouped.mean(axis=2)
-    between_chains = means.var(axis=1, ddof=1) if means.shape[1] > 1 else 0.0
-    in_chains = grouped.var(axis=2, ddof=1).mean(axis=1) if grouped.shape[2] > 1 else 0.0
-    within = np.mean(between_chains + in_chains, axis=0)
-    with np.errstate(divide="ignore", invalid="ignore"):  # a value that never moved: NaN, not converged
-        return np.sqrt(1.0 + means.mean(axis=1).var(axis=0, ddof=1) / within)
+    import arviz as az
+    import xarray as xr
+
+    found = mixing(values)
+    names = ("chain", "draw", *(f"dim_{i}" for i in range(values.ndim - 2)))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = az.mcse(xr.Dataset({"value": (names, values)}))["value"].to_numpy()
+    r_hat = nested_r_hat(values, superchains) if superchains else found.r_hat
+    return {"r_hat": r_hat, "ess_bulk": found.ess_bulk, "ess_tail": found.ess_tail, "mcse": error}
 
 
 def group_chains(values: np.ndarray, superchains: int = 0) -> tuple[tuple[int, ...], ...]:

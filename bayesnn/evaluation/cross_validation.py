@@ -12,15 +12,17 @@ from scipy.special import logsumexp
 from tqdm.auto import tqdm
 
 from bayesnn._internal.runtime import as_key, computing
-from bayesnn.data.dataset import Dataset, code
+from bayesnn.data.columns import code
+from bayesnn.data.dataset import Dataset
 from bayesnn.data.sequences import TABLE
-from bayesnn.evaluation.diagnose import R_HAT_LIMIT, diagnose
+from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.evaluation.folds import check_classes, make_folds, stratum_codes
 from bayesnn.evaluation.loo import total_error
 from bayesnn.evaluation.scores.evaluate import evaluate
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.draws import log_density, over_draws
 from bayesnn.fitting.fit import Fit, fit
+from bayesnn.fitting.until_converged import R_HAT_LIMIT
 from bayesnn.likelihoods import as_coordinate
 from bayesnn.models.model import Model
 
@@ -32,10 +34,10 @@ class CrossValidation:
     Attributes
     ----------
     pointwise : xarray.DataArray, (obs,)
-        log p(y_i | the other folds), natural log, in units of y; for labels, the log probability of the right one. NaN
-        for rows that were not reached before an interruption.
+        log p(y_i | the other folds), natural log, in units of y; for labels, the log probability of the label of the
+        row. NaN for rows that were not reached before an interruption.
     scores : pandas.DataFrame
-        By fold: number of rows held out, elpd, worst R-hat of the function, and everything `evaluate` gives.
+        One row per fold: number of rows held out, elpd, worst R-hat of the function, and all scores of `evaluate`.
     folds : numpy.ndarray, (n,)
         Fold of each row; pass it as `folds=` to use the same ones again.
     """
@@ -67,7 +69,7 @@ class CrossValidation:
 
     @property
     def disagreeing(self) -> tuple[int, ...]:
-        """The folds whose chains do not agree on the function; none for approximations, which cannot converge."""
+        """The folds whose chains do not agree on the function; empty for approximations, which have no R-hat."""
         r_hat = self.scores["r_hat"]
         return () if r_hat.isna().all() else tuple(self.scores.index[~(r_hat <= R_HAT_LIMIT)])
 
@@ -116,7 +118,7 @@ def cross_validate(
 ) -> CrossValidation:
     """Fit a model K times, each time without one fold of the rows, and score it on that fold.
 
-    The draws of all chains make one predictive density. Scaling is learnt from the training rows of each fold.
+    The draws of all chains together give one predictive density. Scaling is learnt from the training rows of each fold.
 
     Parameters
     ----------
@@ -143,12 +145,12 @@ def cross_validate(
     Returns
     -------
     CrossValidation
-        After Ctrl-C: of the folds that were finished.
+        After Ctrl-C: the scores of the folds that were finished.
 
     Raises
     ------
     ValueError
-        If a class would be missing from the training rows of a fold, or anything `fit` refuses.
+        If a class would be missing from the training rows of a fold, or if `fit` refuses an argument.
 
     References
     ----------
@@ -167,7 +169,8 @@ def cross_validate(
     standardize = settings.get("standardize", True)
     bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
     rows = coded_rows(bound, data)
-    spec = model if bound.likelihood.kind == "count" else bound  # classes are those of all rows, a baseline is not
+    # every fold knows the classes of all rows; the baseline of counts is learnt from its training rows
+    spec = model if bound.likelihood.kind == "count" else bound
     key_folds, key_fits = jax.random.split(as_key(key))
     strata = rows.codes if stratify is None else stratum_codes(stratify, len(rows.data.y))
     assigned = make_folds(len(rows.data.y), folds, key_folds, strata=strata, groups=groups)
@@ -184,7 +187,7 @@ def cross_validate(
 
 @dataclass(frozen=True, eq=False)
 class CodedRows:
-    """All rows, coded once, so that every fold knows the categories and classes of all; sequences as they are."""
+    """All rows, coded once, so that every fold knows all categories and classes; sequences are not changed."""
 
     model: Model
     data: Dataset
@@ -204,7 +207,7 @@ class CodedRows:
 
 
 def coded_rows(model: Model, data: Dataset) -> CodedRows:
-    """The rows of a fit, or of one to be."""
+    """The rows of a model's data in the form that `fit` takes."""
     import pandas as pd
 
     table: Any = data.x
@@ -213,14 +216,14 @@ def coded_rows(model: Model, data: Dataset) -> CodedRows:
     if model.likelihood.kind != "class":
         return CodedRows(model, data, table, data.y, None, ())
     classes, codes = model.likelihood.classes, data.y.astype(int)  # type: ignore[attr-defined]
-    by_row = codes if data.steps is None else None  # folds do not balance the classes of steps
+    by_row = codes if data.steps is None else None  # folds balance the classes of rows, not those of steps
     return CodedRows(model, data, table, as_coordinate(classes)[codes], by_row, classes)
 
 
 def _run(
     rows: CodedRows, refit: Callable[[np.ndarray, jax.Array], Fit], folds: np.ndarray, key: jax.Array, progress: bool
 ) -> CrossValidation:
-    """Every fold in turn; after an interruption, the folds that were finished, or nothing but the interruption."""
+    """Fit and score every fold in turn; if interrupted, return the finished folds, or raise if there is none."""
     import pandas as pd
     import xarray as xr
 

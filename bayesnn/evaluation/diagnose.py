@@ -1,4 +1,4 @@
-"""Convergence, judged where it matters: on function values first, never on weights, which have label and sign modes."""
+"""Convergence, judged on function values, not on weights, which have modes by permutation and by change of sign."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from bayesnn.evaluation.agreement import agreement, close, function_values, short_run
-from bayesnn.evaluation.convergence import group_chains, in_words, nested_r_hat
+from bayesnn.evaluation.convergence import group_chains, in_words, statistics
 from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
+from bayesnn.fitting.sampling_job import TIME_OVER
+from bayesnn.fitting.until_converged import CHAINS, ESS_PER_CHAIN, R_HAT_LIMIT, longer
+from bayesnn.samplers.sgmcmc.sgld_sghmc import Minibatch
 
-R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
-ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
-CHAINS = 4  # short chains are judged together and need the 4 x 100 effective draws in all
 BFMI_LIMIT = 0.3  # M. Betancourt (2016), Diagnosing suboptimal cotangent disintegrations
 
 
@@ -30,7 +30,7 @@ class Diagnosis:
     verdict : str
         One line: what was found and what to do.
     table : pandas.DataFrame
-        Rows: worst and median function value, nuisance parameters, what is random in the architecture, log likelihood;
+        Rows: worst and median function value, nuisance parameters, random parts of the architecture, log likelihood;
         columns r_hat (nested for a fit with superchains), ess_bulk, ess_tail, mcse (in units of y, for the log
         likelihood in nats).
     modes : tuple of tuples of int
@@ -39,7 +39,8 @@ class Diagnosis:
         For each group its chains, mean log likelihood and mean nuisance parameters.
     agreement : pandas.DataFrame or None
         If there is a reference: for the worst and median function value and nuisance parameters, `shift`, the
-        difference of means in standard deviations of the reference, and `sd_ratio`, the fit's sd over the reference's.
+        difference of means in standard deviations of the reference, and `sd_ratio`, the fit's sd divided by that of the
+        reference.
     """
 
     ok: bool
@@ -62,8 +63,9 @@ class Diagnosis:
 def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> Diagnosis:
     """Judge a fit: R-hat and effective sample sizes of function values, chains in other modes, sampler warnings.
 
-    An approximation (mode, ensemble, Laplace, variational) has nothing that converges: it is called one, and is `ok`
-    only if a reference shows it close: means within half a standard deviation, standard deviations within a quarter.
+    An approximation (mode, ensemble, Laplace, variational) has no chains that could converge. The verdict says that it
+    is an approximation, and it is `ok` only if it is close to a reference: means within half a standard deviation,
+    standard deviations within a factor of 1.25.
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     References
     ----------
     A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Bürkner (2021), Rank-normalization, folding, and
-    localization: an improved R-hat, Bayesian Analysis 16, 667-718. The statistics are ArviZ's.
+    localization: an improved R-hat, Bayesian Analysis 16, 667-718.
 
     Examples
     --------
@@ -107,7 +109,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     modes = group_chains(np.concatenate([f, log_likelihood[..., None]], axis=-1), superchains)
     worst = table.loc["f, worst"]
     mixed = bool(worst["r_hat"] <= R_HAT_LIMIT)
-    wanted = ESS_PER_CHAIN * (CHAINS if superchains else f.shape[0])
+    wanted = ESS_PER_CHAIN * (CHAINS if superchains else f.shape[0])  # short chains are judged together
     enough = bool(min(worst["ess_bulk"], worst["ess_tail"]) >= wanted)
     modes = (tuple(range(f.shape[0])),) if mixed else modes
     warnings = _sampler_warnings(fit)
@@ -155,7 +157,13 @@ def _distance(apart: Any) -> list[str]:
 
 
 def _notes(fit: Fit) -> list[str]:
-    """Properties of the sampler that hold whatever its draws show."""
+    """What went before, and what the sampler implies for the draws, which no statistic of the draws shows."""
+    before = fit.idata["posterior"].attrs.get("before")
+    return ([] if before is None else [f"{before}."]) + _biases(fit)
+
+
+def _biases(fit: Fit) -> list[str]:
+    """What the bias of an unadjusted sampler implies."""
     if not fit.sampler.unadjusted:
         return []
     stats = fit.idata["sample_stats"]
@@ -165,18 +173,19 @@ def _notes(fit: Fit) -> list[str]:
             f"Steps are not adjusted: their energy error has variance {error:.2g} per dimension, which leaves a bias "
             "that a smaller energy_variance lowers."
         ]
-    sampler: Any = fit.sampler
+    if not isinstance(fit.sampler, Minibatch):
+        return ["Steps are not adjusted, which leaves a bias that smaller steps reduce."]
     notes = [
-        f"Steps are not adjusted, and use {sampler.batch_size} rows each: both leave a bias, mostly too large a "
+        f"Steps are not adjusted, and use {fit.sampler.batch_size} rows each: both leave a bias, mostly too large a "
         f"variance, which a smaller step_size reduces (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
     ]
-    if sampler.temperature != 1.0:
-        notes.append(f"Draws are from the posterior density to the power 1/{sampler.temperature:g}.")
+    if fit.sampler.temperature != 1.0:
+        notes.append(f"Draws are from the posterior density to the power 1/{fit.sampler.temperature:g}.")
     return notes
 
 
 def _members(fit: Fit) -> list[str]:
-    """Members of an ensemble that a linear model beats."""
+    """A warning that names the members of an ensemble that predict worse than a linear model."""
     if not fit.sampler.of_members:
         return []
     bar = against_linear(fit)
@@ -191,29 +200,16 @@ def _members(fit: Fit) -> list[str]:
 
 
 def _table(f: np.ndarray, nuisance: dict[str, np.ndarray], log_likelihood: np.ndarray, superchains: int) -> Any:
-    import arviz as az
     import pandas as pd
-    import xarray as xr
 
-    values = {"f": f} | nuisance | {"log likelihood": log_likelihood}
-    names = {n: ("chain", "draw", *(f"{n}_{i}" for i in range(v.ndim - 2))) for n, v in values.items()}
-    data = xr.Dataset({n: (names[n], v) for n, v in values.items()})
-    with np.errstate(divide="ignore", invalid="ignore"):  # a constant value has no R-hat: NaN, not converged
-        columns = {
-            "r_hat": data.map(lambda v: _nested(v, superchains)) if superchains else az.rhat(data),
-            "ess_bulk": az.ess(data, method="bulk"),
-            "ess_tail": az.ess(data, method="tail"),
-            "mcse": az.mcse(data),
-        }
-    worst = {c: _worst(c)(d["f"].to_numpy()) for c, d in columns.items()}
-    rows = {"f, worst": worst, "f, median": {c: np.median(d["f"].to_numpy()) for c, d in columns.items()}}
+    columns = {
+        n: statistics(v, superchains) for n, v in ({"f": f} | nuisance | {"log likelihood": log_likelihood}).items()
+    }
+    rows = {"f, worst": {c: _worst(c)(v) for c, v in columns["f"].items()}}
+    rows["f, median"] = {c: np.median(v) for c, v in columns["f"].items()}
     for name in [*nuisance, "log likelihood"]:
-        rows[name] = {c: float(_worst(c)(d[name].to_numpy())) for c, d in columns.items()}
+        rows[name] = {c: float(_worst(c)(v)) for c, v in columns[name].items()}
     return pd.DataFrame(rows).T
-
-
-def _nested(values: Any, superchains: int) -> Any:
-    return values.isel(chain=0, draw=0, drop=True).copy(data=nested_r_hat(values.to_numpy(), superchains))
 
 
 def _worst(column: str) -> Any:
@@ -238,6 +234,8 @@ def _verdict(
     """The verdict in words; `wanted` is the required number of effective draws, None if there are enough."""
     chains, draws = shape[:2]
     state = "" if fit.complete else f"Interrupted after {draws} draws per chain. "
+    if fit.idata["posterior"].attrs.get("stopped") == TIME_OVER:
+        state = f"Stopped when max_seconds={fit.settings.max_seconds:g} were over, with {draws} draws per chain. "
     kind = "nested R-hat" if fit.settings.superchains else "R-hat"
     numbers = f"worst function value: {kind} {worst['r_hat']:.3f}, {min(worst['ess_bulk'], worst['ess_tail']):.0f}"
     numbers += " effective draws"
@@ -251,16 +249,26 @@ def _verdict(
             "run longer and with more chains, look at the groups one by one, or choose fewer hidden units."
         )
     if not mixed:
-        return (
-            f"{state}NOT CONVERGED: the chains have not mixed yet ({numbers}). Run longer: draws={4 * draws} or more."
-        )
+        more = _more(fit, worst, wanted) or f"draws={4 * draws} or more"
+        return f"{state}NOT CONVERGED: the chains have not mixed yet ({numbers}). Run longer: {more}."
     if wanted is not None:
         factor = wanted / max(1.0, np.nan_to_num(min(worst["ess_bulk"], worst["ess_tail"])))
+        more = _more(fit, worst, wanted) or f"draws={int(np.ceil(factor * draws / 100) * 100)}"
         return (
-            f"{state}The chains agree, but with few effective draws ({numbers}; {wanted} wanted). "
-            f"Run longer: draws={int(np.ceil(factor * draws / 100) * 100)}."
+            f"{state}The chains agree, but with few effective draws ({numbers}; {wanted} wanted). Run longer: {more}."
         )
     return f"{state}Converged: {chains} chains agree on the function ({numbers})."
+
+
+def _more(fit: Fit, worst: Any, wanted: int | None) -> str:
+    """The time that a fit with draws="auto" is expected to take in all; "" for one whose draws were given."""
+    if fit.settings.max_seconds is None:
+        return ""
+    attrs = fit.idata["posterior"].attrs
+    times = longer(worst["r_hat"], min(worst["ess_bulk"], worst["ess_tail"]), wanted or 1)
+    before = attrs["compile_seconds"] + attrs["warmup_seconds"]
+    seconds = before + min(times, 1e6) * attrs["sampling_seconds"]
+    return f"max_seconds={float(f'{1.5 * seconds:.2g}'):g}"
 
 
 def _sampler_warnings(fit: Fit) -> list[str]:
@@ -274,7 +282,7 @@ def _sampler_warnings(fit: Fit) -> list[str]:
         energy = stats["energy"].to_numpy()
         lowest = float(np.min(az.bfmi(energy))) if energy.shape[1] > 1 else np.nan
         if lowest < BFMI_LIMIT:
-            warnings.append(f"E-BFMI is {lowest:.2f} (below {BFMI_LIMIT}): heavy tails are explored slowly.")
+            warnings.append(f"E-BFMI is {lowest:.2f} (below {BFMI_LIMIT}): the sampler explores heavy tails slowly.")
     rate = float(stats["acceptance_rate"].to_numpy().mean()) if "acceptance_rate" in stats else 1.0
     if rate < 0.01:
         warnings.append(f"Only {rate:.1%} of the moves were taken: use another proposal.")

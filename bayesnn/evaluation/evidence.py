@@ -12,13 +12,17 @@ from tqdm.auto import tqdm
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
+from bayesnn.data.dataset import Dataset
 from bayesnn.evaluation import annealing, tempering
+from bayesnn.evaluation.stepping_stone import stepping_stones, temperature_table
 from bayesnn.evaluation.tempering import Particles, Path
 from bayesnn.fitting.binding import bind
+from bayesnn.fitting.fit import Fit
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.model import Model
 
 DEFAULTS = {"ais": (500, 1), "thermodynamic": (50, 20)}  # temperatures, and moves at each
+STONES = "stepping stones"  # the method for a tempered fit
 FEW_EFFECTIVE = 30  # with 21 of them the evidence of two units on mcycle was 5.7 nats too low, with 38 and 47 correct
 
 
@@ -34,11 +38,12 @@ class Evidence:
     se : float
         Monte Carlo standard error of `estimate`.
     ess : float
-        Effective number of the particles' weights; NaN for thermodynamic integration, which has none.
+        Effective number of particles by their weights; NaN for thermodynamic integration, which has no weights.
     table : pandas.DataFrame
-        By temperature: temperature, step size, acceptance rate, mean and standard deviation of the log likelihood over
-        the particles.
+        One row per temperature: temperature, step size, acceptance rate, mean and standard deviation of the log
+        likelihood over the particles.
     particles : int
+        For a tempered fit, its draws.
     method : str
     """
 
@@ -58,14 +63,21 @@ class Evidence:
     def verdict(self) -> str:
         """Reasons to doubt the estimate, and what to do."""
         lowest = float(self.table["acceptance"].min())
+        if self.method == STONES:
+            if self.ok:
+                return "No sign of trouble, if the fit has converged (bnn.diagnose)."
+            return (
+                f"Between two temperatures only {self.ess:.1f} draws are effective, or only {lowest:.0%} of the swaps "
+                "are accepted: take more draws, or more temperatures."
+            )
         if self.ess < FEW_EFFECTIVE:
             return (
                 f"Only {self.ess:.1f} of {self.particles} particles are effective: the estimate is most likely too low "
                 "and its error larger than it says. Take more temperatures, or marginalize=True."
             )
         if lowest <= 0.2:
-            return f"At some temperature only {lowest:.0%} of the moves are taken: take more temperatures."
-        return "No sign of trouble; a mode that no particle reached leaves none, so compare another key."
+            return f"At some temperature only {lowest:.0%} of the moves are accepted: take more temperatures."
+        return "No sign of trouble; but a mode that no particle reached gives no sign, so compare with another key."
 
     def __str__(self) -> str:
         """Estimate and verdict."""
@@ -75,11 +87,11 @@ class Evidence:
 
 @computing
 def log_marginal_likelihood(
-    model: Model,
-    x: Any,
-    y: Any,
+    model: Model | Fit,
+    x: Any = None,
+    y: Any = None,
     *,
-    method: str = "ais",
+    method: str | None = None,
     temperatures: Any = None,
     particles: int = 200,
     moves: int | None = None,
@@ -93,32 +105,38 @@ def log_marginal_likelihood(
 ) -> Evidence:
     """log p(y | x, model), the parameters integrated out under the prior.
 
-    Particles go from the prior to the posterior through densities prior times likelihood^t, by HMC moves whose step
-    sizes and scales a pilot run of its own particles has tuned at each temperature.
+    Particles move from the prior to the posterior through the densities prior times likelihood^t by HMC. Step sizes and
+    scales of the moves are tuned at each temperature by a pilot run, whose particles are then discarded. A fit by
+    `bnn.Tempered` needs no particles: the draws at its temperatures give the estimate.
 
     Parameters
     ----------
-    model : Model
+    model : Model or Fit
+        A model, with data; or a fit by `bnn.Tempered` whose hottest copy follows the prior, alone.
     x : array or pandas.DataFrame, shape (n, p)
     y : array or pandas.Series, shape (n,), or (n, outputs), or class labels
-    method : {"ais", "thermodynamic"}
-        Annealed importance sampling, unbiased for p(y) whatever the moves; or the integral over t of the mean log
-        likelihood, whose standard error does not cover what is left of the steps between temperatures.
+    method : {"ais", "thermodynamic"}, optional
+        Annealed importance sampling, the default, which is unbiased for p(y) with any moves; or the integral over t of
+        the mean log likelihood, whose standard error does not include the discretisation error of the temperatures.
     temperatures : int or array, optional
-        Number of steps, spread so that each costs about as much; or the temperatures themselves, rising from 0 to 1.
+        Number of steps, chosen such that each reduces the effective number of particles by about the same share; or the
+        temperatures themselves, increasing from 0 to 1.
         Default: 500 steps, for thermodynamic integration 50.
     particles : int
-        Independent paths; for thermodynamic integration they are resampled within 20 independent batches.
+        Number of particles, independent of each other; for thermodynamic integration they are resampled within 20
+        independent batches.
     moves : int, optional
-        HMC moves at each temperature. Default: 1, for thermodynamic integration 20, of which it leaves out the first
-        half.
+        HMC moves at each temperature. Default: 1; for thermodynamic integration 20, of which the first half is
+        discarded.
     leapfrogs : int
-        Steps of a move.
+        Leapfrog steps per move.
     key : int or jax.Array
     weights, offset, standardize
-        As in `fit`. The prior is on the scale the model sees, so it then depends on centre and scale of the data.
+        As in `fit`. The prior is on the scale the model sees; if the data are standardised, it depends on their centre
+        and scale.
     marginalize : bool
-        Whether to integrate a Gaussian readout out in closed form: fewer dimensions, more effective particles.
+        Whether to integrate a Gaussian readout out in closed form, which leaves fewer dimensions and more effective
+        particles.
     progress : bool
         Whether to show progress bars.
 
@@ -149,6 +167,11 @@ def log_marginal_likelihood(
     >>> bool(result.se > 0)
     True
     """
+    if isinstance(model, Fit):
+        return _of_fit(model, (x, y, method, temperatures, moves, weights, offset))
+    if x is None or y is None:
+        raise ValueError("log_marginal_likelihood needs x and y beside a model, or a fit by bnn.Tempered alone")
+    method = method or "ais"
     checks.known("method", method, DEFAULTS)
     default_steps, default_moves = DEFAULTS[method]
     grid = _grid(default_steps if temperatures is None else temperatures)
@@ -158,8 +181,8 @@ def log_marginal_likelihood(
     bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
     if bound.architecture is not None:
         raise ValueError(
-            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random one, which "
-            "bnn.architectures(fit) reads"
+            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random "
+            "architecture and use bnn.architectures(fit)"
         )
     rows = (*data.scaled(), data.offset, data.weights)
     arrays = tuple(None if a is None else jnp.asarray(a) for a in rows)
@@ -174,12 +197,44 @@ def log_marginal_likelihood(
         return tempering.move(target, leapfrogs, key, state, arrays, path.at(k))
 
     batches = annealing.batch_numbers(particles)
-    walk = annealing.Walk(moved, path, count, batches if method == "thermodynamic" else None)
-    levels, rates = walk.run(key_moves, state, progress)
+    annealed = annealing.AnnealedParticles(moved, path, count, batches if method == "thermodynamic" else None)
+    levels, rates = annealed.run(key_moves, state, progress)
     ais = method == "ais"
     estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
-    jacobian = data.scaling.log_jacobian * (len(data.y) if data.weights is None else float(data.weights.sum()))
-    return Evidence(estimate - jacobian, se, ess, _table(levels, rates, path), particles, method)
+    return Evidence(estimate - _log_jacobian(data), se, ess, _table(levels, rates, path), particles, method)
+
+
+def _of_fit(fit: Fit, others: tuple[Any, ...]) -> Evidence:
+    """The evidence from the temperatures of a tempered fit."""
+    import arviz as az
+
+    if any(other is not None for other in others):
+        raise ValueError("log_marginal_likelihood of a fit takes nothing else: it reads the draws of the fit")
+    if fit.model.architecture is not None:
+        raise ValueError(
+            "log_marginal_likelihood needs a fixed architecture: bnn.architectures(fit) reads a random one"
+        )
+    stats = fit.idata["sample_stats"]
+    names = ("log_likelihood_at", "temperatures", "swap_rate")
+    if not all(name in stats for name in names):
+        raise ValueError(f"log_marginal_likelihood needs a fit by bnn.Tempered, or a model with x and y, got {fit!r}")
+    levels, every, swaps = (stats[name].to_numpy() for name in names)
+    temperatures = every[:, -1]
+    if not (every == temperatures[:, None]).all() or (temperatures[:, -1] != 0).any():
+        raise ValueError(
+            f"the hottest temperature must be 0, the prior, got {temperatures[:, -1].max():.3g}: fit with "
+            "bnn.Tempered(..., hottest=0)"
+        )
+    stones = stepping_stones(levels, temperatures)
+    se = float(az.mcse(stones.values, method="mean"))
+    estimate = float(stones.values.mean()) - _log_jacobian(fit.data)
+    table = temperature_table(levels, temperatures, swaps)
+    return Evidence(estimate, se, stones.ess, table, stones.values.size, STONES)
+
+
+def _log_jacobian(data: Dataset) -> float:
+    """The log of what the density of the scaled target is to be divided by, for all rows."""
+    return data.scaling.log_jacobian * (len(data.y) if data.weights is None else float(data.weights.sum()))
 
 
 def _table(levels: list[np.ndarray], rates: list[float], path: Path) -> Any:

@@ -1,4 +1,4 @@
-"""Folds: which rows are held out together."""
+"""Division of the rows into folds."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bayesnn._internal import checks
 def make_folds(
     count: int, folds: Any, key: jax.Array, *, strata: np.ndarray | None = None, groups: Any = None
 ) -> np.ndarray:
-    """Fold number (n,) of each row: of equal sizes, the strata spread evenly, groups kept together.
+    """Fold number (n,) of each row: folds of about equal size, strata spread evenly, groups kept together.
 
-    Groups (single rows, where there are none) are taken the largest first, one stratum after the other, otherwise at
-    random; each goes to the fold that has least of its strata, and among these to the smallest.
+    Groups (single rows if there are no groups) are assigned in order of size, the largest first, then by stratum, then
+    in random order. Each goes to the fold with the fewest rows of its strata; of several such folds, to the smallest.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def stratum_codes(stratify: Any, count: int) -> np.ndarray:
 
 
 def check_classes(folds: np.ndarray, codes: np.ndarray, classes: Any) -> None:
-    """Refuse folds whose training rows lack a class."""
+    """Raise a ValueError if the training rows of a fold would lack a class."""
     for code, label in enumerate(classes):
         held = np.unique(folds[codes == code])
         if len(held) == 1:

@@ -1,4 +1,4 @@
-"""The simplest model of the data, as a bar that each chain of an ensemble should clear."""
+"""A linear model of the data, which each chain of an ensemble should predict better than."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Bar(NamedTuple):
 def against_linear(fit: Fit) -> Bar:
     """Each chain's log predictive density of the training rows beside that of a linear model.
 
-    A continuous target has a ridge regression with normal errors (of sequences: a constant), classes their frequencies,
-    counts a constant rate.
+    For a continuous target the model is a ridge regression with normal errors (for sequences, a constant), for classes
+    it is their frequencies, for counts a constant rate.
     """
     weights = np.ones(len(fit.data.x)) if fit.data.weights is None else fit.data.weights
     linear = linear_log_density(fit.data, fit.model.likelihood) * weights
@@ -55,7 +55,7 @@ def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
         exposure = np.exp(np.zeros(len(data.y)) if data.offset is None else data.offset)
         return stats.poisson.logpmf(data.y, exposure * data.y.sum() / exposure.sum())
     x, y = data.scaled()
-    x = x if data.columns.kind == TABLE else np.empty((len(x), 0))  # a constant is the bar where x is no table
+    x = x if data.columns.kind == TABLE else np.empty((len(x), 0))  # no columns but the constant if x is not a table
     y = y.reshape(len(y), -1)
     columns = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
     penalty = RIDGE * np.diag(np.append(np.ones(x.shape[1]), 0.0))

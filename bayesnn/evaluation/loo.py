@@ -13,8 +13,8 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.inference_data import Group, build, loo_pointwise
 
 K_LIMIT = 0.7  # A. Vehtari et al. (2024), section 3.2.4: above it the error is large whatever the number of draws
-FEWEST_DRAWS = 25  # so that the tail contains the five ratios that a Pareto fit needs
-NAMED_ROWS = 10  # how many row labels a warning spells out
+FEWEST_DRAWS = 25  # the fewest draws whose tail has the five ratios that a Pareto fit needs
+NAMED_ROWS = 10  # largest number of row labels in a warning
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +26,7 @@ class Loo:
     elpd, se : float
         Sum over rows of log p(y_i | the other rows), natural log, in units of y, and its standard error.
     p : float
-        Effective number of parameters: how much better the rows are described when they are part of the fit.
+        Effective number of parameters: log predictive density of the rows when they are part of the fit, less `elpd`.
     pointwise : xarray.DataArray, (obs,)
         log p(y_i | the other rows).
     pareto_k : xarray.DataArray, (obs,)
@@ -41,7 +41,7 @@ class Loo:
 
     @property
     def bad(self) -> np.ndarray:
-        """Labels of the rows with k-hat above 0.7 or without any."""
+        """Labels of the rows whose k-hat is above 0.7 or cannot be computed."""
         return self.pareto_k["obs"].to_numpy()[~(self.pareto_k.to_numpy() <= K_LIMIT)]
 
     @property
@@ -92,8 +92,8 @@ def loo(fit: Fit) -> Loo:
     ----------
     A. Vehtari, A. Gelman and J. Gabry (2017), Practical Bayesian model evaluation using leave-one-out cross-validation
     and WAIC, Statistics and Computing 27, 1413-1432; A. Vehtari, D. Simpson, A. Gelman, Y. Yao and J. Gabry (2024),
-    Pareto smoothed importance sampling, JMLR 25(72). The computation is ArviZ's, but for the relative efficiency, which
-    is that of the likelihood values: labels of hidden units do not move it.
+    Pareto smoothed importance sampling, JMLR 25(72). The computation is ArviZ's, except for the relative efficiency: it
+    is that of the likelihood values, which does not depend on how hidden units are numbered.
 
     Examples
     --------

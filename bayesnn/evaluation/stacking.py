@@ -15,28 +15,31 @@ from bayesnn._internal.runtime import as_key, computing
 from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.evaluation.loo import K_LIMIT, psis
 from bayesnn.evaluation.tempering import systematic
-from bayesnn.fitting.fit import Fit, assemble
+from bayesnn.fitting.assemble import assemble_inference_data
+from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import stored_log_likelihood
 
-CONCENTRATION = 1.001  # Y. Yao, A. Vehtari and A. Gelman (2022): equal columns do not share by chance
+CONCENTRATION = (
+    1.001  # of the Dirichlet prior, so that models with equal densities get equal weights; Yao et al. (2022)
+)
 UNITS = ("chain", "mode")
 
 
 @dataclass(frozen=True, eq=False)
 class ChainWeights:
-    """Stacking weights of chains.
+    """Stacking weights of chains, or of groups of chains.
 
     Attributes
     ----------
     weights : xarray.DataArray, (chain,)
         They sum to one; the chains of a group share theirs equally.
     table : pandas.DataFrame
-        For each group its chains, weight, elpd (PSIS-LOO of that group alone), mean log likelihood, and the number of
-        rows with k-hat above 0.7.
+        One row per group: its chains, weight, elpd (PSIS-LOO of that group alone), mean log likelihood, and the number
+        of rows with k-hat above 0.7.
     elpd : float
         Leave-one-out log predictive density of the weighted mixture.
     elpd_equal : float
-        The same with every chain weighted alike, which is what all other functions do.
+        The same for equal weights of all chains, which all other functions use.
     """
 
     weights: Any
@@ -61,16 +64,17 @@ class ChainWeights:
 def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
     """Stacking weights for chains that are stuck in different modes.
 
-    Chains that do not mix visit the modes in proportions set by their starts, not by the posterior. Stacking weighs
-    them by how well their mixture predicts rows left out: not the posterior, but a better predictive distribution.
+    Chains that do not mix visit the modes in proportions that depend on their starting points, not on the posterior.
+    Stacking chooses weights with which the mixture of chains predicts left-out rows best. The weighted draws are not
+    draws from the posterior, but their predictive distribution is better.
 
     Parameters
     ----------
     fit : Fit
         With two chains or more.
     by : {"chain", "mode"}
-        One weight per chain, or one per group of chains that agree on the function (`diagnose(fit).modes`), which is
-        steadier: more draws stand behind each leave-one-out density.
+        One weight per chain, or one per group of chains that agree on the function (`diagnose(fit).modes`). Weights of
+        groups vary less, because each leave-one-out density is estimated from more draws.
 
     Returns
     -------
@@ -134,7 +138,7 @@ def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
 
 @computing
 def stacked(fit: Fit, weights: Any, *, key: Any = 0) -> Fit:
-    """A fit whose draws are resampled from the chains by weight, for `predict`, `evaluate` and all that averages.
+    """A fit whose draws are resampled from the chains by weight, for functions that average over draws.
 
     Systematic resampling of all draws, shuffled, so that the chains of the result are alike by construction: judge
     convergence on the fit that was given, not on this one.
@@ -174,14 +178,14 @@ def stacked(fit: Fit, weights: Any, *, key: Any = 0) -> Fit:
     recorded = {n: v.reshape(-1, *v.shape[2:])[chosen] for n, v in (fit.sites() | stats).items()}
     recorded.pop("stat unit_order", None)  # the units are in order already, and stay so
     attrs = dict(posterior.attrs) | {"stacking_weights": share.tolist()}
-    return replace(fit, idata=assemble(fit.model, fit.data, recorded, attrs))
+    return replace(fit, idata=assemble_inference_data(fit.model, fit.data, recorded, attrs))
 
 
 def mixture_weights(log_densities: np.ndarray) -> np.ndarray:
     """Weights (k,) that maximise sum_i log sum_k w_k p_ik over the simplex, from log p (n, k).
 
-    With a Dirichlet(1.001) prior, which keeps the maximum inside, so that w = softmax(z) reaches it: the objective is
-    concave in w, so there is no other.
+    A Dirichlet(1.001) prior keeps the maximum inside the simplex, so that w = softmax(z) can reach it. The objective is
+    concave in w, so there is no other maximum.
 
     Examples
     --------

@@ -1,8 +1,8 @@
 """Particles on a path from the prior to the posterior: p_t(z) proportional to prior(z) likelihood(z)^t, 0 <= t <= 1.
 
-Everything lives on NumPyro's unconstrained space, where the prior's density has the Jacobian of its transforms. A pilot
-finds the path and tunes the moves; what estimates something afterwards uses both as they are, so that nothing that was
-learnt from particles is used on the same particles.
+All densities are on NumPyro's unconstrained space and include the Jacobian of its transforms. A pilot run finds the
+path and tunes the moves; the estimates use both unchanged with new particles, so that no setting depends on the
+particles it is used with.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 from numpyro import handlers
 from numpyro.distributions import biject_to
 from numpyro.infer.util import potential_energy
 from tqdm.auto import tqdm
 
-DATA_SITES = ("y", "log_marginal")  # the statements that hold the data: of a Model, of a MarginalModel
+from bayesnn._internal.hamiltonian import acceptance_probability, leapfrog
+
+DATA_SITES = ("y", "log_marginal")  # names of the observed site: of a Model, of a MarginalModel
 ACCEPTANCE = 0.8
 PILOT_MOVES = 10  # per temperature: enough for the step size to settle and the particles to spread
-KEEP = 0.5  # share of the effective particles that must remain after a step of the pilot
+KEEP = 0.5  # effective particles after a step of the pilot run, as a share of all; chosen here
 JITTER = 0.3  # of step sizes, against periodic trajectories; R. Neal (2011), section 3.2
 
 Tree = Any  # dictionary of arrays by site
@@ -90,23 +91,12 @@ def _hmc(
         prior, likelihood = log_densities(model, position, data)
         return prior + temperature * likelihood, (prior, likelihood)
 
-    slope = jax.value_and_grad(tempered, has_aux=True)
-
-    def push(momentum: Tree, gradient: Tree, size: Any) -> Tree:
-        return jax.tree.map(lambda m, g, s: m + size * s * g, momentum, gradient, scales)
-
-    def leap(_: Any, carry: Any) -> Any:
-        position, momentum, (_, gradient) = carry
-        momentum = push(momentum, gradient, step / 2)
-        position = jax.tree.map(lambda q, m, s: q + step * s * m, position, momentum, scales)
-        value = slope(position)
-        return position, push(momentum, value[1], step / 2), value
-
+    density = jax.value_and_grad(tempered, has_aux=True)
     momentum = _normal_like(key_momentum, start.position)
-    first = slope(start.position)
-    position, last_momentum, last = lax.fori_loop(0, leapfrogs, leap, (start.position, momentum, first))
+    first = density(start.position)
+    position, last_momentum, last = leapfrog(density, start.position, momentum, first, step, leapfrogs, scales)
     change = last[0][0] - first[0][0] - _kinetic(last_momentum) + _kinetic(momentum)
-    rate = jnp.where(jnp.isnan(change), 0.0, jnp.exp(jnp.minimum(0.0, change)))
+    rate = acceptance_probability(change)
     accepted = jax.random.uniform(key_accept) < rate
     end = Particles(position, *last[0][1])
     return jax.tree.map(lambda new, old: jnp.where(accepted, new, old), end, start), rate
@@ -115,7 +105,7 @@ def _hmc(
 def pilot(
     model: Any, count: int, leapfrogs: int, key: jax.Array, data: tuple[Any, ...], bar: tqdm[Any]
 ) -> tuple[Path, np.ndarray]:
-    """A path on which every step keeps the same share of the effective particles, with tuned moves; acceptance (k,).
+    """A path whose steps all keep the same share of effective particles, with tuned moves; and acceptance rates (k,).
 
     Sequential Monte Carlo with adaptive temperatures, as in P. Del Moral, A. Doucet and A. Jasra (2012), An adaptive
     sequential Monte Carlo method for approximate Bayesian computation, Statistics and Computing 22, 1009-1020.
@@ -145,7 +135,7 @@ def pilot(
 
 
 def refine(path: Path, temperatures: int | np.ndarray) -> Path:
-    """The same path in another number of steps, evenly spread over those of the pilot, or at given temperatures."""
+    """The same path in another number of steps, evenly spaced between those of the pilot, or at given temperatures."""
     known = np.arange(len(path.temperatures), dtype=float)
     if isinstance(temperatures, np.ndarray):
         grid = temperatures
@@ -164,7 +154,7 @@ def refine(path: Path, temperatures: int | np.ndarray) -> Path:
 
 
 def systematic(key: jax.Array, weights: np.ndarray) -> np.ndarray:
-    """As many indices as weights, each drawn within one of its expected count."""
+    """Systematic resampling: as many indices as weights; each occurs its expected number of times, rounded."""
     points = (np.arange(len(weights)) + float(jax.random.uniform(key))) / len(weights)
     cumulative = np.cumsum(weights)
     return np.searchsorted(cumulative / cumulative[-1], points)
@@ -177,13 +167,13 @@ def effective(log_weights: np.ndarray) -> float:
 
 
 def weights(power: float, log_likelihood: np.ndarray) -> np.ndarray:
-    """likelihood^power, the largest of them 1; zero where the likelihood is."""
+    """likelihood^power, divided by the largest; zero where the likelihood is zero."""
     logs = _times(power, log_likelihood)
     return np.exp(logs - logs.max())
 
 
 def _next_temperature(temperature: float, values: np.ndarray) -> float:
-    """The temperature at which the effective particles have fallen to KEEP of all."""
+    """The temperature at which the effective number of particles is KEEP times their number, at most 1."""
     low, high = temperature, 1.0
     if effective(_times(high - temperature, values)) >= KEEP * len(values):
         return high

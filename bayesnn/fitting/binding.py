@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn._internal.numbers import resolution_of
 from bayesnn._internal.weights import Shape
-from bayesnn.data.dataset import Dataset, code, learn_columns, make_dataset, new_offset, same_index
+from bayesnn.data.columns import code, is_frame, learn_columns, row_count, same_index
+from bayesnn.data.dataset import Dataset, case_weights, make_dataset, new_offset, used_rows
 from bayesnn.data.series.lagged import as_rows
-from bayesnn.fitting.targets import encode, output_steps, real_values
+from bayesnn.fitting.targets import NO_CLASS, encode, output_steps, real_values
+from bayesnn.likelihoods import Likelihood
 from bayesnn.models.missing_values import check_series, observed_rows
 from bayesnn.models.model import Model, bind_lags
 from bayesnn.samplers import collapses
@@ -22,26 +29,30 @@ def bind(
     if series is not None:
         check_series(model, series, offset, weights)
         x, y = observed_rows(series)
-    same_index(x, y)
-    shift = None if offset is None else new_offset(offset, len(x))
-    columns = learn_columns(x, model.network.reads)
-    coded = code(columns, x)
+    for name, values in (("y", y), ("weights", weights), ("offset", offset)):
+        same_index(x, values, name)
+    shift = None if offset is None else new_offset(offset, row_count(x))
+    cases = None if weights is None else case_weights(weights, row_count(x))
+    used = used_rows(cases)
+    columns = learn_columns(x, model.network.reads, used)
+    coded = code(columns, x, used)
     steps = output_steps(model, columns, x, coded)
-    likelihood = model.likelihood.bind(real_values(y, steps), shift)
+    likelihood = _bound(model.likelihood, real_values(y, steps), cases, shift, steps)
     if shift is not None and likelihood.standardizes and standardize:
         raise ValueError("offset must not be given for a target that is standardised: subtract it from y instead")
     if shift is not None and likelihood.kind == "class" and likelihood.outputs:
         raise ValueError("offset must not be given for Categorical: the same shift of every class changes nothing")
     data = make_dataset(
         x,
-        encode(likelihood, y, steps),
+        _encoded(likelihood, y, steps, used),
         standardize=standardize,
         scale_target=likelihood.standardizes,
-        weights=weights,
+        weights=cases,
         offset=shift,
         columns=columns,
         coded=coded,
         steps=steps,
+        resolution=_resolution(y),
     )
     bound = replace(model, likelihood=likelihood)
     if series is not None:
@@ -49,6 +60,47 @@ def bind(
         bound = bind_lags(bound, len(series.lags))
     _check(bound, data.x.shape[1:])
     return bound, data
+
+
+def _bound(
+    likelihood: Likelihood, y: Any, weights: np.ndarray | None, offset: np.ndarray | None, steps: np.ndarray | None
+) -> Likelihood:
+    """The likelihood that has learnt from the target, each row counted as often as its case weight says."""
+    if weights is None:
+        return likelihood.bind(y, offset)
+    each = weights if steps is None else np.repeat(weights, steps.sum(axis=1))
+    checks.rows(len(each), row_count(y))
+    used = np.flatnonzero(each)
+    return likelihood.bind(_taken(y, used), None if offset is None else offset[used], each[used])
+
+
+def _encoded(likelihood: Likelihood, y: Any, steps: np.ndarray | None, used: np.ndarray | None) -> np.ndarray:
+    """The target as numbers; a class that occurs only in rows of case weight zero has no code, and gets -1 there."""
+    if used is None or likelihood.kind != "class" or steps is not None:
+        return encode(likelihood, y, steps)
+    try:
+        return likelihood.encode(y)
+    except ValueError:
+        codes = np.full(len(used), NO_CLASS)
+        codes[used] = likelihood.encode(_taken(y, np.flatnonzero(used)))
+        for row in np.flatnonzero(~used):
+            with contextlib.suppress(ValueError):
+                codes[row] = likelihood.encode(_taken(y, np.array([row])))[0]
+        return codes
+
+
+def _taken(y: Any, rows: np.ndarray) -> Any:
+    """Some rows of a target, in the form in which it was given."""
+    if hasattr(y, "iloc"):
+        return y.iloc[rows]
+    return y[rows] if isinstance(y, np.ndarray) else [y[i] for i in rows]
+
+
+def _resolution(y: Any) -> float:
+    """Relative resolution of the numbers in which a target was given."""
+    if is_frame(y) and hasattr(y, "dtypes"):
+        return max(map(resolution_of, y.dtypes), default=0.0)
+    return resolution_of(getattr(y, "dtype", np.dtype(float)))
 
 
 def _check(model: Model, shape: Shape) -> None:
@@ -59,4 +111,4 @@ def _check(model: Model, shape: Shape) -> None:
         return
     model.architecture.check(shape[0])
     if not collapses(model):
-        raise ValueError("a random architecture needs a Gaussian likelihood of one output: fit one output at a time")
+        raise ValueError("a random architecture needs a likelihood of one output: fit one output at a time")

@@ -64,11 +64,16 @@ def probabilities(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | 
 
 @computing
 def over_draws(
-    quantity: Quantity, model: Model, sites: dict[str, np.ndarray], x: np.ndarray, *arrays: Any
+    quantity: Quantity,
+    model: Model,
+    sites: dict[str, np.ndarray],
+    x: np.ndarray,
+    *arrays: Any,
+    at_once: int | None = None,
 ) -> np.ndarray:
     """A quantity of each draw, sites (s, ...), inputs x (n, p) and what else it takes, on the scale the model sees.
 
-    -> (s, n) or (s, n, K).
+    -> (s, n) or (s, n, K). At most `at_once` draws are evaluated together, if it is given.
     """
     count = len(next(iter(sites.values())))
     terms = model.terms(x.shape[1:])
@@ -76,7 +81,7 @@ def over_draws(
     room = BLOCK_NUMBERS
     if x.ndim > 2 or model.network.tokens is not None:  # examples that are too many at once for one draw go in parts
         room, width = SEQUENCE_NUMBERS, width + model.network.workspace_size(x.shape[1:])
-    block = int(np.clip(room // (len(x) * width), 1, count))
+    block = int(np.clip(room // (len(x) * width), 1, at_once or count))
     parts = []
     x = as_precision(x)
     for start in range(0, count, block):

@@ -1,4 +1,4 @@
-"""extend(fit, draws): more draws of chains that are done, as if they had been asked for at once."""
+"""extend(fit, draws): more draws of finished chains, the same as one longer run would have given."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 from bayesnn._internal import checks
-from bayesnn._internal.runtime import computing
-from bayesnn.fitting.fit import Fit, assemble, run, to_series_units
+from bayesnn._internal.runtime import check_compiling, computing
+from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
+from bayesnn.fitting.fit import Fit, run
 from bayesnn.fitting.inference_data import append_draws, map_chains
-from bayesnn.fitting.store import SamplingJob, State, attributes_of, draw, state_of
+from bayesnn.fitting.store import SamplingJob, State, as_made, attributes_of, draw, state_of
 from bayesnn.fitting.store.manifest import differences, software
 from bayesnn.fitting.store.state import key_from
 from bayesnn.samplers.engine import multihost
@@ -22,6 +23,7 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     """A fit with more draws: bit for bit those of one longer run.
 
     Chains go on from their last state, without warm-up. A fit that has a folder (`fit(..., path=)`) is continued there.
+    One with `draws="auto"` goes on with the thinning that it came to, and keeps every draw that is added.
 
     Parameters
     ----------
@@ -52,21 +54,23 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     >>> extend(result, 30, progress=False).idata["posterior"].sizes["draw"]
     80
     """
+    check_compiling()
     checks.positive_integer("draws", draws)
     if not isinstance(fit, Fit):
         raise ValueError(f"fit must be a fit, as bnn.fit returns it, got {type(fit).__name__}")
     state = _state(fit)
-    job = SamplingJob(fit.model, fit.data, fit.sampler, key_from(*state.key), fit.settings)
-    plan = replace(state.plan, draws=state.checkpoint.draws + draws, progress=progress)
+    settings = replace(fit.settings, max_seconds=None)
+    job = SamplingJob(fit.model, fit.data, fit.sampler, key_from(*state.key), settings)
+    plan = replace(state.plan, draws=state.checkpoint.draws + draws * state.checkpoint.every, progress=progress)
     if state.path is not None:
         return run(job, plan, state.path)
     plan = multihost.local_part(replace(plan, keeper=InMemoryStore(state.checkpoint, state.kept)))
     more = draw(job, plan)
-    new = assemble(
-        fit.model, fit.data, to_series_units(fit.data, more.values), job.attributes(plan) | attributes_of(more)
-    )
+    attrs = job.attributes(plan) | attributes_of(more, plan.thinning, False)
+    new = assemble_inference_data(fit.model, fit.data, to_series_units(fit.data, more.values), attrs)
     new = new if plan.of is None else map_chains(new, gather_chains)
-    return replace(fit, idata=append_draws(fit.idata, new), state=state_of(job, plan, more, None))
+    made = as_made(job, plan, more)
+    return replace(fit, idata=append_draws(fit.idata, new), state=state_of(job, plan, more, None), settings=made)
 
 
 def _state(fit: Fit) -> State:
@@ -77,7 +81,7 @@ def _state(fit: Fit) -> State:
             f"fit must have chains to go on from, got one by {fit.sampler}, whose draws are independent: "
             "fit again with more draws"
         )
-    expected = (state.plan.chains, state.checkpoint.draws)
+    expected = (state.plan.chains, state.checkpoint.kept)
     if (sizes["chain"], sizes["draw"]) != expected:
         raise ValueError(
             f"fit must have all its {expected[0]} chains of {expected[1]} draws, got {sizes['chain']} of "

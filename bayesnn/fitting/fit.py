@@ -7,16 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._internal.runtime import as_key, computing
+from bayesnn._internal.runtime import as_key, check_compiling, computing
 from bayesnn.data.dataset import Dataset, new_inputs
-from bayesnn.fitting import pointwise
+from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
+from bayesnn.fitting.automatic import plain_then_tempered, sampler_for
 from bayesnn.fitting.binding import bind
-from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build, map_chains
-from bayesnn.fitting.relabel import order_units, permute
+from bayesnn.fitting.inference_data import map_chains
 from bayesnn.fitting.settings import FitSettings, settings_from
 from bayesnn.fitting.store import (
     SamplingJob,
     State,
+    as_made,
     attributes_of,
     draw,
     open_or_create_run,
@@ -24,10 +25,11 @@ from bayesnn.fitting.store import (
     state_of,
     write_netcdf,
 )
-from bayesnn.models.missing_values import DIM, SITE, missing_labels
+from bayesnn.fitting.until_converged import check_auto, draws_for, length_of, local_stopping, until_converged
 from bayesnn.models.model import Model
-from bayesnn.samplers import Chains, Gibbs, Sampler, collapses, make_sampler
+from bayesnn.samplers import Chains, Sampler
 from bayesnn.samplers.engine import multihost
+from bayesnn.samplers.engine.checkpoint import Artifact
 from bayesnn.samplers.engine.multihost import gather_chains, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 
@@ -101,7 +103,8 @@ def fit(
     y: Any = None,
     *,
     sampler: str | Sampler | None = None,
-    draws: int = 1000,
+    draws: int | str | None = None,
+    max_seconds: float | None = None,
     warmup: int = 1000,
     chains: int = 4,
     key: Any = 0,
@@ -132,9 +135,18 @@ def fit(
         sequence, one target per step, (n, time) or n lists; values at padded steps of x are ignored.
     sampler : str or Sampler, optional
         "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", or a spec such
-        as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network with Gaussian errors, else "nuts".
+        as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network of one output with Gaussian errors,
+        `Bernoulli`, `StudentT` or `NegativeBinomial`, else "nuts".
     draws, warmup, chains, thinning : int
-        Artifact draws per chain, warm-up steps, chains, and steps from one kept draw to the next.
+        Draws per chain (1000, or "auto" where neither `draws` nor `sampler` is given), warm-up steps, chains, and steps
+        from one kept draw to the next. With `draws="auto"` chains run until R-hat of the function at 40 training rows
+        is at most 1.01 and each of these values has 400 effective draws (100 per chain if there are more than four
+        chains), and `diagnose` finds no other row where they have not. At most 2048 draws of a chain are kept (512 to
+        2048 of large models): when more are made, every second one is dropped and `thinning` doubles, which the
+        attribute `thinning` of the posterior tells.
+    max_seconds : float, optional
+        For `draws="auto"`, by default 600: where it takes longer, compiling and warm-up included, the fit has the draws
+        made so far, at least 20, and `diagnose` says what is missing. `math.inf` for no limit.
     key : int or jax.Array
         Seed, or a JAX key. The same key gives the same draws.
     weights : array (n,), optional
@@ -158,11 +170,13 @@ def fit(
     path : str or Path, optional
         A folder, new or empty, in which the run is kept while it is made. Called again with the same arguments after
         it was killed, `fit` goes on where it was, and the draws are bit for bit those of a run that was never stopped;
-        once it is done, it reads them. With more `draws`, a run of chains is continued. See `open_run`.
+        once it is done, it reads them. With more `draws`, or more `max_seconds`, a run of chains is continued. See
+        `open_run`.
 
     start : Fit, optional
         For the collapsed Gibbs sampler: a fit of the same model to other rows, from whose last states the chains start.
-        A short warm-up is then enough, for example when a growing series is fitted again.
+        A short warm-up is then enough, for example when a growing series is fitted again. For `Tempered(sampler)`: a
+        fit by `sampler`, at the last states of whose chains the copies start.
     log_likelihood : bool
         Whether to keep the log likelihood of every row and draw, which `loo`, `compare` and `stack_chains` need.
         Without it memory does not grow with draws times rows; the sums over rows are then the sample statistic
@@ -192,100 +206,44 @@ def fit(
     >>> result.idata["posterior"]["gamma"].dims
     ('chain', 'draw', 'unit', 'input')
     """
+    check_compiling()
     if not isinstance(model, Model):
         raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
     model, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
-    plain = data.weights is None and data.offset is None
-    spec = make_sampler(sampler) if sampler is not None else _default_sampler(model, plain)
-    spec.check(model)
-    if model.architecture is not None:
-        _check_random(spec, plain)
-    spec = spec if plain else spec.for_rows()
-    plan = Plan(draws, warmup, chains, thinning, chain_method, progress, superchains=superchains)
+    spec = sampler_for(model, data, sampler)
+    count, seconds = length_of(draws_for(sampler, spec, chains, path) if draws is None else draws, max_seconds)
+    plan = Plan(count, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     settings = FitSettings(
-        warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key)
+        warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key), seconds
     )
     job = SamplingJob(model, data, spec, as_key(key), settings)
+    if seconds is not None:
+        check_auto(spec, chains, seconds, path)
     if start is not None:
         plan = replace(plan, keeper=start_of(start, job, plan, path))
-    return run(job, plan, path)
+    if seconds is None:
+        return run(job, plan, path)
+    if sampler is None:
+        return plain_then_tempered(run, job, plan, seconds, path)
+    return run(job, until_converged(plan, job, seconds), path)
 
 
-def run(job: SamplingJob, plan: Plan, path: Any = None) -> Fit:
-    """Draw, in memory or in the folder `path`, and put the inference data together."""
+def run(job: SamplingJob, plan: Plan, path: Any = None, handed: Artifact | None = None) -> Fit:
+    """Draw, in memory or in the folder `path`, and put the inference data together.
+
+    `handed` are states of other chains from which the sampler starts, and a note that becomes an attribute.
+    """
     job.parts  # noqa: B018  # refuses what cannot be sampled so before a folder is made
     if is_multiprocess():
         multihost.check_same_fit(job.identity(plan))
-        plan = multihost.local_part(plan) if isinstance(job.sampler, Chains) else plan
+        plan = local_stopping(multihost.local_part(plan)) if isinstance(job.sampler, Chains) else plan
     own = multihost.process_folder(path)
     with open_or_create_run(own, job, plan) as plan:
-        done = draw(job, plan)
-        attrs = job.attributes(plan) | attributes_of(done)
-        idata = assemble(job.model, job.data, to_series_units(job.data, done.values), attrs)
+        done = draw(job, plan, handed)
+        attrs = job.attributes(plan) | attributes_of(done, plan.thinning, plan.stopping is not None)
+        idata = assemble_inference_data(job.model, job.data, to_series_units(job.data, done.values), attrs)
         if path is not None and done.complete:
             write_netcdf(own, idata)
     if plan.of is not None:
         idata = map_chains(idata, gather_chains)
-    return Fit(job.model, job.data, job.sampler, idata, state_of(job, plan, done, path), job.settings)
-
-
-def to_series_units(data: Dataset, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Recorded values with the missing observations of a series, if it has any, in its own units."""
-    return values | ({SITE: data.series.transform.inverse(values[SITE])} if SITE in values else {})
-
-
-def _check_random(spec: Sampler, plain: bool) -> None:
-    """Refuse a random architecture where the sampler or the rows do not allow it."""
-    if not plain:
-        raise ValueError("a random architecture takes neither case weights nor an offset: give hidden as a number")
-    if not spec.moves_architectures:
-        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
-
-
-def assemble(model: Model, data: Dataset, values: dict[str, np.ndarray], attrs: dict[str, Any]) -> Any:
-    """Inference data from recorded draws on the scale the model sees; values named "stat ..." are sample statistics."""
-    dims = model.dims(data.x.shape[1:]) | ({SITE: (DIM,)} if SITE in values else {})
-    stats = {name.removeprefix("stat "): v for name, v in values.items() if name.startswith("stat ")}
-    posterior = {name: values[name] for name in dims}
-    if model.prior.sort_by is not None:
-        site, column = model.prior.sort_by
-        stats["unit_order"] = order_units(posterior[site][..., column], posterior.get("M"))
-        posterior = permute(posterior, dims, stats["unit_order"])
-    rows = {}
-    if attrs.get("log_likelihood", 1):
-        rows = {
-            "log_likelihood": Group(
-                {"y": pointwise.log_likelihood_by_row(model, data, posterior)}, {"y": (*DRAW_DIMS, "obs")}
-            )
-        }
-    else:
-        stats[pointwise.STAT] = pointwise.log_likelihood_total(model, data, posterior)
-    nuisance = model.likelihood.nuisance_of(posterior)
-    posterior |= model.likelihood.rescale(nuisance, np.asarray(data.scaling.y_scale))
-    stat_dims = {name: DRAW_DIMS + (("unit",) if name == "unit_order" else ()) for name in stats}
-    time = ("time",) if model.per_step(data.x.shape[1:]) else ()
-    outputs = model.likelihood.output_dims if data.y.ndim > 1 + len(time) else ()
-    scaling = {"x": data.x, "x_center": np.array(data.scaling.x_center), "x_scale": np.array(data.scaling.x_scale)}
-    of_row = {n: v for n, v in (("weights", data.weights), ("offset", data.offset)) if v is not None}
-    groups = {
-        "posterior": Group(posterior, {name: DRAW_DIMS + d for name, d in dims.items()}, attrs),
-        "sample_stats": Group(stats, stat_dims, attrs),
-        **rows,
-        "observed_data": Group({"y": data.y}, {"y": ("obs", *time, *outputs)}),
-        "constant_data": Group(
-            scaling | {"y_center": np.array(data.scaling.y_center), "y_scale": np.array(data.scaling.y_scale)} | of_row,
-            {"x": data.dims, "x_center": ("predictor",), "x_scale": ("predictor",)}
-            | {"y_center": np.ndim(data.scaling.y_center) * outputs, "y_scale": np.ndim(data.scaling.y_scale) * outputs}
-            | {name: ("obs",) for name in of_row},
-        ),
-    }
-    coords = model.coordinates(data.columns.inputs, data.x.shape[1:]) | {
-        "obs": data.obs,
-        "step": np.arange(data.columns.steps),
-        "time": np.arange(data.y.shape[1] if time else 0),
-    }
-    return build(groups, coords | ({DIM: missing_labels(data.series)} if SITE in dims else {}))
-
-
-def _default_sampler(model: Model, plain: bool) -> Sampler:
-    return Gibbs() if plain and collapses(model) else make_sampler("nuts")
+    return Fit(job.model, job.data, job.sampler, idata, state_of(job, plan, done, path), as_made(job, plan, done))

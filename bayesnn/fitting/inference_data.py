@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bayesnn._internal.arrays import storable
+
 DRAW_DIMS = ("chain", "draw")  # the first axes of everything that is recorded
 
 
@@ -102,9 +104,14 @@ def _dataset(group: Group, coords: Mapping[str, Any], xr: Any) -> Any:
     used = {dim for name in group.values for dim in group.dims[name]}
     return xr.Dataset(
         {name: (group.dims[name], values) for name, values in group.values.items()},
-        coords={dim: values for dim, values in _with_draws(group, coords).items() if dim in used},
+        coords={dim: _kept(values) for dim, values in _with_draws(group, coords).items() if dim in used},
         attrs=dict(group.attrs),
     )
+
+
+def _kept(labels: Any) -> Any:
+    """Labels as any file format keeps them: classes that are dates or tuples, say, as text."""
+    return storable(labels) if isinstance(labels, np.ndarray) and labels.dtype == object else labels
 
 
 def _with_draws(group: Group, coords: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from typing import Any
 
 from bayesnn._internal.runtime import computing
 from bayesnn.data.dataset import Dataset
-from bayesnn.fitting.fit import assemble, to_series_units
-from bayesnn.fitting.sampling_job import RESULT, result_of
-from bayesnn.fitting.store import attributes_of, codec
+from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
+from bayesnn.fitting.automatic import FOLDER
+from bayesnn.fitting.sampling_job import RESULT, note_of, result_of
+from bayesnn.fitting.store import attributes_of, codec, files
 from bayesnn.fitting.store.format import (
     DATA,
+    MANIFEST,
     chunks,
     damaged,
     read_checkpoint,
@@ -22,8 +24,11 @@ from bayesnn.fitting.store.format import (
     stop_of,
 )
 from bayesnn.fitting.store.manifest import data_digest, differences, text_of
+from bayesnn.fitting.store.validate import check_parts, check_values
 from bayesnn.models.model import Model
+from bayesnn.samplers import Gibbs
 from bayesnn.samplers.engine.chains import Run
+from bayesnn.samplers.engine.checkpoint import HANDED
 
 
 @computing
@@ -40,7 +45,8 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     Returns
     -------
     arviz.InferenceData or xarray.DataTree
-        As `fit.idata`. The attribute `complete` is 0 while draws are missing, of `draws_planned`.
+        As `fit.idata`. The attribute `complete` is 0 while draws are missing, of `draws_planned` (0 for
+        `draws="auto"`).
 
     Raises
     ------
@@ -59,12 +65,23 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     >>> open_run(folder)["posterior"].sizes["draw"]
     50
     """
-    folder = Path(path)
+    folder = files.folder_path(path)
+    folder = folder / FOLDER if (folder / FOLDER / MANIFEST).exists() else folder  # chains that went on from others
     manifest = read_manifest(folder)
-    bound, data = _task(folder, manifest, model)
-    so_far = _run(folder, manifest)
-    attrs = manifest["attributes"] | attributes_of(so_far) | {"draws_planned": manifest["draws"]}
-    return assemble(bound, data, to_series_units(data, so_far.values), attrs)
+    try:
+        bound, data = _task(folder, manifest, model)
+        so_far = _run(folder, manifest)
+        known, auto = manifest["attributes"], manifest["draws"] is None
+        handed = folder / f"{HANDED}.npz"
+        known |= note_of(read_part(handed, manifest["identity"]) if handed.exists() else None)
+        attrs = known | attributes_of(so_far, known["thinning"], auto) | {"draws_planned": manifest["draws"] or 0}
+    except (AttributeError, KeyError, TypeError) as error:  # a document without what it must have
+        raise damaged(folder, f"{type(error).__name__} {error}") from None
+    try:
+        check_values(bound, data, so_far.values)
+    except ValueError as error:
+        raise damaged(folder, str(error)) from None
+    return assemble_inference_data(bound, data, to_series_units(data, so_far.values), attrs)
 
 
 def _task(folder: Path, manifest: dict[str, Any], given: Model | None) -> tuple[Model, Dataset]:
@@ -82,6 +99,10 @@ def _task(folder: Path, manifest: dict[str, Any], given: Model | None) -> tuple[
     if given is not None and "likelihood" in parts:
         given = replace(given, likelihood=parts["likelihood"])  # it knows the target
     model, data = given or parts["model"], parts["data"]
+    try:
+        check_parts(model, data, Gibbs(), None, None)
+    except Exception as error:  # what a damaged document leads to depends on where the damage is
+        raise damaged(folder, str(error)) from None
     if data_digest(data) != manifest["run"]["data"]:
         raise damaged(folder, f"{DATA} does not hold the data of the run")
     other = differences(manifest["run"], {"model": text_of(model)})
@@ -95,11 +116,17 @@ def _run(folder: Path, manifest: dict[str, Any]) -> Run:
     identity, planned = manifest["identity"], manifest["draws"]
     if (folder / f"{RESULT}.npz").exists():
         return result_of(read_part(folder / f"{RESULT}.npz", identity))
-    files = chunks(folder)
-    count = min(stop_of(files[-1]) if files else 0, planned)
+    parts = chunks(folder)
     checkpoint = read_checkpoint(folder, identity)
+    if planned is not None:
+        count, every = min(stop_of(parts[-1]) if parts else 0, planned), 1
+    else:  # how the last draws are thinned is known of those before the checkpoint
+        count, every = (0, 1) if checkpoint is None else (checkpoint.draws, checkpoint.every)
     if not count:
         steps = 0 if checkpoint is None else checkpoint.warmup
         raise ValueError(f"{folder} holds no draws yet: {steps} of {manifest['run']['warmup']} warm-up steps are done")
     seconds = dict.fromkeys(("compile", "warmup", "sampling"), 0.0) if checkpoint is None else checkpoint.seconds
-    return Run(read_draws(folder, identity, count), seconds, count == planned)
+    limit = float(manifest["attributes"]["max_seconds"]) if planned is None else 0.0
+    ended = checkpoint is not None and (bool(checkpoint.ended) or sum(seconds.values()) >= limit)
+    complete = ended if planned is None else count == planned
+    return Run(read_draws(folder, identity, count, every), seconds, complete, checkpoint=checkpoint)

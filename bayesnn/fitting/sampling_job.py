@@ -18,11 +18,12 @@ from bayesnn.models.missing_values import SITE, MissingValuesModel, make_series_
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Sampler, with_fixed, with_missing_values
 from bayesnn.samplers.engine.chains import Run
-from bayesnn.samplers.engine.checkpoint import Artifact
+from bayesnn.samplers.engine.checkpoint import HANDED, Artifact
 from bayesnn.samplers.engine.multihost import gather_plan
 from bayesnn.samplers.engine.plan import Plan
 
 RESULT = "result"
+TIME_OVER = "time over"
 Target = Model | MarginalModel | MissingValuesModel
 
 
@@ -104,12 +105,20 @@ class SamplingJob:
         }
 
 
-def draw(job: SamplingJob, plan: Plan) -> Run:
-    """Run the sampler. Chains are stored as they go; a result without chains is stored once and found again."""
+def draw(job: SamplingJob, plan: Plan, handed: Artifact | None = None) -> Run:
+    """Run the sampler. Chains are stored as they go; a result without chains is stored once and found again.
+
+    `handed`, states of other chains and a note, is kept with the run for the sampler; the note becomes an attribute.
+    """
     target, sampler = job.parts
     arguments = target, job.report, job.key, job.arguments(), plan
-    if isinstance(job.sampler, Chains) or plan.keeper is None:
+    if plan.keeper is None:
         return sampler.draw(*arguments)
+    if handed is not None and plan.keeper.load_artifact(HANDED) is None:
+        plan.keeper.save_artifact(HANDED, handed)
+    if isinstance(job.sampler, Chains):
+        run = sampler.draw(*arguments)
+        return replace(run, attrs=run.attrs | note_of(plan.keeper.load_artifact(HANDED)))
     found = plan.keeper.load_artifact(RESULT)
     if found is not None:
         return result_of(found)
@@ -121,6 +130,11 @@ def draw(job: SamplingJob, plan: Plan) -> Run:
     return run
 
 
+def note_of(handed: Artifact | None) -> dict[str, str]:
+    """What is to be said of the chains that went before, as an attribute of the posterior."""
+    return {} if handed is None or "note" not in handed[1] else {"before": handed[1]["note"]}
+
+
 def result_of(found: Artifact) -> Run:
     """The run of a sampler without chains, as it was stored."""
     arrays, document = found
@@ -128,10 +142,20 @@ def result_of(found: Artifact) -> Run:
     return Run(values, document["seconds"], True, codec.decode(document["attrs"], arrays))
 
 
-def attributes_of(run: Run) -> dict[str, Any]:
-    """Attributes of the posterior that are known after the run."""
+def attributes_of(run: Run, thinning: int, auto: bool) -> dict[str, Any]:
+    """Attributes of the posterior that are known after the run, which was made with this thinning."""
     seconds = {f"{name}_seconds": run.seconds[name] for name in ("compile", "warmup", "sampling")}
-    return {"complete": int(run.complete)} | seconds | run.attrs
+    attrs = {"complete": int(run.complete)} | seconds | run.attrs
+    if run.checkpoint is None:
+        return attrs
+    why = run.checkpoint.ended or (TIME_OVER if run.complete else "interrupted")
+    return attrs | {"thinning": thinning * run.checkpoint.every} | ({"stopped": why} if auto else {})
+
+
+def as_made(job: SamplingJob, plan: Plan, run: Run) -> FitSettings:
+    """The settings of a fit: those of the job, with the thinning that a run of its own length came to."""
+    every = 1 if run.checkpoint is None else run.checkpoint.every
+    return replace(job.settings, thinning=plan.thinning * every)
 
 
 def state_of(job: SamplingJob, plan: Plan, run: Run, path: Any) -> State | None:
@@ -141,6 +165,6 @@ def state_of(job: SamplingJob, plan: Plan, run: Run, path: Any) -> State | None:
     kept = {} if plan.keeper is None else dict(plan.keeper.artifacts)
     if plan.of is not None and kept:  # a process knows the starts of its own chains alone
         return None
-    place = replace(plan, batches=plan.max_batches, keeper=None)
+    place = replace(plan, draws=run.checkpoint.draws, batches=plan.max_batches, keeper=None, stopping=None)
     place, checkpoint = gather_plan(place, run.checkpoint)
     return State(checkpoint, place, key_numbers(job.key), kept=kept, path=None if path is None else str(path))

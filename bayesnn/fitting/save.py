@@ -6,7 +6,6 @@ The file is an npz: `numpy.load` opens its arrays anywhere, and `document.json` 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.inference_data import groups_of, together
 from bayesnn.fitting.store import codec, files
 from bayesnn.fitting.store.manifest import software
+from bayesnn.fitting.store.validate import check_draws, check_parts
 
 FORMAT = "bayesnn fit"
 VERSION = 1
@@ -50,11 +50,15 @@ def save(fit: Fit, path: Any) -> None:
     """
     if not isinstance(fit, Fit):
         raise ValueError(f"fit must be a fit, as bnn.fit returns it, got {type(fit).__name__}")
+    target = files.folder_path(path)
+    if target.is_dir() or not target.parent.is_dir():
+        what = "a folder" if target.is_dir() else f"a file in {target.parent}, which is no folder"
+        raise ValueError(f"path must name a file in a folder that exists, got {target}, {what}")
     arrays: dict[str, np.ndarray] = {}
     document = {"format": FORMAT, "version": VERSION, "software": software()}
     for name, value in _parts(fit).items():
         document[name] = codec.encode(value, arrays, name)
-    files.write_arrays(Path(path), arrays, document)
+    files.write_arrays(target, arrays, document)
 
 
 def load(path: Any) -> Fit:
@@ -74,7 +78,10 @@ def load(path: Any) -> Fit:
     ValueError
         If the file is of another program, damaged, or of a newer format.
     """
-    arrays, document = files.read_arrays(Path(path))
+    source = files.folder_path(path)
+    if source.is_dir():
+        raise ValueError(f"path must be a file written by bnn.save, got the folder {source}: see bnn.open_run")
+    arrays, document = files.read_arrays(source)
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise ValueError(f"{path} must be a file written by bnn.save, got an archive of another kind")
     version = document.get("version")
@@ -85,10 +92,12 @@ def load(path: Any) -> Fit:
     try:
         names = ("model", "data", "sampler", "groups", "state")
         parts = {name: codec.decode(document[name], arrays) for name in names}
-        idata = together(_datasets(parts["groups"]))
         settings = codec.decode(document.get("settings"), arrays)  # files of earlier versions have none
+        check_parts(parts["model"], parts["data"], parts["sampler"], parts["state"], settings)
+        datasets = _datasets(parts["groups"])
+        check_draws(parts["model"], parts["data"], datasets)
+        idata = together(datasets)
         result = Fit(parts["model"], parts["data"], parts["sampler"], idata, parts["state"], settings)
-        _check(result)
     except Exception as error:  # what a damaged document leads to depends on where the damage is
         raise ValueError(f"{path} is damaged, or written by another bayesnn: {error}") from None
     return result
@@ -121,14 +130,3 @@ def _datasets(groups: dict[str, Any]) -> dict[str, Any]:
         name: xr.Dataset(group["values"], coords=group["coords"], attrs=group["attrs"])
         for name, group in groups.items()
     }
-
-
-def _check(fit: Fit) -> None:
-    """Draws, model and data must belong together."""
-    data, posterior = fit.data, fit.idata["posterior"]
-    sizes = {"obs": len(data.y), "predictor": len(data.columns.inputs), "step": data.columns.steps}
-    if data.x.shape != tuple(sizes[dim] for dim in data.dims) or len(data.scaling.x_center) != sizes["predictor"]:
-        raise ValueError("rows and columns of the data do not belong together")
-    dims = fit.model.dims(data.x.shape[1:])
-    if set(dims) != set(posterior.data_vars):
-        raise ValueError(f"the model has the sites {sorted(dims)}, the draws {sorted(posterior.data_vars)}")

@@ -1,4 +1,4 @@
-"""Fits with some of their chains: to look at one mode at a time, or to leave out members that failed."""
+"""Fits with some of their chains only: to examine one mode at a time, or to leave out members that failed."""
 
 from __future__ import annotations
 

@@ -25,6 +25,8 @@ class FitSettings:
         As in `fit`.
     key : str
         The key as the user gave it.
+    max_seconds : float or None
+        The limit of time of a run with `draws="auto"`; None where the number of draws was given.
     """
 
     warmup: int = 1000
@@ -34,6 +36,7 @@ class FitSettings:
     marginalize: bool = False
     log_likelihood: bool = True
     key: str = ""
+    max_seconds: float | None = None
 
     def attributes(self) -> dict[str, Any]:
         """The same as attributes of the inference data, for those who read it without the fit."""
@@ -44,7 +47,13 @@ class FitSettings:
             "thinning": self.thinning,
             "superchains": self.superchains or 0,
             "key": self.key,
+            "max_seconds": text_of(self.max_seconds),
         }
+
+
+def text_of(max_seconds: float | None) -> str:
+    """A limit of time as an attribute, which JSON and NetCDF can hold even if it is infinite; "" for none."""
+    return "" if max_seconds is None else repr(float(max_seconds))
 
 
 def settings_from(attributes: Mapping[str, Any], scaling: Scaling) -> FitSettings:
@@ -57,6 +66,7 @@ def settings_from(attributes: Mapping[str, Any], scaling: Scaling) -> FitSetting
         marginalize=bool(attributes.get("marginalize", 0)),
         log_likelihood=bool(attributes.get("log_likelihood", 1)),
         key=str(attributes.get("key", "")),
+        max_seconds=float(attributes["max_seconds"]) if attributes.get("max_seconds") else None,
     )
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.numbers import as_array
 from bayesnn.data import sequences
-from bayesnn.data.dataset import Columns, code
+from bayesnn.data.columns import Columns, code
 from bayesnn.data.sequences import TABLE
 from bayesnn.likelihoods import Likelihood
 from bayesnn.models.model import Model
@@ -41,12 +42,15 @@ def real_values(y: Any, steps: np.ndarray | None) -> Any:
     values = y.to_numpy() if hasattr(y, "to_numpy") else y
     if isinstance(values, Sequence) and len(values) == len(steps) and len({np.size(row) for row in values}) > 1:
         return _joined(values, steps.sum(axis=1))
-    array = np.asarray(values)
+    array, masked = as_array("y", values)
     if array.shape[:2] != steps.shape:
         raise ValueError(
-            f"y must have a target for every step of x, shape {steps.shape}, since the model gives one output a step, "
-            f"got {array.shape}: for one target a row end the layers with Last() or MeanPool()"
+            f"y must have a target for every step of x, shape {steps.shape}, since the model gives one output per "
+            f"step, got {array.shape}: for one target per row end the layers with Last() or MeanPool()"
         )
+    if masked is not None and masked[steps].any():
+        row, step = (int(i) for i in np.argwhere(masked.reshape(*steps.shape, -1).any(axis=2) & steps)[0])
+        raise ValueError(f"y must have a value at every step of x, got a masked one at row {row}, step {step}")
     if array.dtype.kind == "f":
         missing = np.isnan(array).reshape(*steps.shape, -1).any(axis=2)
         if missing.any() and (missing == steps).any():

@@ -9,8 +9,8 @@ from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.sampling_job import SamplingJob
 from bayesnn.models.missing_values import missing_positions
 from bayesnn.models.model import Model
-from bayesnn.samplers import Sampler
-from bayesnn.samplers.engine.checkpoint import InMemoryStore
+from bayesnn.samplers import Sampler, Tempered
+from bayesnn.samplers.engine.checkpoint import HANDED, InMemoryStore, as_artifact
 from bayesnn.samplers.engine.plan import Plan
 
 
@@ -29,13 +29,25 @@ def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> InMemorySto
     """
     if path is not None:
         raise ValueError("start and path must not be given together: a run in a folder has its own start")
+    if isinstance(job.sampler, Tempered):
+        return _for_systems(start, job)
     if not (_starts_anywhere(job.model, job.data, job.sampler) and can_start(start)):
         raise ValueError(f"start is for the collapsed Gibbs sampler, got {job.sampler}: leave start out")
     if start.model != job.model or start.sampler != job.sampler:
         raise ValueError("start must be a fit of the same model by the same sampler, got another: leave start out")
     if start.state.plan.chains != plan.chains:
-        raise ValueError(f"start has {start.state.plan.chains} chains, but {plan.chains} are asked for: take as many")
+        raise ValueError(f"start has {start.state.plan.chains} chains, but chains={plan.chains}: use the same number")
     return InMemoryStore(replace(start.state.checkpoint, warmup=0, draws=0, seconds={}))
+
+
+def _for_systems(start: Any, job: SamplingJob) -> InMemoryStore:
+    """A store for systems whose copies start from the last states of the plain chains of the fit `start`."""
+    plain = job.sampler.sampler  # type: ignore[attr-defined]
+    if start.state is None or start.model != job.model or start.sampler != plain:
+        raise ValueError(
+            f"start must be a fit of the same model by {plain}, which is tempered, got {start!r}: leave start out"
+        )
+    return InMemoryStore(artifacts={HANDED: as_artifact(start.state.checkpoint)})
 
 
 def _starts_anywhere(model: Model, data: Dataset, sampler: Sampler) -> bool:

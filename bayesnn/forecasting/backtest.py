@@ -1,4 +1,4 @@
-"""backtest(model, series): forecasts from rolling origins, scored by horizon beside simple methods."""
+"""backtest(model, series): forecasts from rolling origins, scored by horizon and compared with simple methods."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from bayesnn.models.model import Model
 from bayesnn.samplers.engine.compiled_programs import drop_compiled_programs
 
 NETWORK = "network"
-WARM = 4  # a warm-up from the chains of the fit before is shorter by this factor
+WARM = 4  # a warm-up that starts at the chains of the previous fit is shorter by this factor
 SCORES = {"crps": False, "log_score": True}  # whether larger is better
 
 
@@ -40,12 +40,12 @@ class Backtest:
         Averages over series and windows by method and horizon: rmse (of the mean), mae and mase (of the median), crps,
         log_score (natural log of the density of y, larger is better), coverage and width of central intervals.
     forecasts : pandas.DataFrame
-        A row for each method, series, window and horizon: unique_id, window, origin (date of the last value seen), ds,
-        horizon, method, y, mean, median, lo-50, hi-50, ..., crps, log_score, pit, scale (that of MASE).
+        One row per method, series, window and horizon: unique_id, window, origin (date of the last value seen), ds,
+        horizon, method, y, mean, median, lo-50, hi-50, ..., crps, log_score, pit, scale (the denominator of MASE).
     fits : dict of Fit
         The last fit of each model.
     overlap : int
-        Windows in a row whose forecasts reach the same dates.
+        Number of consecutive windows whose forecasts contain the same date.
     """
 
     table: Any
@@ -62,14 +62,14 @@ class Backtest:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """Names, models first."""
+        """Names of the methods, models first."""
         return tuple(self.forecasts["method"].unique())
 
     def difference(self, one: str, other: str, score: str = "crps", horizon: int | None = None) -> Difference:
-        """Mean of `one` less `other` in a score, averaged over series and horizons (or at one) in each window.
+        """Mean over windows of the score of `one` minus that of `other`, with its standard error.
 
-        The standard error is that of Diebold and Mariano with the correction of Harvey, Leybourne and Newbold, see
-        `bayesnn.evaluation.scores.paired_difference`.
+        Scores are averaged over series, and over horizons unless `horizon` is given. The standard error is that of
+        Diebold and Mariano, corrected as in `bayesnn.evaluation.scores.paired_difference`.
         """
         for method in (one, other):
             checks.known("method", method, self.methods)
@@ -79,7 +79,7 @@ class Backtest:
         return paired_difference((means[one] - means[other]).to_numpy(), self.overlap)
 
     def best(self, score: str = "crps") -> str:
-        """One line: which method has the best score over all horizons, and how far ahead of the next it is."""
+        """One line: which method has the best mean score over all horizons, and how far the next one is behind."""
         checks.known("score", score, tuple(SCORES))
         larger = SCORES[score]
         means = self.forecasts.groupby("method")[score].mean().sort_values(ascending=not larger)
@@ -94,7 +94,7 @@ class Backtest:
         )
 
     def __str__(self) -> str:
-        """The table, and who is best."""
+        """The table, and the best method by each score."""
         count = self.forecasts["window"].nunique()
         several = self.forecasts["unique_id"].nunique()
         title = f"{count} window(s)" + (f" of {several} series" if several > 1 else "")
@@ -126,44 +126,44 @@ def backtest(
     progress: bool = True,
     **settings: Any,
 ) -> Backtest:
-    """Forecast a series from many of its own dates, as if what came later were not known, and score the forecasts.
+    """Forecast a series from several of its own dates without using later values, and score the forecasts.
 
-    The last origin is `horizon` before the end of the series, the others `stride` apart before it; each forecast sees
-    all values up to its origin. Parameters of the model and of the baselines, centres and scales included, are learnt
-    from what precedes the first origin, or more often with `refit`.
+    The last origin is `horizon` steps before the end of the series, the others precede it at distances of `stride`
+    steps. Each forecast uses all values up to its origin. Parameters of the model and of the baselines, including
+    centres and scales, are learnt from the values before the first origin; with `refit` they are learnt again.
 
     Parameters
     ----------
     model : Model, or dict of Model by name
     series, lags, exogenous, exogenous_lags, seasonal, transform
-        As for `bnn.lagged`: one series or a panel. Exogenous inputs are taken as known over the horizon. What is "auto"
-        is chosen by what precedes the first origin.
+        As for `bnn.lagged`: one series or a panel. Exogenous inputs are treated as known over the horizon. Arguments
+        that are "auto" are chosen from the values before the first origin.
     horizon : int
         Steps ahead.
     windows, stride : int
-        Origins of each series, and steps from one to the next.
+        Number of origins per series, and number of steps from one to the next.
     refit : bool or int
-        False: one fit for all windows. True: a fit for each; a number k: every k windows. Chains of the collapsed Gibbs
-        sampler start where those of the fit before ended, with a quarter of the warm-up; other fits start anew.
+        False: one fit for all windows. True: one fit per window. A number k: one fit per k windows. Chains of the
+        collapsed Gibbs sampler start where those of the previous fit ended, with a quarter of the warm-up.
     sampler, draws, warmup, chains, key
         As for `bnn.fit`, which also takes `settings`.
     baselines : sequence of str
-        Of "naive", "seasonal_naive", "drift", "linear_ar" (same lags, transform and inputs, conjugate prior), "naive2",
-        and "auto_arima", "auto_ets" of the package statsforecast.
+        Any of "naive", "seasonal_naive", "drift", "linear_ar" (same lags, transform and inputs, conjugate prior),
+        "naive2", and "auto_arima" and "auto_ets" of the package statsforecast.
     only_stationary : bool
-        Whether forecasts are by the draws that `bnn.stationary` keeps.
+        Whether forecasts use only the draws that `bnn.stationary` keeps.
     progress : bool
         Whether to show a bar: over the fits if there are several.
 
     Returns
     -------
     Backtest
-        Print it for the table and who is best.
+        `print` it for the table and the best method.
 
     Raises
     ------
     ValueError
-        Before anything is compiled, if a series is too short for the windows, or a setting does not suit.
+        If a series is too short for the windows, or a setting is not allowed; raised before anything is compiled.
 
     References
     ----------
@@ -187,9 +187,9 @@ def backtest(
         lags, transform = _suggested(series, plan, lags, transform, seasonal)
     rows = {"exogenous": exogenous, "exogenous_lags": exogenous_lags, "seasonal": seasonal, "transform": transform}
     full = lagged(series, lags, **rows)
-    learn_from(full, plan, 0, rows)  # refuses what is too short before anything is fitted
+    learn_from(full, plan, 0, rows)  # refuses series that are too short before anything is fitted
     if full.period == 1 and "naive" in baselines:
-        baselines = [name for name in baselines if name != "seasonal_naive"]  # which would be the same
+        baselines = [name for name in baselines if name != "seasonal_naive"]  # it would equal naive
     make_baselines(baselines, LinearAR(full.lags))
     first = next(iter(plan.values()))
     groups = np.split(np.arange(windows), np.flatnonzero(np.diff(first.learn_to)) + 1)
@@ -218,14 +218,14 @@ def backtest(
 
 
 def _warm(before: Fit | None, warmup: int) -> dict[str, Any]:
-    """What changes in a refit whose chains can start where those of the fit before ended."""
+    """Settings of a refit whose chains can start where those of the previous fit ended."""
     if before is None or not can_start(before):
         return {}
     return {"start": before, "warmup": warmup // WARM}
 
 
 def learn_from(full: Lagged, plan: Mapping[str, Windows], window: int, rows: Mapping[str, Any]) -> Lagged:
-    """Rows of what the fit of a window may see."""
+    """Rows of the values that the fit of a window may use."""
     seen = {name: values.iloc[: plan[name].learn_to[window]] for name, values in full.series.items()}
     return lagged(seen if full.panel else next(iter(seen.values())), full.lags, **rows)
 
@@ -233,7 +233,7 @@ def learn_from(full: Lagged, plan: Mapping[str, Windows], window: int, rows: Map
 def _suggested(
     series: Any, plan: Mapping[str, Windows], lags: Any, transform: Any, seasonal: int | None
 ) -> tuple[Any, Any]:
-    """Lags and transform chosen by what precedes the first origin, and kept for all fits."""
+    """Lags and transform, chosen from the values before the first origin and used in all fits."""
     seen = {name: values.iloc[: plan[name].learn_to[0]] for name, values in read_series(series)[0].items()}
     chosen = suggest(seen, lags=lags, transform=transform, seasonal=seasonal)
     return chosen.lags, chosen.transform

@@ -1,4 +1,4 @@
-"""forecast(fit, horizon): joint sample paths of what comes next."""
+"""forecast(fit, horizon): joint sample paths of the next values of a series."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.arrays import object_array, storable
 from bayesnn._internal.runtime import computing
 from bayesnn.data.series import dates
 from bayesnn.data.series.exogenous import input_rows, with_future
@@ -21,8 +22,9 @@ from bayesnn.models.missing_values import SITE, missing_positions
 def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None, key: Any = 0) -> Any:
     """Sample paths of the next `horizon` values, in units of the series.
 
-    Each posterior draw rolls its own path: it simulates a value with its own noise, feeds it back as its own past, and
-    goes on. Paths are joint over time, so any function of them (a sum, a peak) has its own distribution.
+    Each posterior draw simulates its own path: it draws a value with its own noise, uses it as the latest lag of the
+    next step, and so on. Paths are joint over time, so the distribution of any function of them (a sum, a maximum) is
+    that of its values on the paths.
 
     Parameters
     ----------
@@ -31,21 +33,21 @@ def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None,
     horizon : int
         Steps ahead, at least 1.
     future : pandas.DataFrame, optional
-        Exogenous inputs by date, in the forms that `lagged` takes. Which dates are needed is tabulated there; more may
-        be given. Where it has dates of the past, they go before those of the fit.
+        Exogenous inputs by date, in the forms that `lagged` takes; a table there shows which dates are needed. More may
+        be given. For dates of the past, these values replace those of the fit.
     history : optional
-        Another past to continue from, in the forms that `lagged` takes: the same series at another time, or others of
-        the same kind, at least as long as the lags and differences reach. A standardised series keeps the mean and sd
-        of the fit; a series of a panel that the fit has not met is standardised by its history. Its exogenous inputs
-        are those the fit has for its dates, or are given in `future`.
+        Another past to continue from, in the forms that `lagged` takes: the same series at another time, or other
+        series of the same kind, at least as long as the lags and differences reach. A standardised series keeps the
+        mean and sd of the fit; a series that was not in the panel of the fit is standardised by its history. Exogenous
+        inputs are taken from the fit for the dates it has, and from `future`.
     key : int or jax.Array
         Seed of the simulated errors.
 
     Returns
     -------
     xarray.DataArray
-        (chain, draw, time), a panel (chain, draw, unique_id, time); `time` continues the dates of the series (if those
-        of a panel end at different dates, it counts steps 1, 2, ... and `ds` (unique_id, time) has the dates).
+        (chain, draw, time), for a panel (chain, draw, unique_id, time). `time` continues the dates of the series; if
+        the series of a panel end at different dates, it counts steps 1, 2, ..., and `ds` (unique_id, time) has dates.
         `bnn.to_frame` gives a long table.
 
     Raises
@@ -90,7 +92,7 @@ def _future_rows(data: Lagged, name: str, future: Any, steps: int) -> np.ndarray
 
 
 def _with_draws(fit: Fit, data: Lagged, origins: Origins) -> Origins:
-    """Windows (s, 1, L) of a series with missing values, each draw with its own."""
+    """Windows (s, 1, L) of a series with missing values, which each draw fills with its own values."""
     drawn = data.transform.pointwise(fit.draws()[SITE])
     count = len(next(iter(data.series.values())))
     windows = np.repeat(origins.windows[None], len(drawn), axis=0)
@@ -142,7 +144,7 @@ def _as_array(fit: Fit, data: Lagged, values: np.ndarray) -> Any:
     if not data.panel:
         coords |= {"time": first, "unique_id": next(iter(after))}
         return xr.DataArray(values[:, :, 0], coords=coords, dims=("chain", "draw", "time"), name="y")
-    coords |= {"unique_id": list(after), "time": first}
+    coords |= {"unique_id": storable(object_array(list(after))), "time": first}
     if not all(index.equals(first) for index in after.values()):
         stacked = pd.DataFrame({name: list(index) for name, index in after.items()}).T.to_numpy()
         coords |= {"time": np.arange(1, steps + 1), "ds": (("unique_id", "time"), stacked)}

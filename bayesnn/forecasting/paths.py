@@ -40,13 +40,15 @@ class Paths(NamedTuple):
     """Paths of s draws from o origins over h steps.
 
     values (s, o, h) in units of y; f (s, o, h) or (s, o, h, K): function values given the draw and its own path so far,
-    on the scale the model sees; shift (s, o, h): what differences add to w to make u; origins as given.
+    on the scale the model sees; shift (s, o, h): what differences add to w to make u; origins as given. Each draw of
+    the fit has `repeats` paths, one after the other.
     """
 
     values: np.ndarray
     f: np.ndarray
     shift: np.ndarray
     origins: Origins
+    repeats: int = 1
 
 
 class Rule(NamedTuple):
@@ -74,17 +76,24 @@ def make_origins(data: Lagged, pasts: list[tuple[str, np.ndarray]]) -> Origins:
 
 
 @computing
-def simulate(fit: Fit, origins: Origins, horizon: int, key: Any, future: np.ndarray | None = None) -> Paths:
-    """Paths of every posterior draw from every origin, `future` (o, h, e) being the exogenous inputs of each step."""
+def simulate(
+    fit: Fit, origins: Origins, horizon: int, key: Any, future: np.ndarray | None = None, repeats: int = 1
+) -> Paths:
+    """Paths of every posterior draw from every origin, `future` (o, h, e) being the exogenous inputs of each step.
+
+    `repeats` is the number of paths of each draw: more than one for a fit of a single draw, whose one path would say
+    nothing of its error distribution.
+    """
     data = lagged_data(fit)
     rule = Rule(data.lags, data.transform.difference_filter, data.transform.two_valued)
     known = np.empty((len(origins.center), horizon, 0)) if future is None else future
-    sites = fit.draws()
+    sites = {name: np.repeat(values, repeats, axis=0) for name, values in fit.draws().items()}
     count = len(next(iter(sites.values())))
     keys = jax.random.split(as_key(key), count)  # one per draw, so that paths do not depend on the blocks
     width = fit.data.x.shape[1] + fit.model.terms(fit.data.x.shape[1:]).size + 4 * horizon
     block = int(np.clip(BLOCK_NUMBERS // (len(known) * width), 1, count))
-    windows = np.broadcast_to(origins.windows, (count, *origins.windows.shape[-2:]))
+    own = np.repeat(origins.windows, repeats, axis=0) if origins.windows.ndim == 3 else origins.windows
+    windows = np.broadcast_to(own, (count, *own.shape[-2:]))
     parts = []
     for start in range(0, count, block):
         rows = np.minimum(np.arange(start, start + block), count - 1)  # the last block is padded to the same shape
@@ -94,7 +103,7 @@ def simulate(fit: Fit, origins: Origins, horizon: int, key: Any, future: np.ndar
         parts.append([np.asarray(values)[: count - start] for values in rolled])
     u, f, shift = (np.concatenate(values) for values in zip(*parts, strict=True))
     curved = u * origins.scale[:, None] + origins.center[:, None]
-    return Paths(_without_affine(data).inverse(curved), f, shift, origins)
+    return Paths(_without_affine(data).inverse(curved), f, shift, origins, repeats)
 
 
 @computing
@@ -105,6 +114,7 @@ def log_density(fit: Fit, paths: Paths, observed: np.ndarray) -> np.ndarray:
     """
     transform = _without_affine(lagged_data(fit))
     scales, nuisance = _scales(fit), fit.model.likelihood.nuisance_of(fit.draws())
+    nuisance = {name: np.repeat(values, paths.repeats, axis=0) for name, values in nuisance.items()}
     count, width = len(paths.f), int(np.prod(paths.f.shape[1:]))
     block = int(np.clip(BLOCK_NUMBERS // (4 * width), 1, count))
     center, scale = paths.origins.center[:, None], paths.origins.scale[:, None]

@@ -1,4 +1,4 @@
-"""Rolling origins: which observations each one sees, and the forecasts of a fitted network from all of them at once."""
+"""Rolling origins: the observations before each of them, and forecasts of a fitted network from all of them at once."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from bayesnn.evaluation.scores import SampledPredictive
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.paths import log_density, make_origins, simulate
 
+PATHS = 1000  # of a fit with a single draw, whose forecasts are its error distribution
+
 
 class Windows(NamedTuple):
     """Rolling origins of one series, in the order of time, counted in observations.
 
-    origins (windows,): observations seen; learn_to (windows,): number of observations used for fitting.
+    origins (windows,): number of observations before the origin; learn_to (windows,): number used for fitting.
     """
 
     origins: np.ndarray
     learn_to: np.ndarray
 
     def part(self, group: np.ndarray) -> Windows:
-        """Some of the windows."""
+        """The windows with these numbers."""
         return Windows(self.origins[group], self.learn_to[group])
 
 
@@ -53,7 +55,7 @@ def observed(values: np.ndarray, origins: np.ndarray, horizon: int) -> np.ndarra
 
 
 def exogenous_rows(data: Lagged, name: str) -> np.ndarray | None:
-    """Exogenous inputs (T, e) of every time of a series from the first row on, NaN before; None without any."""
+    """Exogenous inputs (T, e) at every time of a series, NaN before the first row of lags; None if there are none."""
     if not data.columns:
         return None
     values = data.series[name]
@@ -75,6 +77,8 @@ def network_forecasts(
         pasts += [(name, values[:end]) for end in ends]
         if inputs is not None:
             future.append(inputs[ends[:, None] + np.arange(horizon)])
-    data = fit.data.series
-    paths = simulate(fit, make_origins(data, pasts), horizon, key, np.concatenate(future) if future else None)
+    data, sizes = fit.data.series, fit.idata["posterior"].sizes
+    repeats = PATHS if sizes["chain"] * sizes["draw"] == 1 else 1
+    known = np.concatenate(future) if future else None
+    paths = simulate(fit, make_origins(data, pasts), horizon, key, known, repeats)
     return SampledPredictive(paths.values, lambda y: log_density(fit, paths, y))

@@ -22,9 +22,10 @@ from bayesnn.forecasting.paths import lagged_data
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 
+FATES = ("fixed_point", "cycle", "divergent")
 GRID = 400  # points on which fixed points are searched
-REST = 1e-3  # of the sd of the series: a path that moves less is at a fixed point
-AWAY = 100.0  # sd of the series: a path farther out diverges
+SMALL_RANGE = 1e-3  # of the sd of the series: a path whose range is smaller is at a fixed point
+LARGE_DISTANCE = 100.0  # in sd of the series: a path that is farther from its mean diverges
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +39,7 @@ class Skeleton:
     paths : array (k, steps)
         Last steps of each path, after it has settled.
     fate : array (k,) of str
-        "rest" (a fixed point), "cycle" (a limit cycle) or "away" (divergence).
+        "fixed_point", "cycle" (a limit cycle) or "divergent".
     period : array (k,)
         Mean steps of a cycle, NaN for other fates.
     fixed_points : list of array
@@ -52,12 +53,12 @@ class Skeleton:
     fixed_points: list[np.ndarray]
 
     def share(self, fate: str) -> float:
-        """Share of the draws that reach a fixed point ("rest"), a limit "cycle" or diverge ("away")."""
+        """Share of the draws with this fate: "fixed_point", "cycle" or "divergent"."""
         return float(np.mean(self.fate == fate))
 
     def __str__(self) -> str:
         """Fates, and the length of the cycle with its 80% interval."""
-        parts = [f"{self.share(fate):.0%} {fate}" for fate in ("rest", "cycle", "away") if self.share(fate)]
+        parts = [f"{self.share(fate):.0%} {fate.replace('_', ' ')}" for fate in FATES if self.share(fate)]
         length = ""
         if self.share("cycle"):
             low, middle, high = np.nanquantile(self.period, [0.1, 0.5, 0.9])
@@ -142,9 +143,9 @@ def _iterate(
 def _fates(paths: np.ndarray, mean: float, sd: float) -> tuple[np.ndarray, np.ndarray]:
     """Fate of each path (k, steps), and the mean number of steps between upward crossings of its own mean."""
     with np.errstate(over="ignore", invalid="ignore"):
-        away = ~np.isfinite(paths).all(axis=1) | (np.abs(paths - mean).max(axis=1) > AWAY * sd)
-        rest = ~away & (np.ptp(paths, axis=1) < REST * sd)
-    fate = np.where(away, "away", np.where(rest, "rest", "cycle"))
+        far = ~np.isfinite(paths).all(axis=1) | (np.abs(paths - mean).max(axis=1) > LARGE_DISTANCE * sd)
+        still = ~far & (np.ptp(paths, axis=1) < SMALL_RANGE * sd)
+    fate = np.where(far, "divergent", np.where(still, "fixed_point", "cycle"))
     period = np.full(len(paths), np.nan)
     for i in np.flatnonzero(fate == "cycle"):
         above = paths[i] > paths[i].mean()

@@ -16,6 +16,8 @@ from bayesnn.layers.base import Layer, sequence_shape
 from bayesnn.layers.dense import Dense, as_activation
 from bayesnn.layers.norm import LayerNorm
 
+MISPLACED = "DecoderBlock must stand in the decoder of Seq2Seq, which gives it the sequence that it attends to"
+
 
 class Block(Layer):
     """What both blocks share: they consist of parts, each a layer whose weights carry the part's name as prefix.
@@ -152,7 +154,7 @@ class DecoderBlock(Block):
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """Refuse: without a memory the block has no value."""
-        raise ValueError("DecoderBlock must stand in the decoder of Seq2Seq, which gives it a source to attend to")
+        raise ValueError(MISPLACED)
 
     def decode(
         self, weights: Weights, x: jax.Array, memory: jax.Array, mask: jax.Array | None, real: jax.Array | None

@@ -18,6 +18,7 @@ import numpyro.distributions as dist
 
 from bayesnn._internal import conditionals
 from bayesnn.data.dataset import numeric_target
+from bayesnn.likelihoods.working_rows import WorkingRows
 
 Nuisance = dict[str, jax.Array]
 Latents = dict[str, jax.Array]
@@ -26,8 +27,9 @@ Latents = dict[str, jax.Array]
 class Likelihood(abc.ABC):
     """A frozen spec of the distribution of y given the function value f.
 
-    `kind` says what y is ("continuous", "class", "count"), `standardizes` whether a fit may centre and scale it, and
-    `output_dim` is the name of the axis of outputs.
+    `kind` says what y is ("continuous", "class", "count"), `standardizes` whether a fit may centre and scale it,
+    `output_dim` is the name of the axis of outputs, and `augments` says whether `augment` is there: the collapsed Gibbs
+    sweep then serves the likelihood.
 
     To write a likelihood, subclass this as a frozen dataclass and implement `distribution`. If it has nuisance
     parameters, give their axes in `dims` and the distributions of their latent sites in `priors`, and override `report`
@@ -37,9 +39,14 @@ class Likelihood(abc.ABC):
     kind: ClassVar[str] = "continuous"
     standardizes: ClassVar[bool] = False
     output_dim: ClassVar[str] = "output"
+    augments: ClassVar[bool] = False
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Likelihood:
-        """The spec completed by what the training target tells, such as the classes or the number of outputs."""
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Likelihood:
+        """The spec completed by what the training target tells, such as the classes or the number of outputs.
+
+        The target, offset (n,) and case weights (n,) are those of rows with a weight above zero; weights are given only
+        where the fit has them.
+        """
         return self
 
     @property
@@ -120,6 +127,12 @@ class Likelihood(abc.ABC):
 
             latents = latents | {name: jnp.exp(conditionals.slice_move(own, jnp.log(latents[name]), log_density))}
         return latents
+
+    def augment(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> WorkingRows:
+        """Draw auxiliary variables given f (n,), given which the likelihood is Gaussian in f: its working rows."""
+        raise NotImplementedError(f"{type(self).__name__} has no auxiliary variables")
 
 
 def weighted(log_density: jax.Array, weights: jax.Array | None) -> jax.Array:

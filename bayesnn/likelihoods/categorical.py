@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
-from bayesnn.likelihoods.base import Likelihood
+from bayesnn._internal.polya_gamma import polya_gamma
+from bayesnn.likelihoods.base import Latents, Likelihood, weighted
 from bayesnn.likelihoods.labels import encode_labels, learn_classes
+from bayesnn.likelihoods.working_rows import WorkingRows
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Categorical(Likelihood):
         """Refuse a single class and repeated classes."""
         object.__setattr__(self, "classes", _as_classes(self.classes))
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Categorical:
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Categorical:
         return self if self.classes else replace(self, classes=learn_classes(y))
 
     @property
@@ -78,6 +80,7 @@ class Bernoulli(Likelihood):
     """
 
     kind: ClassVar[str] = "class"
+    augments: ClassVar[bool] = True
 
     classes: tuple[Hashable, ...] = ()
 
@@ -87,7 +90,7 @@ class Bernoulli(Likelihood):
         if len(self.classes) not in (0, 2):
             raise ValueError(f"Bernoulli is for two classes, got {list(self.classes)}: use Categorical")
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Bernoulli:
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Bernoulli:
         return self if self.classes else replace(self, classes=learn_classes(y))
 
     def encode(self, y: Any) -> np.ndarray:
@@ -96,6 +99,12 @@ class Bernoulli(Likelihood):
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
         """P(code 1) = 1 / (1 + exp(-f))."""
         return dist.BernoulliLogits(f)
+
+    def augment(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> WorkingRows:
+        """omega_i ~ PG(w_i, f_i) and omega_i z_i = w_i (y_i - 1/2): N. Polson, J. Scott and J. Windle (2013)."""
+        return WorkingRows(polya_gamma(key, f, weights), weighted(y - 0.5, weights), 0.0, y.shape[0])
 
 
 def class_probabilities(f: Any, outputs: tuple[int, ...]) -> Any:

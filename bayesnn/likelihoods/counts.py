@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
 from bayesnn._internal import checks
+from bayesnn._internal.polya_gamma import polya_gamma
 from bayesnn.data.dataset import numeric_target
-from bayesnn.likelihoods.base import Likelihood
+from bayesnn.likelihoods.base import Latents, Likelihood, weighted
+from bayesnn.likelihoods.working_rows import WorkingRows, less_offset
+
+LONGEST_LOG = 300  # exponentials of such numbers are doubles, and so are their products
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,9 @@ class Poisson(Likelihood):
         if self.baseline is not None:
             checks.number("baseline", self.baseline)
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Poisson:
-        return self if self.baseline is not None else replace(self, baseline=log_rate(encode_counts(y), offset))
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Poisson:
+        known = self.baseline is not None
+        return self if known else replace(self, baseline=log_rate(encode_counts(y), offset, weights))
 
     def encode(self, y: Any) -> np.ndarray:
         return encode_counts(y)
@@ -69,6 +75,7 @@ class NegativeBinomial(Likelihood):
     """
 
     kind: ClassVar[str] = "count"
+    augments: ClassVar[bool] = True
 
     dispersion_guess: float = 1.0
     baseline: float | None = None
@@ -78,8 +85,9 @@ class NegativeBinomial(Likelihood):
         if self.baseline is not None:
             checks.number("baseline", self.baseline)
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> NegativeBinomial:
-        return self if self.baseline is not None else replace(self, baseline=log_rate(encode_counts(y), offset))
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> NegativeBinomial:
+        known = self.baseline is not None
+        return self if known else replace(self, baseline=log_rate(encode_counts(y), offset, weights))
 
     def encode(self, y: Any) -> np.ndarray:
         return encode_counts(y)
@@ -95,6 +103,19 @@ class NegativeBinomial(Likelihood):
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
         """Negative binomial with this mean and concentration 1/dispersion."""
         return dist.NegativeBinomial2(jnp.exp(f + (self.baseline or 0.0)), 1.0 / nuisance["dispersion"])
+
+    def augment(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> WorkingRows:
+        """omega_i ~ PG(w_i (y_i + r), psi_i), omega_i z_i = w_i (y_i - r)/2 for psi = baseline + f - log r.
+
+        r = 1/dispersion; the density of y is proportional to exp(psi)^y / (1 + exp(psi))^(y + r). N. Polson, J. Scott
+        and J. Windle (2013), section 3.3.
+        """
+        r = 1.0 / latents["dispersion"]
+        shift = jnp.full_like(f, (self.baseline or 0.0) - jnp.log(r))
+        omega = polya_gamma(key, f + shift, weighted(y + r, weights))
+        return less_offset(WorkingRows(omega, weighted(0.5 * (y - r), weights), 0.0, y.shape[0]), shift)
 
 
 def encode_counts(y: Any) -> np.ndarray:
@@ -112,9 +133,25 @@ def encode_counts(y: Any) -> np.ndarray:
     return target
 
 
-def log_rate(counts: np.ndarray, offset: np.ndarray | None) -> float:
-    """Log of the mean count per exposure."""
+def log_rate(counts: np.ndarray, offset: np.ndarray | None, weights: np.ndarray | None = None) -> float:
+    """Log of the mean count per exposure, each row counted as often as its case weight says."""
     if counts.sum() == 0:
         raise ValueError(f"y must hold at least one count above zero, got zero in all of {len(counts)} rows")
-    exposure = float(len(counts)) if offset is None else float(np.exp(offset).sum())
-    return float(np.log(counts.sum() / exposure))
+    if offset is not None:
+        _check_exponents(offset)
+    if weights is None:
+        exposure = float(len(counts)) if offset is None else float(np.exp(offset).sum())
+        return float(np.log(counts.sum() / exposure))
+    share = weights / weights.max()
+    each = share if offset is None else share * np.exp(offset)
+    return float(np.log((share * counts).sum() / each.sum()))
+
+
+def _check_exponents(offset: np.ndarray) -> None:
+    """Refuse an offset that is not the logarithm of a number."""
+    far = np.flatnonzero(np.abs(offset) > LONGEST_LOG)
+    if len(far):
+        raise ValueError(
+            f"offset must be from -{LONGEST_LOG} to {LONGEST_LOG} for counts, the log of an exposure, got "
+            f"{offset[far[0]]:.6g} at row {far[0]}: take the logarithm of the exposure"
+        )

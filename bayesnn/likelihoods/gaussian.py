@@ -13,6 +13,7 @@ import numpyro.distributions as dist
 
 from bayesnn._internal import checks, conditionals
 from bayesnn._internal.random import RandomSource
+from bayesnn.data.columns import is_frame
 from bayesnn.data.dataset import numeric_target, target_names
 from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
 
@@ -64,7 +65,7 @@ class Gaussian(Likelihood):
             )
         object.__setattr__(self, "outputs_named", names)
 
-    def bind(self, y: Any, offset: np.ndarray | None = None) -> Gaussian:
+    def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Gaussian:
         """The spec with the outputs of the target; a target of one column has a single, unnamed output."""
         names = target_names(y)
         if self.outputs_named and len(self.outputs_named) != max(1, len(names)):
@@ -77,6 +78,9 @@ class Gaussian(Likelihood):
 
     def encode(self, y: Any) -> np.ndarray:
         """A target as an array of numbers, (n,) or (n, K)."""
+        named = [str(c) for c in y.columns] if is_frame(y) else []
+        if len(named) > 1 and set(named) == set(self.outputs_named):  # in whatever order
+            y = y[[y.columns[named.index(name)] for name in self.outputs_named]]
         target = numeric_target(y)
         if target.shape[1:] != self.outputs:
             expected = f"(n, {len(self.outputs_named)})" if self.outputs else "(n,)"

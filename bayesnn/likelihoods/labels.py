@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal.arrays import object_array
+from bayesnn._internal.numbers import is_missing
 
 
 def learn_classes(y: Any) -> tuple[Hashable, ...]:
@@ -44,6 +45,8 @@ def _labels(y: Any) -> list[Hashable]:
     """The labels as plain Python values; floats are refused, since rounding makes them unsafe to compare."""
     values = y.to_numpy() if hasattr(y, "to_numpy") else y
     array = values if isinstance(values, np.ndarray) else None
+    if array is not None and array.dtype.kind in "mM":
+        raise ValueError(f"y must hold class labels, got dates or durations ({array.dtype}): use y.astype(str)")
     if array is not None and array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array is not None and array.ndim != 1:
@@ -60,9 +63,12 @@ def _labels(y: Any) -> list[Hashable]:
             f"y must hold class labels (text, whole numbers, booleans ...), got {len(floats)} float(s)"
             + (f", {missing} of them NaN: drop these rows" if missing else f" such as {floats[0]!r}: use y.astype(int)")
         )
-    bad = [v for v in labels if _missing(v) or not _hashes(v)]
+    bad = [row for row, v in enumerate(labels) if is_missing(v) or not _hashes(v)]
     if bad:
-        raise ValueError(f"y must hold hashable labels and no missing ones, got {bad[0]!r} in {len(bad)} row(s)")
+        raise ValueError(
+            f"y must hold hashable labels and no missing ones, got {labels[bad[0]]!r} in {len(bad)} row(s), the first "
+            f"at row {bad[0]}: drop these rows, or give them a label"
+        )
     return labels
 
 
@@ -77,11 +83,6 @@ def _hashes(value: Any) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _missing(value: Any) -> bool:
-    """Whether a label is None, or one of the missing values of pandas other than NaN."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def _ordered(labels: set[Any]) -> list[Any]:

@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import numpyro.distributions as dist
 
 from bayesnn._internal import checks, conditionals
+from bayesnn._internal.counter_numbers import gamma_numbers
 from bayesnn.likelihoods.base import Latents, Likelihood, Nuisance, weighted
+from bayesnn.likelihoods.working_rows import WorkingRows
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class StudentT(Likelihood):
 
     kind: ClassVar[str] = "continuous"
     standardizes: ClassVar[bool] = True
+    augments: ClassVar[bool] = True
 
     df: float | None = None
     noise_guess: float = 0.01
@@ -76,28 +79,41 @@ class StudentT(Likelihood):
     def update(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> Latents:
-        """Draw the precision given one normal variance per row, then df by slice sampling.
-
-        The t distribution is a mixture of normals; the variances are drawn first and not kept. With case weights there
-        is no such mixture, and both are drawn by slice sampling.
-        """
-        if weights is not None:
-            return super().update(key, latents, f, y, weights)
+        """Draw the precision given one normal variance per row, then df by slice sampling, without these variances."""
         key_mixture, key_precision, key_df = jax.random.split(key, 3)
         squares = (y - f) ** 2
-        df = self.report(latents)["df"]
-        rate = 0.5 * (df + latents["noise_precision"] * squares)
-        mixture = jax.random.gamma(key_mixture, 0.5 * (df + 1.0), y.shape) / rate
-        total = jnp.sum(mixture * squares)
-        precision = conditionals.draw_precision(key_precision, total, y.shape[0], self.noise_guess, self.noise_size)
+        rows = y.shape[0] if weights is None else weights.sum()
+        total = jnp.sum(self.draw_mixture(key_mixture, latents, squares, weights) * squares)
+        precision = conditionals.draw_precision(key_precision, total, rows, self.noise_guess, self.noise_size)
         latents = latents | {"noise_precision": precision}
-        return latents if self.df is not None else self._move_df(key_df, latents, f, y)
+        return latents if self.df is not None else self._move_df(key_df, latents, f, y, weights)
 
-    def _move_df(self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array) -> Latents:
+    def draw_mixture(
+        self, key: jax.Array, latents: Latents, squares: jax.Array, weights: jax.Array | None
+    ) -> jax.Array:
+        """The precisions (n,), relative to 1/sigma^2, of the normals whose mixture the t distribution is.
+
+        K. Lange, R. Little and J. Taylor (1989): omega ~ Gamma((df + 1)/2, rate (df + r^2/sigma^2)/2), r^2 the squared
+        residuals (n,). The power w of a t density is proportional to such a mixture too, with w (df + 1)/2.
+        """
+        df = self.report(latents)["df"]
+        shape = weighted(jnp.broadcast_to(0.5 * (df + 1.0), squares.shape), weights)
+        return gamma_numbers(key, shape) / (0.5 * (df + latents["noise_precision"] * squares))
+
+    def augment(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> WorkingRows:
+        """Given the precisions of `draw_mixture` the errors are Gaussian, and z = y."""
+        precisions = latents["noise_precision"] * self.draw_mixture(key, latents, (y - f) ** 2, weights)
+        return WorkingRows(precisions, precisions * y, 0.0, y.shape[0])
+
+    def _move_df(
+        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
+    ) -> Latents:
         def log_density(log_excess: jax.Array) -> jax.Array:
             excess = jnp.exp(log_excess)
             nuisance = self.report(latents | {"df_excess": excess})
-            density = weighted(self.distribution(f, **nuisance).log_prob(y), None).sum()
+            density = weighted(self.distribution(f, **nuisance).log_prob(y), weights).sum()
             return density + self.priors()["df_excess"].log_prob(excess) + log_excess
 
         moved = conditionals.slice_move(key, jnp.log(latents["df_excess"]), log_density)

@@ -17,6 +17,7 @@ from numpyro import handlers
 
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers import DecoderBlock, Layer
+from bayesnn.layers.transformer import MISPLACED
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
 from bayesnn.models.network import Network
 from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
@@ -80,9 +81,7 @@ class Model:
         if not layers and not self.linear:
             raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
         if any(isinstance(layer, DecoderBlock) for layer in layers):
-            raise ValueError(
-                "DecoderBlock belongs in the decoder of Seq2Seq, which provides the sequence that it attends to"
-            )
+            raise ValueError(MISPLACED)
         late = [layer for layer in layers[1:] if layer.tokens is not None]
         if late:
             raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")

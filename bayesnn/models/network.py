@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn._internal.weights import Shape, Weight, Weights, without_prefix
 from bayesnn.data.sequences import PADDING, Reads
 from bayesnn.layers import Layer
 from bayesnn.layers.dropout import dropout_key, dropping
@@ -100,8 +100,7 @@ class Network:
 
     def _own(self, weights: Weights, place: int) -> Weights:
         """The weights of one layer, named without the prefix of the layer."""
-        name = self.names()[place]
-        return {k.removeprefix(f"{name}_"): v for k, v in weights.items() if k.startswith(f"{name}_")}
+        return without_prefix(weights, self.names()[place])
 
     def unpad(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """An example without NaN, and the mask (time,) of its real steps; no mask for a row of a table."""

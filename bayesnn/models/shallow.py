@@ -101,7 +101,7 @@ def shallow(
     ------
     ValueError
         If `hidden` is below 1 or a hyperparameter is out of range, or if the architecture is random and the likelihood
-        is not Gaussian.
+        is not Gaussian, `Bernoulli`, `StudentT` or `NegativeBinomial`.
 
     References
     ----------
@@ -139,9 +139,10 @@ def _random(hidden: int | Geometric, linear: bool | str, lags: str | None, likel
     random = Architecture(prior, linear == RANDOM, None if lags is None else UNBOUND)
     if random == Architecture():
         return None
-    if not isinstance(likelihood, Gaussian):
+    if not (isinstance(likelihood, Gaussian) or getattr(likelihood, "augments", False)):
         raise ValueError(
-            "a random architecture needs a Gaussian likelihood, so that the readout can be integrated out, got "
-            f'{type(likelihood).__name__}: give hidden as a number, and neither linear="random" nor lags="random"'
+            "a random architecture needs a likelihood with which the readout can be integrated out: Gaussian, "
+            f"Bernoulli, StudentT or NegativeBinomial, got {type(likelihood).__name__}: give hidden as a number, and "
+            'neither linear="random" nor lags="random"'
         )
     return random

@@ -7,6 +7,7 @@ from bayesnn.plots.fits import diagnostics, fit_band, prior, units
 from bayesnn.plots.forecasts import coverage, forecast, pit
 from bayesnn.plots.scores import calibration, pareto_k, pit_histogram
 from bayesnn.plots.skeletons import skeleton
+from bayesnn.plots.tempering import temperature_walk
 
 __all__ = [
     "architecture",
@@ -26,5 +27,6 @@ __all__ = [
     "relevance",
     "reliability",
     "skeleton",
+    "temperature_walk",
     "units",
 ]

@@ -13,14 +13,14 @@ LABELS = {"M": "hidden units", "linear_in": "linear term", "lag_order": "lags"}
 
 
 def architecture(fit: Fit, *, ax: Any = None) -> Any:
-    """Posterior probabilities of what is random in the network, with two standard errors, beside the prior.
+    """Posterior probabilities of the random parts of the network, with two standard errors, and their prior.
 
     Parameters
     ----------
     fit : Fit
         Of a network whose number of units, linear term or lag order is random.
     ax : matplotlib.axes.Axes or array of them, optional
-        One for each random part.
+        One per random part of the architecture.
 
     Returns
     -------
@@ -49,5 +49,5 @@ def _axes(ax: Any, count: int) -> np.ndarray:
         return plt.subplots(1, count, figsize=(4.0 * count, 3.2), layout="constrained", squeeze=False)[1][0]
     axes = np.atleast_1d(np.asarray(ax, dtype=object)).ravel()
     if len(axes) != count:
-        raise ValueError(f"ax must have {count} Axes, one for each random part of the architecture, got {len(axes)}")
+        raise ValueError(f"ax must have {count} Axes, one per random part of the architecture, got {len(axes)}")
     return axes

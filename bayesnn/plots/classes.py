@@ -10,7 +10,7 @@ from bayesnn._internal import checks
 from bayesnn.effects.table import Rows, categories_of, chosen, rows_to_average
 from bayesnn.evaluation.scores import predictive_probabilities, reliability_bins, scored_rows
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.canvas import new_axes
+from bayesnn.plots.axes import new_axes
 from bayesnn.prediction.predict import predict
 
 

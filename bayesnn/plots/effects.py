@@ -12,7 +12,7 @@ from bayesnn.effects import dependence as dependence_effects
 from bayesnn.effects import marginal as marginal_effects_of
 from bayesnn.effects import relevance as relevance_effects
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.canvas import interval, new_axes
+from bayesnn.plots.axes import interval, new_axes
 from bayesnn.prediction.to_frame import SAMPLE_DIMS
 
 
@@ -26,7 +26,8 @@ def partial_dependence(
     fit : Fit
     inputs : str or pair of str
     output : optional
-        Class or output to draw. Default: all of them for curves; maps need one, and for two classes draw the second.
+        Class or output to draw. Default: for curves all of them; for a map of two classes the second; a map of more
+        classes or outputs needs one.
     levels : sequence of float
         Central posterior intervals, in per cent; curves only.
     ax : matplotlib.axes.Axes, optional
@@ -63,7 +64,7 @@ def partial_dependence(
 def individual_curves(
     fit: Fit, input: str, *, output: Any = None, level: float = 80, ax: Any = None, **options: Any
 ) -> Any:
-    """Curves of single rows, each with its credible band, and their average; a dot marks the row's own value.
+    """Curves of single rows, each with its credible band, and their average; a dot marks each row's observed input.
 
     Parameters
     ----------
@@ -205,4 +206,4 @@ def _flat(draws: Any, *dims: str) -> np.ndarray:
 
 
 def _discrete(coordinate: Any) -> bool:
-    return coordinate.dtype == object  # numeric grids are floats
+    return coordinate.dtype.kind != "f"  # numeric grids are floats; labels are objects, strings, or pandas' own type

@@ -15,7 +15,7 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import used_inputs
-from bayesnn.plots.canvas import interval, new_axes
+from bayesnn.plots.axes import interval, new_axes
 from bayesnn.prediction.predict import predict
 from bayesnn.prediction.prior_predictive import prior_predictive
 
@@ -63,8 +63,8 @@ def fit_band(
 def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     """Posterior mean contribution beta_j psi(x' gamma_j) of each hidden unit against one input, with 80% bands.
 
-    Units are labelled in the order of the fit; on the scale of y, before its centre is added. A unit that a draw does
-    not use contributes nothing.
+    Units are numbered as in the fit. Contributions are on the scale of y, without its centre. A unit that a draw does
+    not use contributes zero.
     """
     if fit.model.prior.sort_by is None:
         raise ValueError("units are drawn for shallow networks, whose posterior has the sites beta and gamma")
@@ -89,7 +89,7 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
 
 
 def diagnostics(fit: Fit, *, ax: Any = None) -> Any:
-    """Log likelihood of every chain by draw, coloured by the group of chains it agrees with; verdict as the title."""
+    """Log likelihood of every chain by draw; chains that agree have one colour, and the title gives the verdict."""
     axes = new_axes(ax)
     diagnosis = diagnose(fit)
     log_likelihood = log_likelihood_by_draw(fit.idata)

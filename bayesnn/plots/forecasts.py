@@ -11,7 +11,7 @@ from bayesnn._internal import checks
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.backtest import Backtest
 from bayesnn.forecasting.paths import lagged_data
-from bayesnn.plots.canvas import interval, new_axes
+from bayesnn.plots.axes import interval, new_axes, pit_histogram
 
 
 def forecast(
@@ -30,11 +30,11 @@ def forecast(
     Parameters
     ----------
     data : Fit or pandas.Series
-        What was forecast; a series in units of y.
+        The fit that was forecast from, or the history as a series in units of y.
     forecast : xarray.DataArray
         From `bnn.forecast`.
     series : str, optional
-        Name of one of a panel; the first by default.
+        Name of the series to draw, of a panel; the first by default.
     levels : sequence of float
         Central intervals in per cent.
     paths : int
@@ -42,7 +42,7 @@ def forecast(
     history : int, optional
         How many of the last values to show; all by default.
     observed : pandas.Series, optional
-        What came later, drawn as points.
+        Later values, drawn as points.
     ax : matplotlib.axes.Axes, optional
 
     Returns
@@ -54,7 +54,7 @@ def forecast(
     past = past if history is None else past.iloc[-checks.positive_integer("history", history) :]
     draws = ahead.transpose("chain", "draw", "time").to_numpy().reshape(-1, ahead.sizes["time"])
     times, now = _times(past.index), _times(ahead.indexes["time"])
-    joined = np.concatenate([times[-1:], now])  # bands grow out of the last value seen
+    joined = np.concatenate([times[-1:], now])  # bands start at the last observed value
     from_last = np.column_stack([np.full(len(draws), past.iloc[-1]), draws])
     axes = new_axes(ax)
     for shade, level in zip(np.linspace(0.15, 0.45, len(wanted)), wanted, strict=True):
@@ -66,7 +66,7 @@ def forecast(
     axes.plot(times, past.to_numpy(), color="k", lw=1, label="history")
     if observed is not None:
         axes.plot(_times(observed.index), observed.to_numpy(), "ko", ms=3, label="observed later")
-    low, high = interval(draws, wanted[0])  # a path that has run away must not set the scale
+    low, high = interval(draws, wanted[0])  # a divergent path must not determine the scale
     seen = [past.to_numpy()] + ([] if observed is None else [observed.to_numpy()])
     bottom, top = min(low.min(), *map(np.min, seen)), max(high.max(), *map(np.max, seen))
     axes.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
@@ -79,32 +79,22 @@ def forecast(
 def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins: int = 10, ax: Any = None) -> Any:
     """Histogram of the probability integral transforms of a backtest at one horizon, flat if calibrated.
 
-    The grey band holds 95% of the bins by chance, if windows are independent. A hump says that the predictive is too
-    wide, a U that it is too narrow, a slope that it is off to one side.
+    If forecasts are calibrated and windows independent, a bin is inside the grey band with probability 95%. A hump
+    means that the predictive distribution is too wide, a U that it is too narrow, a slope that it is biased.
     """
-    from scipy.stats import binom
-
     checks.positive_integer("bins", bins, minimum=2)
     name = backtest.methods[0] if method is None else method
     checks.known("method", name, backtest.methods)
     rows = backtest.forecasts
     checks.known("horizon", horizon, [int(h) for h in np.sort(rows["horizon"].unique())])  # type: ignore[misc]
     values = rows.loc[(rows["method"] == name) & (rows["horizon"] == horizon), "pit"].to_numpy()
-    axes = new_axes(ax)
-    low, high = binom.ppf([0.025, 0.975], len(values), 1.0 / bins)
-    axes.axhspan(low, high, color="0.85", lw=0, label="95% of chance")
-    axes.axhline(len(values) / bins, color="0.5", lw=1)
-    axes.hist(values, bins=np.linspace(0.0, 1.0, bins + 1), color="C0", alpha=0.7, label=f"{name}, horizon {horizon}")
-    axes.set_xlabel("P(Y ≤ y)")
-    axes.set_ylabel("windows")
-    axes.legend(frameon=False, fontsize="small")
-    return axes
+    return pit_histogram(new_axes(ax), values, bins, label=f"{name}, horizon {horizon}", counted="windows")
 
 
 def coverage(
     backtest: Backtest, *, methods: Sequence[str] | None = None, levels: Sequence[float] = (50, 80, 95), ax: Any = None
 ) -> Any:
-    """Share of observations inside central intervals, by horizon; grey bars hold 95% of the shares by chance.
+    """Share of observations inside central intervals, by horizon; grey bars are 95% limits of a calibrated method.
 
     Parameters
     ----------
@@ -112,7 +102,7 @@ def coverage(
     methods : sequence of str, optional
         Default: the first, and the best of the others by CRPS.
     levels : sequence of float
-        Of 50, 80 and 95, in per cent.
+        Any of 50, 80 and 95, in per cent.
     ax : matplotlib.axes.Axes, optional
     """
     from scipy.stats import binom
@@ -158,7 +148,7 @@ def _one_series(data: Any, forecast: Any, series: str | None) -> tuple[Any, Any]
     """History and forecast of one series."""
     panel = "unique_id" in forecast.dims
     if panel:
-        names = [str(name) for name in forecast["unique_id"].to_numpy()]
+        names = forecast["unique_id"].to_numpy().tolist()
         name = names[0] if series is None else series
         checks.known("series", name, names)
         forecast = forecast.isel(unique_id=names.index(name))
@@ -171,7 +161,7 @@ def _one_series(data: Any, forecast: Any, series: str | None) -> tuple[Any, Any]
 
 
 def _times(index: Any) -> np.ndarray:
-    """Dates as matplotlib draws them: periods at their start."""
+    """Dates in a form that matplotlib draws; a period is drawn at its start."""
     import pandas as pd
 
     found = pd.Index(index)

@@ -10,11 +10,12 @@ from bayesnn._internal import checks
 from bayesnn.evaluation.loo import K_LIMIT, NAMED_ROWS, loo
 from bayesnn.evaluation.scores import probability_transform
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.canvas import new_axes
+from bayesnn.plots.axes import new_axes
+from bayesnn.plots.axes import pit_histogram as draw_pit
 
 
 def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None) -> Any:
-    """Coverage of central predictive intervals against their level, with the 95% band of chance for that many rows."""
+    """Coverage of central predictive intervals against their level, with the 95% band of a calibrated predictive."""
     axes = new_axes(ax)
     pit = probability_transform(fit, x, y, offset=offset).ravel()
     level = np.linspace(0.01, 0.99, 99)
@@ -30,23 +31,14 @@ def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None)
 
 
 def pit_histogram(fit: Fit, x: Any, y: Any, *, bins: int = 10, offset: Any = None, ax: Any = None) -> Any:
-    """Histogram of the probability integral transform, flat if calibrated, with the 95% band of chance for each bin.
+    """Histogram of the probability integral transform, flat if calibrated, with the 95% band for one bin.
 
-    A hump says that the predictive is too wide, a U that it is too narrow, a slope that it is off to one side.
+    A hump means that the predictive distribution is too wide, a U that it is too narrow, a slope that it is biased.
     """
-    from scipy.stats import binom
-
     checks.positive_integer("bins", bins, minimum=2)
     axes = new_axes(ax)
     pit = probability_transform(fit, x, y, offset=offset).ravel()
-    low, high = binom.ppf([0.025, 0.975], len(pit), 1.0 / bins)
-    axes.axhspan(low, high, color="0.85", lw=0, label="95% of chance")
-    axes.axhline(len(pit) / bins, color="0.5", lw=1)
-    axes.hist(pit, bins=np.linspace(0.0, 1.0, bins + 1), color="C0", alpha=0.7, label=f"{len(pit)} values")
-    axes.set_xlabel("P(Y ≤ y)")
-    axes.set_ylabel("rows")
-    axes.legend(frameon=False, fontsize="small")
-    return axes
+    return draw_pit(axes, pit, bins, label=f"{len(pit)} values", counted="rows")
 
 
 def pareto_k(fit: Fit, *, ax: Any = None) -> Any:

@@ -11,7 +11,7 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.paths import lagged_data
 from bayesnn.forecasting.skeleton import Skeleton
 from bayesnn.forecasting.skeleton import skeleton as follow
-from bayesnn.plots.canvas import interval, new_axes
+from bayesnn.plots.axes import interval, new_axes
 
 GRID = 200
 SHOWN = 40  # number of cycles drawn
@@ -20,10 +20,10 @@ SHOWN = 40  # number of cycles drawn
 def skeleton(fit: Fit, *, draws: int = 400, ax: Any = None) -> Any:
     """The map from the past to the expected next value, and where it leads without noise.
 
-    One lag: the map with its 50% and 95% bands, the 45 degree line, and the fixed points of the draws, where the two
-    cross. More lags: the series in the plane of neighbours, the long-run path of each of some draws, a closed curve or
-    a point, and the fixed points on the diagonal. On the transformed scale; the title counts fates and the length of
-    the cycle over `draws` draws (see `bayesnn.forecasting.skeleton`).
+    One lag: the map with its 50% and 95% bands, the 45 degree line, and the fixed points of the draws, where map and
+    line cross. More lags: each value of the series against the one before, the long-run paths of some draws (a closed
+    curve or a point), and the fixed points on the diagonal. Values are on the transformed scale. The title has the
+    shares of the long-run behaviours and the length of the cycle over `draws` draws, see `bnn.skeleton`.
     """
     result = follow(fit, draws=draws)
     axes = new_axes(ax)
@@ -52,7 +52,7 @@ def _curve(fit: Fit, result: Skeleton, w: np.ndarray, lag: int, axes: Any) -> No
     for level, shade in ((95, 0.2), (50, 0.35)):
         axes.fill_between(grid, *interval(f, level), color="C0", alpha=shade, lw=0, label=f"{level}% of f")
     axes.plot(grid, f.mean(axis=0), color="C0", label="mean of f")
-    _rest_points(result, grid, axes)
+    _fixed_points(result, grid, axes)
     axes.set_xlabel(f"lag {lag}")
 
 
@@ -62,17 +62,17 @@ def _portrait(result: Skeleton, w: np.ndarray, axes: Any) -> None:
     for i, number in enumerate(cycling[:: max(1, len(cycling) // SHOWN)]):
         path = result.paths[number]
         axes.plot(path[:-1], path[1:], ".", color="C0", ms=1.5, alpha=0.25, label="long-run cycles" if i == 0 else None)
-    rests = result.paths[result.fate == "rest", -1]
-    axes.plot(rests, rests, "+", color="C2", ms=5, alpha=0.5, label="stable points" if len(rests) else None)
+    ends = result.paths[result.fate == "fixed_point", -1]
+    axes.plot(ends, ends, "+", color="C2", ms=5, alpha=0.5, label="stable points" if len(ends) else None)
     margin = 0.15 * np.ptp(w)
     limits = w.min() - margin, w.max() + margin
     axes.plot(limits, limits, color="0.3", lw=0.8, ls="--")
-    _rest_points(result, np.array(limits), axes)
+    _fixed_points(result, np.array(limits), axes)
     axes.set(xlim=limits, ylim=limits, xlabel="lag 1", aspect="equal")
 
 
-def _rest_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:
-    """80% intervals and medians of the fixed points on the 45 degree line, over draws with the usual number of them."""
+def _fixed_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:
+    """80% intervals and medians of the fixed points, over the draws with the most frequent number of fixed points."""
     counts = np.array([len(points) for points in result.fixed_points])
     usual = int(np.bincount(counts).argmax()) if len(counts) else 0
     same = np.array([points for points in result.fixed_points if len(points) == usual])
@@ -86,10 +86,10 @@ def _rest_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:
 
 
 def _title(result: Skeleton) -> str:
-    words = {"rest": "reach a fixed point", "cycle": "cycle", "away": "diverge"}
+    words = {"fixed_point": "reach a fixed point", "cycle": "cycle", "divergent": "diverge"}
     parts = [f"{result.share(fate):.0%} {word}" for fate, word in words.items() if result.share(fate) > 0]
     if result.share("cycle") > 0:
         low, middle, high = np.nanquantile(result.period, [0.1, 0.5, 0.9])
-        place = list(words).index("cycle") if result.share("rest") > 0 else 0
+        place = list(words).index("cycle") if result.share("fixed_point") > 0 else 0
         parts[place] += f" of {middle:.1f} steps ({low:.1f} to {high:.1f})"
-    return ",\n".join(parts)  # a line each: side by side they are wider than the axes
+    return ",\n".join(parts)  # one line per part: on a single line they are wider than the axes

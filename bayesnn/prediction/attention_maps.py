@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from bayesnn._internal.runtime import computing
-from bayesnn.data.dataset import row_labels
+from bayesnn.data.columns import row_labels
 from bayesnn.fitting.draws import over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.models.model import Model

@@ -8,7 +8,8 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
-from bayesnn.data.dataset import new_offset, row_labels
+from bayesnn.data.columns import row_labels
+from bayesnn.data.dataset import new_offset
 from bayesnn.fitting.draws import expectation, function_value, over_draws, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import output_steps, without_padding
@@ -25,8 +26,8 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     ----------
     fit : Fit
     x : array or pandas.DataFrame, shape (n, p)
-        The columns of the fit, in its order. Or sequences (n, time, d) or token ids (n, time), of any length unless
-        a layer has weights for each step.
+        The columns of the fit; those of a DataFrame are taken by their names. Or sequences (n, time, d) or token ids
+        (n, time), of any length unless a layer has weights for each step.
     kind : {"mean", "response", "probability"}
         "mean": E[y | x, theta] of each posterior draw. "response": one simulated y per draw, errors included; classes
         as codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;

@@ -10,7 +10,8 @@ from numpyro.infer import Predictive
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
-from bayesnn.data.dataset import check_finite, code, input_scaling, learn_columns, row_labels
+from bayesnn.data.columns import code, learn_columns, resolutions, row_labels
+from bayesnn.data.dataset import check_finite, input_scaling
 from bayesnn.data.sequences import DIMS
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build
 from bayesnn.models.model import Model
@@ -47,7 +48,7 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     columns = learn_columns(x, model.network.reads)
     coded = code(columns, x)
     check_finite("x", columns, coded)
-    inputs = input_scaling(columns, coded, standardize).inputs(coded)
+    inputs = input_scaling(columns, coded, standardize, resolution=resolutions(columns, x)).inputs(coded)
     seed = as_key(key)
     outputs = model.likelihood.output_dims
     time = ("time",) if model.per_step(coded.shape[1:]) else ()

@@ -46,14 +46,15 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     probabilities = [0.5] + [p for level in wanted for p in (0.5 - level / 200, 0.5 + level / 200)]
     names = ["median"] + [f"{side}-{level:g}" for level in wanted for side in ("lo", "hi")]
     quantiles = dict(zip(names, np.quantile(values, probabilities, axis=0), strict=True))
-    frame = pd.DataFrame({"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1)} | quantiles, index=index)
+    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(len(index), np.nan)  # one draw has none
+    frame = pd.DataFrame({"mean": values.mean(axis=0), "sd": spread} | quantiles, index=index)
     return _long(frame, prediction) if "time" in prediction.dims and "unique_id" in prediction.coords else frame
 
 
 def _long(frame: Any, draws: Any) -> Any:
     """Rows of a forecast with series and dates as columns."""
     frame = frame.reset_index(drop=True)
-    names = [str(name) for name in np.atleast_1d(draws["unique_id"].to_numpy())]
+    names = np.atleast_1d(draws["unique_id"].to_numpy())
     times = list(draws["time"].to_index())
     ends_differ = "ds" in draws.coords
     frame.insert(0, "unique_id", np.repeat(names, len(times)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing
-from bayesnn.data.dataset import row_labels
+from bayesnn.data.columns import row_labels
 from bayesnn.fitting.draws import function_value, over_draws, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import output_steps, without_padding

@@ -222,17 +222,24 @@ class MuellerRiosInsua(Prior):
         """
         of_mu, of_precision, of_mean, of_covariance = random.split(source, 4)
         m, q = gamma.shape if used is None else (used.sum(), gamma.shape[1])
-        guess, mean, mean_covariance = self.unit_matrices(q)
-        size = self.unit_size_for(q)
+        _, mean, mean_covariance = self.unit_matrices(q)
         mu_beta = self.draw_mu_beta(of_mu, masked(beta, used), hyper.beta_precision, None if used is None else m)
         squares = jnp.sum(masked(beta - mu_beta, used) ** 2, axis=0)
         precision = conditionals.draw_precision(of_precision, squares, m, self.readout_guess, self.readout_size)
         mean_precision = jnp.asarray(np.linalg.inv(mean_covariance))
         total = masked(gamma, used).sum(axis=0)
         mu = conditionals.draw_mean(of_mean, total, m, hyper.s_gamma.precision, jnp.asarray(mean), mean_precision)
+        return Hyper(mu_beta, precision, mu, self.draw_unit_covariance(of_covariance, mu, gamma, used))
+
+    def draw_unit_covariance(
+        self, source: RandomSource, mu: jax.Array, gamma: jax.Array, used: jax.Array | None = None
+    ) -> conditionals.Covariance:
+        """Draw S_gamma given mu_gamma (q,) and the units (m, q) that are `used` (m,), by default all."""
+        m, q = gamma.shape if used is None else (used.sum(), gamma.shape[1])
+        size, guess = self.unit_size_for(q), self.unit_matrices(q)[0]
         centred = masked(gamma - mu, used)
         scatter = size * jnp.asarray(guess) + centred.T @ centred
-        return Hyper(mu_beta, precision, mu, conditionals.draw_covariance(of_covariance, scatter, size + m))
+        return conditionals.draw_covariance(source, scatter, size + m)
 
     def unpack(self, sites: Sites, table: dict[str, Weight]) -> Weights:
         """gamma (m, q), the constant first, as bias and kernel."""

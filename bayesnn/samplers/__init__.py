@@ -15,6 +15,8 @@ from bayesnn.samplers.mclmc.mclmc import MCLMC
 from bayesnn.samplers.nuts import HMC, NUTS
 from bayesnn.samplers.sgmcmc.schedules import Cyclical, Polynomial, Schedule
 from bayesnn.samplers.sgmcmc.sgld_sghmc import SGHMC, SGLD
+from bayesnn.samplers.tempering.system import STAT_DIMS
+from bayesnn.samplers.tempering.tempered import Tempered
 
 SAMPLERS: dict[str, type[Sampler]] = {
     "gibbs": Gibbs,
@@ -27,6 +29,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "ensemble": Ensemble,
     "laplace": Laplace,
     "variational": Variational,
+    "tempered": Tempered,
 }
 
 
@@ -49,6 +52,7 @@ __all__ = [
     "SAMPLERS",
     "SGHMC",
     "SGLD",
+    "STAT_DIMS",
     "Chains",
     "Cyclical",
     "Ensemble",
@@ -61,6 +65,7 @@ __all__ = [
     "Stats",
     "Steps",
     "StepsKernel",
+    "Tempered",
     "Variational",
     "collapses",
     "make_sampler",

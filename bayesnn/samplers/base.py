@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn.models.model import Model
@@ -133,10 +134,22 @@ class Observe:
 
 
 class Info(NamedTuple):
-    """What one step reports: the fraction of its moves that were accepted, in all () and per unit (m,)."""
+    """What one step reports: the fraction of its moves that were accepted, in all () and per unit (m,).
+
+    `trajectory` () is the mean acceptance of the collapsed sweep's trajectories; None if there are none. Samplers that
+    can be tempered report the log likelihood () of the new state too, if the state has a temperature.
+    """
 
     acceptance: jax.Array
     moved: jax.Array
+    trajectory: jax.Array | None = None
+    log_likelihood: jax.Array | None = None
+
+
+def summary_of(infos: Info) -> Info:
+    """What consecutive sweeps (sweep, ...) report together: means, but the log likelihood of the last state."""
+    means = jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+    return means if infos.log_likelihood is None else means._replace(log_likelihood=infos.log_likelihood[-1])
 
 
 class Steps(Chains):
@@ -145,7 +158,22 @@ class Steps(Chains):
     Implement `init`, `step`, `adapt` and `sites`; let `kernel` return `StepsKernel(self, model)` and `stats` read
     `state.inner` and `state.info`. `rows` are offset and case weights, if the fit has any. All methods are traced by
     JAX: shapes and types of the state stay the same from step to step.
+
+    Attributes
+    ----------
+    tempers
+        Its state has a field `temperature`, the power to which a step raises the likelihood, None for 1; `Tempered`
+        then takes it.
+    tuned
+        Fields of the state that are tuned, and so belong to a temperature rather than to a point of the posterior.
     """
+
+    tempers: ClassVar[bool] = False
+    tuned: ClassVar[tuple[str, ...]] = ()
+
+    def rounds(self, state: Any) -> tuple[Steps, int]:
+        """How `Tempered` divides a step: the sampler of what comes between two exchanges, and the number of rounds."""
+        return self, 1
 
     @abc.abstractmethod
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> Any:

@@ -21,11 +21,12 @@ from bayesnn.layers.dropout import dropping
 
 Data = tuple[Any, ...]
 FEW_ROWS = 1000  # rows that are enough to choose a starting point and to estimate a curvature
+HELD = "held"  # key of a statement's `infer`: the value of the site is fixed, and its density belongs to the prior
 SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # factors of a starting point, 1 to 1/256
 
 
 class WeightedLikelihood(Messenger):
-    """Handler that multiplies the log density of all observed sites by `factor`.
+    """Handler that multiplies the log density of all observed sites by `factor`, except that of sites marked HELD.
 
     NumPyro adds the Jacobian of a constrained latent site as a factor, which passes for observed, while it processes
     that site. What comes then belongs to the prior, whatever its name; the model's own statements come one by one.
@@ -42,7 +43,7 @@ class WeightedLikelihood(Messenger):
             return
         if not msg["is_observed"]:
             self.latent.append(msg)
-        elif not self.latent:
+        elif not self.latent and HELD not in msg["infer"]:
             msg["scale"] = self.factor if msg["scale"] is None else self.factor * msg["scale"]
 
     def postprocess_message(self, msg: dict[str, Any]) -> None:
@@ -124,6 +125,6 @@ def flat_draw(key: jax.Array, model: Any, data: Data) -> jax.Array:
 
 
 def take_rows(data: Data, rows: Any) -> Data:
-    """The data with these rows only; entries that are not arrays over the rows are unchanged."""
+    """The data with these rows only; entries that are not arrays over the rows, such as a dict, are unchanged."""
     count = len(data[0])
-    return tuple(a if a is None or jnp.shape(a)[:1] != (count,) else a[rows] for a in data)
+    return tuple(a[rows] if not isinstance(a, dict | None) and jnp.shape(a)[:1] == (count,) else a for a in data)

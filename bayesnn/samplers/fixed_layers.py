@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ from bayesnn.layers import Fixed
 from bayesnn.models.model import Model
 from bayesnn.samplers.approximate.map import MAP
 from bayesnn.samplers.base import Chains, Report, Sampler, Stats
-from bayesnn.samplers.density import Data, make_density
+from bayesnn.samplers.density import HELD, Data, make_density
 from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.plan import Plan
 
@@ -62,8 +62,8 @@ class FixedLayersSampler(Chains):
         values, seconds = kept if kept is not None else self.mode(target, key_optimize, data, plan)
         if plan.keeper is not None and kept is None:
             plan.keeper.save_artifact(FIXED, (values, seconds))
-        fixed = {name: jnp.asarray(v) for name, v in values.items()}
-        run = self.inner.draw(FixedLayersModel(target, fixed), FixedLayersReport(report, fixed), key_chains, data, plan)
+        arguments = *data, {name: jnp.asarray(v) for name, v in values.items()}
+        run = self.inner.draw(FixedLayersModel(target), FixedLayersReport(report), key_chains, arguments, plan)
         return run.after(seconds, run.attrs | {FIXED: ", ".join(sorted(values))})
 
     def mode(self, target: Any, key: jax.Array, data: Data, plan: Plan) -> tuple[Sites, dict[str, float]]:
@@ -90,29 +90,42 @@ class FixedLayersSampler(Chains):
         return self.inner.stats(state)
 
 
+class Held(handlers.condition):
+    """Handler that conditions on fixed values, and marks their sites: they are observed, but they are not data."""
+
+    def process_message(self, msg: dict[str, Any]) -> None:
+        """Observe a fixed site and mark it for `WeightedLikelihood`."""
+        super().process_message(msg)
+        if msg["type"] == "sample" and msg["name"] in self.data:
+            msg["infer"] = msg["infer"] | {HELD: True}
+
+
 @dataclass(frozen=True)
 class FixedLayersModel:
-    """A NumPyro model with some sites conditioned on fixed values."""
+    """A NumPyro model with some sites conditioned on fixed values, which are its last argument.
+
+    They are an argument, not a constant, since compiled programs are kept for fits whose arguments differ.
+    """
 
     target: Any
-    values: Sites = field(compare=False)
 
     def __call__(self, *data: Any) -> Any:
         """Issue the statements of the model, with the fixed sites observed."""
-        with handlers.condition(data=as_default_float(self.values)):
-            return self.target(*data)
+        *own, values = data
+        with Held(data=as_default_float(values)):
+            return self.target(*own)
 
 
 @dataclass(frozen=True)
 class FixedLayersReport:
-    """A report that adds the fixed sites to the sampled ones."""
+    """A report that adds the fixed sites, the last argument of the model, to the sampled ones."""
 
     report: Callable[[jax.Array, Sites, Data], Sites]
-    values: Sites = field(compare=False)
 
     def __call__(self, key: jax.Array, sites: Sites, data: Data) -> Sites:
         """Reported values, from sampled and fixed sites."""
-        return self.report(key, sites | as_default_float(self.values), data)
+        *own, values = data
+        return self.report(key, sites | as_default_float(values), tuple(own))
 
 
 def as_default_float(values: Sites) -> Sites:

@@ -2,21 +2,55 @@
 
 from __future__ import annotations
 
+import functools
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")
+EDITION = 2  # of the rules; 1 knew no combining marks, one form of each text, and lower case only
+FIRST_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")  # of the first edition
+JOINERS = "\u200c\u200d"  # shape letters of Indian and Arabic scripts inside words
+MARKS = (range(0x300, 0x1F000), range(0xE0100, 0xE01F0))  # where Unicode has combining marks
 
 
 def words(text: str) -> list[str]:
-    """Words of letters and digits, perhaps with apostrophes inside, and exclamation and question marks.
+    """Words of letters, digits and their combining marks, perhaps with apostrophes inside; and marks ! and ?.
+
+    Marks that combine with a letter belong to it, as the vowels of Hindi, Tamil and Thai do, so they never split a
+    word. Words of scripts without spaces, such as Thai and Chinese, are not separated: cut such texts into characters,
+    or learn parts of words by `learn_bpe`. Texts are brought to one form, NFC.
+
+    References
+    ----------
+    Unicode Standard Annex 29, Unicode text segmentation, rule WB4: marks and joiners belong to the letter before them;
+    Annex 15, Unicode normalization forms.
 
     Examples
     --------
     >>> words("Don't stop -- the 2nd half is great!")
     ["Don't", 'stop', 'the', '2nd', 'half', 'is', 'great', '!']
     """
-    return WORD.findall(text)
+    return _word().findall(one_form(text))
+
+
+@functools.cache
+def _word() -> re.Pattern[str]:
+    """The pattern of a word; Python's own patterns know letters and digits, but not combining marks."""
+    marks = [chr(i) for part in MARKS for i in part if unicodedata.category(chr(i)).startswith("M")]
+    letter = rf"[^\W_][{''.join(marks)}{JOINERS}]*"
+    return re.compile(rf"(?:{letter})+(?:['’](?:{letter})+)*|[!?]")
+
+
+def one_form(text: str, lower: bool = False) -> str:
+    r"""A text in the form NFC, however it was typed, and without differences of case if `lower`.
+
+    Examples
+    --------
+    >>> one_form("Cafe\u0301", lower=True) == "café", one_form("Straße", lower=True)
+    (True, 'strasse')
+    """
+    composed = unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", composed.casefold()) if lower else composed
 
 
 def characters(text: str) -> list[str]:
@@ -50,9 +84,12 @@ def ngrams(tokens: Sequence[str], most: int) -> list[str]:
 UNITS: dict[str, Callable[[str], list[str]]] = {"words": words, "characters": characters}
 
 
-def tokenize(text: str, unit: str, most: int, lower: bool) -> list[str]:
-    """The words or characters of a text, and their n-grams up to length `most`."""
-    return ngrams(UNITS[unit](text.lower() if lower else text), most)
+def tokenize(text: str, unit: str, most: int, lower: bool, edition: int = EDITION) -> list[str]:
+    """The words or characters of a text, and their n-grams up to length `most`, by the rules of an edition."""
+    if edition == 1:
+        text = text.lower() if lower else text
+        return ngrams(FIRST_WORD.findall(text) if unit == "words" else UNITS[unit](text), most)
+    return ngrams(UNITS[unit](one_form(text, lower)), most)
 
 
 def checked_texts(texts: Iterable[str]) -> list[str]:

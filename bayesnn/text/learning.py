@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from bayesnn._internal import checks
 from bayesnn.text import bpe
-from bayesnn.text.cutting import UNITS, checked_texts, tokenize
+from bayesnn.text.cutting import UNITS, checked_texts, one_form, tokenize
 from bayesnn.text.vocabulary import SPECIAL, Vocabulary
 
 
@@ -29,7 +29,7 @@ def learn_vocabulary(
     most : int
         Length of the longest n-grams that are tokens too: 2 for pairs of words.
     lower : bool
-        Whether to convert texts to lower case.
+        Whether to remove differences of case, by Unicode's case folding.
     minimum : int
         Number of times that a token must occur.
     maximum : int, optional
@@ -86,9 +86,8 @@ def learn_bpe(texts: Iterable[str], *, maximum: int = 8000, minimum: int = 2, lo
     library = bpe.library()
     checks.positive_integer("maximum", maximum, minimum=3)
     checks.positive_integer("minimum", minimum)
-    rows = checked_texts(texts)
+    rows = [one_form(text, lower) for text in checked_texts(texts)]  # as the vocabulary does with every text
     made = library.Tokenizer(library.models.BPE(unk_token=SPECIAL[1]))
-    made.normalizer = library.normalizers.Lowercase() if lower else None
     made.pre_tokenizer, made.decoder = library.pre_tokenizers.Metaspace(), library.decoders.Metaspace()
     made.train_from_iterator(
         rows,

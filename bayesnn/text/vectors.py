@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn.text.cutting import one_form
+
 OPEN: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
@@ -55,6 +57,7 @@ def read_vectors(path: Any, vocabulary: Any, *, width: int | None = None) -> np.
             continue
         width = _agreed(path, number, len(parts) - 1, width, parts)
         word = " ".join(parts[: len(parts) - width])
+        word = word if word in places else one_form(word)  # tokens are in the form NFC, files in any
         if word in places:
             found[places[word]] = _numbers(path, number, parts[len(parts) - width :])
     if not found or width is None:

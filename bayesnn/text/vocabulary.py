@@ -10,7 +10,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn.data.sequences import pad
 from bayesnn.text import bpe
-from bayesnn.text.cutting import UNITS, checked_texts, tokenize
+from bayesnn.text.cutting import EDITION, UNITS, checked_texts, one_form, tokenize
 
 PADDING, UNKNOWN = "<pad>", "<unk>"  # ids 0 and 1
 SPECIAL = (PADDING, UNKNOWN)
@@ -30,9 +30,12 @@ class Vocabulary:
     most : int
         Length of the longest n-grams of words or characters that are tokens too.
     lower : bool
-        Whether texts are converted to lower case.
+        Whether differences of case are removed, by Unicode's case folding.
     rules : str, optional
         The rules of a byte-pair encoding, for unit="bpe".
+    edition : int
+        Of the rules by which texts are cut: 2, Unicode's, with texts in the form NFC. Vocabularies in files of earlier
+        versions keep edition 1, in which marks split words, and case is that of `str.lower`.
 
     Examples
     --------
@@ -46,12 +49,14 @@ class Vocabulary:
     most: int = 1
     lower: bool = True
     rules: str | None = None
+    edition: int = EDITION
 
     def __post_init__(self) -> None:
         """Refuse tokens that do not start with the special ones, and repeated tokens."""
         object.__setattr__(self, "tokens", tuple(self.tokens))
         checks.known("unit", self.unit, (*UNITS, bpe.UNIT))
         checks.positive_integer("most", self.most)
+        checks.known("edition", self.edition, range(1, EDITION + 1))
         if self.tokens[:2] != SPECIAL or len(set(self.tokens)) != len(self.tokens):
             raise ValueError(f"tokens must start with {SPECIAL} and be different, got {self.tokens[:4]}, ...")
         if (self.unit == bpe.UNIT) != (self.rules is not None):
@@ -79,8 +84,8 @@ class Vocabulary:
     def cut(self, text: str) -> list[str]:
         """The tokens of a text, whether known or unknown."""
         if self.rules is not None:
-            return bpe.tokenize(self.rules, text)
-        return tokenize(text, self.unit, self.most, self.lower)
+            return bpe.tokenize(self.rules, text if self.edition == 1 else one_form(text, self.lower))
+        return tokenize(text, self.unit, self.most, self.lower, self.edition)
 
     def text(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of token ids (time,), without padding."""

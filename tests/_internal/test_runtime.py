@@ -249,3 +249,58 @@ def test_a_session_that_started_jax_first_keeps_its_settings():
     environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     run = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
+
+
+# Keys, processes, debugging
+
+
+@pytest.mark.parametrize("key", [2**63, 2**64, -(2**63) - 1, np.uint64(2**63), 10**30])
+def test_keys_that_64_bits_cannot_hold(key):
+    with pytest.raises(ValueError, match=r"key must be a whole number from -2\*\*63 to 2\*\*63 - 1, got"):
+        runtime.as_key(key)
+
+
+def test_keys_at_the_ends_of_64_bits():
+    with runtime.double():
+        found = {tuple(jax.random.key_data(runtime.as_key(key)).tolist()) for key in (2**63 - 1, -(2**63), np.int8(5))}
+    assert len(found) == 3
+
+
+FORK = """
+import os
+import sys
+import jax
+import bayesnn as bnn
+from bayesnn._internal.runtime import as_key, computing
+
+seed = computing(lambda: int(jax.random.bits(as_key(3))))
+if "ran" in sys.argv:
+    jax.numpy.ones(2).block_until_ready()
+child = os.fork()
+if child == 0:
+    try:
+        seed()
+    except RuntimeError as error:
+        os.write(1, str(error).encode())
+        os._exit(3)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize(("ran", "expected"), [("ran", "3"), ("not yet", "0")])
+def test_a_child_made_by_fork_after_jax_has_run_is_refused_at_once(ran, expected):
+    made = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORK, ran], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert made.stdout.strip().endswith(expected)
+    if ran == "ran":
+        assert 'start processes by "spawn" or "forkserver"' in made.stdout
+        assert "or use joblib" in made.stdout
+
+
+def test_sampling_without_jit_is_refused_in_a_sentence():
+    runtime.check_compiling()
+    with jax.disable_jit(), pytest.raises(ValueError, match=r"which jax.disable_jit\(\) forbids: call it outside"):
+        runtime.check_compiling()

@@ -1,5 +1,7 @@
 """Tables in, arrays out: coding, scaling, labels, and what is refused."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -275,7 +277,7 @@ def test_tables_that_cannot_be_fitted(x, y, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda t: t[["ill", "age", "sex", "size", "town"]], "the same names in another order"),
+        (lambda t: t.rename(columns={"age": "ill"}), "missing ['age']"),
         (lambda t: t.rename(columns={"age": "years"}), "missing ['age'], unknown ['years']"),
         (lambda t: t.drop(columns="age"), "the 5 column(s) of the fit (age, ill, sex, size, town), got 4 column(s)"),
         (lambda t: t.assign(other=1), "got 6 column(s)"),
@@ -307,3 +309,200 @@ def test_a_fit_to_an_array_predicts_at_arrays_and_tables():
 def test_a_fit_to_named_numbers_predicts_at_an_array():
     data = make_dataset(pd.DataFrame(X, columns=["a", "b"]), Y)
     np.testing.assert_array_equal(new_inputs(data.columns, data.scaling, X), data.scaled()[0])
+
+
+def test_columns_of_new_tables_are_taken_by_name(table):
+    data = make_dataset(table, Y)
+    turned = table[["town", "size", "ill", "age", "sex"]]
+    np.testing.assert_array_equal(new_inputs(data.columns, data.scaling, turned), data.scaled()[0])
+    numbered = make_dataset(X, Y)  # an array's columns are x0 and x1
+    frame = pd.DataFrame({"x1": X[:, 1], "x0": X[:, 0]})
+    np.testing.assert_array_equal(new_inputs(numbered.columns, numbered.scaling, frame), numbered.scaled()[0])
+
+
+def test_columns_of_a_target_are_taken_by_name():
+    y = pd.DataFrame({"left": Y, "right": 3.0 - 2.0 * Y**2})
+    bound, data = bind(Model([Dense(1)], Gaussian()), X, y)
+    np.testing.assert_array_equal(bound.likelihood.encode(y[["right", "left"]]), data.y)
+
+
+# Case weights count rows
+
+WEIGHTS = np.array([0.0, 2.0, 1.0, 3.0])
+TIMES = WEIGHTS.astype(int)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-30, 1e30])  # only their ratios enter the scaling
+def test_a_weight_counts_the_row_so_many_times_in_every_scale(scale):
+    x, y = X.copy(), Y.copy()
+    x[0], y[0] = [1e6, -1e6], 1e6
+    weighted = data_module.make_dataset(x, y, weights=WEIGHTS * scale).scaling
+    repeated = data_module.make_dataset(np.repeat(x, TIMES, axis=0), np.repeat(y, TIMES)).scaling
+    for name in ("x_center", "x_scale", "y_center", "y_scale"):
+        np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-12)
+
+
+def test_a_column_that_varies_in_rows_of_weight_zero_only_is_constant():
+    x = np.stack([X[:, 0], [9.0, 5.0, 5.0, 5.0]], axis=1)
+    assert data_module.make_dataset(x, Y, weights=WEIGHTS).scaling.x_scale[1] == 1.0
+    assert "y must vary, got 5.0 in every one of 3" in refused(data_module.make_dataset, X, x[:, 1], weights=WEIGHTS)
+
+
+def test_weights_count_sequences():
+    x = np.stack([X, X + 1.0, X * 2.0])
+    x[2, 2:] = np.nan
+    weighted = data_module.make_dataset(x, Y[:3], weights=[0.0, 2.0, 1.0]).scaling
+    repeated = data_module.make_dataset(x[[1, 1, 2]], Y[[1, 1, 2]]).scaling
+    np.testing.assert_allclose(weighted.x_scale, repeated.x_scale, rtol=1e-12)
+    np.testing.assert_allclose(weighted.y_center, repeated.y_center, rtol=1e-12)
+
+
+def test_categories_are_those_of_rows_that_count(table):
+    data = data_module.make_dataset(table[["town"]].assign(town=["Kiel", "Bonn", "Jena", "Bonn"]), Y, weights=WEIGHTS)
+    assert data.columns.categories == (("Bonn", "Jena"),)
+    assert data.x[:, 0].tolist() == [0.0, 0.0, 1.0, 0.0]
+
+
+# Columns and targets that are constant but for rounding, or of sizes that overflow
+
+
+def test_a_column_constant_within_rounding_carries_nothing():
+    x = np.stack([X[:, 0], [0.1 + 0.2, 0.3, 0.3, 0.1 + 0.2]], axis=1)
+    data = make_dataset(x, Y)
+    assert data.scaling.x_scale[1] == 1.0
+    assert new_inputs(data.columns, data.scaling, [[1.0, 0.31]])[0, 1] == pytest.approx(0.01)
+    single = pd.DataFrame({"a": X[:, 0], "b": np.float32([1.0, 1.0 + 2.0**-23, 1.0, 1.0])})
+    assert make_dataset(single, Y).scaling.x_scale[1] == 1.0
+    assert make_dataset(single.astype(float), Y).scaling.x_scale[1] < 1e-7
+    assert "y must vary" in refused(make_dataset, X, x[:, 1])
+    assert "y must vary" in refused(make_dataset, X, single["b"].to_numpy())
+
+
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("size", [1e80, 1e170, 1e200, 1e300])
+def test_sizes_whose_squares_overflow_are_refused(size, standardize):
+    assert "at most 1e+75 in size, got" in refused(make_dataset, X * size, Y, standardize=standardize)
+    assert "y must hold numbers of at most 1e+75" in refused(make_dataset, X, Y * size, standardize=standardize)
+    data = make_dataset(X, Y)
+    assert "x must hold numbers of at most" in refused(new_inputs, data.columns, data.scaling, X * size)
+
+
+@pytest.mark.parametrize("size", [1e-80, 1e-170, 1e-300])
+def test_sizes_whose_squares_vanish_are_refused(size):
+    assert "column 'x0' of x must have a standard deviation of at least 1e-75" in refused(make_dataset, X * size, Y)
+    assert "y must have a standard deviation of at least 1e-75, got" in refused(make_dataset, X, Y * size)
+
+
+@pytest.mark.parametrize("size", [1e-70, 1e70])
+def test_sizes_between_are_scaled(size):
+    data = make_dataset(X * size, Y * size)
+    np.testing.assert_allclose(data.scaled()[0], make_dataset(X, Y).scaled()[0], rtol=1e-12)
+    np.testing.assert_allclose(data.scaled()[1], make_dataset(X, Y).scaled()[1], rtol=1e-12)
+
+
+# Columns of every type of pandas
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        (["1.5", "2", "3", "4"], "got numbers as text, such as '1.5': use astype(float), or astype('category')"),
+        (pd.array(["1", "2", "3", "4"], "string"), "got numbers as text"),
+        (pd.array([True, None, False, True], "boolean"), "NaN or infinite value(s), the first (nan) at row 1, column"),
+        ([1.0, None, 2.0, 3.0], "the first (nan) at row 1, column 'a'"),
+        (np.array([1, None, 2, 3], object), "the first (nan) at row 1, column 'a'"),
+        (pd.array(["u", None, "v", "u"], "string"), "no missing categories, got 1, the first at row 1"),
+        (pd.Categorical(["u", None, "v", "u"]), "no missing categories, got 1, the first at row 1"),
+        (pd.period_range("2020", periods=4, freq="M"), "must hold numbers or categories, got period[M]"),
+        (pd.date_range("2020", periods=4, tz="UTC"), "convert times to numbers"),
+        (pd.to_timedelta([1, 2, 3, 4], "s"), "convert times to numbers"),
+        (list(pd.date_range("2020", periods=4).date), "convert times to numbers"),
+        ([[1], [2], [1], [2]], "one number or category in each row, got a list"),
+    ],
+)
+def test_columns_that_are_neither_numbers_nor_categories(column, message):
+    table = pd.DataFrame({"a": pd.Series(column), "b": X[:, 0]})
+    assert message in refused(make_dataset, table, Y)
+
+
+@pytest.mark.parametrize(
+    ("column", "inputs"),
+    [
+        (pd.arrays.SparseArray([1.0, 2.0, 0.0, 0.0]), ("a",)),
+        (np.array([Decimal("1.5"), Decimal(2), Decimal(0), Decimal(1)], object), ("a",)),
+        (pd.array([1, 0, 1, 0], "UInt8"), ("a",)),
+        (pd.Categorical(["1", "2", "1", "2"]), ("a[2]",)),
+        (pd.Categorical(pd.to_datetime(["2020", "2021"] * 2)), ("a[2021-01-01 00:00:00]",)),
+        (pd.cut([1, 5, 1, 5], [0, 2, 6]), ("a[(2, 6]]",)),
+    ],
+)
+def test_columns_that_are_numbers_or_categories(column, inputs):
+    assert learn_columns(pd.DataFrame({"a": column})).inputs == inputs
+
+
+def test_tables_of_other_libraries_keep_the_names_of_their_columns():
+    class Table:
+        """As polars has it: columns by name, no index."""
+
+        def __init__(self, columns):
+            self.table = columns
+
+        columns = property(lambda self: list(self.table))
+        shape = property(lambda self: (4, len(self.table)))
+
+        def __getitem__(self, name):
+            return self.table[name]
+
+        def __len__(self):
+            return 4
+
+    columns = {"a": X[:, 0], "town": np.array(["u", "v", "u", "v"], object)}
+    data = make_dataset(Table(columns), Y)
+    assert data.columns.inputs == ("a", "town[v]")
+    turned = Table(dict(reversed(columns.items())))
+    np.testing.assert_array_equal(new_inputs(data.columns, data.scaling, turned), data.scaled()[0])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.array(["2020", "NaT", "2021", "2022"], "M8[D]"), "y must hold numbers, got dates or durations"),
+        (pd.Series(pd.to_timedelta([1, 2, 3, 4], "s")), "y must hold numbers, got dates or durations"),
+        (pd.Series(pd.date_range("2020", periods=4, tz="UTC")), "y must hold numbers, got dates or durations"),
+        (Y.astype(str), "y must hold numbers, got <U32, numbers as text"),
+        (pd.Series([1.0, None, 2.0, 3.0], dtype="Float64"), "the first (nan) at row 1"),
+        (pd.Series([True, None, False, True], dtype="boolean"), "the first (nan) at row 1"),
+    ],
+)
+def test_targets_that_are_no_numbers(y, message):
+    assert message in refused(make_dataset, X, y)
+
+
+@pytest.mark.parametrize("name", ["weights", "offset"])
+def test_weights_and_offsets_of_dates_or_of_another_index(name):
+    poisson, index = Model([Dense(1)], Poisson()), [3, 2, 1, 0]
+    dates = np.array(["2020", "2021", "2022", "2023"], "M8[D]")
+    assert f"{name} must hold numbers, got dates" in refused(bind, poisson, X, [1, 2, 3, 4], **{name: dates})
+    given = {name: pd.Series([1.0, 2.0, 3.0, 4.0], index=index)}
+    assert f"x and {name} must have the same index" in refused(bind, poisson, pd.DataFrame(X), [1, 2, 3, 4], **given)
+
+
+@pytest.mark.parametrize(
+    ("index", "expected"),
+    [
+        (pd.period_range("2020-01", periods=4, freq="M"), ["2020-01", "2020-02", "2020-03", "2020-04"]),
+        (pd.interval_range(0, 4), ["(0, 1]", "(1, 2]", "(2, 3]", "(3, 4]"]),
+        (
+            pd.date_range("2020-03-28", periods=4, tz="Europe/Berlin"),
+            ["2020-03-28 00:00:00+01:00", "2020-03-29 00:00:00+01:00"]
+            + ["2020-03-30 00:00:00+02:00", "2020-03-31 00:00:00+02:00"],
+        ),
+        (["a", 1, 2.5, None], ["a", "1", "2.5", "None"]),
+        ([1, "1", 2, "2"], ["1", "'1'", "2", "'2'"]),
+        ([True, False, True, False], [True, False, True, False]),
+    ],
+)
+def test_labels_of_rows_are_what_files_can_keep(index, expected):
+    table = pd.DataFrame(X, index=pd.Index(index, dtype=object if isinstance(index, list) else None))
+    labels = make_dataset(table, Y).obs
+    assert labels.tolist() == expected

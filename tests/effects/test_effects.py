@@ -206,3 +206,21 @@ def test_rows_keep_their_offset(fake_fit):
 def test_bad_input_is_told(table_fit, call, message):
     with pytest.raises(ValueError, match=message):
         call(table_fit)
+
+
+def test_weights_of_training_rows_count_them(fake_fit):
+    """Of weight zero as if a row were not there, though it has a category of its own; of weight two as if twice."""
+    weights = np.arange(24) % 3
+    table = TABLE.assign(colour=["pink", *TABLE["colour"][1:]])
+    fit = fake_fit(bnn.shallow(3, linear=True), table, Y, chains=2, draws=4, weights=weights)
+    rows = table.iloc[np.repeat(np.arange(24), weights)].reset_index(drop=True)
+    changes = {"age": (30.0, 50.0)}
+    for got, expected in (
+        (bnn.average_marginal_effects(fit), bnn.average_marginal_effects(fit, rows=rows)),
+        (bnn.contrast(fit, changes), bnn.contrast(fit, changes, rows=rows)),
+        (bnn.partial_dependence(fit, "age", points=2), bnn.partial_dependence(fit, "age", points=2, rows=rows)),
+    ):
+        np.testing.assert_allclose(got, expected, rtol=1e-9)
+        assert got.attrs == expected.attrs
+    scales = bnn.relevance(fit, method="sensitivity") / bnn.relevance(fit, rows, method="sensitivity")
+    np.testing.assert_allclose(scales, 1.0, rtol=1e-9)

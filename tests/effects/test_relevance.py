@@ -127,3 +127,24 @@ def test_relevance_for_classes(fake_fit):
 
 def _codes(labels):
     return np.broadcast_to((labels == "y").astype(int)[None, None, :, None], (2, 3, 30, 1))
+
+
+def test_relevance_of_texts_and_sequences(fake_fit):
+    """Token ids are no inputs of a table; a feature of sequences is shuffled at all steps together."""
+    tokens = RNG.integers(1, 5, (6, 4))
+    reader = fake_fit(bnn.Model([bnn.Embedding(5, 2), bnn.MeanPool()], bnn.Bernoulli()), tokens, [0, 1] * 3, draws=2)
+    for method in ("permutation", "sensitivity", "ard"):
+        with pytest.raises(ValueError, match="this fit reads token ids, which have none: see what predict says"):
+            bnn.relevance(reader, method=method)
+    x = RNG.normal(size=(6, 4, 2))
+    model = bnn.Model([bnn.MeanPool()])
+    fit = fake_fit(model, x, Y[:6], chains=1, draws=2)
+    got = bnn.relevance(fit, repeats=1, key=3, score="rmse")
+    order = np.random.default_rng(np.asarray(jax.random.key_data(jax.random.key(3)))).permutation(6)
+    turned = x.copy()
+    turned[..., 1] = x[order][..., 1]
+    rises = [np.sqrt(((bnn.predict(fit, rows).to_numpy() - Y[:6]) ** 2).mean(-1)) for rows in (turned, x)]
+    np.testing.assert_allclose(got[..., 0, 1], rises[0] - rises[1], rtol=1e-8)
+    x[0, 3] = np.nan
+    with pytest.raises(ValueError, match="needs sequences of one length"):
+        bnn.relevance(fake_fit(model, x, Y[:6], chains=1, draws=2))

@@ -76,7 +76,7 @@ def test_table_follows_from_the_pointwise_densities(fits):
 @pytest.mark.slow
 def test_models_that_predict_alike_are_said_to(fake_fit):
     fits = {f: fake_fit(bnn.shallow(1), X, Y, change=noise(f)) for f in (1.0, 1.02)}
-    assert "they predict alike" in bnn.compare(fits).verdict
+    assert "they predict equally well" in bnn.compare(fits).verdict
     few = {f: fake_fit(bnn.shallow(1), X[:30], Y[:30], change=noise(f)) for f in (1.0, 2.0)}
     assert "With 30 rows the standard errors are too small" in bnn.compare(few).verdict
     alone = bnn.compare({"one": fits[1.0]})

@@ -33,7 +33,7 @@ def constant_fit(monkeypatch):
         for name in bound.likelihood.dims:
             values[name] += 1.0
         values["stat acceptance_rate"] = np.ones((chains, draws))
-        idata = fit_module.assemble(bound, data, values, {"complete": 1})
+        idata = fit_module.assemble_inference_data(bound, data, values, {"complete": 1})
         return bnn.Fit(bound, data, bnn.Gibbs(), idata)
 
     monkeypatch.setattr(module, "fit", stand_in)

@@ -1,12 +1,14 @@
 """The verdict: converged, few draws, stuck in modes, drifting, one chain, divergences."""
 
 import importlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import bayesnn as bnn
 from bayesnn.evaluation.convergence import group_chains
+from bayesnn.fitting.settings import FitSettings
 
 diagnose_module = importlib.import_module("bayesnn.evaluation.diagnose")
 X = np.linspace(-1.0, 1.0, 30)[:, None]
@@ -60,6 +62,25 @@ def test_few_draws_say_how_many_to_take(fake_fit):
     assert "Run longer: draws=" in diagnosis.verdict
 
 
+@pytest.mark.parametrize(
+    ("arguments", "missing"), [({"draws": 60}, "few effective draws"), ({"level": [0.0, 0.0, 0.0, 0.05]}, "not mixed")]
+)
+def test_a_fit_whose_time_was_over_says_how_much_time_to_give(fake_fit, arguments, missing):
+    """Ten seconds of compiling and warm-up, and sampling that grows with the draws that are missing."""
+    fit = make(fake_fit, **arguments)
+    seconds = {"compile_seconds": 4.0, "warmup_seconds": 6.0, "sampling_seconds": 10.0}
+    fit.idata["posterior"].attrs.update(stopped="time over", **seconds)
+    fit = replace(fit, settings=FitSettings(max_seconds=20.0))
+    diagnosis = bnn.diagnose(fit)
+    draws = arguments.get("draws", 500)
+    assert diagnosis.verdict.startswith(f"Stopped when max_seconds=20 were over, with {draws} draws per chain. ")
+    assert missing in diagnosis.verdict
+    worst = diagnosis.table.loc["f, worst"]
+    times = max(400 / min(worst["ess_bulk"], worst["ess_tail"]), (worst["r_hat"] ** 2 - 1) / (1.01**2 - 1))
+    given = float(diagnosis.verdict.split("Run longer: max_seconds=")[1].rstrip("."))
+    np.testing.assert_allclose(given, 1.5 * (10 + 10 * times), rtol=0.05)
+
+
 def test_common_drift_is_not_called_modes(fake_fit):
     drift = np.broadcast_to(np.linspace(0.0, 2.0, 500), (4, 500))
     fit = fake_fit(one_unit(), X, Y, draws=500, change=lambda v: v.update(_drifting(v, drift)))
@@ -106,6 +127,17 @@ def test_low_bfmi_is_said(fake_fit):
         values["stat energy"] = walk
 
     assert "E-BFMI" in bnn.diagnose(fake_fit(one_unit(), X, Y, draws=500, change=slow_energy)).verdict
+
+
+class Unadjusted(bnn.NUTS):
+    """A sampler of a user's own, of which nothing else is known."""
+
+    unadjusted = True
+
+
+def test_an_unadjusted_sampler_needs_no_statistics_of_ours(fake_fit):
+    fit = replace(make(fake_fit), sampler=Unadjusted())
+    assert "Steps are not adjusted, which leaves a bias" in bnn.diagnose(fit).verdict
 
 
 @pytest.mark.parametrize(

@@ -186,3 +186,39 @@ def test_bad_settings_are_refused():
         bnn.log_marginal_likelihood(LINE, X, Y, particles=3)
     with pytest.raises(ValueError, match="same number of rows"):
         bnn.log_marginal_likelihood(LINE, X, Y[:-1])
+
+
+# Of a tempered fit
+
+
+@pytest.fixture(scope="module")
+def tempered():
+    """A linear model by the general Gibbs sampler: its evidence is known."""
+    sampler = bnn.Tempered(bnn.Gibbs(weights="slice", steps=3, sweeps=4), 8)
+    return bnn.fit(LINE, X, Y, sampler=sampler, draws=400, warmup=100, chains=2, key=3, progress=False)
+
+
+@pytest.mark.slow
+def test_a_tempered_fit_gives_the_closed_form(tempered):
+    result = bnn.log_marginal_likelihood(tempered)
+    assert result.ok, str(result)
+    assert result.se < 0.3
+    assert abs(z(result, closed_form(X, Y))) < 4
+    assert len(result.table) == 8
+
+
+@pytest.mark.slow
+def test_what_a_fit_cannot_tell_is_refused(tempered):
+    with pytest.raises(ValueError, match="nothing else"):
+        bnn.log_marginal_likelihood(tempered, X, Y)
+    hot = bnn.Tempered(tempered.sampler.sampler, (1.0, 0.5))
+    short = bnn.fit(LINE, X, Y, sampler=hot, draws=10, warmup=10, chains=1, progress=False)
+    with pytest.raises(ValueError, match="hottest=0"):
+        bnn.log_marginal_likelihood(short)
+
+
+def test_a_plain_fit_and_missing_data_are_refused(fake_fit):
+    with pytest.raises(ValueError, match=r"bnn\.Tempered"):
+        bnn.log_marginal_likelihood(fake_fit(bnn.shallow(1), X, Y))
+    with pytest.raises(ValueError, match="x and y"):
+        bnn.log_marginal_likelihood(LINE)

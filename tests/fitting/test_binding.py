@@ -47,3 +47,33 @@ def test_columns_are_learnt_rows_coded_and_offsets_checked_once(calls, model, x,
     assert calls == {"learn_columns": 1, "code": 1, "new_offset": 1}
     np.testing.assert_array_equal(data.x, x)
     assert data.offset.tolist() == [0.5] * 6
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "y"),
+    [
+        (bnn.Poisson(), np.array([90, 1, 2, 3, 4, 5])),
+        (bnn.NegativeBinomial(), np.array([90, 1, 2, 3, 4, 5])),
+        (bnn.Categorical(), ["odd", "a", "b", "a", "b", "c"]),
+        (bnn.Bernoulli(), np.array([7, 0, 1, 1, 0, 1])),
+        (bnn.StudentT(), np.arange(6.0) ** 2),
+        (bnn.Heteroskedastic(), np.arange(6.0) ** 2),
+    ],
+)
+def test_likelihoods_learn_from_rows_as_often_as_their_weights_say(likelihood, y):
+    """A row of weight zero is as if it were not there, one of weight two as if it stood there twice."""
+    weights, model = np.array([0, 2, 1, 1, 3, 1]), bnn.Model([bnn.Dense(1)], likelihood)
+    offset = None if likelihood.standardizes or likelihood.kind == "class" else np.linspace(-1.0, 1.0, 6)
+    rows = np.repeat(np.arange(6), weights)
+    weighted, data = binding.bind(model, TABLE, y, weights=weights, offset=offset)
+    repeated, _ = binding.bind(model, TABLE[rows], np.asarray(y)[rows], offset=None if offset is None else offset[rows])
+    found, expected = weighted.likelihood, repeated.likelihood
+    assert getattr(found, "classes", ()) == getattr(expected, "classes", ())
+    assert getattr(found, "baseline", 0.0) == pytest.approx(getattr(expected, "baseline", 0.0), rel=1e-12)
+    if likelihood.kind == "class":
+        assert data.y[0] == -1  # has no code
+
+
+def test_an_exposure_that_is_no_number_is_refused():
+    with pytest.raises(ValueError, match="offset must be from -300 to 300 for counts, .*, got 800 at row 0"):
+        binding.bind(bnn.Model([bnn.Dense(1)], bnn.Poisson()), TABLE, np.arange(6), offset=800.0)

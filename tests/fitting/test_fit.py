@@ -321,11 +321,7 @@ class NotAModel:
         (lambda: bnn.fit(MODEL, X, Y, sampler=Gibbs("magic")), r"unknown proposal 'magic': choose one of 'slice'"),
         (
             lambda: bnn.fit(bnn.Model([bnn.Dense(2)]), X, Y, sampler=Gibbs(weights="collapsed")),
-            r'weights="collapsed" is for bnn.shallow\(...\) with a Gaussian likelihood.*use weights="hmc"',
-        ),
-        (
-            lambda: bnn.fit(MODEL, X, Y, sampler=Gibbs(weights="collapsed"), weights=np.ones(25)),
-            r'weights="collapsed" takes neither case weights nor an offset: use weights="hmc"',
+            r'weights="collapsed" is for bnn.shallow\(...\) with one output and Gaussian errors.*use weights="hmc"',
         ),
         (lambda: bnn.fit(MODEL, X, Y, chain_method="threads"), r"unknown chain_method 'threads'"),
         (lambda: bnn.fit(MODEL, X, Y, draws=0), r"draws must be a whole number of at least 1"),
@@ -483,6 +479,33 @@ def test_the_general_gibbs_sampler_and_nuts_agree(name):
         bnn.fit(model, AGREE_X, y, sampler=bnn.NUTS(0.95), warmup=1000, key=22, **options),
     )
     (mean_a, error_a, ess_a), (mean_b, error_b, ess_b) = (function_moments(fit) for fit in fits)
+    assert min(ess_a.min(), ess_b.min()) > ESS_GATE, (ess_a, ess_b)
+    z = (mean_a - mean_b) / np.hypot(error_a, error_b)
+    assert np.abs(z).max() < LIMIT, z
+
+
+AUGMENTED = {
+    "bernoulli": (bnn.Bernoulli(), AGREE_CASES["bernoulli"][1]),
+    "student-t": (bnn.StudentT(noise_guess=0.1, noise_size=5.0), AGREE_CASES["hierarchical"][1]),
+    "negative-binomial": (
+        bnn.NegativeBinomial(0.5, baseline=0.5),
+        np.random.default_rng(5).negative_binomial(3, 3 / (3 + np.exp(0.5 + AGREE_X[:, 0]))),
+    ),
+    "gaussian": (bnn.Gaussian(0.1, 5.0), AGREE_CASES["hierarchical"][1]),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", AUGMENTED)
+def test_the_collapsed_sweep_and_nuts_agree_with_weights_and_an_offset(name):
+    likelihood, y = AUGMENTED[name]
+    model = bnn.shallow(2, likelihood=likelihood, hyper=bnn.ShallowHyperparameters(readout_size=10.0, unit_size=10.0))
+    rows = {"weights": np.linspace(0.2, 2.2, 24), "offset": 0.4 * np.cos(5 * AGREE_X[:, 0])}
+    options = {"standardize": False, "chains": 4, "progress": False, "draws": 2000}
+    gibbs = bnn.fit(model, AGREE_X, y, warmup=500, key=21, **options, **rows)
+    assert gibbs.sampler == Gibbs()
+    nuts = bnn.fit(model, AGREE_X, y, sampler=bnn.NUTS(0.95), warmup=1000, key=22, **options, **rows)
+    (mean_a, error_a, ess_a), (mean_b, error_b, ess_b) = function_moments(gibbs), function_moments(nuts)
     assert min(ess_a.min(), ess_b.min()) > ESS_GATE, (ess_a, ess_b)
     z = (mean_a - mean_b) / np.hypot(error_a, error_b)
     assert np.abs(z).max() < LIMIT, z

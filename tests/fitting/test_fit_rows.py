@@ -75,26 +75,22 @@ ROWS = {"weights": WEIGHTS, "offset": OFFSET}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["nuts", "gibbs"])
-def test_weighted_rows_of_a_shallow_network_are_fitted(sampler):
-    """The collapsed sweep knows neither: all weights move."""
-    spec = Gibbs(steps=2, sweeps=1) if sampler == "gibbs" else bnn.NUTS(max_tree_depth=2)
-    fit = bnn.fit(bnn.shallow(2), X, Y, sampler=spec, standardize=False, **ROWS, **TINY)
-    if sampler == "gibbs":
-        assert fit.sampler == Gibbs(weights="hmc", steps=2, sweeps=1)
-        assert fit.sampler.kernel(fit.model).sampler == WeightGibbs("hmc", 2, 1)
-    for name, value in ROWS.items():
-        np.testing.assert_array_equal(fit.idata["constant_data"][name], value)
-        assert fit.idata["constant_data"][name].dims == ("obs",)
+@pytest.mark.parametrize("sampler", ["nuts", "gibbs", "hmc weights"])
+@pytest.mark.parametrize("rows", ROWS.values(), ids=ROWS)
+def test_weighted_rows_of_a_shallow_network_are_fitted(sampler, rows):
+    specs = {"nuts": bnn.NUTS(max_tree_depth=2), "gibbs": None, "hmc weights": Gibbs(weights="hmc", steps=2, sweeps=1)}
+    fit = bnn.fit(bnn.shallow(2), X, Y, sampler=specs[sampler], **rows, **TINY)
+    if sampler != "nuts":
+        sweep = Gibbs() if sampler == "gibbs" else WeightGibbs("hmc", 2, 1)
+        assert fit.sampler.kernel(fit.model).sampler == sweep
+    for name, value in rows.items():
+        if name != "standardize":
+            np.testing.assert_array_equal(fit.idata["constant_data"][name], value)
+            assert fit.idata["constant_data"][name].dims == ("obs",)
     log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy()
     assert np.isfinite(log_likelihood).all()
     assert not log_likelihood[..., 0].any()  # a row of weight zero says nothing
     assert log_likelihood[..., 1:].all()
-
-
-@pytest.mark.slow
-def test_the_default_sampler_of_weighted_rows_is_nuts():
-    assert isinstance(bnn.fit(bnn.shallow(1), X, Y, weights=WEIGHTS, **TINY).sampler, bnn.NUTS)
 
 
 def test_labels_live_in_the_coordinates(fake_fit):

@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from scipy.special import expit
 
 import bayesnn as bnn
 from bayesnn.fitting.binding import bind
+from bayesnn.fitting.store import files, manifest
 from bayesnn.fitting.store import format as store_format
-from bayesnn.fitting.store import manifest
 from bayesnn.samplers.engine.plan import Plan
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -81,3 +82,72 @@ def test_a_format_of_the_future_is_refused_in_words(folder, version):
     with pytest.raises(ValueError, match=message):
         bnn.fit(MODEL, X, Y, draws=6, warmup=20, chains=2, key=0, path=folder, progress=False)
     assert {path.name: path.read_bytes() for path in folder.iterdir() if path.name in before} == before
+
+
+# Folders that were made to harm: checksums are right, so that only what they say can be refused
+
+
+def set_manifest(folder, **changes):
+    content = json.loads((folder / "manifest.json").read_text())
+    content = {name: value for name, value in (content | changes).items() if name != "checksum"}
+    files.write_json(folder / "manifest.json", content | {"checksum": store_format.checksum(content)})
+
+
+def set_arrays(folder, name, change):
+    arrays, document = files.read_arrays(folder / name)
+    change(arrays, document)
+    files.write_arrays(folder / name, arrays, document)
+
+
+CHUNK, LAST = "draws-0000000000-0000000006.npz", "draws-0000000006-0999999999.npz"
+
+
+def more_draws_than_bytes(folder):
+    set_manifest(folder, draws=999_999_999)
+    shutil.copy(folder / CHUNK, folder / LAST)
+
+
+def with_nan(arrays, document):
+    arrays["sigma"] = np.full_like(arrays["sigma"], np.nan)
+
+
+def with_text(arrays, document):
+    arrays["sigma"] = arrays["sigma"].astype(str)
+
+
+def of_other_units(arrays, document):
+    arrays["beta"] = arrays["beta"][..., :1]
+
+
+FOLDERS = {
+    "draws of NaN": (lambda f: set_arrays(f, CHUNK, with_nan), "draws of sigma are not finite"),
+    "draws of text": (lambda f: set_arrays(f, CHUNK, with_text), "does not hold numbers"),
+    "draws of other units": (lambda f: set_arrays(f, CHUNK, of_other_units), "beta has the size 1 along unit"),
+    "a site too few": (lambda f: set_arrays(f, CHUNK, lambda a, d: a.pop("sigma")), "no draws of sigma"),
+    "more draws than bytes": (more_draws_than_bytes, "files of draws are smaller than 999999999 draws"),
+    "no number of draws": (lambda f: set_manifest(f, draws="6"), "does not describe a run: draws"),
+    "draws below one": (lambda f: set_manifest(f, draws=0), "does not describe a run: its counts"),
+    "no run": (lambda f: set_manifest(f, run={}), "KeyError 'data'|does not hold the data of the run"),
+    "no attributes": (lambda f: set_manifest(f, attributes=None), "does not describe a run: attributes"),
+    "a checkpoint of text": (
+        lambda f: set_arrays(f, "checkpoint.npz", lambda a, d: d["content"].update(draws="six")),
+        "checkpoint.npz does not hold the state of chains",
+    ),
+    "a checkpoint without keys": (
+        lambda f: set_arrays(f, "checkpoint.npz", lambda a, d: d["content"].pop("keys")),
+        "checkpoint.npz does not hold the state of chains",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_folders_that_are_not_what_they_say(folder, name):
+    change, message = FOLDERS[name]
+    change(folder)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=message):
+            bnn.open_run(folder)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()

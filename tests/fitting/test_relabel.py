@@ -6,7 +6,7 @@ from test_chains import SAMPLER, X, Y
 
 import bayesnn as bnn
 from bayesnn.data.dataset import make_dataset
-from bayesnn.fitting.fit import assemble
+from bayesnn.fitting.assemble import assemble_inference_data
 from bayesnn.fitting.relabel import as_sampled, order_units, permute
 from bayesnn.samplers import base
 
@@ -96,6 +96,6 @@ def test_units_that_have_no_order_are_left_alone():
         name: rng.uniform(size=(CHAINS, DRAWS, *(len(coordinates[dim]) for dim in dims)))
         for name, dims in model.dims((1,)).items()
     }
-    idata = assemble(model, data, recorded | {"stat lp": rng.uniform(size=(CHAINS, DRAWS))}, {})
+    idata = assemble_inference_data(model, data, recorded | {"stat lp": rng.uniform(size=(CHAINS, DRAWS))}, {})
     assert set(idata["sample_stats"].data_vars) == {"lp"}
     compare(idata, recorded, data)

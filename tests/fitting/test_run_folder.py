@@ -1,7 +1,9 @@
 """Runs in a folder: what is written, resumed and refused; the walk of the tests of chains, and one small fit."""
 
 import contextlib
+import errno
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -283,6 +285,29 @@ def test_open_run_of_a_run_that_was_stopped(kept, tmp_path, monkeypatch):
     same_idata(bnn.fit(MODEL, X, Y, path=tmp_path, **SETTINGS).idata, kept[1].idata)
 
 
+def test_a_run_is_not_continued_by_another_function_or_other_random_bits(tmp_path):
+    """The settings of JAX and all that an activation of the user's own depends on belong to the run."""
+
+    def network(a):
+        return bnn.Model([bnn.Dense(1, lambda x: jax.numpy.tanh(a * x))])
+
+    run = {"sampler": bnn.NUTS(max_tree_depth=1), "draws": 2, "warmup": 2, "chains": 1}
+    bnn.fit(network(1.0), X, Y, path=tmp_path, progress=False, **run)
+    bnn.fit(network(1.0), X, Y, path=tmp_path, progress=False, **run)  # the same function, made anew
+    with pytest.raises(ValueError, match="holds another run, .*: model is"):
+        bnn.fit(network(4.0), X, Y, path=tmp_path, progress=False, **run)
+    before = jax.config.jax_threefry_partitionable
+    jax.config.update("jax_threefry_partitionable", not before)
+    try:
+        with pytest.raises(ValueError, match="holds another run, .*: jax_threefry_partitionable is not set there and"):
+            bnn.fit(network(1.0), X, Y, path=tmp_path, progress=False, **run)
+    finally:
+        jax.config.update("jax_threefry_partitionable", before)
+    with pytest.raises(ValueError, match="path= needs to tell whether a run is continued by the same function"):
+        bnn.fit(network(np.random.default_rng(0)), X, Y, path=tmp_path / "other", progress=False, **run)
+    assert not (tmp_path / "other" / "manifest.json").exists()
+
+
 def test_open_run_before_the_first_draw(tmp_path, monkeypatch):
     stop_after(monkeypatch, 3, Killed)
     with pytest.raises(Killed):
@@ -301,6 +326,62 @@ def test_a_finished_run_has_netcdf(kept):
     else:
         with xr.open_dataset(kept[0] / "inference.posterior.nc", engine="scipy") as read:
             np.testing.assert_array_equal(read["gamma"], kept[1].idata["posterior"]["gamma"])
+
+
+def test_a_disk_that_fills_up_under_the_last_file_loses_nothing(kept, tmp_path, monkeypatch):
+    """The error names what is missing, the process lives, and the next call writes the file."""
+    folder = tmp_path / "run"
+    shutil.copytree(kept[0], folder)
+    for file in folder.glob("*.nc"):
+        file.unlink()
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=r"cannot write inference.*No space.*complete"):
+        patch.setattr(os, "fsync", full_disk)
+        bnn.fit(MODEL, X, Y, path=folder, **SETTINGS)
+    assert not list(folder.glob("inference*"))
+    again = bnn.fit(MODEL, X, Y, path=folder, **SETTINGS)
+    same_idata(again.idata, kept[1].idata)
+    assert list(folder.glob("inference*.nc"))
+
+
+def full_disk(handle):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("", "path must name a file or folder, got '': write '.' for the working directory"),
+        ("  ", "path must name a file or folder"),
+        (7, "path must be text or a pathlib.Path, got 7"),
+        (0, "path must be text or a pathlib.Path, got 0"),
+        (True, "path must be text or a pathlib.Path, got True"),
+        (b"run", "path must be text or a pathlib.Path, got b'run'"),
+        ("a\0b", "path must name a file or folder"),
+    ],
+)
+def test_paths_that_are_none(path, message, kept, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for function in (
+        lambda: bnn.fit(MODEL, X, Y, path=path, **SETTINGS),
+        lambda: bnn.open_run(path),
+        lambda: bnn.save(kept[1], path),
+        lambda: bnn.load(path),
+    ):
+        with pytest.raises(ValueError, match=re.escape(message)):
+            function()
+    assert not list(tmp_path.iterdir())
+
+
+def test_paths_below_a_file_and_of_folders(kept, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(ValueError, match="path must be a folder in a folder, got .*deeper, where .*file is a file"):
+        bnn.fit(MODEL, X, Y, path=file / "deep" / "deeper", **SETTINGS)
+    for path in (file / "fit.npz", tmp_path / "none" / "fit.npz", tmp_path):
+        with pytest.raises(ValueError, match="path must name a file in a folder that exists, got"):
+            bnn.save(kept[1], path)
+    with pytest.raises(ValueError, match="got the folder .*: see bnn.open_run"):
+        bnn.load(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Fits as files: what comes back, what is refused, and that old files are read."""
 
+import datetime
 import importlib.util
 import json
 import zipfile
@@ -14,6 +15,7 @@ from test_run_folder import same_idata
 
 import bayesnn as bnn
 from bayesnn.data.dataset import Columns, Scaling
+from bayesnn.fitting.inference_data import groups_of
 from bayesnn.fitting.store import codec, files
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -77,6 +79,55 @@ def test_format_version_1_is_read():
     expected = json.loads((GOLDEN / "fit_v1.json").read_text())["probability"]
     got = bnn.predict(bnn.load(GOLDEN / "fit_v1.npz"), make.rows(), kind="probability")
     np.testing.assert_allclose(got, expected, rtol=1e-10)
+
+
+STAMPS = pd.date_range("2020-03-28", periods=12, tz="Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        pd.period_range("2020-01", periods=12, freq="M"),
+        pd.interval_range(0, 12),
+        STAMPS,
+        pd.Index(["a", 1, 2.5, ("b", 2), "1", *range(5, 12)], dtype=object),
+        pd.timedelta_range("1h", periods=12, freq="1h"),
+        pd.MultiIndex.from_product([["a", "b"], range(6)]),
+    ],
+)
+def test_rows_labelled_by_anything_are_kept_by_every_format(fake_fit, tmp_path, index):
+    table = X.set_axis(index)
+    fit = fake_fit(bnn.shallow(1), table, NUMBERS, chains=1, draws=2)
+    bnn.save(fit, tmp_path / "fit")
+    loaded = bnn.load(tmp_path / "fit")
+    assert loaded.data.obs.tolist() == fit.data.obs.tolist()
+    assert len(set(fit.data.obs.tolist())) == 12
+    for data in (*groups_of(fit.idata).values(), bnn.predict(fit, table).to_dataset()):
+        content = data.to_netcdf(None, engine="scipy", format="NETCDF3_64BIT")
+        assert content is not None
+
+
+@pytest.mark.parametrize(
+    "classes",
+    [
+        (pd.Period("2020", "M"), pd.Period("2021", "M")),
+        (STAMPS[0], STAMPS[1]),
+        (pd.Interval(0, 1), pd.Interval(1, 2)),
+        (datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)),
+        (datetime.datetime(2020, 1, 1, 3), datetime.datetime(2021, 1, 1)),
+        (pd.Timedelta("1h"), pd.Timedelta("2h")),
+        (("a", 1), ("b", 2)),
+        (1, "1"),
+    ],
+)
+def test_classes_that_are_dates_or_intervals_come_back(fake_fit, tmp_path, classes):
+    fit = fake_fit(bnn.Model([bnn.Dense(1)], bnn.Categorical()), X, list(classes) * 6, chains=1, draws=2)
+    bnn.save(fit, tmp_path / "fit")
+    loaded = bnn.load(tmp_path / "fit")
+    assert loaded.model.likelihood.classes == fit.model.likelihood.classes
+    assert set(loaded.model.likelihood.classes) == set(classes)
+    for data in groups_of(fit.idata).values():
+        assert data.to_netcdf(None, engine="scipy", format="NETCDF3_64BIT") is not None
 
 
 # What is refused

@@ -154,8 +154,8 @@ def moved(place, value):
 @pytest.mark.parametrize(
     ("model", "y", "message"),
     [
-        (FILTER, Y[:, :3], r"a target for every step of x, shape \(6, 4\), since the model gives one output a step"),
-        (FILTER, Y[:, 0], r"got \(6,\): for one target a row end the layers with Last\(\) or MeanPool\(\)"),
+        (FILTER, Y[:, :3], r"a target for every step of x, shape \(6, 4\), since the model gives one output per step"),
+        (FILTER, Y[:, 0], r"got \(6,\): for one target per row end the layers with Last\(\) or MeanPool\(\)"),
         (FILTER, moved((0, 0), np.nan), "NaN, if any, only where x is padded, got nan at row 0, step 0"),
         (FILTER, moved((1, 3), 1.0), "NaN, if any, only where x is padded, got 1.0 at row 1, step 3"),
         (FILTER, np.where(REAL, 2.0, np.nan), "y must vary"),

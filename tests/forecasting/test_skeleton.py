@@ -40,11 +40,11 @@ def linear_map(fake_fit):
 
 def test_a_contracting_map_rests_at_its_fixed_point(linear_map):
     result = bnn.skeleton(linear_map(0.5), settle=100, steps=20)
-    assert set(result.fate) == {"rest"}
+    assert set(result.fate) == {"fixed_point"}
     np.testing.assert_allclose(result.paths, 0.0, atol=1e-12)
     np.testing.assert_allclose([points for (points,) in result.fixed_points], 0.0, atol=1e-12)
     assert np.isnan(result.period).all()
-    assert str(result) == "100% rest"
+    assert str(result) == "100% fixed point"
 
 
 @pytest.mark.slow
@@ -58,7 +58,7 @@ def test_a_rotation_goes_round_with_its_period(linear_map):
 def test_draws_have_fates_of_their_own(linear_map):
     factors = np.array([[1.0, 1.0, 1.0, 3.0, 3.0]] * 2)
     result = bnn.skeleton(linear_map(0.5, factors=factors), settle=200, steps=20)
-    assert (result.share("rest"), result.share("away"), result.share("cycle")) == (0.6, 0.4, 0.0)
+    assert (result.share("fixed_point"), result.share("divergent"), result.share("cycle")) == (0.6, 0.4, 0.0)
 
 
 @pytest.mark.slow

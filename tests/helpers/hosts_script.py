@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 import bayesnn as bnn
+from bayesnn.fitting import until_converged
 from bayesnn.samplers.engine import chains
 
 X = np.linspace(-1.5, 1.5, 15)[:, None]
@@ -25,6 +26,8 @@ def settings(case, process):
     return {
         "gibbs": (bnn.shallow(2), {"sampler": bnn.Gibbs(candidates=3, sweeps=2)}),
         "hmc": (NETWORK, {"sampler": walk, "superchains": 5, "chains": 10}),
+        "auto": (bnn.shallow(2), {"draws": "auto", "max_seconds": float("inf")}),
+        "time": (bnn.shallow(2), {"draws": "auto", "max_seconds": 1e-9}),
         "rows": (NETWORK, {"sampler": walk, "chain_method": "rows", **short}),
         "ensemble": (NETWORK, {"sampler": bnn.MCLMC(steps=2, start=bnn.MAP(steps=20, validation=None)), **short}),
         "variational": (NETWORK, {"sampler": bnn.Variational(steps=20)}),
@@ -54,12 +57,17 @@ def run(case, processes, process, folder):
         raise RuntimeError("ended on its own")
     if case == "lost":
         hang(process)
+    if case in ("auto", "time"):  # few draws are enough, and some of them are dropped; or the time is over first
+        until_converged.KEPT = until_converged.FEWEST_KEPT = 32
+        until_converged.R_HAT_LIMIT, until_converged.ESS_PER_CHAIN = 1.5, 8 if case == "auto" else 10**6
     kept = Path(folder) / f"run-{processes}" if case == "gibbs" else None
     fit = bnn.fit(model, X, Y, path=kept, **COUNTS | changed)
     if case in ("gibbs", "hmc"):
         fit = bnn.extend(fit, 5, progress=False)
     posterior, density = fit.idata["posterior"], fit.idata["log_likelihood"]["y"]
     values = {name: v.to_numpy() for name, v in posterior.data_vars.items()} | {"density": density.to_numpy()}
+    if case in ("auto", "time"):
+        values |= {name: posterior.attrs[name] for name in ("thinning", "stopped")}
     np.savez(Path(folder) / f"{case}-{processes}-{process}.npz", method=posterior.attrs["chain_method"], **values)
 
 

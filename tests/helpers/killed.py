@@ -14,6 +14,7 @@ def cases():
     deep = bnn.Model([bnn.Dense(2, "tanh")], bnn.StudentT(), bnn.Hierarchical())
     return {
         "gibbs": (bnn.shallow(2), bnn.Gibbs("adaptive", candidates=3, sweeps=1)),
+        "auto": (bnn.shallow(2), bnn.Gibbs(candidates=3, sweeps=1)),
         "gibbs weights": (deep, bnn.Gibbs(steps=3, sweeps=1)),
         "nuts": (bnn.shallow(1), bnn.NUTS(max_tree_depth=4)),
         "hmc": (deep, bnn.HMC(trajectory_length=0.5)),
@@ -25,13 +26,19 @@ def cases():
 def run(folder, case, draws=150):
     """Fit and write after every chunk of a few draws; without a folder, fit in memory."""
     import bayesnn as bnn
+    from bayesnn.fitting import until_converged
     from bayesnn.fitting.store import run_store
     from bayesnn.samplers.engine import chains
 
+    length = {"draws": draws}
+    if case == "auto":  # of its own length, and thinned several times
+        until_converged.KEPT = until_converged.FEWEST_KEPT = 32
+        until_converged.R_HAT_LIMIT, until_converged.ESS_PER_CHAIN = 1.2, 9
+        length = {"draws": "auto", "max_seconds": float("inf")}
     chains.CHUNK_SECONDS, chains.CHUNK, run_store.WRITE_SECONDS = 1e9, 7, 0.0
     model, sampler = cases()[case]
     return bnn.fit(
-        model, X, Y, sampler=sampler, draws=draws, warmup=60, chains=2, key=4, thinning=2, progress=False, path=folder
+        model, X, Y, sampler=sampler, **length, warmup=60, chains=2, key=4, thinning=2, progress=False, path=folder
     )
 
 

@@ -35,7 +35,7 @@ def made_fit(
     values["stat acceptance_rate"] = np.full((chains, draws), 0.9)
     if change is not None:
         change(values)
-    idata = fit_module.assemble(bound, data, values, {"complete": int(complete)})
+    idata = fit_module.assemble_inference_data(bound, data, values, {"complete": int(complete)})
     return fit_module.Fit(bound, data, bnn.Gibbs(), idata)
 
 

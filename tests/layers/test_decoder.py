@@ -126,7 +126,7 @@ def test_attention_to_the_source_sums_to_one_over_its_real_steps():
             lambda: Seq2Seq(2, [], [bnn.Dense(3), DecoderBlock()]).weights((5, 4)),
             "must have the width 4 of the source, g",
         ),
-        (lambda: bnn.Model([DecoderBlock()]), "belongs in the decoder of Seq2Seq"),
+        (lambda: bnn.Model([DecoderBlock()]), "must stand in the decoder of Seq2Seq"),
         (lambda: DecoderBlock().apply({}, example()), "must stand in the decoder of Seq2Seq"),
         (lambda: DecoderBlock(0), "heads must be a whole number"),
         (lambda: DecoderBlock(activation="no"), "unknown activation 'no'"),

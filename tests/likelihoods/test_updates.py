@@ -103,7 +103,7 @@ def test_degrees_of_freedom_are_drawn_from_their_conditional():
 
 
 @pytest.mark.first_case
-@pytest.mark.parametrize("name", UPDATES)
+@pytest.mark.parametrize("name", [name for name in UPDATES if name != "student_t"])  # it draws a number for each row
 def test_updating_with_a_weight_of_two_is_that_of_the_row_twice(name):
     """Draw for draw, where rows enter by sums alone: weights against repeated rows with weights of one."""
     likelihood, site, y, _ = UPDATES[name]

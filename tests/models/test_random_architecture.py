@@ -158,8 +158,6 @@ def test_a_lag_order_needs_to_know_the_lags():
         ({"sampler": "ensemble"}, 'needs sampler="gibbs"'),
         ({"sampler": "mclmc"}, 'needs sampler="gibbs"'),
         ({"sampler": bnn.Gibbs(weights="hmc")}, 'weights="hmc" does not move between architectures'),
-        ({"weights": np.ones(30)}, "takes neither case weights nor an offset"),
-        ({"sampler": "gibbs", "weights": np.ones(30)}, "takes neither case weights nor an offset"),
     ],
 )
 def test_only_the_collapsed_sweep_moves_between_architectures(options, message):
@@ -169,7 +167,7 @@ def test_only_the_collapsed_sweep_moves_between_architectures(options, message):
 
 def test_several_outputs_and_evidence_are_refused():
     model = bnn.shallow(bnn.Geometric())
-    with pytest.raises(ValueError, match="Gaussian likelihood of one output"):
+    with pytest.raises(ValueError, match="a likelihood of one output"):
         bnn.fit(model, X, np.column_stack([Y, Y**2]))
     with pytest.raises(ValueError, match="log_marginal_likelihood needs a fixed architecture"):
         bnn.log_marginal_likelihood(model, X, Y)

@@ -58,8 +58,8 @@ MUTANTS = (
     Mutant(
         "mixture of the t distribution with n for n + 1",
         "likelihoods/student_t.py",
-        "0.5 * (df + 1.0), y.shape",
-        "0.5 * df, y.shape",
+        "0.5 * (df + 1.0), squares.shape",
+        "0.5 * df, squares.shape",
         "likelihoods/test_updates.py -k 'is_the_conditional and student'",
     ),
     Mutant(

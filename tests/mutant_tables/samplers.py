@@ -6,6 +6,7 @@ UNITS = "samplers/gibbs/test_unit_moves.py"
 PROPOSALS = "samplers/gibbs/test_proposals.py"
 STRUCTURE = "samplers/gibbs/test_structure.py"
 GEWEKE = "samplers/test_geweke.py"
+TRAJECTORIES = "samplers/gibbs/test_trajectories.py"
 WEIGHTS = "samplers/gibbs/test_geweke_weights.py"
 DYNAMICS = "samplers/mclmc/test_dynamics.py"
 STOCHASTIC = "samplers/sgmcmc/test_sgld_sghmc.py"
@@ -30,9 +31,9 @@ MUTANTS = (
     ),
     Mutant(
         "bracket of the slice shrinks on the wrong side",
-        "samplers/gibbs/proposals.py",
-        "jnp.where(angle < 0, angle, low), jnp.where(angle < 0, high, angle)",
-        "jnp.where(angle > 0, angle, low), jnp.where(angle > 0, high, angle)",
+        "_internal/conditionals.py",
+        "below = rejected < current",
+        "below = rejected > current",
         "samplers/gibbs/test_proposals.py -k angles",
     ),
     Mutant(
@@ -71,6 +72,55 @@ MUTANTS = (
         "samplers/gibbs/test_unit_moves.py -k 'textbook or products_follow'",
     ),
     Mutant(
+        "sign of the swap ratio",
+        "samplers/tempering/ladder.py",
+        "gap * (levels[1:] - levels[:-1])",
+        "gap * (levels[:-1] - levels[1:])",
+        "samplers/tempering/test_ladder.py -k leaves_every",
+    ),
+    Mutant(
+        "pairs of neighbours that never take turns",
+        "samplers/tempering/ladder.py",
+        "(pair % 2 == odd)",
+        "(pair % 2 == 0)",
+        "samplers/tempering/test_ladder.py -k take_turns",
+    ),
+    Mutant(
+        "temperature left out of the variance update",
+        "samplers/gibbs/collapsed.py",
+        "draw_precision(of_noise, power * squares, power * data.rows)",
+        "draw_precision(of_noise, squares, data.rows)",
+        "samplers/tempering/test_geweke_tempering.py -k hot_sweep",
+    ),
+    Mutant(
+        "hyperparameters left behind in an exchange",
+        "samplers/tempering/copies.py",
+        "stay = {name: getattr(states.inner, name) for name in self.kernel.sampler.tuned}",
+        'stay = {name: getattr(states.inner, name) for name in (*self.kernel.sampler.tuned, "hyper")}',
+        "samplers/tempering/test_copies.py -k goes_along",
+    ),
+    Mutant(
+        "energy of the old temperature after an exchange",
+        "samplers/tempering/copies.py",
+        "potential_energy=prior - temperatures * level",
+        "potential_energy=prior - level",
+        "samplers/tempering/test_copies.py -k new_temperature",
+    ),
+    Mutant(
+        "a ladder that is not fixed after warm-up",
+        "samplers/tempering/system.py",
+        "(doubled & (done < num_warmup)) | (done == num_warmup)",
+        "doubled",
+        "samplers/tempering/test_tempered.py -k statistics",
+    ),
+    Mutant(
+        "stepping stones from the colder draws",
+        "evaluation/stepping_stone.py",
+        "steps * levels[:, :, 1:]",
+        "steps * levels[:, :, :-1]",
+        "evaluation/test_stepping_stone.py -k error_is",
+    ),
+    Mutant(
         "stale readout: drawn before the units move",
         "samplers/gibbs/gibbs.py",
         "coefficients = draw_readout(of_readout, state, model, x, solved)",
@@ -90,6 +140,41 @@ MUTANTS = (
         "jax.vmap(log_density)(solved) + jax.vmap(weights.log_mean_prior)(means)",
         "jax.vmap(log_density)(solved)",
         "samplers/test_geweke.py -k gibbs_keeps",
+    ),
+    Mutant(
+        "determinant left out of the density of a trajectory",
+        "samplers/gibbs/trajectories.py",
+        "value = 0.5 * whitened @ whitened - jnp.log(jnp.diag(cholesky)).sum()",
+        "value = 0.5 * whitened @ whitened",
+        f"{TRAJECTORIES} -k direct_formulas",
+    ),
+    Mutant(
+        "units left out of the degrees of freedom of the prior of a trajectory",
+        "samplers/gibbs/trajectories.py",
+        "degrees = target.size + count",
+        "degrees = target.size",
+        f"{TRAJECTORIES} -k direct_formulas",
+    ),
+    Mutant(
+        "S_gamma drawn given the units before their trajectory",
+        "samplers/gibbs/trajectories.py",
+        "weights.draw_unit_covariance(of_covariance, mean, gamma, active)",
+        "weights.draw_unit_covariance(of_covariance, mean, state.gamma, active)",
+        f"{TRAJECTORIES} -k s_gamma_is_drawn",
+    ),
+    Mutant(
+        "every trajectory accepted",
+        "samplers/gibbs/trajectories.py",
+        "accept = random.uniform(of_acceptance) < acceptance",
+        "accept = random.uniform(of_acceptance) < 2.0",
+        f"{TRAJECTORIES} -k endless",
+    ),
+    Mutant(
+        "last half step of a trajectory left out",
+        "samplers/gibbs/trajectories.py",
+        "half + 0.5 * step * density.gradient, density",
+        "half, density",
+        f"{TRAJECTORIES} -k keeps_its_energy",
     ),
     Mutant(
         "number of units without its prior in a birth",
@@ -127,10 +212,17 @@ MUTANTS = (
         "samplers/gibbs/test_structure.py -k idle_units",
     ),
     Mutant(
+        "leapfrog ends with a whole step of the momentum",
+        "_internal/hamiltonian.py",
+        "return position, half(momentum, value[1]), value",
+        "return position, half(half(momentum, value[1]), value[1]), value",
+        "_internal/test_hamiltonian.py",
+    ),
+    Mutant(
         "momentum left out of the acceptance",
         "samplers/gibbs/weight_moves.py",
-        "energy + 0.5 * momentum @ momentum - proposed - 0.5 * p @ p",
-        "energy - proposed",
+        "0.5 * momentum @ momentum - start[0] + proposed - 0.5 * p @ p",
+        "proposed - start[0]",
         "samplers/gibbs/test_geweke_weights.py -k 'gibbs_keeps and hmc'",
     ),
     Mutant(
@@ -148,9 +240,16 @@ MUTANTS = (
         "models/test_missing_values.py -k moves_leave",
     ),
     Mutant(
+        "fixed weights weighed with the likelihood",
+        "samplers/density.py",
+        """ and HELD not in msg["infer"]:""",
+        ":",
+        "samplers/test_density.py -k held",
+    ),
+    Mutant(
         "Jacobian weighed with the likelihood",
         "samplers/density.py",
-        "elif not self.latent:",
+        """elif not self.latent and HELD not in msg["infer"]:""",
         "else:",
         "samplers/test_density.py",
     ),
@@ -276,8 +375,8 @@ MUTANTS = (
     Mutant(
         "warm-up thinned like the draws",
         "samplers/engine/chains.py",
-        "(plan.warmup, 1) if warming",
-        "(plan.warmup, plan.thinning) if warming",
+        "(1, 1) if warming else (progress.every, progress.every * plan.thinning)",
+        "(1, plan.thinning) if warming else (progress.every, progress.every * plan.thinning)",
         "samplers/engine/test_chains.py -k thinning",
     ),
 )

@@ -4,11 +4,13 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 import bayesnn as bnn  # noqa: E402
+from bayesnn.plots import effects  # noqa: E402
 
 X = np.linspace(0.0, 10.0, 40)[:, None]
 Y = np.sin(X[:, 0])
@@ -139,6 +141,22 @@ def test_individual_curves_draw_every_row_and_the_average(table_fit):
     assert len(ax.collections) == 3
     with pytest.raises(ValueError, match="'c' is categorical"):
         bnn.plots.individual_curves(table_fit, "c")
+
+
+@pytest.mark.parametrize(
+    ("values", "discrete"),
+    [
+        (np.array([0.0, 0.5]), False),
+        (np.array(["a", "b"], dtype=object), True),
+        (np.array(["a", "b"]), True),
+        (pd.Index(["a", "b"], dtype="string"), True),  # what pandas 3 makes of strings
+        (np.array([False, True]), True),
+    ],
+    ids=["numbers", "objects", "strings", "pandas strings", "booleans"],
+)
+def test_a_grid_is_discrete_unless_it_holds_numbers(values, discrete):
+    grid = xr.DataArray(np.zeros(2), {"grid": values}, ("grid",))["grid"]
+    assert effects._discrete(grid) == discrete
 
 
 def test_marginal_effects_and_relevance_name_every_input(table_fit, class_fit):

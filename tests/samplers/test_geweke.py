@@ -17,6 +17,7 @@ from numpyro.infer.util import unconstrain_fn
 
 from bayesnn import NUTS, Dense, Gaussian, Gibbs, Model, Normal, ShallowHyperparameters, shallow
 from bayesnn._internal import conditionals, random, runtime
+from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.priors import MuellerRiosInsua
@@ -163,7 +164,7 @@ def readout_before_units(key, state, model, x, y):
     stale = collapsed.draw_readout(
         key_readout, state, model, x, readout.solve(readout.products(design, y), prior, state.noise_precision)
     )
-    state, data, *_ = Gibbs().move_units(key_units, state, model, x, y)
+    state, data, *_ = Gibbs().move_units(key_units, state, model, x, gaussian_rows(y))
     hyper, noise_precision = collapsed.draw_hyper(key_hyper, state, model, stale, data)
     return state._replace(coefficients=stale, hyper=hyper, noise_precision=noise_precision)
 

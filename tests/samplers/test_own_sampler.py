@@ -7,10 +7,12 @@ import jax
 import numpy as np
 import pandas as pd
 import pytest
-from numpyro import handlers
+from numpyro import handlers, infer
+from numpyro.infer.util import log_density
 
 import bayesnn as bnn
 from bayesnn.samplers import Sampler
+from bayesnn.samplers.base import Chains
 from bayesnn.samplers.engine.chains import Run
 
 RNG = np.random.default_rng(4)
@@ -62,8 +64,49 @@ class Able(Plain):
         return replace(self, scale=2.0)
 
     def mode_finder(self):
-        """A short climb."""
+        """A short optimisation."""
         return bnn.MAP(steps=20, validation=None)
+
+
+@dataclass(frozen=True)
+class Barker(Chains):
+    """NumPyro's kernel, which keeps the density of the data that it was started with."""
+
+    conditions: ClassVar[bool] = True
+
+    def kernel(self, model):
+        """For the model as it comes."""
+        return infer.BarkerMH(model)
+
+    def stats(self, state):
+        """-log posterior at the draw, as the kernel has it."""
+        return {"potential": state.potential_energy}
+
+    def mode_finder(self):
+        """A short optimisation."""
+        return bnn.MAP(steps=20, validation=None)
+
+
+def expected_potential(fit, chain, draw):
+    """-log posterior density on the unconstrained scale, from the reported values of one draw."""
+    sites = {name: v[chain, draw] for name, v in fit.sites().items()}
+    precision = sites["sigma"] ** -2
+    raw = np.append(sites["beta"], sites["intercept"])  # prior precision 1, for one unit
+    latent = {name: sites[name] for name in ("fixed0_kernel", "fixed0_bias")}
+    latent |= {"readout_raw": raw, "noise_precision": precision}
+    with jax.enable_x64(True):
+        log_joint = float(log_density(fit.model, fit.data.scaled(), {}, latent)[0])
+    return -log_joint - np.log(precision)  # the Jacobian of the logarithm
+
+
+def test_a_kernel_that_keeps_its_data_samples_those_of_its_own_fit():
+    """The second fit finds the compiled program of the first, with other data and another mode."""
+    fits = [bnn.fit(FIXED, X, y, sampler=Barker(), warmup=5, key=1, **FEW) for y in (Y, Y[::-1].copy())]
+    for fit in fits:
+        assert len(np.unique(fit.idata["posterior"]["fixed0_kernel"])) == 1
+        potential = fit.idata["sample_stats"]["potential"].to_numpy()[1, -1]
+        np.testing.assert_allclose(potential, expected_potential(fit, 1, -1), rtol=1e-10)
+    assert not np.array_equal(*(fit.idata["posterior"]["fixed0_kernel"] for fit in fits))
 
 
 @pytest.mark.slow

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
-from bayesnn.evaluation.convergence import group_chains, in_words, nested_r_hat
+from bayesnn.evaluation.convergence import group_chains, in_words
+from bayesnn.fitting.mixing import nested_r_hat
 from bayesnn.samplers.engine.plan import Plan
 
 X = np.linspace(-1.5, 1.5, 14)[:, None]

@@ -3,11 +3,14 @@
 import gzip
 import subprocess
 import sys
+import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import bayesnn as bnn
+from bayesnn.fitting.store import codec
 from bayesnn.text import (
     Vocabulary,
     bag_of_words,
@@ -18,6 +21,7 @@ from bayesnn.text import (
     ngrams,
     one_hot,
     rarity,
+    read_vectors,
     words,
 )
 
@@ -216,3 +220,69 @@ def test_log_ratios_refuse_what_has_no_two_sides():
         log_ratios([[1], [2]], [0, 1], 3, smoothing=0.0)
     with pytest.raises(ValueError, match="token ids must be from 0 to 1"):
         rarity([[1], [2]], 2)
+
+
+# Unicode
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("हिन्दी में किताब", ["हिन्दी", "में", "किताब"]),  # vowels are marks of the categories Mn and Mc
+        ("தமிழ் மொழி", ["தமிழ்", "மொழி"]),
+        ("ภาษาไทย ดี", ["ภาษาไทย", "ดี"]),
+        ("שָׁלוֹם", ["שָׁלוֹם"]),
+        ("می\u200cخواهم", ["می\u200cخواهم"]),  # a joiner inside a Persian word
+        ("naïve cafe\u0301", ["naïve", "café"]),
+        ("x\u0304 = 2.5", ["x\u0304", "2", "5"]),  # no composed form exists
+        ("snake_case l'été don’t!", ["snake", "case", "l'été", "don’t", "!"]),
+    ],
+)
+def test_combining_marks_belong_to_their_letter(text, expected):
+    assert words(text) == [unicodedata.normalize("NFC", word) for word in expected]
+
+
+def test_words_that_differ_in_their_vowels_have_ids_of_their_own():
+    vocabulary = learn_vocabulary(["कि की कु कू का"])
+    assert len(vocabulary) == 2 + 5
+    assert len(set(vocabulary.ids(["कि की कु कू का"])[0])) == 5
+
+
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("unit", ["words", "characters"])
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_the_form_in_which_a_text_is_typed_makes_no_difference(form, unit, lower):
+    text = "Café Ångström über हिन्दी"
+    vocabulary = learn_vocabulary([unicodedata.normalize(form, text)], unit=unit, lower=lower)
+    assert vocabulary == learn_vocabulary([text], unit=unit, lower=lower)
+    typed = [unicodedata.normalize(other, text) for other in ("NFC", "NFD")]
+    found = vocabulary.ids(typed)
+    np.testing.assert_array_equal(found[0], found[1])
+    assert 1 not in found
+
+
+def test_case_is_folded():
+    vocabulary = learn_vocabulary(["Straße ΣΊΣΥΦΟΣ"])
+    np.testing.assert_array_equal(vocabulary.ids(["STRASSE"]), vocabulary.ids(["straße"]))
+    np.testing.assert_array_equal(vocabulary.ids(["σίσυφος"]), vocabulary.ids(["ΣΊΣΥΦΟΣ"]))
+    assert "straße" in learn_vocabulary(["straße"], lower=False).tokens
+
+
+def test_a_vocabulary_keeps_the_rules_it_was_made_with():
+    """A file of an earlier version has no edition, and its texts are cut as its fit was trained."""
+    old = Vocabulary(("<pad>", "<unk>", "cafe", "straße"), edition=1)
+    assert old.ids(["cafe\u0301 Straße"]).tolist() == [[2, 3]]  # the accent was dropped
+    assert replace(old, edition=2).ids(["cafe\u0301"]).tolist() == [[1]]
+    arrays: dict = {}
+    document = codec.encode(old, arrays, "vocabulary")
+    assert codec.decode(document, arrays) == old
+    del document["fields"]["edition"]
+    assert codec.decode(document, arrays) == old
+    with pytest.raises(ValueError, match="unknown edition 3"):
+        replace(old, edition=3)
+
+
+def test_vectors_are_found_in_whatever_form_the_file_has_the_word(tmp_path):
+    file = tmp_path / "vectors.txt"
+    file.write_text(unicodedata.normalize("NFD", "café 1 2\n"), encoding="utf-8")
+    assert read_vectors(file, learn_vocabulary(["café"]))[2].tolist() == [1.0, 2.0]

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn.data.series.steps import ClockStep, MonthStep, calendar_dates, find_step
 
 GAP = 1.6  # a gap is longer than this many median distances; the lengths of months differ by less
 SEASONS = {"M": 12, "Q": 4}
 
 
 def step_of(name: str, index: Any) -> Any:
-    """Step from one date to the next of a sorted, regular index: a pandas frequency, or a whole number.
+    """Step from one date to the next of a sorted, regular index: a frequency of pandas or of `steps`, a whole number.
 
     index is a PeriodIndex, a DatetimeIndex or an index of whole numbers.
     """
@@ -25,9 +26,10 @@ def step_of(name: str, index: Any) -> Any:
         step = index.freq
     elif isinstance(index, pd.DatetimeIndex):
         found = index.freq or _inferred(index)
-        if found is None:
+        own = find_step(index) if found is None and len(index) > 2 else None
+        if found is None and own is None:
             _refuse_gaps(name, index)
-        step = pd.tseries.frequencies.to_offset(found)
+        step = own or pd.tseries.frequencies.to_offset(found)
     elif index.dtype.kind in "iu":
         step = int(np.min(np.diff(index))) if len(index) > 1 else 1
     else:
@@ -65,6 +67,8 @@ def date_range(start: Any, step: Any, count: int, like: Any) -> Any:
     """`count` dates from `start` on, as an index of the same type, name and time zone as `like`."""
     import pandas as pd
 
+    if isinstance(step, (MonthStep, ClockStep)):
+        return calendar_dates(step, start, count, like)
     if isinstance(like, pd.PeriodIndex):
         return pd.period_range(start, periods=count, freq=step, name=like.name)
     if isinstance(like, pd.DatetimeIndex):
@@ -79,6 +83,8 @@ def next_dates(index: Any, step: Any, count: int) -> Any:
 
 def seasonal_period(step: Any) -> int:
     """Steps per year for monthly and quarterly series, else 1."""
+    if isinstance(step, (MonthStep, ClockStep)):
+        return step.steps_per_year
     letter = step_name(step).lstrip("0123456789").removeprefix("B")[:1]  # business months and quarters too
     year, every = SEASONS.get(letter, 1), int(getattr(step, "n", 1))
     return year // every if year % every == 0 else 1
@@ -123,6 +129,6 @@ def _refuse_gaps(name: str, index: Any) -> None:
         after = index[:-1][distance != usual]
     raise ValueError(
         f"the dates of {name} must be evenly spaced, got irregular steps after {checks.some(list(after))}: give every "
-        "date a value, NaN where it was not observed, as series.asfreq(...) does, or drop the dates with "
-        "series.to_numpy()"
+        "date a value, NaN where it was not observed, as series.asfreq(...) does, drop the dates with "
+        "series.to_numpy(), or say which months they stand for with series.to_period('M')"
     )

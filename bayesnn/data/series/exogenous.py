@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import real_numbers
 
 Columns = tuple[tuple[str, int], ...]  # (column, lag), in the order of the inputs
 
@@ -27,13 +28,13 @@ def column_lags(exogenous: Any, lags: Mapping[str, Any] | None) -> Columns:
     return tuple((name, lag) for name in names for lag in _lags_of(name, wanted.get(name, [0])))
 
 
-def read_tables(exogenous: Any, series: Mapping[str, Any]) -> dict[str, Any]:
+def read_tables(exogenous: Any, series: Mapping[Any, Any]) -> dict[Any, Any]:
     """Exogenous values as floats, one table by date for each series."""
     tables = {name: _table_of(exogenous, name) for name in series}
     return {name: _numbers(name, table, series[name].index) for name, table in tables.items()}
 
 
-def input_rows(name: str, columns: Columns, table: Any, index: Any, positions: np.ndarray) -> np.ndarray:
+def input_rows(name: Any, columns: Columns, table: Any, index: Any, positions: np.ndarray) -> np.ndarray:
     """Exogenous inputs (n, e) of the rows at these positions of an index that may reach beyond the series.
 
     All values needed must be in the table (dates, columns) and finite; the error names those that are not.
@@ -53,7 +54,7 @@ def input_rows(name: str, columns: Columns, table: Any, index: Any, positions: n
     return np.stack(blocks, axis=1) if blocks else np.empty((len(positions), 0))
 
 
-def with_future(name: str, columns: Columns, table: Any, future: Any, index: Any) -> Any:
+def with_future(name: Any, columns: Columns, table: Any, future: Any, index: Any) -> Any:
     """The table of a series extended by the user's future values, which replace existing ones at the same dates."""
     if future is None:
         return table
@@ -84,22 +85,24 @@ def _frame(values: Any) -> Any:
     return values
 
 
-def _table_of(exogenous: Any, name: str) -> Any:
+def _table_of(exogenous: Any, name: Any) -> Any:
     """The user's inputs for one series; a table without names of series applies to all of them."""
     if isinstance(exogenous, Mapping):
         if name not in exogenous:
-            raise ValueError(f"exogenous inputs must be given for every series, got none for {name!r}")
+            alike = [key for key in exogenous if str(key) == str(name)]
+            other = f", but for {alike[0]!r}, of another type" if alike else ""
+            raise ValueError(f"exogenous inputs must be given for every series, got none for {name!r}{other}")
         return _frame(exogenous[name])
     table = _frame(exogenous)
     if "unique_id" in table.columns:
         table = table.set_index(["unique_id", "ds"])
     if table.index.nlevels == 1:
         return table
-    own = table[table.index.get_level_values(0).astype(str) == name]
+    own = table[table.index.get_level_values(0) == name]
     return own.droplevel(0)
 
 
-def _numbers(name: str, table: Any, index: Any, what: str = "exogenous") -> Any:
+def _numbers(name: Any, table: Any, index: Any, what: str = "exogenous") -> Any:
     """A table as floats; its dates must be unique and of the same type as those of the series."""
     if not table.index.is_unique:
         twice = checks.some(list(table.index[table.index.duplicated()].unique()))
@@ -108,10 +111,15 @@ def _numbers(name: str, table: Any, index: Any, what: str = "exogenous") -> Any:
         raise ValueError(
             f"{what} must be indexed by dates like those of series {name!r}, {_kind(index)}, got {_kind(table.index)}"
         )
-    try:
-        return table.set_axis([str(c) for c in table.columns], axis=1).astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{what} must hold numbers: {error}; code categories as indicators") from None
+    names = [str(c) for c in table.columns]
+    checks.column_names(names)
+    columns = {}
+    for place, column in enumerate(names):
+        try:
+            columns[column] = real_numbers(f"column {column!r}", table.iloc[:, place].to_numpy())
+        except ValueError as error:
+            raise ValueError(f"{what} must hold numbers: {error}; code categories as indicators") from None
+    return table.__class__(columns, index=table.index)
 
 
 def _kind(index: Any) -> str:

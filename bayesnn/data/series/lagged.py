@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import ROUNDINGS, constant
 from bayesnn.data.series import dates
 from bayesnn.data.series.exogenous import Columns, column_lags, input_rows, read_tables
 from bayesnn.data.series.reading import common_step, read_lags, read_series
-from bayesnn.data.series.suggest import is_auto, suggest
+from bayesnn.data.series.suggest import is_auto, suggestion_for
 from bayesnn.data.series.transforms import Transform, make_transform
 
 MISSING = ("error", "latent")
@@ -52,9 +53,9 @@ class Lagged:
     y: Any
     lags: tuple[int, ...]
     period: int
-    series: Mapping[str, Any]
-    transforms: Mapping[str, Transform]
-    exogenous: Mapping[str, Any]
+    series: Mapping[Any, Any]
+    transforms: Mapping[Any, Transform]
+    exogenous: Mapping[Any, Any]
     columns: Columns
     step: Any
     panel: bool
@@ -81,7 +82,7 @@ class Lagged:
             return dates.labels(self.x.index)
         return np.array([f"{name} {date}" for name, date in self.x.index])
 
-    def with_series(self, series: Mapping[str, Any]) -> Lagged:
+    def with_series(self, series: Mapping[Any, Any]) -> Lagged:
         """The same data set with other series: known series keep their transforms, new ones learn their own."""
         for name, values in series.items():
             _check_values(self.transforms.get(name, self.transform), f"series {name!r}", values)
@@ -164,7 +165,7 @@ def lagged(
     """
     checks.known("missing", missing, MISSING)
     if is_auto(lags) or is_auto(transform):
-        suggestion = suggest(series, lags=lags, transform=transform, seasonal=seasonal)
+        suggestion = suggestion_for(series, lags, transform, seasonal, gaps=missing == "latent")
         lags, transform = suggestion.lags, suggestion.transform
     chosen = read_lags(lags)
     values, panel = read_series(series)
@@ -201,13 +202,13 @@ def lag_matrix(w: np.ndarray, lags: Sequence[int]) -> np.ndarray:
     return np.stack([w[longest - lag : len(w) - lag] for lag in lags], axis=1)
 
 
-def _learn(spec: Transform, name: str, series: Any, gaps: bool) -> Transform:
+def _learn(spec: Transform, name: Any, series: Any, gaps: bool) -> Transform:
     """The transform of one series, whose values are checked first."""
     _check_values(spec, f"series {name!r}", series.dropna() if gaps else series)
     values = series.to_numpy()
     if not np.isfinite(values).any():
         raise ValueError(f"series {name!r} must have some observations, got only missing values")
-    if np.nanmax(values) == np.nanmin(values):
+    if constant(values[np.isfinite(values), None]).all():
         raise ValueError(f"series {name!r} must vary, got {values[0]} in every one of {len(values)} place(s)")
     return spec.learn(values)
 
@@ -226,7 +227,7 @@ def _check_values(spec: Transform, called: str, series: Any) -> None:
 
 
 def _rows(
-    name: str, series: Any, transform: Transform, lags: tuple[int, ...], columns: Columns, table: Any
+    name: Any, series: Any, transform: Transform, lags: tuple[int, ...], columns: Columns, table: Any
 ) -> tuple[Any, Any]:
     """Inputs and targets of one series, by date."""
     import pandas as pd
@@ -242,6 +243,7 @@ def _rows(
             "use fewer lags"
         )
     w = transform.forward(series.to_numpy())
+    _check_differences(name, transform, series.to_numpy(), w)
     if np.isfinite(w[-count:]).sum() < FEWEST_ROWS:
         raise ValueError(
             f"series {name!r} must have at least {FEWEST_ROWS} observed targets, got fewer: use fewer lags"
@@ -255,11 +257,22 @@ def _rows(
     return x, pd.Series(w[-count:], index=index, name=series.name)
 
 
+def _check_differences(name: Any, transform: Transform, values: np.ndarray, w: np.ndarray) -> None:
+    """Refuse a series whose differences are all the same but for rounding, which is relative to the series itself."""
+    size = np.nanmax(np.abs(transform.pointwise(values)))
+    rounding = ROUNDINGS * np.finfo(float).eps * size * 2.0 ** len(transform.differences)
+    if transform.differences and np.ptp(w[np.isfinite(w)]) <= rounding:
+        raise ValueError(
+            f"series {name!r} must vary once it is differenced, got {w[0]:.6g} everywhere but for rounding: nothing is "
+            "left to learn; use fewer differences"
+        )
+
+
 def _label(column: str, lag: int) -> str:
     return f"{column}, lag {lag}" if lag else column
 
 
-def _together(parts: list[tuple[Any, Any]], names: list[str], panel: bool) -> tuple[Any, Any]:
+def _together(parts: list[tuple[Any, Any]], names: list[Any], panel: bool) -> tuple[Any, Any]:
     """Rows of all series below each other, by (unique_id, ds) for a panel."""
     import pandas as pd
 

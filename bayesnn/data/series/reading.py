@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import is_missing, real_numbers
 from bayesnn.data.series import dates
 
 LONG = ("unique_id", "ds", "y")
 SINGLE = "y"
+PANEL = (
+    "give a panel as a dictionary of series, as a table with one column per series, as series.unstack(0) makes it, or "
+    "as a long table with the columns unique_id, ds and y, as series.rename('y').rename_axis(['unique_id', "
+    "'ds']).reset_index() does"
+)
 
 
-def read_series(series: Any) -> tuple[dict[str, Any], bool]:
-    """Series of floats by name, and whether they are a panel.
+def read_series(series: Any) -> tuple[dict[Any, Any], bool]:
+    """Series of floats by name, which keeps its type, and whether they are a panel.
 
     -> {name: pandas.Series}, False for a single series and True for a dictionary or a table of several.
     """
@@ -24,14 +30,13 @@ def read_series(series: Any) -> tuple[dict[str, Any], bool]:
     if isinstance(series, pd.DataFrame):
         found = _from_frame(series)
     elif isinstance(series, Mapping):
-        found = {str(name): _checked_series(str(name), values) for name, values in series.items()}
+        found = {_checked_ids([name])[0]: _checked_series(name, values) for name, values in series.items()}
     else:
-        name = SINGLE if getattr(series, "name", None) is None else str(series.name)
+        name = SINGLE if getattr(series, "name", None) is None else series.name
         return {name: _checked_series(name, series)}, False
     if not found:
         raise ValueError("series must hold at least one series, got none")
-    if len(found) != (len(series.columns) if _is_wide(series) else len(found)):
-        raise ValueError("series must have different names, got the same one twice")
+    _checked_ids(list(found))
     return found, True
 
 
@@ -66,9 +71,44 @@ def _from_frame(frame: Any) -> dict[str, Any]:
         absent = [column for column in LONG if column not in frame.columns]
         if absent:
             raise ValueError(f"a long table must have the columns {', '.join(LONG)}, got none called {absent}")
-        groups = frame.groupby("unique_id", sort=False)
-        return {str(name): _checked_series(str(name), rows.set_index("ds")["y"]) for name, rows in groups}
-    return {str(name): _observed_span(_checked_series(str(name), frame[name])) for name in frame.columns}
+        ids = frame["unique_id"]
+        _checked_ids([value for _, value in dict.fromkeys((type(v), v) for v in ids)])
+        places: dict[Any, list[int]] = {}
+        for row, name in enumerate(ids):
+            places.setdefault(_plain(name), []).append(row)
+        by_date = frame.set_index("ds")["y"]
+        return {name: _checked_series(name, by_date.iloc[rows]) for name, rows in places.items()}
+    if frame.index.nlevels > 1 or frame.columns.nlevels > 1:
+        raise ValueError(f"a table of series must have an index and columns of one level each, got several: {PANEL}")
+    names = _checked_ids(list(frame.columns))
+    columns = (frame.iloc[:, i] for i in range(len(names)))
+    return {name: _observed_span(_checked_series(name, values)) for name, values in zip(names, columns, strict=True)}
+
+
+def _checked_ids(ids: Any) -> list[Any]:
+    """Names of series as plain values; missing ones are refused, and those that are equal or read the same."""
+    names = list(map(_plain, ids))
+    first: dict[str, Any] = {}
+    for name in names:
+        if is_missing(name):
+            raise ValueError(f"every series must have a name, got the missing one {name!r}: give it an id, or drop it")
+        if not isinstance(name, Hashable):
+            raise ValueError(f"names of series must be text, numbers or the like, got {name!r}")
+        for other in (first.get(str(name)), next((n for n in first.values() if n == name), None)):
+            if other is not None:
+                raise ValueError(
+                    f"series must have different names, got {other!r} and {name!r}: rename one of them, or convert all "
+                    "to one type"
+                )
+        first[str(name)] = name
+    return names
+
+
+def _plain(name: Any) -> Any:
+    """A name as a value of Python; tuples become text, since pandas would take them for several levels."""
+    if isinstance(name, tuple):
+        return str(name)
+    return name.item() if isinstance(name, np.generic) and name.dtype.kind in "biufU" else name
 
 
 def _is_wide(series: Any) -> bool:
@@ -81,7 +121,7 @@ def _observed_span(values: Any) -> Any:
     return values.iloc[seen[0] : seen[-1] + 1] if len(seen) else values
 
 
-def _checked_series(name: str, values: Any) -> Any:
+def _checked_series(name: Any, values: Any) -> Any:
     """One series as floats on an index, checked."""
     import pandas as pd
 
@@ -90,11 +130,9 @@ def _checked_series(name: str, values: Any) -> Any:
             f"a series must have shape (T,), got {np.shape(values)}: give several as a dictionary or a DataFrame"
         )
     index = values.index if isinstance(values, pd.Series) else pd.RangeIndex(len(values))
-    try:
-        plain = values.to_numpy(dtype=np.float64, na_value=np.nan) if isinstance(values, pd.Series) else values
-        numbers = np.asarray(plain, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"series {name!r} must hold numbers: {error}") from None
+    if index.nlevels > 1:
+        raise ValueError(f"series {name!r} must have an index of one level, its dates, got {index.nlevels}: {PANEL}")
+    numbers = real_numbers(f"series {name!r}", values.to_numpy() if isinstance(values, pd.Series) else values)
     if not len(numbers):
         raise ValueError(f"series {name!r} is empty: give its observations")
     infinite = np.flatnonzero(np.isinf(numbers))

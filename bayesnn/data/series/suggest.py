@@ -72,14 +72,21 @@ def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: i
     >>> suggest(air_passengers(), lags=[1, 2, 12, 13]).transform
     ('log', 'seasonal_difference')
     """
+    return suggestion_for(series, lags, transform, seasonal)
+
+
+def suggestion_for(series: Any, lags: Any, transform: Any, seasonal: int | None, gaps: bool = False) -> Suggestion:
+    """What `suggest` returns; with `gaps`, rows with missing values are left out, and so are differences."""
     found, _ = read_series(series)
     step = common_step(found)
     period = dates.seasonal_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
     values = [one.to_numpy() for one in found.values()]
     for name, one in found.items():
-        checks.finite(f"series {name!r}", one.to_numpy())
-    chosen = default_lags(period, min(map(len, values))) if is_auto(lags) else read_lags(lags)
-    names = candidates(values, period, len(chosen), chosen[-1]) if is_auto(transform) else [_names(transform)]
+        checks.finite(f"series {name!r}", one.dropna().to_numpy() if gaps else one.to_numpy())
+    seen = [one[np.isfinite(one)] for one in values]
+    chosen = default_lags(period, min(map(len, seen))) if is_auto(lags) else read_lags(lags)
+    names = candidates(seen, period, len(chosen), chosen[-1]) if is_auto(transform) else [_names(transform)]
+    names = [one for one in names if not gaps or not is_auto(transform) or "difference" not in " ".join(one)]
     specs = {", ".join(n) or "none": make_transform(n, period) for n in names}
     table = _compared(values, specs, chosen)
     return Suggestion(chosen, specs[table.index[0]].names, table)
@@ -116,6 +123,10 @@ def log_marginal(values: np.ndarray, transform: Transform, lags: Sequence[int], 
     """Log marginal density of values[start:] given earlier ones, by a linear autoregression after the transform."""
     w = np.r_[np.full(transform.lost_values, np.nan), transform.forward(values)]
     times = np.arange(start, len(values))
+    known = np.isfinite(w[times[:, None] - np.array([0, *lags])]).all(axis=1)
+    times = times if known.all() else times[known]
+    if len(times) < 2:
+        raise ValueError("at least two values of a series must have all their lags, got fewer: give fewer lags")
     line = linear_regression(w[times[:, None] - np.array(lags)], w[times])
     return line.log_marginal + float(transform.log_slope(values[times]).sum())
 
@@ -124,7 +135,7 @@ def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: S
     import pandas as pd
 
     start = max(lags) + max(spec.lost_values for spec in specs.values())
-    shortest = min(map(len, values))
+    shortest = min(np.isfinite(one).sum() for one in values)
     if shortest - start < 2:
         raise ValueError(
             f"series are too short to compare transforms: the shortest has {shortest} values, and lags up to "

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import LARGEST, constant
 
 CURVES = ("log", "log10", "sqrt")
 STANDARDIZE = "standardize"
@@ -72,9 +73,10 @@ class Transform:
         if STANDARDIZE not in self.names:
             return self
         curved = self._curved(values[np.isfinite(values)])
-        if np.ptp(curved) == 0:
+        if constant(curved[:, None]).all() or curved.std() < 1.0 / LARGEST:
             raise ValueError(
-                f"a series to standardize must vary, got {values[0]} in every one of {len(values)} place(s)"
+                f"a series to standardize must vary by at least {1.0 / LARGEST:g}, got about {values[0]} in every one "
+                f"of {len(values)} place(s)"
             )
         return replace(self, center=float(curved.mean()), scale=float(curved.std()))
 

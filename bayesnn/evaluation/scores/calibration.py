@@ -21,7 +21,7 @@ from bayesnn.priors import Sites
 def probability_transform(fit: Fit, x: Any, y: Any, *, offset: Any = None, key: Any = 0) -> np.ndarray:
     """Probability integral transform (n,) or (n, outputs) under the posterior predictive, uniform if calibrated.
 
-    Where every step of a sequence has a target, those of all real steps, row after row.
+    If every step of a sequence has a target, there is one value per real step, row after row.
 
     P(Y <= y | data) for a continuous y. For counts it is randomised: uniform between P(Y < y | data) and
     P(Y <= y | data), with the seed `key`.
@@ -41,7 +41,7 @@ def probability_transform(fit: Fit, x: Any, y: Any, *, offset: Any = None, key: 
 
 
 def cumulative(model: Model, sites: Sites, x: jax.Array, y: jax.Array, offset: jax.Array | None = None) -> jax.Array:
-    """P(Y_i < y_i) and P(Y_i <= y_i) given one draw: (n, 2) or (n, K, 2); the same for a continuous y."""
+    """P(Y_i < y_i) and P(Y_i <= y_i) given one draw, (n, 2) or (n, K, 2); they are equal for a continuous y."""
     nuisance = model.likelihood.nuisance_of(sites)
     distribution = model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance)
     if isinstance(distribution, dist.Independent):
@@ -56,8 +56,8 @@ def cumulative(model: Model, sites: Sites, x: jax.Array, y: jax.Array, offset: j
 def coverage(limits: np.ndarray, level: float) -> np.ndarray:
     """Share (n,) of [P(Y < y), P(Y <= y)], limits (n, 2), inside the central interval, `level` in per cent.
 
-    0 or 1 for a continuous y. For counts it is the probability that the randomised transform falls inside, so that a
-    calibrated predictive covers its level exactly, which intervals of whole numbers cannot.
+    It is 0 or 1 for a continuous y. For counts it is the probability that the randomised transform falls inside, so
+    that the expected coverage of a calibrated predictive is exactly its level; intervals of whole numbers lack this.
 
     References
     ----------
@@ -81,7 +81,7 @@ def coverage(limits: np.ndarray, level: float) -> np.ndarray:
 def crps(draws: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Continuous ranked probability score (n,) of draws (s, n): E|Y - y| - E|Y - Y'|/2, smaller is better.
 
-    The second mean runs over the s (s - 1) pairs of different draws, by way of the order statistics.
+    The second mean is over the s (s - 1) pairs of different draws, and is computed from the order statistics.
 
     References
     ----------

@@ -19,7 +19,7 @@ class Bins(NamedTuple):
     rows : array (bins,)
         Number of rows in the bin.
     weight : array (bins,)
-        Their total case weight.
+        Total case weight of these rows.
     left : array (bins,)
         Lower edge of the bin.
     """
@@ -63,8 +63,8 @@ def expected_calibration_error(
 ) -> float:
     """Expected calibration error: sum_b (n_b / n) |accuracy_b - confidence_b| over bins of the largest probability.
 
-    Ten bins of equal width on [0, 1] by default. It is above zero by chance alone, the more so the fewer the rows;
-    `bnn.plots.reliability` shows by how much.
+    Ten bins of equal width on [0, 1] by default. It is above zero by chance alone, and more so with fewer rows;
+    `bnn.plots.reliability` shows how far.
 
     References
     ----------

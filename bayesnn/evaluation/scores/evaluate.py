@@ -1,4 +1,4 @@
-"""evaluate(fit, x, y): predictive scores of rows, by what kind of target it is."""
+"""evaluate(fit, x, y): predictive scores of rows; which scores depends on the kind of target."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.evaluation.scores.calibration import coverage, crps, cumulative
 from bayesnn.evaluation.scores.classes import brier, expected_calibration_error
+from bayesnn.evaluation.scores.error_crps import error_crps
 from bayesnn.evaluation.scores.rows import ScoredRows, predictive_probabilities, scored_rows
 from bayesnn.fitting.draws import expectation, function_value, over_draws, target_log_density
 from bayesnn.fitting.fit import Fit
@@ -32,8 +33,8 @@ def evaluate(
 ) -> Any:
     """Predictive scores at rows x (n, p) with targets y, averaged over rows, in units of y.
 
-    All are scores of the posterior predictive: the average over draws of densities or probabilities. Where every step
-    of a sequence has a target, each is scored by itself, and the average is over steps.
+    All are scores of the posterior predictive, the average over draws of densities or probabilities. If every step of a
+    sequence has a target, each step is scored separately, and the average is over steps.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ def _class_scores(fit: Fit, rows: ScoredRows) -> dict[str, float]:
 
 
 def _number_scores(fit: Fit, rows: ScoredRows, levels: Sequence[float], key: jax.Array) -> dict[str, float]:
-    """Scores of a continuous target or of counts, an output at a time where there are several."""
+    """Scores of a continuous target or of counts, separately for each output if there are several."""
     draws = fit.draws()
     count = len(next(iter(draws.values())))
     parts = [_row_scores(fit, draws, part, jax.random.fold_in(key, i)) for i, part in enumerate(rows.chunks(4 * count))]
@@ -118,8 +119,12 @@ def _row_scores(
     limits = over_draws(cumulative, fit.model, draws, rows.inputs, rows.target, rows.offset).mean(axis=0)
     f = over_draws(function_value, fit.model, draws, rows.inputs, rows.offset)
     nuisance = per_draw(fit, draws, f)
-    responses = np.asarray(likelihood.distribution(f, **nuisance).sample(key))
-    return rows.each((mean - rows.target) ** 2), rows.each(crps(responses, rows.target)), rows.each(limits)
+    distribution = likelihood.distribution(f, **nuisance)
+    if len(f) > 1:
+        ranked = crps(np.asarray(distribution.sample(key)), rows.target)
+    else:  # pairs of draws do not exist, but the error distribution is known
+        ranked = error_crps(distribution, rows.target[None], key)[0]
+    return rows.each((mean - rows.target) ** 2), rows.each(ranked), rows.each(limits)
 
 
 def _log_predictive(fit: Fit, rows: ScoredRows) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Scores of forecasts by horizon: a row for each origin and horizon, then their averages."""
+"""Scores of forecasts by horizon: one row per origin and horizon, and averages over the origins."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def mase_scale(training: np.ndarray, period: int) -> float:
 
 
 def score_rows(predictive: Predictive, observed: np.ndarray, levels: Sequence[float] = LEVELS) -> dict[str, np.ndarray]:
-    """What is known of each forecast (o, h) once y is: name -> (o, h).
+    """Summaries and scores of each forecast (o, h) against the observed values: name -> (o, h).
 
     mean, median, lo-50, hi-50, ... of each level in per cent, crps, log_score (natural log of the density, larger is
     better) and pit, the probability integral transform.

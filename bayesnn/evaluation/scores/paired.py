@@ -15,22 +15,23 @@ class Difference(NamedTuple):
 
     @property
     def z(self) -> float:
-        """The mean in standard errors; 0 where nothing differs."""
+        """The mean divided by its standard error; 0 if all differences are zero."""
         return self.mean / self.se if self.se > 0 else 0.0
 
 
 def paired_difference(differences: np.ndarray, overlap: int = 1) -> Difference:
     """Mean difference (n,) of two methods' scores by origin, in the order of time, with a robust standard error.
 
-    Forecasts of several steps share errors with the next `overlap` - 1 origins, so that many autocovariances enter; the
-    sum is corrected for small samples, and taken with falling weights where it would be negative.
+    Forecasts of several steps share errors with the next `overlap` - 1 origins. The variance of the mean therefore
+    contains that number of autocovariances. It is corrected for small samples, and the autocovariances get decreasing
+    weights if the variance would otherwise be negative.
 
     References
     ----------
     F. Diebold and R. Mariano (1995), Comparing predictive accuracy, Journal of Business & Economic Statistics 13,
     253-263; D. Harvey, S. Leybourne and P. Newbold (1997), Testing the equality of prediction mean squared errors,
     International Journal of Forecasting 13, 281-291, equation (9), for the correction; W. Newey and K. West (1987),
-    Econometrica 55, 703-708, for the falling weights.
+    Econometrica 55, 703-708, for the decreasing weights.
 
     Examples
     --------

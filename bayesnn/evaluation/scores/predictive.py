@@ -1,4 +1,4 @@
-"""Predictive distributions of a series, one for each origin and horizon, however they are known."""
+"""Predictive distributions of a series, one per origin and horizon, in closed form or as draws."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bayesnn.evaluation.scores.calibration import crps
 
 
 class Predictive(abc.ABC):
-    """Distributions of y at origins (o,) by horizons (h,); every method gives (o, h), in units of y."""
+    """Distributions of y at origins (o,) by horizons (h,); every method returns (o, h), in units of y."""
 
     @property
     @abc.abstractmethod
@@ -22,7 +22,7 @@ class Predictive(abc.ABC):
 
     @abc.abstractmethod
     def quantile(self, probability: float) -> np.ndarray:
-        """Value that y is below with this probability."""
+        """Quantile: y is below it with this probability."""
 
     @abc.abstractmethod
     def cdf(self, y: np.ndarray) -> np.ndarray:
@@ -78,7 +78,7 @@ class NormalPredictive(Predictive):
 
 @dataclass(frozen=True, eq=False)
 class SampledPredictive(Predictive):
-    """Distributions known by draws (s, o, h), with a density that is better than what the draws alone could give.
+    """Distributions represented by draws (s, o, h), with a density that is not estimated from these draws.
 
     `density` maps observed values (o, h) to log densities (o, h).
     """

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.data.dataset import case_weights, check_finite, code, same_index
+from bayesnn.data.columns import code, same_index
+from bayesnn.data.dataset import case_weights, check_finite
 from bayesnn.data.sequences import to_width
 from bayesnn.fitting.draws import over_draws, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import encode, output_steps
 from bayesnn.prediction.predict import offset_for
 
-CHUNK_NUMBERS = 20_000_000  # numbers a chunk of rows may take, over all draws
+CHUNK_NUMBERS = 20_000_000  # largest number of values in a chunk of rows, over all draws
 
 
 class ScoredRows(NamedTuple):
@@ -31,22 +32,22 @@ class ScoredRows(NamedTuple):
     steps: np.ndarray | None = None
 
     def average(self, values: np.ndarray) -> Any:
-        """Average over targets, by case weights of their rows where there are any."""
+        """Average over targets, weighted by the case weights of their rows, if there are any."""
         return np.average(values, axis=0, weights=self.each_weight)
 
     def each(self, values: np.ndarray) -> np.ndarray:
-        """Values of rows (n, ...), or of steps (n, time, ...), one for every target: those of the real steps."""
+        """Values of rows (n, ...), or of steps (n, time, ...), reduced to one value per target: real steps only."""
         return values if self.steps is None else values[self.steps]
 
     @property
     def each_weight(self) -> np.ndarray | None:
-        """Case weights with one for every target."""
+        """Case weights, one per target."""
         if self.steps is None or self.weights is None:
             return self.weights
         return np.repeat(self.weights, self.steps.sum(axis=1))
 
     def chunks(self, draws: int) -> Iterator[ScoredRows]:
-        """The same rows in pieces that bound what all draws of them take."""
+        """The same rows in pieces, so that the values of all draws fit into memory."""
         size = max(1, CHUNK_NUMBERS // (draws * int(np.prod(self.target.shape[1:]))))
         for start in range(0, len(self.target), size):
             piece = slice(start, start + size)
@@ -57,7 +58,8 @@ class ScoredRows(NamedTuple):
 
 def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = None) -> ScoredRows:
     """Inputs, target as numbers (codes for labels), offset and weights of rows to score."""
-    same_index(x, y)
+    for name, values in (("y", y), ("weights", weights), ("offset", offset)):
+        same_index(x, values, name)
     coded = code(fit.data.columns, x)
     fit.model.check_steps(fit.data.x.shape[1:], coded.shape[1:])
     steps = output_steps(fit.model, fit.data.columns, x)
@@ -78,7 +80,7 @@ def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = Non
 def predictive_probabilities(fit: Fit, rows: ScoredRows) -> np.ndarray:
     """Posterior predictive probabilities (n, classes): the average over draws of each draw's own probabilities.
 
-    One row for every target.
+    There is one row per target.
     """
     draws = fit.draws()
     count = len(next(iter(draws.values())))

@@ -1,6 +1,6 @@
 """Runs and fits on the disk: folders that a killed run goes on from, and single files; no pickles, no code."""
 
-from bayesnn.fitting.sampling_job import Report, SamplingJob, attributes_of, draw, state_of
+from bayesnn.fitting.sampling_job import Report, SamplingJob, as_made, attributes_of, draw, state_of
 from bayesnn.fitting.store.folder import open_or_create_run
 from bayesnn.fitting.store.netcdf import write_netcdf
 from bayesnn.fitting.store.state import State
@@ -10,6 +10,7 @@ __all__ = [
     "Report",
     "State",
     "SamplingJob",
+    "as_made",
     "attributes_of",
     "can_start",
     "draw",

@@ -1,7 +1,7 @@
-"""Specs and labels as JSON, and back, by a table of the classes that a file may name: nothing else is ever made.
+"""Specs and labels as JSON, and back. Only objects of the classes in one table are ever made from a file.
 
-Numbers, text, None, tuples, lists and dictionaries stand for themselves or carry a tag; a spec is the name of its class
-and its fields, and is read back through its own checks. Arrays go into a dictionary beside the document.
+Numbers, text and None are written as they are; tuples, lists and dictionaries carry a tag. A spec is written as the
+name of its class and its fields, and its own checks run when it is read. Arrays are kept in a separate dictionary.
 """
 
 from __future__ import annotations
@@ -15,10 +15,14 @@ import numpy as np
 
 from bayesnn import layers, likelihoods, priors, samplers
 from bayesnn._internal.arrays import object_array
-from bayesnn.data.dataset import Columns, Dataset, Scaling
+from bayesnn.data.columns import Columns
+from bayesnn.data.dataset import Dataset, Scaling
 from bayesnn.data.series.lagged import Lagged
+from bayesnn.data.series.steps import ClockStep, MonthStep
 from bayesnn.data.series.transforms import Transform
 from bayesnn.fitting.settings import FitSettings
+from bayesnn.fitting.store import files
+from bayesnn.fitting.store.field_types import check_types
 from bayesnn.fitting.store.state import State
 from bayesnn.fitting.store.tables import from_parts, parts_of
 from bayesnn.models.model import Model
@@ -41,12 +45,14 @@ def _public_specs() -> dict[str, type]:
 OTHERS = (
     Architecture,
     Checkpoint,
+    ClockStep,
     Columns,
     Dataset,
     FitSettings,
     Geometric,
     Lagged,
     Model,
+    MonthStep,
     Plan,
     Scaling,
     State,
@@ -56,16 +62,16 @@ OTHERS = (
 )
 SPECS: dict[str, type] = _public_specs() | {kind.__name__: kind for kind in OTHERS}
 NAMES = {kind: name for name, kind in SPECS.items()}
-ARRAY_KINDS = "biufUSmM"  # what npy files hold without pickles
+EARLIER = {"Vocabulary": {"edition": 1}}  # what fields meant before files had them
 
 
 def encode(value: Any, arrays: Arrays, where: str) -> Any:
-    """A value as JSON; `where` names it in errors, and names its arrays.
+    """A value as JSON; `where` is its name in errors, and that of its arrays.
 
     Raises
     ------
     ValueError
-        For what no file can hold without running code when it is read: functions, and classes of the user's own.
+        For functions and objects of the user's own classes: reading them from a file would mean running code.
     """
     if isinstance(value, np.generic):
         value = value.item() if value.dtype.kind in "biufU" else np.asarray(value)
@@ -95,7 +101,7 @@ def decode(value: Any, arrays: Arrays) -> Any:
     Raises
     ------
     ValueError
-        For tags, classes, fields and values that are not known, or that a spec refuses.
+        For unknown tags, classes and fields, and for values that a spec refuses.
     """
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
@@ -110,10 +116,10 @@ def decode(value: Any, arrays: Arrays) -> Any:
 
 
 def _encode_array(value: np.ndarray, arrays: Arrays, where: str) -> Any:
-    if value.dtype.kind not in ARRAY_KINDS:  # labels of mixed types
+    if value.dtype.kind not in files.ARRAY_KINDS:  # labels of mixed types
         items = [encode(item, arrays, f"{where}[{i}]") for i, item in enumerate(value.ravel().tolist())]
         return {"objects": {"shape": list(value.shape), "items": items}}
-    while where in arrays:  # text of the user's own is in the names
+    while where in arrays:  # names contain the user's own text, so two can be equal
         where += "'"
     arrays[where] = value
     return {"array": where}
@@ -125,7 +131,9 @@ def _decode_spec(name: Any, content: Any, arrays: Arrays) -> Any:
     known = {f.name for f in fields(SPECS[name])}
     if not set(content) <= known:
         raise ValueError(f"{name} has unknown fields {sorted(set(content) - known)}: a newer bayesnn may know them")
-    return SPECS[name](**{field: decode(item, arrays) for field, item in content.items()})
+    values = EARLIER.get(name, {}) | {field: decode(item, arrays) for field, item in content.items()}
+    check_types(SPECS[name], values)
+    return SPECS[name](**values)
 
 
 def _decode_objects(content: Any, arrays: Arrays) -> np.ndarray:

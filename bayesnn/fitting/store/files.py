@@ -1,4 +1,4 @@
-"""Files of named arrays and one JSON document: written whole or not at all, and read without running anything.
+"""Files of named arrays and one JSON document: written completely or not at all, and read without running code.
 
 The container is NumPy's own npz (a zip of npy members), so `numpy.load(path)` opens it anywhere; the document is its
 member `document.json`. Every member carries a checksum, which is verified on reading; nothing is ever unpickled.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import os
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -17,8 +18,19 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+ARRAY_KINDS = "biufSUmM"  # what npy files hold without pickles
 DOCUMENT = "document.json"
 TEMPORARY = ".tmp"
+
+
+def folder_path(path: Any, name: str = "path") -> Path:
+    """A path as the user gave it; numbers, which Python takes for open files, and empty paths are refused."""
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise ValueError(f"{name} must be text or a pathlib.Path, got {path!r}")
+    text = os.fspath(path)
+    if not text.strip() or "\0" in text:
+        raise ValueError(f"{name} must name a file or folder, got {text!r}: write '.' for the working directory")
+    return Path(text)
 
 
 @contextlib.contextmanager
@@ -39,13 +51,13 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """A JSON document."""
+    """Write a JSON document."""
     with replacing(path) as file:
         file.write(json.dumps(document, indent=1, allow_nan=False).encode())
 
 
 def read_json(path: Path) -> Any:
-    """A JSON document; ValueError where it is none."""
+    """Read a JSON document; a file that is not one raises a ValueError."""
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -53,7 +65,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], document: Any = None) -> None:
-    """Arrays by name, none of objects, and a JSON document; equal contents give equal bytes."""
+    """Write arrays by name (no arrays of objects) and a JSON document; equal contents give equal bytes."""
     with replacing(path) as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr(zipfile.ZipInfo(DOCUMENT), json.dumps(document, allow_nan=False))
         for name, array in arrays.items():
@@ -62,17 +74,18 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], document: Any = N
 
 
 def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
-    """What `write_arrays` wrote; ValueError where the file is damaged or of another kind."""
+    """Read what `write_arrays` wrote; a file that is damaged or of another kind raises a ValueError."""
     try:
         with zipfile.ZipFile(path) as archive:
-            document = json.loads(_member(archive, DOCUMENT))
+            _check_members(archive, path)
+            document = json.loads(_member(archive, DOCUMENT), parse_constant=_no_constant)
             names = [name for name in archive.namelist() if name != DOCUMENT]
             if not all(name.endswith(".npy") for name in names):
                 raise ValueError("a member is not an array")
             return {name.removesuffix(".npy"): _array(_member(archive, name)) for name in names}, document
     except FileNotFoundError:
         raise
-    except Exception as error:  # a damaged zip raises whatever its broken field leads to
+    except Exception as error:  # a damaged zip may raise any error
         raise ValueError(f"{path} is damaged, or not a file of this package: {error}") from None
 
 
@@ -83,12 +96,36 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     return archive.read(info)  # to its end, which verifies the checksum
 
 
+def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
+    """Refuse, before anything is read, members that come twice, and more of them than the file could hold."""
+    members = archive.infolist()
+    if len({member.filename for member in members}) < len(members):
+        raise ValueError("a member comes twice")
+    if sum(member.file_size for member in members) > path.stat().st_size:
+        raise ValueError("its members are larger than the file")
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no JSON")
+
+
 def _array(content: bytes) -> np.ndarray:
+    """An array whose header tells the truth about its size: nothing is allocated before that is known."""
+    file = io.BytesIO(content)
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if dtype.hasobject:
+        raise ValueError("an array holds objects, which are not read (allow_pickle=False)")
+    if dtype.names is not None or dtype.kind not in ARRAY_KINDS:
+        raise ValueError(f"an array is of the type {dtype}")
+    if math.prod(shape) * dtype.itemsize != len(content) - file.tell():
+        raise ValueError("an array is not as large as its header says")
     return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
 
 
 def _sync_folder(folder: Path) -> None:
-    """The new name reaches the disk too, where folders can be opened."""
+    """Write the new name to the disk too, on systems where a folder can be opened."""
     with contextlib.suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

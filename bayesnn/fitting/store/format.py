@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal import checks
 from bayesnn.fitting.store import files
 from bayesnn.samplers.engine.checkpoint import Checkpoint, Values, as_double
 
@@ -19,7 +20,7 @@ MANIFEST = "manifest.json"
 CHECKPOINT = "checkpoint.npz"
 DATA = "data.npz"
 NETCDF = "inference"
-KEPT = ("climb.npz", "fixed.npz", "result.npz")
+KEPT = ("climb.npz", "fixed.npz", "handed.npz", "result.npz")
 CHUNK = re.compile(r"draws-(\d{10})-(\d{10})\.npz")
 
 
@@ -81,6 +82,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     content = {name: value for name, value in manifest.items() if name != "checksum"}
     if manifest.get("checksum") != checksum(content):
         raise damaged(folder, f"{MANIFEST} was changed")
+    types: dict[str, Any] = {"identity": str, "batches": int, "run": dict, "attributes": dict}
+    types["draws"] = (int, type(None))  # None where convergence ends the run
+    wrong = [name for name, kind in types.items() if not isinstance(manifest.get(name, ...), kind)]
+    if wrong or manifest["batches"] < 1 or (manifest["draws"] is not None and manifest["draws"] < 1):
+        raise damaged(folder, f"{MANIFEST} does not describe a run: {', '.join(wrong) or 'its counts'}")
     return manifest
 
 
@@ -103,11 +109,41 @@ def read_checkpoint(folder: Path, identity: str) -> Checkpoint | None:
         return None
     arrays, content = read_part(folder / CHECKPOINT, identity)
     leaves = tuple(arrays[name] for name in sorted(arrays))
-    return Checkpoint(content["warmup"], content["draws"], leaves, tuple(content["keys"]), content["seconds"])
+    try:
+        done = content["warmup"], content["draws"], leaves, tuple(content["keys"]), content["seconds"]
+        point = Checkpoint(*done, content.get("every", 1), content.get("ended", ""))
+        counts = [checks.positive_integer(name, getattr(point, name), minimum=0) for name in ("warmup", "draws")]
+        checks.positive_integer("every", point.every)
+        right = len(counts) == 2 and len(point.keys) == len(leaves) and isinstance(point.seconds, dict)
+        right = right and isinstance(point.ended, str)
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder, f"{CHECKPOINT} does not hold the state of chains: {error}") from None
+    if not right:
+        raise damaged(folder, f"{CHECKPOINT} does not hold the state of chains")
+    return point
 
 
-def read_draws(folder: Path, identity: str, total: int, *, keep: bool = True) -> Values:
-    """The first `total` draws (chain, draw, ...) of a folder; with keep=False they are only checked."""
+def _spacing(folder: Path, path: Path, content: Any) -> int:
+    """Of how many draws a file holds one."""
+    try:
+        return 1 if content is None else checks.positive_integer("every", content["every"])
+    except (KeyError, TypeError, ValueError):
+        raise damaged(folder, f"{path.name} does not say which draws it holds") from None
+
+
+def _enough(folder: Path, part: Values, count: int, total: int) -> None:
+    """Refuse names of files that state more draws than the files could hold, before they are given memory."""
+    each = sum(v.nbytes for v in part.values()) / max(count, 1)
+    held = sum(path.stat().st_size for path in chunks(folder))
+    if each * total > held:
+        raise damaged(folder, f"its files of draws are smaller than {total} draws")
+
+
+def read_draws(folder: Path, identity: str, total: int, every: int = 1, *, keep: bool = True) -> Values:
+    """Every `every`-th of the first `total` draws (chain, draw, ...) of a folder; with keep=False only checked.
+
+    A file holds all draws of its name, or every so many-th of them, as it says.
+    """
     values: Values = {}
     done = 0
     for path in chunks(folder):
@@ -116,15 +152,22 @@ def read_draws(folder: Path, identity: str, total: int, *, keep: bool = True) ->
         stop = stop_of(path)
         if path.name != chunk_name(done, stop):
             raise damaged(folder, f"draws {done} and following are missing: the next file is {path.name}")
-        part = read_part(path, identity)[0]
-        if any(v.ndim < 2 or v.shape[1] != stop - done for v in part.values()) or (
+        part, content = read_part(path, identity)
+        own = _spacing(folder, path, content)
+        if any(v.ndim < 2 or v.shape[1] * own != stop - done for v in part.values()) or (
             values and part.keys() != values.keys()
         ):
             raise damaged(folder, f"{path.name} does not hold the draws of its name")
+        if any(v.dtype.kind not in "biuf" for v in part.values()):
+            raise damaged(folder, f"{path.name} does not hold numbers")
+        if not values:
+            _enough(folder, part, (stop - done) // own, total // every)
         if keep and not values:
-            values = {n: np.empty((len(v), total, *v.shape[2:]), as_double(v[:, :0]).dtype) for n, v in part.items()}
+            count = total // every
+            values = {n: np.empty((len(v), count, *v.shape[2:]), as_double(v[:, :0]).dtype) for n, v in part.items()}
+        chosen = np.arange(done + own, stop + 1, own) % every == 0  # the first draw of a run has number 1
         for name, whole in values.items():
-            whole[:, done:stop] = part[name]
+            whole[:, done // every : stop // every] = part[name][:, chosen]
         done = stop
     if done != total:
         raise damaged(folder, f"draws {done} to {total} are missing")

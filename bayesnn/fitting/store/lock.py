@@ -1,4 +1,4 @@
-"""One process at a time on a folder: a lock that the operating system drops when its holder dies, however it dies."""
+"""A lock for one process at a time on a folder; the operating system releases it when the process ends in any way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAME = ".bayesnn-lock"
 
 
 class Lock:
-    """Held from its making until `release`; a killed process leaves the file behind, but not the lock.
+    """Held from construction until `release`; a killed process leaves the file behind, but not the lock.
 
     Raises
     ------
@@ -31,10 +31,10 @@ class Lock:
                 "wait until it is done, or use another path; bnn.open_run reads what is there so far"
             ) from None
         os.ftruncate(self.handle, 0)
-        os.write(self.handle, f" process {os.getpid()}\n".encode())  # the first byte is what Windows locks
+        os.write(self.handle, f" process {os.getpid()}\n".encode())  # Windows locks the first byte
 
     def release(self) -> None:
-        """Let the next one in."""
+        """Release the lock."""
         os.close(self.handle)
 
 

@@ -1,7 +1,7 @@
-"""What a run is, in words and hashes: enough to tell whether a folder holds the run that is asked for.
+"""A description of a run in words and hashes, to decide whether a folder holds the same run.
 
-Draws are bit-identical only with the same model, data, sampler, key and counts, and the same versions of what computes
-them, so all of that is compared before a run is resumed.
+Draws are bit-identical only with the same model, data, sampler, key, numbers of chains and draws, and versions of the
+software, so all of these are compared before a run is resumed.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import platform
-from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from typing import Any
 
 import jax
@@ -19,14 +18,17 @@ import numpy as np
 from bayesnn._internal.version import __version__
 from bayesnn.data.dataset import Dataset
 from bayesnn.data.series.lagged import Lagged
+from bayesnn.fitting.store.functions import function_text, is_own
 from bayesnn.samplers.engine.plan import Plan
 
-SHOWN = 200  # letters of a description that an error shows
+SHOWN = 200  # largest number of letters of a description in an error
+REPRESENTED = (bool, int, float, complex, str, bytes, type(None), np.generic, range)
+NUMERICS = {"jax_threefry_partitionable": True, "jax_default_matmul_precision": None, "jax_disable_jit": False}
 SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")
 
 
 def software() -> dict[str, str]:
-    """Versions of what draws depend on, and the kind of device."""
+    """Versions of the software that draws depend on, and the kind of device."""
     versions = {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "numpyro")}
     device = f"{jax.local_devices()[0].device_kind} {platform.machine()}"
     return {"bayesnn": __version__, **versions, "platform": device}
@@ -53,40 +55,40 @@ def _series_text(series: Lagged) -> str:
 
 
 def key_text(key: jax.Array) -> str:
-    """A JAX key as text, whole number, typed or of the old kind."""
+    """A JAX key, typed or of the old kind, as text."""
     numbers = np.asarray(jax.random.key_data(key)).tolist()
     typed = jax.dtypes.issubdtype(key.dtype, jax.dtypes.prng_key)
     return f"{jax.random.key_impl(key) if typed else 'raw'} {numbers}"
 
 
 def text_of(spec: Any) -> str:
-    """A spec as text that is the same in every process; functions by name and by a hash of their byte code."""
+    """A spec as text that is the same in every process; functions and classes of the user's own by what they compute.
+
+    Raises
+    ------
+    ValueError
+        If it holds a function that cannot be told from others, see `functions.function_text`.
+    """
     if is_dataclass(spec) and not isinstance(spec, type):
-        inner = ", ".join(f"{f.name}={text_of(getattr(spec, f.name))}" for f in fields(spec))
-        return f"{type(spec).__qualname__}({inner})"
+        inner = ", ".join(f"{f.name}={text_of(getattr(spec, f.name))}" for f in fields(spec) if not _unset(spec, f))
+        own = f" {function_text(type(spec))}" if is_own(type(spec)) else ""
+        return f"{type(spec).__qualname__}({inner}){own}"
     if isinstance(spec, (tuple, list)):
         return f"({', '.join(map(text_of, spec))})"
     if isinstance(spec, dict):
         return f"{{{', '.join(f'{k!r}: {text_of(v)}' for k, v in spec.items())}}}"
-    if callable(spec):
-        return (
-            f"{getattr(spec, '__module__', '')}.{getattr(spec, '__qualname__', type(spec).__qualname__)}{_code(spec)}"
-        )
     if isinstance(spec, np.ndarray):
         return f"array {spec.dtype}{spec.shape} {hashlib.sha256(np.ascontiguousarray(spec).tobytes()).hexdigest()}"
-    return repr(spec)
+    return repr(spec) if isinstance(spec, REPRESENTED) else function_text(spec)
 
 
-def _code(function: Callable[..., Any]) -> str:
-    code = getattr(function, "__code__", None)
-    if code is None:
-        return ""
-    constants = [c for c in code.co_consts if isinstance(c, (int, float, str, bytes, tuple))]
-    return " " + hashlib.sha256(code.co_code + repr((constants, code.co_names)).encode()).hexdigest()[:16]
+def _unset(spec: Any, field: Field[Any]) -> bool:
+    """Whether a field came after format version 1 (its metadata say so) and has its default, as in older runs."""
+    return bool(field.metadata.get("later")) and getattr(spec, field.name) == field.default
 
 
 def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, marginalize: bool) -> dict[str, Any]:
-    """Everything that draws depend on, but for their number."""
+    """Everything that draws depend on, except the number of draws."""
     return (
         {
             "model": text_of(model),
@@ -99,14 +101,23 @@ def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, 
             "marginalize": marginalize,
         }
         | _only_some(plan)
+        | _numerics()
         | software()
     )
 
 
 def _only_some(plan: Plan) -> dict[str, Any]:
-    """What only some runs have: chains of other processes, groups with one start."""
-    others = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
-    return others | ({} if plan.superchains is None else {"superchains": plan.superchains})
+    """Entries of some runs only: chains of other processes, superchains, and runs whose length is not given."""
+    others: dict[str, Any] = {} if plan.of is None else {"first chain": plan.first, "all chains": plan.of}
+    others |= {} if plan.superchains is None else {"superchains": plan.superchains}
+    others |= {} if plan.gives_up is None else {"gives up": list(plan.gives_up)}
+    return others | ({} if not plan.kept else {"draws": "auto", "kept draws": plan.kept})
+
+
+def _numerics() -> dict[str, Any]:
+    """Settings of JAX that change draws, where they are not JAX's own."""
+    settings = {name: getattr(jax.config, name, usual) for name, usual in NUMERICS.items()}
+    return {name: str(value) for name, value in settings.items() if value != NUMERICS[name]}
 
 
 def identity(run: dict[str, Any]) -> str:
@@ -115,11 +126,12 @@ def identity(run: dict[str, Any]) -> str:
 
 
 def differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    """What differs, in words; empty where nothing does."""
+    """The differences in words; empty if there are none."""
     parts = []
     for name, value in wanted.items():
         if found.get(name) != value:
-            parts.append(f"{name} is {_short(found.get(name))} there and {_short(value)} here")
+            there, here = ("not set" if one is None else _short(one) for one in (found.get(name), value))
+            parts.append(f"{name} is {there} there and {here} here")
     return "; ".join(parts)
 
 

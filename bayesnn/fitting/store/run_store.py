@@ -1,13 +1,15 @@
-"""A run in a folder: draws are written while they are made, and a run that was killed goes on where it was.
+"""A run in a folder: draws are written while they are made, and a run that was killed continues from its checkpoint.
 
-    manifest.json                    what is run, on what, by what
+    manifest.json                    model, data (as a hash), sampler, settings and versions of the software
     data.npz                         the training rows
     draws-0000000000-0000000123.npz  recorded values (chain, draw, ...) of these draws, by the names of the sites
-    checkpoint.npz                   where all chains stand: the state of the kernel, keys and adaptation included
-    climb.npz, fixed.npz, result.npz what is computed once: starts of chains; weights that are held; an approximation
+                                     or, in long runs of their own length, of every second, fourth, ... of them
+    checkpoint.npz                   the state of all chains, keys and adaptation included
+    climb.npz, fixed.npz, result.npz what is computed once: starting points; fixed weights; an approximation
+    handed.npz                       states of other chains, from which those of this run start
 
-Every file is replaced as a whole. Draws are written before the checkpoint that counts them, so that a kill in between
-leaves draws that no checkpoint knows, which are made again, bit for bit the same.
+Every file is replaced as a whole. Draws are written before the checkpoint that counts them. If the process is killed in
+between, draws that no checkpoint counts are removed and made again, bit for bit the same.
 """
 
 from __future__ import annotations
@@ -30,12 +32,12 @@ from bayesnn.fitting.store.format import (
 )
 from bayesnn.samplers.engine.checkpoint import Artifact, Checkpoint, Progress, Values, joined, pack
 
-WRITE_SECONDS = 2.0  # sampling between two writes: what a kill may cost
-WRITE_BYTES = 2**26  # draws that are held in memory at most
+WRITE_SECONDS = 2.0  # sampling between two writes: the most that is lost if the process is killed
+WRITE_BYTES = 2**26  # draws in memory before they are written
 
 
 class RunStore:
-    """Stores a run in its folder; made by `open_or_create_run`, which checks that the folder holds this run."""
+    """Stores a run in its folder; constructed by `open_or_create_run`, which checks that the folder holds this run."""
 
     def __init__(self, folder: Path, identity: str) -> None:
         self.folder, self.identity = folder, identity
@@ -47,6 +49,8 @@ class RunStore:
 
     def add(self, values: Values | None, progress: Progress) -> None:
         """Draws first: if interrupted before the state is stored, surplus draws are trimmed in `values`."""
+        if self.pending and self.progress is not None and progress.every != self.progress.every:
+            self.flush()  # a file holds draws of one spacing
         if values is not None:
             self.pending.append(values)
         self.progress = progress
@@ -60,20 +64,22 @@ class RunStore:
             return
         checkpoint = pack(self.progress)
         before = 0 if self.checkpoint is None else self.checkpoint.draws
-        count = checkpoint.draws - before
+        every = checkpoint.every
+        count = (checkpoint.draws - before) // every
         if count:
             values = {name: v[:, :count] for name, v in joined(self.pending).items()}
-            self.write(chunk_name(before, checkpoint.draws), values, None)
+            self.write(chunk_name(before, checkpoint.draws), values, None if every == 1 else {"every": every})
         names = {f"leaf {i:03d}": leaf for i, leaf in enumerate(checkpoint.leaves)}
         document = {"warmup": checkpoint.warmup, "draws": checkpoint.draws, "keys": checkpoint.keys}
-        self.write(CHECKPOINT, names, document | {"seconds": checkpoint.seconds})
+        document |= {"seconds": checkpoint.seconds, "every": every, "ended": checkpoint.ended}
+        self.write(CHECKPOINT, names, document)
         self.checkpoint, self.progress, self.pending = checkpoint, None, []
         self.written = time.monotonic()
 
     def values(self) -> Values:
         """All draws of the checkpoint, read back chunk by chunk into arrays of their final size."""
-        total = 0 if self.checkpoint is None else self.checkpoint.draws
-        return read_draws(self.folder, self.identity, total)
+        total, every = (0, 1) if self.checkpoint is None else (self.checkpoint.draws, self.checkpoint.every)
+        return read_draws(self.folder, self.identity, total, every)
 
     def load_artifact(self, name: str) -> Artifact | None:
         """The artifact of this name, saved by this process or an earlier one; None if there is none."""
@@ -82,19 +88,19 @@ class RunStore:
         return self.artifacts.get(name)
 
     def save_artifact(self, name: str, content: Artifact) -> None:
-        """Write it to a file of its own."""
+        """Write the artifact to a file of its own."""
         self.write(f"{name}.npz", *content)
         self.artifacts[name] = content
 
     def write(self, name: str, arrays: Values, document: Any) -> None:
-        """A file of this run; where the disk refuses, an error that says so."""
+        """Write a file of this run; if that fails, the error says what is still intact."""
         try:
             files.write_arrays(self.folder / name, arrays, {"identity": self.identity, "content": document})
         except OSError as error:
             raise OSError(
                 error.errno,
                 f"cannot write {name} of the run in {self.folder}: {error.strerror}. What was written before is "
-                "intact: make room, and call fit again with the same arguments to go on from there",
+                "intact: make room, and call fit again with the same arguments to continue from there",
             ) from error
 
     def _recovered(self) -> Checkpoint | None:

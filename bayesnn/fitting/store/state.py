@@ -1,4 +1,4 @@
-"""State of the chains of a fit when it is done."""
+"""State of the chains at the end of a fit."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bayesnn.samplers.engine.plan import Plan
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What `extend` continues from.
+    """The state from which `extend` continues.
 
-    `plan` has the counts and batches of the run, `key` its key as implementation ("raw" for the old kind) and numbers,
-    `kept` what the chains were started from, `path` the folder of the run, if it has one.
+    `plan` has the numbers of draws, chains and batches of the run; `key` is its key as implementation ("raw" for the
+    old kind) and numbers; `kept` has the starting points of the chains; `path` is the folder of the run, if it has one.
     """
 
     checkpoint: Checkpoint

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
 import numpy as np
 
+MOST_WITHOUT_COLUMNS = 10_000_000
+
 
 def parts_of(value: Any) -> dict[str, Any] | None:
-    """What a table, series, index or frequency of pandas consists of; None for anything else."""
+    """The parts of a table, series, index or frequency of pandas; None for anything else."""
     import pandas as pd
 
     if isinstance(value, pd.DataFrame):
@@ -20,7 +23,47 @@ def parts_of(value: Any) -> dict[str, Any] | None:
         return {"kind": "index"} | _index(value)
     if isinstance(value, pd.offsets.BaseOffset):
         return {"kind": "frequency", "text": value.freqstr}
+    return _label(value)
+
+
+def _label(value: Any) -> dict[str, Any] | None:
+    """A single date, period, duration or interval, as labels of classes may be; None for anything else."""
+    import pandas as pd
+
+    if isinstance(value, pd.Interval):
+        return {"kind": "interval", "left": value.left, "right": value.right, "closed": value.closed}
+    if isinstance(value, pd.Period):
+        return {"kind": "period", "number": value.ordinal, "freq": value.freqstr}
+    if isinstance(value, pd.Timestamp):
+        return {
+            "kind": "time",
+            "number": int(value.as_unit("ns").value),
+            "zone": None if value.tz is None else str(value.tz),
+        }
+    if isinstance(value, pd.Timedelta):
+        return {"kind": "duration", "number": int(value.as_unit("ns").value)}
+    if type(value) in (datetime.date, datetime.datetime) and getattr(value, "tzinfo", None) is None:
+        return {"kind": type(value).__name__, "text": value.isoformat()}
     return None
+
+
+def _from_label(kind: str, parts: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    match kind:
+        case "interval":
+            return pd.Interval(parts["left"], parts["right"], parts["closed"])
+        case "period":
+            return pd.Period(ordinal=parts["number"], freq=parts["freq"])
+        case "time":
+            return pd.Timestamp(parts["number"], tz=parts["zone"])
+        case "duration":
+            return pd.Timedelta(parts["number"], unit="ns")
+        case "date":
+            return datetime.date.fromisoformat(parts["text"])
+        case "datetime":
+            return datetime.datetime.fromisoformat(parts["text"])
+    raise ValueError(f"unknown kind of table {kind!r}")
 
 
 def from_parts(parts: dict[str, Any]) -> Any:
@@ -29,20 +72,45 @@ def from_parts(parts: dict[str, Any]) -> Any:
 
     kind = parts["kind"]
     if kind == "table":
+        _check_lengths(parts["index"], parts["values"])
         index = _from_index(parts["index"])
         columns = dict(enumerate(parts["values"]))
         return pd.DataFrame(columns, index=index).set_axis(parts["columns"], axis=1)
     if kind == "series":
+        _check_lengths(parts["index"], [parts["values"]])
         return pd.Series(parts["values"], index=_from_index(parts["index"]), name=parts["name"])
     if kind == "index":
         return _from_index(parts)
     if kind == "frequency":
         return pd.tseries.frequencies.to_offset(parts["text"])
-    raise ValueError(f"unknown kind of table {kind!r}")
+    return _from_label(kind, parts)
+
+
+def _check_lengths(index: dict[str, Any], values: Any) -> None:
+    """Refuse columns that are no arrays as long as the index, which may state any length without having it."""
+    count = _length(index)
+    for one in values:
+        if not isinstance(one, np.ndarray) or one.shape != (count,):
+            raise ValueError(f"a table does not have {count} values in each column")
+    if not len(values) and count > MOST_WITHOUT_COLUMNS:
+        raise ValueError(f"a table has {count} rows and no column")
+
+
+def _length(index: dict[str, Any]) -> int:
+    if "levels" in index:
+        lengths = {_length(level) for level in index["levels"]}
+        if len(lengths) != 1:
+            raise ValueError("the levels of an index differ in length")
+        return lengths.pop()
+    if "range" in index:
+        return len(range(*index["range"]))
+    if "closed" in index:
+        return _length(index["left"])
+    return len(index["values"])
 
 
 def _index(index: Any) -> dict[str, Any]:
-    """Values of an index as an array, or one array a level."""
+    """Values of an index as an array, or as one array per level."""
     import pandas as pd
 
     if isinstance(index, pd.MultiIndex):
@@ -53,6 +121,8 @@ def _index(index: Any) -> dict[str, Any]:
         return result | {"range": [index.start, index.stop, index.step]}
     if isinstance(index, pd.PeriodIndex):
         return result | {"period": index.freqstr, "values": index.asi8}
+    if isinstance(index, pd.IntervalIndex):
+        return result | {"left": _index(index.left), "right": _index(index.right), "closed": index.closed}
     if isinstance(index, pd.DatetimeIndex):
         zone = None if index.tz is None else str(index.tz)
         values = index.tz_convert("UTC").tz_localize(None).to_numpy() if zone else index.to_numpy()
@@ -69,6 +139,9 @@ def _from_index(parts: dict[str, Any]) -> Any:
         return pd.RangeIndex(*parts["range"], name=parts["name"])
     if "period" in parts:
         return pd.PeriodIndex.from_ordinals(parts["values"], freq=parts["period"], name=parts["name"])
+    if "closed" in parts:
+        left, right = _from_index(parts["left"]), _from_index(parts["right"])
+        return pd.IntervalIndex.from_arrays(left, right, parts["closed"], name=parts["name"])
     if "zone" in parts:
         index = pd.DatetimeIndex(parts["values"], name=parts["name"])
         index = index.tz_localize("UTC").tz_convert(parts["zone"]) if parts["zone"] else index

@@ -1,4 +1,4 @@
-"""Forecasts without a network, to compare with: by the last value, the last season, a line, a linear autoregression."""
+"""Baselines without a network: the last value, the last season, a line, a linear autoregression, ARIMA and ETS."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -22,7 +22,7 @@ NAMES = (*PLAIN, LINEAR)
 
 
 def make_baselines(names: Sequence[Any], linear: LinearAR) -> dict[str, Baseline]:
-    """Specs by name; "linear_ar" is the one given, and a spec of the caller's goes by the name of its class."""
+    """Specs by name: `linear` for "linear_ar"; a `Baseline` of the caller's is named by its class."""
     if isinstance(names, str):
         names = (names,)
     found: dict[str, Baseline] = {}

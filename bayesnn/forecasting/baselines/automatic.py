@@ -15,7 +15,7 @@ LEVEL = 95
 
 
 def models() -> Any:
-    """The module statsforecast.models, which is slow to import and need not be there."""
+    """The module statsforecast.models, which is slow to import and may be missing."""
     try:
         from statsforecast import models as found
     except ImportError:
@@ -28,10 +28,10 @@ def models() -> Any:
 
 @dataclass(frozen=True)
 class Automatic(Baseline):
-    """One of statsforecast's automatic models, order and parameters from the training part.
+    """One of statsforecast's automatic models; its order and parameters are learnt from the training part.
 
-    Later origins run the same model, with the same parameters, over what they have seen. Normal distributions, whose
-    standard deviation is that of the 95% interval.
+    For later origins the same model, with the same parameters, is applied to the values up to the origin. The
+    distributions are normal, with the standard deviation that the 95% interval implies.
 
     References
     ----------

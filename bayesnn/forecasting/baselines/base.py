@@ -1,4 +1,4 @@
-"""What a baseline is: a spec that learns from the first part of a series and forecasts from many origins."""
+"""The interface of a baseline: a spec that learns from the first part of a series and forecasts from many origins."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from bayesnn.evaluation.scores.predictive import Predictive
 
 
 class Task(NamedTuple):
-    """What is to be forecast: horizons 1..horizon from every origin of one series.
+    """A forecasting task: horizons 1..horizon from every origin of one series.
 
-    values (T,) in units of y. Parameters are learnt from values[:learn_to]; a forecast from origin t, one of origins
-    (o,), sees values[:t] beside them. `period` is the length of the season, 1 for none; `key` seeds what is simulated.
+    values (T,) are in units of y. Parameters are learnt from values[:learn_to]; a forecast from an origin t, one of
+    `origins` (o,), also uses values[:t]. `period` is the length of the season, 1 if there is none; `key` is the seed
+    of simulations.
     """
 
     values: np.ndarray
@@ -26,7 +27,7 @@ class Task(NamedTuple):
 
     @property
     def training(self) -> np.ndarray:
-        """What parameters are learnt from."""
+        """The values from which parameters are learnt."""
         return self.values[: self.learn_to]
 
     @property
@@ -36,7 +37,7 @@ class Task(NamedTuple):
 
 
 class Baseline(abc.ABC):
-    """A way to forecast that needs no network."""
+    """A forecasting method without a network."""
 
     @abc.abstractmethod
     def forecast(self, task: Task) -> Predictive:
@@ -44,7 +45,7 @@ class Baseline(abc.ABC):
 
 
 def enough(name: str, task: Task, needed: int) -> None:
-    """Refuse a training part that is too short to learn from."""
+    """Raise a ValueError if the training part is too short for this baseline."""
     if task.learn_to < needed:
         raise ValueError(
             f"baseline {name!r} must have at least {needed} observations to learn from, got {task.learn_to}: "
@@ -53,6 +54,6 @@ def enough(name: str, task: Task, needed: int) -> None:
 
 
 def residual_sd(residuals: np.ndarray, parameters: int = 0) -> Any:
-    """Square root of the residual sum of squares over residuals less parameters; above zero even for a perfect fit."""
+    """sqrt(residual sum of squares / (residuals - parameters)); above zero even for a perfect fit."""
     sd = np.sqrt(np.sum(residuals**2) / max(len(residuals) - parameters, 1))
     return max(sd, np.finfo(float).tiny ** 0.25)

@@ -1,7 +1,7 @@
 """The linear autoregression of the same lags and transform, with its exact posterior.
 
-What a network has to beat: the same rows, a conjugate prior, independent posterior draws, and paths simulated one step
-after the other in NumPy. One step ahead the density is the closed form, a Student t distribution.
+A network should forecast better than it. It has the same rows, a conjugate prior, independent posterior draws, and
+paths simulated step by step in NumPy. The density one step ahead is exact, a Student t distribution.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class LinearAR(Baseline):
     transform : Transform
         "standardize" is learnt from the training part.
     exogenous : array (T, e), optional
-        Row t: the exogenous inputs of the target at time t, any lags taken already.
+        Row t holds the exogenous inputs of the target at time t, already lagged.
     draws : int
         Simulated paths.
     """
@@ -111,7 +111,7 @@ class LinearAR(Baseline):
                 carried = all_u[:, :, step : step + loss] @ np.array(transform.difference_filter)[::-1]
                 centres[:, :, step] = location + carried
                 now = carried + location + sd[:, None] * noise[step]
-                if transform.two_valued:  # y knows the root only up to its sign, and so does the next step
+                if transform.two_valued:  # y determines the root up to its sign, and so the next step uses |root|
                     now = (np.abs(now * transform.scale + transform.center) - transform.center) / transform.scale
                 all_u[:, :, loss + step] = now
                 all_w[:, :, deepest + step] = now - carried
@@ -119,5 +119,5 @@ class LinearAR(Baseline):
 
 
 def _carried(u: np.ndarray, origins: np.ndarray, transform: Transform) -> np.ndarray:
-    """What the differences take from the past: sum_k c_k u_{t-k} (o,) of the first value after each origin."""
+    """The part of the first value after each origin that comes from earlier ones: sum_k c_k u_{t-k} (o,)."""
     return u[origins[:, None] - np.arange(1, transform.lost_values + 1)] @ np.array(transform.difference_filter)

@@ -10,7 +10,7 @@ TAIL = 1.645  # two-sided 10% of a normal distribution
 def is_seasonal(values: np.ndarray, period: int) -> bool:
     """Whether the autocorrelation at lag `period` is outside its 90% limits, by Bartlett's formula.
 
-    At least three whole periods are needed to tell.
+    At least three whole periods are needed; with fewer the result is False.
     """
     if period == 1 or len(values) < 3 * period:
         return False
@@ -23,9 +23,10 @@ def is_seasonal(values: np.ndarray, period: int) -> bool:
 
 
 def seasonal_indices(values: np.ndarray, period: int) -> tuple[np.ndarray, bool]:
-    """Indices (period,) of the phases t mod period, and whether they are added rather than multiplied.
+    """Indices (period,) of the phases t mod period, and whether they are additive rather than multiplicative.
 
-    Multiplied where all values are above zero; ones where there is no season to adjust for.
+    They are multiplicative if all values are above zero. Without significant seasonality they are all one, or all zero
+    if additive.
 
     References
     ----------
@@ -48,7 +49,7 @@ def seasonal_indices(values: np.ndarray, period: int) -> tuple[np.ndarray, bool]
 
 
 def moving_average(values: np.ndarray, period: int) -> tuple[np.ndarray, np.ndarray]:
-    """Centred moving average over a period (half weights at both ends of an even one), and the times it is for."""
+    """Centred moving average over a period (if it is even, with half weights at both ends), and its times."""
     weights = np.ones(period) if period % 2 else np.r_[0.5, np.ones(period - 1), 0.5]
     trend = np.convolve(values, weights / period, mode="valid")
     return trend, np.arange(len(trend)) + len(weights) // 2

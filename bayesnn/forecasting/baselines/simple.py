@@ -1,7 +1,7 @@
 """Forecasts by the last value, the last season, or the line from the first value to the last.
 
-Normal errors throughout, with the standard deviations of R. Hyndman and G. Athanasopoulos (2021), Forecasting:
-Principles and Practice, 3rd edition, OTexts, section 5.5: table 5.2 gives the multiple of the residual one.
+Errors are normal. Their standard deviation is a multiple of the residual standard deviation, given in R. Hyndman and
+G. Athanasopoulos (2021), Forecasting: Principles and Practice, 3rd edition, OTexts, section 5.5, table 5.2.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Naive(Baseline):
 class SeasonalNaive(Baseline):
     """The value of the same season a period ago; sd sqrt(k + 1) times that of the seasonal differences.
 
-    k is the number of whole periods before the horizon; with a period of 1 it is the last value.
+    k is the number of whole periods before the horizon. With a period of 1 this is the naive forecast.
     """
 
     def forecast(self, task: Task) -> NormalPredictive:
@@ -65,9 +65,9 @@ class Drift(Baseline):
 
 @dataclass(frozen=True)
 class Naive2(Baseline):
-    """The last seasonally adjusted value, times the season: the benchmark of the M competitions.
+    """The last seasonally adjusted value times the seasonal index: the benchmark of the M competitions.
 
-    The season is adjusted for only where the autocorrelation at its length is significant at 10%.
+    Values are seasonally adjusted only if the autocorrelation at lag `period` is significant at 10%.
 
     References
     ----------

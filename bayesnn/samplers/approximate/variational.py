@@ -133,7 +133,7 @@ class Variational(Sampler):
 def run_svi(
     svi: SVI, key: jax.Array, data: Data, used: int, steps: int, plan: Plan
 ) -> tuple[Any, np.ndarray, dict[str, float], bool]:
-    """Run SVI in chunks, so that there is progress to show and Ctrl-C is heard.
+    """Run SVI in chunks, so that progress can be shown and Ctrl-C can take effect.
 
     Returns the last state, the loss of each step, seconds per phase, and whether all steps were done.
     """

@@ -1,4 +1,4 @@
-"""The loop over chains: compiled once for warm-up and sampling, called in chunks that show progress and hear Ctrl-C.
+"""The loop over chains: compiled once for warm-up and sampling, called in chunks between which Ctrl-C can act.
 
 NumPyro's kernels are used unchanged; only the loop around them is replaced. `numpyro.infer.MCMC` either steps from
 Python (with a progress bar) or runs to the end in one call that Ctrl-C cannot stop, and compiles again for every phase.
@@ -28,9 +28,10 @@ from bayesnn.samplers.engine.compiled_programs import Record, program_for
 from bayesnn.samplers.engine.multihost import broadcast_from_first, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.engine.sharding import put_on, shapes_at
+from bayesnn.samplers.engine.stopping import EXTENDED, FEWEST, Standing, Stopping, is_position, position_after, spacing
 
 CHUNK = 100  # largest number of draws per compiled call
-CHUNK_SECONDS = 0.4  # intended duration of a call: how often the progress bar moves and Ctrl-C is heard
+CHUNK_SECONDS = 0.4  # intended duration of a call: how often the progress bar moves and Ctrl-C can take effect
 
 
 @dataclass(frozen=True)
@@ -69,30 +70,38 @@ def run_chains(
     Chain i has the same key under every method and chunking, so the draws do not depend on either (except for rounding,
     which depends on the batching of the arithmetic). `start` (chain, ...) is passed to the kernel as initial
     parameters. Values are recorded in double precision, whatever the precision of the arithmetic. If the draw store of
-    the plan has a checkpoint, the run continues from there. `quick` is for kernels of many small operations, see
-    `compiled_programs.quick_options`.
+    the plan has a checkpoint, the run continues from there. A plan with `stopping` says by itself when it ends. `quick`
+    is for kernels of many small operations, see `compiled_programs.quick_options`.
     """
     keeper = InMemoryStore() if plan.keeper is None else plan.keeper
     before = keeper.checkpoint
-    if before is not None and before.warmup >= plan.warmup and before.draws >= plan.draws:
+    if before is not None and _is_done(before, plan):
         return Run(keeper.values(), dict(before.seconds), True, checkpoint=before)
     seconds = dict.fromkeys(("compile", "warmup", "sampling"), 0.0) | ({} if before is None else before.seconds)
     started = time.perf_counter()
-    total = plan.warmup + plan.draws * plan.thinning
+    steps = plan.draws if plan.stopping is None else position_after(0 if before is None else before.draws, plan.kept)
+    total = plan.warmup + steps * plan.thinning
     complete = True
     with ThreadPoolExecutor(1) as pool:  # for slow work that can run beside tracing, compiling and sampling
         with precision_of(precision), no_collection():
             given = as_precision(data), plan, as_precision(start)
             workers = _start(kernel, record, key, *given, precision, before, quick, pool)
         seconds["compile"] += time.perf_counter() - started
-        done = (0, 0) if before is None else (before.warmup, before.draws)
-        progress = Progress(*done, tuple(worker.carry for worker in workers), seconds)
-        initial = done[0] + done[1] * plan.thinning
+        progress = Progress(0, 0, tuple(worker.carry for worker in workers), seconds)
+        if before is not None:
+            done = before.warmup, before.draws, progress.carries, seconds
+            progress = Progress(*done, before.every, before.ended)
+        initial = progress.warmup + progress.draws * plan.thinning
         with tqdm(total=total, initial=initial, disable=not plan.progress, unit="step") as bar:
             try:
                 with deferred_interrupts() as check_interrupt:
-                    for phase in ("warmup", "sampling"):
-                        progress = _phase(phase, workers, progress, plan, keeper, bar, check_interrupt)
+                    loop = _Loop(workers, plan, keeper, bar, check_interrupt)
+                    progress = _phase(loop, "warmup", progress, plan.warmup)
+                    if plan.stopping is not None:
+                        _until_ended(loop, progress, plan.stopping, plan.kept)
+                    else:
+                        progress = progress._replace(ended=EXTENDED) if plan.kept else progress
+                        _phase(loop, "sampling", progress, plan.draws)
             except KeyboardInterrupt:
                 keeper.flush()
                 if is_multiprocess() or keeper.checkpoint is None or not keeper.checkpoint.draws:
@@ -104,37 +113,96 @@ def run_chains(
     return Run(keeper.values(), dict(checkpoint.seconds), complete, checkpoint=checkpoint)
 
 
-def _phase(
-    phase: str,
-    workers: list[_Worker],
-    progress: Progress,
-    plan: Plan,
-    keeper: DrawStore,
-    bar: Any,
-    check_interrupt: Callable[[], None],
-) -> Progress:
-    """Run the rest of warm-up or sampling, and put each chunk into the draw store with the progress it leads to.
+def _is_done(before: Checkpoint, plan: Plan) -> bool:
+    """Whether there is nothing left to do, so that nothing needs to be compiled."""
+    if before.warmup < plan.warmup:
+        return False
+    if plan.stopping is None:
+        return before.draws >= plan.draws
+    return bool(before.ended) or plan.stopping.is_over(before)
 
-    `check_interrupt` raises KeyboardInterrupt if Ctrl-C was pressed.
+
+class _Loop(NamedTuple):
+    """What the phases of a run share. `check_interrupt` raises KeyboardInterrupt if Ctrl-C was pressed."""
+
+    workers: list[_Worker]
+    plan: Plan
+    keeper: DrawStore
+    bar: Any
+    check_interrupt: Callable[[], None]
+
+
+def _until_ended(loop: _Loop, progress: Progress, stopping: Stopping, kept: int) -> Progress:
+    """Sampling from one position to the next, until the chains are judged to be done or the time is over."""
+    note = ""
+    while True:
+        if is_position(progress.draws, kept):
+            progress, standing = _judged(loop, progress, stopping)
+            if standing.ended:
+                return progress
+            note = f"{standing}, "
+            steps = stopping.expected(progress, standing, kept) * loop.plan.thinning
+            loop.bar.total = loop.plan.warmup + steps
+        target = _next_stop(progress, stopping, kept)
+        if target <= progress.draws:
+            return progress
+        progress = progress._replace(every=spacing(progress.draws + 1, kept))
+        progress = _phase(loop, "sampling", progress, target, note)
+
+
+def _judged(loop: _Loop, progress: Progress, stopping: Stopping) -> tuple[Progress, Standing]:
+    """The chains judged by the draws that are kept; the time this takes is time of sampling."""
+    begun = time.perf_counter()
+    loop.keeper.flush()
+    standing = stopping.judge(loop.keeper.values(), progress.draws)
+    seconds = progress.seconds | {"sampling": progress.seconds["sampling"] + time.perf_counter() - begun}
+    progress = progress._replace(seconds=seconds, ended=standing.ended)
+    loop.keeper.add(None, progress)
+    return progress, standing
+
+
+def _next_stop(progress: Progress, stopping: Stopping, kept: int) -> int:
+    """Number of draws up to which to go on; that of now if the time is over.
+
+    Where several processes share the chains, they must stop at the same draw whatever their clocks say: the first one
+    says how far to go. Otherwise the clock is asked after every chunk.
     """
-    warming = phase == "warmup"
-    total, thinning = (plan.warmup, 1) if warming else (plan.draws, plan.thinning)
-    bar.set_description(f"{phase}, {plan.chains} chain{'s' if plan.chains > 1 else ''}")
+    now, position = progress.draws, position_after(progress.draws, kept)
+    if not is_multiprocess():
+        return now if stopping.is_over(progress) else position
+    if now < FEWEST:  # how long a draw takes is not known yet
+        return min(position, FEWEST)
+    every = spacing(now + 1, kept)
+    return broadcast_from_first(min(position, now + stopping.room(progress, position) // every * every))
+
+
+def _phase(loop: _Loop, phase: str, progress: Progress, total: int, note: str = "") -> Progress:
+    """Go on with warm-up or sampling up to `total`, and put each chunk into the draw store with the progress after it.
+
+    Sampling ends before where the time of the plan is over; `note` is shown beside the statistics of the chunk.
+    """
+    plan, warming = loop.plan, phase == "warmup"
+    every, thinning = (1, 1) if warming else (progress.every, progress.every * plan.thinning)
+    stopping = None if warming or is_multiprocess() else plan.stopping
+    loop.bar.set_description(f"{phase}, {plan.chains} chain{'s' if plan.chains > 1 else ''}")
     count, mark = 1, time.perf_counter()
     while (done := progress.warmup if warming else progress.draws) < total:
-        count = min(count, CHUNK, total - done)
+        count = min(count, CHUNK, (total - done) // every)
         begun = time.perf_counter()
-        here = [worker._replace(carry=carry) for worker, carry in zip(workers, progress.carries, strict=True)]
+        here = [worker._replace(carry=carry) for worker, carry in zip(loop.workers, progress.carries, strict=True)]
         carries, values = _advance_all(here, count, thinning, plan.side_by_side)
         now = time.perf_counter()
         spent = progress.seconds | {phase: progress.seconds[phase] + now - mark}
         mark = now
-        position = (progress.warmup + count, progress.draws) if warming else (progress.warmup, progress.draws + count)
-        progress = Progress(*position, tuple(carries), spent)
-        keeper.add(None if warming else values, progress)
-        bar.set_postfix_str(_postfix(values), refresh=False)
-        bar.update(count * thinning)
-        check_interrupt()
+        progress = progress._replace(carries=tuple(carries), seconds=spent)
+        after = done + count * every
+        progress = progress._replace(warmup=after) if warming else progress._replace(draws=after)
+        loop.keeper.add(None if warming else values, progress)
+        loop.bar.set_postfix_str(note + _postfix(values), refresh=False)
+        loop.bar.update(count * thinning)
+        loop.check_interrupt()
+        if stopping is not None and stopping.is_over(progress):
+            break
         count = max(1, int(CHUNK_SECONDS * count / (now - begun)))
         if is_multiprocess() and plan.method == "rows":  # all processes must make the same calls of the loop
             count = broadcast_from_first(count)

@@ -16,22 +16,29 @@ from bayesnn.samplers.engine.sharding import put_on
 
 Values = dict[str, np.ndarray]
 Artifact = tuple[Values, Any]  # arrays, and a JSON document
+HANDED = "handed"  # artifact: the last states of other chains, from which those of this run start
 
 
 class Progress(NamedTuple):
-    """How far a run has come: warm-up steps and draws done, the carry of each batch of chains, seconds per phase."""
+    """How far a run has come: warm-up steps and draws done, the carry of each batch of chains, seconds per phase.
+
+    Of the `draws` every `every`-th one is kept. `ended` says why no more are to be made, "" while nothing says so.
+    """
 
     warmup: int
     draws: int
     carries: tuple[Any, ...]
     seconds: dict[str, float]
+    every: int = 1
+    ended: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """The progress of a run as arrays: `leaves` (chain, ...) are the leaves of the carry of all chains.
 
-    `keys` has one entry per leaf: the implementation of its JAX keys, or "" for an ordinary array.
+    `keys` has one entry per leaf: the implementation of its JAX keys, or "" for an ordinary array. `every` and `ended`
+    are those of `Progress`: `kept` draws are stored of the `draws` that were made.
     """
 
     warmup: int
@@ -39,6 +46,13 @@ class Checkpoint:
     leaves: tuple[np.ndarray, ...]
     keys: tuple[str, ...]
     seconds: dict[str, float] = field(default_factory=dict)
+    every: int = 1
+    ended: str = ""
+
+    @property
+    def kept(self) -> int:
+        """Draws of each chain that are stored."""
+        return self.draws // self.every
 
 
 class DrawStore(Protocol):
@@ -51,13 +65,17 @@ class DrawStore(Protocol):
     artifacts: dict[str, Artifact]
 
     def add(self, values: Values | None, progress: Progress) -> None:
-        """Take draws (chain, draw, ...), None during warm-up, and the progress after them."""
+        """Take draws (chain, draw, ...), None where there are no new ones, and the progress after them.
+
+        They are every `progress.every`-th draw up to `progress.draws`. Where that is more than before, draws that
+        were stored and are not among them are no longer `values`.
+        """
 
     def flush(self) -> None:
         """Turn the latest progress into `checkpoint`."""
 
     def values(self) -> Values:
-        """All draws up to the checkpoint."""
+        """All draws up to the checkpoint that are kept."""
 
     def load_artifact(self, name: str) -> Artifact | None:
         """The artifact of this name, None if there is none."""
@@ -66,28 +84,50 @@ class DrawStore(Protocol):
         """Keep what is computed once."""
 
 
+class Chunk(NamedTuple):
+    """Draws (chain, draw, ...) that were made one after the other: of those after number `after`, every `every`-th."""
+
+    values: Values
+    after: int
+    every: int
+
+    def thinned(self, every: int, until: int | None = None) -> Chunk:
+        """Every `every`-th draw of the run, counted from its start, as far as these are among them; up to `until`."""
+        count = next(iter(self.values.values())).shape[1]
+        numbers = self.after + self.every * np.arange(1, count + 1)  # the first draw of a run has number 1
+        chosen = (numbers % every == 0) & (until is None or numbers <= until)
+        if chosen.all():
+            return self
+        after = self.after // every * every  # the draw before the first one, among every `every`-th
+        return Chunk({name: v[:, chosen] for name, v in self.values.items()}, after, every)
+
+
 class InMemoryStore:
     """Draws in memory. Given a checkpoint, the run continues from there, and only its new draws are kept."""
 
     def __init__(self, checkpoint: Checkpoint | None = None, artifacts: dict[str, Artifact] | None = None) -> None:
         self.checkpoint, self.artifacts = checkpoint, dict(artifacts or {})
-        self.begin = 0 if checkpoint is None else checkpoint.draws
-        self.chunks: list[Values] = []
+        self.chunks: list[Chunk] = []
         self.progress: Progress | None = None
+        self.made, self.every = (0, 1) if checkpoint is None else (checkpoint.draws, checkpoint.every)
 
     def add(self, values: Values | None, progress: Progress) -> None:
         """Draws come first: after an interrupt between the two, `values` cuts off the surplus draws."""
         if values is not None:
-            self.chunks.append(values)
+            self.chunks.append(Chunk(values, self.made, progress.every))
+            self.made = progress.draws
         self.progress = progress
+        if progress.every > self.every:
+            self.chunks = [chunk.thinned(progress.every) for chunk in self.chunks]
+            self.every = progress.every
 
     def flush(self) -> None:
         if self.progress is not None:
             self.checkpoint = pack(self.progress)
 
     def values(self) -> Values:
-        count = 0 if self.checkpoint is None else self.checkpoint.draws - self.begin
-        return {name: v[:, :count] for name, v in joined(self.chunks).items()}
+        until, every = (0, 1) if self.checkpoint is None else (self.checkpoint.draws, self.checkpoint.every)
+        return joined([chunk.thinned(every, until).values for chunk in self.chunks])
 
     def load_artifact(self, name: str) -> Artifact | None:
         return self.artifacts.get(name)
@@ -97,7 +137,9 @@ class InMemoryStore:
 
 
 def joined(chunks: list[Values]) -> Values:
-    """Chunks joined along the draws, in double precision."""
+    """Chunks joined along the draws, in double precision; nothing where there are no chunks."""
+    if not chunks:
+        return {}
     values = {name: np.concatenate([chunk[name] for chunk in chunks], axis=1) for name in chunks[0]}
     return {name: as_double(v) for name, v in values.items()}
 
@@ -112,7 +154,8 @@ def pack(progress: Progress) -> Checkpoint:
     batches = [jax.tree.leaves(carry) for carry in progress.carries]
     keys = tuple(str(jax.random.key_impl(leaf)) if _is_key(leaf) else "" for leaf in batches[0])
     leaves = tuple(np.concatenate([_as_array(leaf) for leaf in same]) for same in zip(*batches, strict=True))
-    return Checkpoint(progress.warmup, progress.draws, leaves, keys, dict(progress.seconds))
+    done = progress.warmup, progress.draws
+    return Checkpoint(*done, leaves, keys, dict(progress.seconds), progress.every, progress.ended)
 
 
 def unpack(checkpoint: Checkpoint, like: Any, chains: np.ndarray) -> Any:
@@ -138,6 +181,18 @@ def unpack(checkpoint: Checkpoint, like: Any, chains: np.ndarray) -> Any:
         value = jax.random.wrap_key_data(part, impl=impl) if impl else part
         leaves.append(put_on(value, wanted.sharding))
     return jax.tree.unflatten(structure, leaves)
+
+
+def as_artifact(checkpoint: Checkpoint) -> Artifact:
+    """The states of all chains as an artifact, from which other chains may start."""
+    arrays = {f"leaf {i:03d}": leaf for i, leaf in enumerate(checkpoint.leaves)}
+    return arrays, {"keys": list(checkpoint.keys)}
+
+
+def from_artifact(artifact: Artifact) -> Checkpoint:
+    """What `as_artifact` was given, before any step: `unpack` gives the carry of some of the chains."""
+    arrays, document = artifact
+    return Checkpoint(0, 0, tuple(arrays[f"leaf {i:03d}"] for i in range(len(arrays))), tuple(document["keys"]))
 
 
 def _is_key(leaf: Any) -> bool:

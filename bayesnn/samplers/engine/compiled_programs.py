@@ -53,7 +53,7 @@ class Program:
     def __init__(self, kernel: MCMCKernel, record: Record, warmup: int, buffer: int, quick: bool) -> None:
         self.options = quick_options() if quick else {}
         self.own_start = functools.partial(_start, kernel, warmup)
-        self.own_loop = lambda carry, count, thinning, data: _loop(kernel, record, buffer, carry, count, thinning, data)
+        self.own_loop = lambda *arguments: _loop(kernel, record, warmup, buffer, *arguments)
         self.traced = jax.jit(self.own_loop)
         self.starts: dict[Any, tuple[Any, Future[Any]]] = {}
         self.loops: dict[Any, Any] = {}
@@ -178,6 +178,15 @@ def drop_compiled_programs(limit: int | None = None) -> bool:
     return True
 
 
+def _keeps_its_data(kernel: MCMCKernel) -> bool:
+    """Whether a kernel, such as NumPyro's BarkerMH, samples from a density of the data that `init` was last given.
+
+    Others make the density of the data that `sample` is given. In the loop these must be the arguments of the loop, not
+    those of the start program.
+    """
+    return getattr(kernel, "_model", None) is not None and getattr(kernel, "_potential_fn", None) is not None
+
+
 def _start(
     kernel: MCMCKernel,
     warmup: int,
@@ -205,9 +214,18 @@ def _start(
 
 
 def _loop(
-    kernel: MCMCKernel, record: Record, buffer: int, carry: Any, count: jax.Array, thinning: jax.Array, data: Data
+    kernel: MCMCKernel,
+    record: Record,
+    warmup: int,
+    buffer: int,
+    carry: Any,
+    count: jax.Array,
+    thinning: jax.Array,
+    data: Data,
 ) -> tuple[Any, dict[str, jax.Array]]:
     """`count` recorded draws of a batch of chains, `thinning` steps apart; (draw, chain, ...) in arrays of `buffer`."""
+    if _keeps_its_data(kernel):
+        kernel.init(jax.random.key(0), warmup, None, data, {})
 
     def step(state: Any) -> Any:
         return jax.vmap(lambda one: kernel.sample(one, data, {}))(state)

@@ -12,6 +12,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn.samplers.engine.checkpoint import DrawStore
 from bayesnn.samplers.engine.sharding import DeviceSharding
+from bayesnn.samplers.engine.stopping import Stopping
 
 CHAIN_METHODS = ("auto", "parallel", "vectorized", "sequential", "rows")
 
@@ -24,6 +25,10 @@ class Plan:
     `keeper` is the draw store, None for one in memory. If other processes run other chains of the same run, the plan is
     for `chains` chains, of which `first` is the number of the first, out of `of` chains in all. `superchains` is the
     number of groups of chains that start at the same point (for nested R-hat).
+
+    A run whose length was not given has `kept`, the most draws that are kept of a chain (0 elsewhere): when more are
+    made, every second one is dropped. Its `stopping` says when it ends; `draws` is then a number that is never reached.
+    `gives_up`, of some of these runs, is from how many draws on, and above which R-hat, they also end.
     """
 
     draws: int
@@ -37,6 +42,9 @@ class Plan:
     first: int = 0
     of: int | None = None
     superchains: int | None = None
+    kept: int = 0
+    gives_up: tuple[int, float] | None = None
+    stopping: Stopping | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         """Raise a ValueError for counts out of range and unknown methods."""

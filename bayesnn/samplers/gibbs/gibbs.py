@@ -1,6 +1,6 @@
 """The Gibbs/Metropolis sampler of Müller and Ríos Insua for the hierarchical shallow network.
 
-A scan updates, in the only order that leaves the posterior invariant: the units, on the density with the readout
+A sweep updates, in the only order that leaves the posterior invariant: the units, on the density with the readout
 integrated out, each followed by a possible flip of its sign and all by a possible common reflection; then the readout
 given the units; then the hyperparameters given both. A readout drawn before the units move would be out of date, and
 hyperparameters drawn given it would follow another distribution.
@@ -8,19 +8,23 @@ hyperparameters drawn given it would follow another distribution.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bayesnn._internal import checks, random
 from bayesnn._internal.random import RandomSource
+from bayesnn.likelihoods import Gaussian
+from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models import readout
 from bayesnn.models.model import Model
-from bayesnn.samplers.base import Info, Sampler, Stats, Steps
+from bayesnn.samplers.base import Info, Sampler, Stats, Steps, summary_of
 from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import (
+    TARGET_MOVES,
     GibbsState,
     UnitMoveResult,
     active_units,
@@ -28,8 +32,10 @@ from bayesnn.samplers.gibbs.collapsed import (
     collapses,
     draw_hyper,
     draw_readout,
+    moved_units,
     prior_of,
 )
+from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.gibbs.reflections import as_products, reflect
@@ -41,22 +47,24 @@ from bayesnn.samplers.gibbs.structure import (
     start_structure,
     structure_sites,
 )
+from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, trajectory_step, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
-from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs, WeightState
+from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs
+from bayesnn.samplers.gibbs.working_rows import log_likelihood, refresh
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 COLLAPSED = "collapsed"
 EXACT, BIRTH_DEATH = "exact", "birth_death"
-TARGET_MOVES = 0.5  # fraction of units that move per sweep, for which the adaptive walk is tuned; chosen here
 
 
 @dataclass(frozen=True)
 class Gibbs(Steps):
     """Gibbs sampling: hyperparameters by their exact conditionals, for every prior and likelihood.
 
-    For `shallow` networks with Gaussian errors the readout is integrated out and the units move one at a time (the
-    collapsed sweep, which is fast). For all other models, and with case weights or offsets, all weights move together,
-    as `weights` says.
+    For `shallow` networks of one output the readout is integrated out and the units move one at a time (the collapsed
+    sweep, which is fast): with Gaussian errors as they are, with `Bernoulli`, `StudentT` and `NegativeBinomial` given
+    auxiliary variables that make the likelihood Gaussian. For all other models all weights move together, as `weights`
+    says.
 
     Parameters
     ----------
@@ -74,6 +82,9 @@ class Gibbs(Steps):
     structure : {"exact", "birth_death"}
         How the number of units is updated if it is random: an exact draw with unused units redrawn from the prior, or
         reversible jumps that add or remove one unit.
+    trajectory : int, optional
+        Leapfrog steps of the Hamiltonian trajectory of all units before the collapsed sweeps of each step; 0: none.
+        Default: 60 where the units have many weights, none where they have so few that single moves are quicker.
 
     Raises
     ------
@@ -95,6 +106,8 @@ class Gibbs(Steps):
     serves_gaps: ClassVar[bool] = True
     marginalizes: ClassVar[bool] = True
     moves_architectures: ClassVar[bool] = True
+    tempers: ClassVar[bool] = True
+    tuned: ClassVar[tuple[str, ...]] = ("log_scale", "log_step")
 
     proposal: str = "slice"
     candidates: int = 8
@@ -102,6 +115,7 @@ class Gibbs(Steps):
     weights: str | None = None
     steps: int = 20
     structure: str = "exact"
+    trajectory: int | None = field(default=None, metadata={"later": True})  # runs made before it do not name it
 
     def __post_init__(self) -> None:
         """Raise a ValueError for settings out of range and unknown names."""
@@ -110,6 +124,8 @@ class Gibbs(Steps):
         checks.positive_integer("sweeps", self.sweeps)
         checks.positive_integer("steps", self.steps)
         checks.known("structure", self.structure, (EXACT, BIRTH_DEATH))
+        if self.trajectory is not None:
+            checks.positive_integer("trajectory", self.trajectory, minimum=0)
         if self.weights is not None:
             checks.known("weights", self.weights, (*MOVES, COLLAPSED))
 
@@ -122,8 +138,8 @@ class Gibbs(Steps):
             )
         if self.weights == COLLAPSED and not collapses(model):
             raise ValueError(
-                'weights="collapsed" is for bnn.shallow(...) with a Gaussian likelihood of one output: '
-                'use weights="hmc" here'
+                'weights="collapsed" is for bnn.shallow(...) with one output and Gaussian errors, Bernoulli, StudentT '
+                'or NegativeBinomial: use weights="hmc" here'
             )
 
     def kernel(self, model: Model) -> StepsKernel:
@@ -141,25 +157,23 @@ class Gibbs(Steps):
         return self.collapsed(target)
 
     def for_gaps(self) -> Sampler:
-        """Each sweep given the missing values, then these given the rest."""
-        return MissingValuesGibbs(self)
+        """Each sweep given the missing values, then these given the rest; with trajectories only if asked for."""
+        return MissingValuesGibbs(replace(self, trajectory=self.trajectory or 0))
 
     def starts_anywhere(self, model: Model) -> bool:
         """The state of the collapsed sweep is parameters alone."""
         return self.collapsed(model)
 
-    def for_rows(self) -> Gibbs:
-        """The sampler for rows with case weights or an offset, which the collapsed sweep cannot use."""
-        if self.weights == COLLAPSED:
-            raise ValueError('weights="collapsed" takes neither case weights nor an offset: use weights="hmc" here')
-        return replace(self, weights=self.weights or "hmc")
-
     def stats(self, state: KernelState) -> Stats:
-        """Fraction of units that moved in the collapsed sweep; else mean acceptance and step size."""
-        step = {"step_size": jnp.exp(state.inner.log_step)} if isinstance(state.inner, WeightState) else {}
-        return {"acceptance_rate": state.info.acceptance} | step
+        """Fraction of units that moved in the collapsed sweep; acceptance and step of a trajectory if there are any.
 
-    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array) -> GibbsState:
+        For all other models mean acceptance and step size.
+        """
+        found = {"acceptance_rate": state.info.acceptance, "trajectory_acceptance_rate": state.info.trajectory}
+        found["step_size"] = None if state.inner.log_step is None else jnp.exp(state.inner.log_step)
+        return {name: value for name, value in found.items() if value is not None}
+
+    def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> GibbsState:
         """Units drawn from the prior with hyperparameters at their guesses; the error variance is that of y."""
         prior = prior_of(model)
         key_hyper, key_gamma = jax.random.split(key)
@@ -168,38 +182,66 @@ class Gibbs(Steps):
         noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
         gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
         structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
-        return GibbsState(gamma, jnp.zeros(terms.size), hyper, 1.0 / jnp.var(y), jnp.zeros(terms.units), structure)
+        gaussian = isinstance(model.likelihood, Gaussian)
+        precision = 1.0 / jnp.var(y) if gaussian else jnp.ones_like(hyper.beta_precision)
+        latents = None if gaussian else model.likelihood.start(jax.random.fold_in(key, 2))
+        log_step = jnp.full((), np.log(FIRST_STEP), gamma.dtype) if self.leapfrogs(*gamma.shape) else None
+        coefficients, scales = jnp.zeros(terms.size), jnp.zeros(terms.units)
+        return GibbsState(gamma, coefficients, hyper, precision, scales, structure, latents, log_step)
+
+    def leapfrogs(self, units: int, weights: int) -> int:
+        """Leapfrog steps of a trajectory of so many units with so many weights each."""
+        return default_steps(units, weights) if self.trajectory is None else self.trajectory
 
     def step(
-        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
     ) -> tuple[GibbsState, Info]:
-        """Run `sweeps` sweeps."""
+        """A trajectory of all units where there are trajectories, and `sweeps` sweeps."""
+        acceptance = None
+        if state.log_step is not None:
+            of_trajectory, key = jax.random.split(key)
+            steps = self.leapfrogs(*state.gamma.shape)
+            state, acceptance = trajectory_step(of_trajectory, state, model, x, y, steps, *rows)
         state, infos = random.scan_with_predrawn(
-            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y), state
+            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y, *rows), state
         )
-        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+        return state, summary_of(infos)._replace(trajectory=acceptance)
+
+    def rounds(self, state: GibbsState) -> tuple[Steps, int]:
+        """An exchange after every sweep; with trajectories, which take as long as the sweeps, one after both."""
+        return (replace(self, sweeps=1), self.sweeps) if state.log_step is None else (self, 1)
 
     def sweep(
-        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
     ) -> tuple[GibbsState, Info]:
-        """Update the units, the architecture if it is random, the readout, and the hyperparameters, in this order."""
-        of_units, of_structure, of_readout, of_hyper = random.split(source, 4)
+        """Auxiliary variables; then units, architecture if it is random, readout, and hyperparameters, in this order.
+
+        Where there are auxiliary variables, moves without them follow. `rows` are offset and case weights, if the fit
+        has any.
+        """
+        of_units, of_structure, of_readout, of_hyper, of_rows, of_likelihood = random.split(source, 6)
         active = active_units(state)
-        state, data, solved, moved = self.move_units(of_units, state, model, x, y)
+        state, working = refresh(of_rows, state, model, x, y, *rows)
+        state, data, solved, moved = self.move_units(of_units, state, model, x, working)
         if state.structure is not None:
-            state, data = self.move_structure(random.as_key(of_structure), state, model, x, y)
-            solved = readout.solve(data, collapsed_prior(model, state, x), state.noise_precision)
+            state, data = self.move_structure(random.as_key(of_structure), state, model, x, working)
+            solved = readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
         coefficients = draw_readout(of_readout, state, model, x, solved)
-        hyper, noise_precision = draw_hyper(of_hyper, state, model, coefficients, data)
-        new = state._replace(coefficients=coefficients, hyper=hyper, noise_precision=noise_precision)
-        return new, Info(jnp.mean(moved), moved) if active is None else _info(moved, active)
+        new, level = draw_hyper(of_hyper, state, model, coefficients, data)
+        if model.likelihood.augments:
+            new = move_on_likelihood(random.as_key(of_likelihood), new, model, x, y, self.candidates, *rows)
+        info = moved_units(moved, active)
+        if state.temperature is not None:
+            level = log_likelihood(new, model, x, y, *rows) if level is None else level
+            info = info._replace(log_likelihood=level)
+        return new, info
 
     def move_units(
-        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
     ) -> UnitMoveResult:
         """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma."""
         of_candidates, of_flips, of_reflection = random.split(source, 3)
-        gamma, hyper, noise_precision = state.gamma, state.hyper, state.noise_precision
+        gamma, hyper, noise_precision = state.gamma, state.hyper, state.tempered_precision
         proposal = PROPOSALS[self.proposal]
         terms = model.terms(x.shape[1:])
         prior = collapsed_prior(model, state, x)
@@ -208,22 +250,22 @@ class Gibbs(Steps):
         active = active_units(state)
         inputs, extra = readout_rows(terms, x, used)
         gamma, gram, moved = update_units(
-            of_flips, gamma, candidates, proposal, hyper, inputs, extra, y, prior, noise_precision, active
+            of_flips, gamma, candidates, proposal, hyper, inputs, extra, working, prior, noise_precision, active
         )
         new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
         # the number of rows as a plain number, so that the random numbers for sigma can be drawn ahead
-        data = as_products(new.gram)._replace(rows=y.shape[0])
+        data = as_products(new.gram)._replace(rows=working.count)
         return UnitMoveResult(
-            state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(y.dtype)
+            state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(gamma.dtype)
         )
 
     def move_structure(
-        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array
+        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
     ) -> tuple[GibbsState, readout.Products]:
         """Update the architecture, readout and mu_beta integrated out; the readout must be drawn again afterwards."""
         assert state.structure is not None
         body = UnitsAndStructure(state.gamma, state.structure)
-        given = Conditioning(model, x, y, state.hyper, state.noise_precision)
+        given = Conditioning(model, x, working, state.hyper, state.tempered_precision)
         jumps = self.structure == BIRTH_DEATH and given.random.hidden is not None
         key_jump, key_draw = jax.random.split(key)
         body = birth_death(key_jump, body, given) if jumps else body
@@ -231,7 +273,9 @@ class Gibbs(Steps):
         return state._replace(gamma=body.gamma, structure=body.structure), data
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
-        """A Robbins-Monro step on the log scale of each unit's walk."""
+        """A Robbins-Monro step on the log step of the trajectories, and on the log scale of each unit's walk."""
+        if info.trajectory is not None and state.log_step is not None:
+            state = state._replace(log_step=tuned(state.log_step, info.trajectory, iteration))
         if not PROPOSALS[self.proposal].adapts:
             return state
         gain = (iteration + 1.0) ** -0.6
@@ -239,6 +283,8 @@ class Gibbs(Steps):
 
     def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         """The sites of the model, with hyperparameters as standard deviations and covariances."""
+        latents = state.latents
+        nuisance = {"sigma": state.noise_precision**-0.5} if latents is None else model.likelihood.report(latents)
         factor = state.hyper.s_gamma.factor
         return (
             model.readout_sites(model.terms(x.shape[1:]), state.coefficients)
@@ -248,13 +294,7 @@ class Gibbs(Steps):
                 "sigma_beta": state.hyper.beta_precision**-0.5,
                 "mu_gamma": state.hyper.mu_gamma,
                 "S_gamma": factor @ factor.T,
-                "sigma": state.noise_precision**-0.5,
             }
+            | nuisance
             | structure_sites(model, state.structure)
         )
-
-
-def _info(moved: jax.Array, active: jax.Array) -> Info:
-    """Fraction of the units in use that moved, 1 if there are none; walks of unused units are not tuned."""
-    share = jnp.where(active.any(), (moved * active).sum() / jnp.maximum(active.sum(), 1.0), 1.0)
-    return Info(share, jnp.where(active > 0, moved, TARGET_MOVES))

@@ -22,6 +22,7 @@ import jax
 import jax.numpy as jnp
 
 from bayesnn._internal import random
+from bayesnn._internal.conditionals import narrowed
 from bayesnn._internal.random import RandomSource
 from bayesnn.priors.mueller_rios_insua import Hyper
 
@@ -53,7 +54,7 @@ def shrinking_angles(uniform: jax.Array) -> jax.Array:
     angle = 2 * jnp.pi * uniform[..., 0]
     low, high, angles = angle - 2 * jnp.pi, angle, [angle]
     for k in range(1, uniform.shape[-1]):
-        low, high = jnp.where(angle < 0, angle, low), jnp.where(angle < 0, high, angle)
+        low, high = narrowed(low, high, angle, 0.0)
         angle = low + (high - low) * uniform[..., k]
         angles.append(angle)
     return jnp.stack(angles, axis=-1)

@@ -7,7 +7,7 @@ one Cholesky factor serves all numbers of units: the factor of each is a leading
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,20 +15,21 @@ from jax import lax
 from jax.scipy.linalg import solve_triangular
 
 from bayesnn._internal.weights import Shape
+from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import UNBOUND, Architecture, Masks, Structure, used_inputs, used_units
 from bayesnn.priors import MuellerRiosInsua, Terms
 from bayesnn.priors.mueller_rios_insua import Hyper
-from bayesnn.samplers.gibbs.unit_moves import activations
+from bayesnn.samplers.gibbs.unit_moves import activations, weighted_products
 
 
 class Conditioning(NamedTuple):
-    """What draws of the architecture condition on: model, x (n, p), y (n,), hyperparameters and error precision."""
+    """What draws of the architecture condition on: model, x (n, p), rows, hyperparameters and error precision."""
 
     model: Model
     x: jax.Array
-    y: jax.Array
+    working: WorkingRows
     hyper: Hyper
     noise_precision: jax.Array
 
@@ -83,17 +84,17 @@ def readout_rows(terms: Terms, x: jax.Array, used: Masks | None) -> tuple[jax.Ar
 
 
 def gram_matrix(given: Conditioning, gamma: jax.Array, structure: Structure) -> jax.Array:
-    """Products (k + 1, k + 1) of [design, y], where unused columns are zero."""
+    """Products (k + 1, k + 1) of [design, z], where unused columns are zero."""
     terms = given.model.terms(given.x.shape[1:])
     used = given.model.masks(structure, given.x.shape[1:])
     assert used is not None
     inputs, extra = readout_rows(terms, given.x, used)
-    rows = jnp.concatenate([activations(gamma, inputs) * used.units[:, None], extra, given.y[None]])
-    return rows @ rows.T
+    design = jnp.concatenate([activations(gamma, inputs) * used.units[:, None], extra])
+    return weighted_products(design, given.working)[1][:-1, :-1]
 
 
-def products_of(gram: jax.Array, count: int, used: jax.Array | None = None) -> readout.Products:
-    """Products of [design, y] as a `readout.Products`, for `count` rows; columns that are not used are zeroed."""
+def products_of(gram: jax.Array, count: Any, used: jax.Array | None = None) -> readout.Products:
+    """Products of [design, z] as a `readout.Products`, for `count` rows; columns that are not used are zeroed."""
     if used is not None:
         kept = jnp.append(used, 1.0)
         gram = gram * kept[:, None] * kept
@@ -180,7 +181,7 @@ def architecture_scores(
 
     def densities(gram: jax.Array, included: jax.Array) -> jax.Array:
         used = jnp.where(jnp.arange(terms.size) < terms.size - terms.predictors, 1.0, included)
-        data = products_of(gram, given.y.shape[0], used)
+        data = products_of(gram, given.working.count, used)
         return nested_log_marginals(data, terms, given.prior, given.hyper, given.noise_precision)
 
     values = jax.vmap(jax.vmap(densities, (None, 0)), (0, None))(grams, linear)
@@ -209,7 +210,7 @@ def draw_structure(
     chosen, place = choose(key_choice, scores, current)
     used = given.model.masks(chosen, shape)
     assert used is not None
-    return UnitsAndStructure(gamma, chosen), products_of(grams[place], given.y.shape[0], used.coefficients)
+    return UnitsAndStructure(gamma, chosen), products_of(grams[place], given.working.count, used.coefficients)
 
 
 def choose(key: jax.Array, scores: ArchitectureScores, current: Structure) -> tuple[Structure, jax.Array]:

@@ -18,6 +18,7 @@ from jax import lax
 from bayesnn._internal import random
 from bayesnn._internal.conditionals import solve_lower
 from bayesnn._internal.random import RandomSource
+from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models.readout import Precision
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs.proposals import Candidates, Proposal
@@ -27,7 +28,7 @@ FEW_BLOCKS = 16  # with fewer blocks than these, all rows are processed at once
 
 
 class MovedUnits(NamedTuple):
-    """After the moves: gamma (m, q), products (k + 2, k + 2) of [design, y, 1], and which units moved (m,)."""
+    """After the moves: gamma (m, q), products (k + 2, k + 2) of [design, z, 1], and which units moved (m,)."""
 
     gamma: jax.Array
     gram: jax.Array
@@ -35,7 +36,7 @@ class MovedUnits(NamedTuple):
 
 
 class CandidateProducts(NamedTuple):
-    """Products (k + 2, c) of [design, y, 1] with c candidate columns, squared norms (c,), a column (n,) by index."""
+    """Products (k + 2, c) of [design, z, 1] with c candidate columns, squared norms (c,), a column (n,) by index."""
 
     cross: jax.Array
     squares: jax.Array
@@ -66,8 +67,12 @@ def activations(gamma: jax.Array, inputs: jax.Array) -> jax.Array:
     return (1.0 / (1.0 + jnp.exp(-e))).astype(gamma.dtype)
 
 
-def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) -> CandidateProducts:
+def candidate_products(
+    values: jax.Array, rows: jax.Array, inputs: jax.Array, weights: jax.Array | None = None
+) -> CandidateProducts:
     """Products of candidates (c, q) with rows (k + 2, n), from inputs (q, n).
+
+    With weights (n,), the rows are those times the weights already, and columns are returned so.
 
     Many rows of data are processed in blocks, whose candidate columns stay in the processor's cache: writing all (c, n)
     values to memory and reading them back costs more than evaluating psi again for the one column that is chosen.
@@ -75,12 +80,16 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
 
     def part(rows: jax.Array, inputs: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         columns = activations(values, inputs)
-        return rows @ columns.T, columns**2 @ jnp.ones(inputs.shape[1]), columns
+        each = jnp.ones(inputs.shape[1]) if weights is None else rows[-1]
+        return rows @ columns.T, columns**2 @ each, columns
+
+    def times_weights(column: jax.Array) -> jax.Array:
+        return column if weights is None else column * weights
 
     blocks = inputs.shape[1] // BLOCK
     if blocks < FEW_BLOCKS:
         cross, squares, columns = part(rows, inputs)
-        return CandidateProducts(cross, squares, lambda index: columns[index])
+        return CandidateProducts(cross, squares, lambda index: times_weights(columns[index]))
 
     def add(total: tuple[jax.Array, jax.Array], start: jax.Array) -> tuple[tuple[jax.Array, jax.Array], None]:
         more = part(*(lax.dynamic_slice_in_dim(a, start, BLOCK, axis=1) for a in (rows, inputs)))
@@ -88,7 +97,7 @@ def candidate_products(values: jax.Array, rows: jax.Array, inputs: jax.Array) ->
 
     rest = part(rows[:, blocks * BLOCK :], inputs[:, blocks * BLOCK :])
     (cross, squares), _ = lax.scan(add, rest[:2], BLOCK * jnp.arange(blocks))
-    return CandidateProducts(cross, squares, lambda index: activations(values[index][None], inputs)[0])
+    return CandidateProducts(cross, squares, lambda index: times_weights(activations(values[index][None], inputs)[0]))
 
 
 def update_units(
@@ -99,28 +108,28 @@ def update_units(
     hyper: Hyper,
     inputs: jax.Array,
     extra: jax.Array,
-    y: jax.Array,
+    working: WorkingRows,
     prior: Precision,
     noise_precision: jax.Array,
     active: jax.Array | None = None,
 ) -> MovedUnits:
     """Move each unit in turn to one of its candidates or not at all, and then perhaps flip its sign.
 
-    gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n), y (n,). `active` (m,) says which
-    units are in use, and these come first: the others stay, and their columns are zero.
+    gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n). `active` (m,) says which units are
+    in use, and these come first: the others stay, and their columns are zero.
     """
     m = gamma.shape[0]
     columns = activations(gamma, inputs)
     columns, count = (columns, m) if active is None else (columns * active[:, None], active.sum().astype(int))
-    rows = jnp.concatenate([columns, extra, y[None], jnp.ones_like(y)[None]])
-    gram = rows @ rows.T
+    rows, gram = weighted_products(jnp.concatenate([columns, extra]), working)
     level = jnp.log(random.uniform(source, (m,)))
     values = jnp.concatenate([gamma[:, None], candidates.values], axis=1)
+    ones = 1.0 if working.weights is None else working.weights
     ratio_of_flip = flip_ratio(values, hyper)
 
     def move(j: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         rows, gram, chosen, sign = carry
-        scored = candidate_products(candidates.values[j], rows, inputs)
+        scored = candidate_products(candidates.values[j], rows, inputs, working.weights)
         cross = jnp.concatenate([gram[:, j][:, None], scored.cross], axis=1)  # current first: (k + 2, K + 1)
         squares = jnp.concatenate([gram[j, j][None], scored.squares])
         cross, squares = with_turned(cross, squares, gram[-1])
@@ -129,7 +138,7 @@ def update_units(
         column = jnp.where(index > 0, scored.column(index - 1), rows[j])
 
         flip = level[j] < turned_score[index] - score[index] + ratio_of_flip[j, index]
-        column = jnp.where(flip, 1.0 - column, column)
+        column = jnp.where(flip, ones - column, column)
         place = jnp.where(flip, index + len(score), index)
         new = set_row_unchecked(cross[:, place], j, squares[place])
         gram = set_row_unchecked(gram, j, new).at[:, j].set(new, mode="promise_in_bounds")
@@ -144,6 +153,24 @@ def update_units(
     _, gram, chosen, sign = lax.fori_loop(0, count, move, start)
     taken = jnp.take_along_axis(values, chosen[:, None, None], axis=1)[:, 0]
     return MovedUnits(sign[:, None] * taken, gram, chosen > 0)
+
+
+def weighted_products(design: jax.Array, working: WorkingRows) -> tuple[jax.Array, jax.Array]:
+    """Rows [design, z, 1] times their weights (k + 2, n), and products (k + 2, k + 2), from columns of a design (k, n).
+
+    The product of z with itself is that of `working`, which the moves of units do not use.
+    """
+    one = jnp.ones((1, design.shape[1]))
+    if working.weights is None:
+        rows = jnp.concatenate([design, working.target[None], one])
+        return rows, rows @ rows.T
+    others = jnp.concatenate([design, one])
+    times = others * working.weights
+    cross, gram = others @ working.target, times @ others.T
+    place = jnp.array([*range(design.shape[0]), design.shape[0] + 1])
+    full = jnp.zeros((len(place) + 1, len(place) + 1)).at[place[:, None], place].set(gram)
+    full = full.at[place, -2].set(cross).at[-2, place].set(cross).at[-2, -2].set(working.square)
+    return jnp.concatenate([times[:-1], working.target[None], times[-1:]]), full
 
 
 def set_row_unchecked(array: jax.Array, j: jax.Array, row: jax.Array) -> jax.Array:

@@ -9,18 +9,20 @@ NumPyro's `HMCGibbs` does not serve here: its inner kernel is HMC alone, on site
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.flatten_util import ravel_pytree
 
+from bayesnn._internal.conditionals import Bracket, shrink_to_slice
+from bayesnn._internal.hamiltonian import acceptance_probability, leapfrog
 from bayesnn.likelihoods import weighted
 from bayesnn.models.model import Model, shifted
 from bayesnn.priors import Sites
-from bayesnn.samplers.base import Info, Stats, Steps
+from bayesnn.samplers.base import Info, Stats, Steps, summary_of
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 LogLikelihood = Callable[[jax.Array], jax.Array]
@@ -28,12 +30,13 @@ SMALLEST_ANGLE = 1e-12  # a bracket this narrow has shrunk to the current point
 
 
 class WeightState(NamedTuple):
-    """Weights by site, hyperparameters, latent sites of the likelihood, and log step size ()."""
+    """Weights by site, hyperparameters, latent sites of the likelihood, log step size (), and temperature () if any."""
 
     weights: Sites
     hyper: Any
     latents: Sites
     log_step: jax.Array
+    temperature: jax.Array | None = None
 
 
 class Move(NamedTuple):
@@ -49,21 +52,12 @@ def hamiltonian(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLi
     R. Neal (2011), MCMC using Hamiltonian dynamics, section 5.2.
     """
     key_momentum, key_size, key_accept = jax.random.split(key, 3)
-    potential = jax.value_and_grad(lambda u: 0.5 * u @ u - target(u))
+    log_density = jax.value_and_grad(lambda u: target(u) - 0.5 * u @ u)
     size = jnp.exp(log_step) * jax.random.uniform(key_size, minval=0.8, maxval=1.2)
     momentum = jax.random.normal(key_momentum, u.shape)
-    energy, slope = potential(u)
-
-    def leapfrog(state: Any, _: None) -> tuple[Any, None]:
-        u, p, slope, value = state
-        p = p - 0.5 * size * slope
-        u = u + size * p
-        value, slope = potential(u)
-        return (u, p - 0.5 * size * slope, slope, value), None
-
-    (proposal, p, _, proposed), _ = lax.scan(leapfrog, (u, momentum, slope, energy), None, length=steps)
-    change = energy + 0.5 * momentum @ momentum - proposed - 0.5 * p @ p
-    acceptance = jnp.nan_to_num(jnp.exp(jnp.minimum(change, 0.0)), nan=0.0)
+    start = log_density(u)
+    proposal, p, (proposed, _) = leapfrog(log_density, u, momentum, start, size, steps)
+    acceptance = acceptance_probability(0.5 * momentum @ momentum - start[0] + proposed - 0.5 * p @ p)
     taken = jax.random.uniform(key_accept) < acceptance
     return Move(jnp.where(taken, proposal, u), acceptance)
 
@@ -84,17 +78,9 @@ def elliptical(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLik
         def point(angle: jax.Array) -> jax.Array:
             return u * jnp.cos(angle) + other * jnp.sin(angle)
 
-        def shrink(state: Any) -> Any:
-            key, low, high, angle = state
-            low, high = jnp.where(angle < 0, angle, low), jnp.where(angle < 0, high, angle)
-            key, own = jax.random.split(key)
-            return key, low, high, low + (high - low) * jax.random.uniform(own)
-
-        def outside(state: Any) -> jax.Array:
-            return ~(target(point(state[3])) >= level) & (state[2] - state[1] > SMALLEST_ANGLE)
-
-        *_, angle = lax.while_loop(outside, shrink, (key_rest, angle - 2 * jnp.pi, angle, angle))
-        return jnp.where(target(point(angle)) >= level, point(angle), u), jnp.ones(())
+        bracket = Bracket(key_rest, angle - 2 * jnp.pi, angle, angle)
+        inside = lambda angle: target(point(angle)) >= level  # noqa: E731
+        return point(shrink_to_slice(bracket, jnp.zeros(()), inside, SMALLEST_ANGLE)), jnp.ones(())
 
     u, acceptance = lax.scan(one, u, jax.random.split(key, steps))
     return Move(u, jnp.mean(acceptance))
@@ -112,7 +98,7 @@ def random_walk(key: jax.Array, u: jax.Array, log_step: jax.Array, target: LogLi
         key_noise, key_accept = jax.random.split(key)
         proposal = u * jnp.sqrt(1.0 - b**2) + b * jax.random.normal(key_noise, u.shape)
         proposed = target(proposal)
-        acceptance = jnp.nan_to_num(jnp.exp(jnp.minimum(proposed - value, 0.0)), nan=0.0)
+        acceptance = acceptance_probability(proposed - value)
         taken = jax.random.uniform(key_accept) < acceptance
         return (jnp.where(taken, proposal, u), jnp.where(taken, proposed, value)), acceptance
 
@@ -139,12 +125,19 @@ MOVES: dict[str, Kind] = {
 class WeightGibbs(Steps):
     """The sweep over weights, hyperparameters and nuisance parameters that `Gibbs` uses if the readout stays in."""
 
+    tempers: ClassVar[bool] = True
+    tuned: ClassVar[tuple[str, ...]] = ("log_step",)
+
     weights: str = "hmc"
     steps: int = 20
     sweeps: int = 10
 
     def kernel(self, model: Model) -> StepsKernel:
         return StepsKernel(self, model)
+
+    def rounds(self, state: WeightState) -> tuple[Steps, int]:
+        """An exchange after every sweep."""
+        return replace(self, sweeps=1), self.sweeps
 
     def stats(self, state: KernelState) -> Stats:
         """Mean acceptance probability of the moves, and the step size."""
@@ -172,7 +165,7 @@ class WeightGibbs(Steps):
             return self.sweep(key, state, model, x, y, *rows)
 
         state, infos = lax.scan(one, state, jax.random.split(key, self.sweeps))
-        return state, jax.tree.map(lambda a: jnp.mean(a, axis=0), infos)
+        return state, summary_of(infos)
 
     def sweep(
         self,
@@ -194,15 +187,24 @@ class WeightGibbs(Steps):
             sites = model.prior.unwhiten(state.hyper, unravel(u), table, terms)
             return sites, shifted(model.function(sites, x), offset)
 
-        def log_likelihood(u: jax.Array) -> jax.Array:
-            distribution = model.distribution(function(u)[1], x, nuisance)
-            return weighted(distribution.log_prob(y), weights).sum()
+        def level(f: jax.Array, nuisance: Sites) -> jax.Array:
+            return weighted(model.distribution(f, x, nuisance).log_prob(y), weights).sum()
 
-        move = MOVES[self.weights].move(key_move, noise, state.log_step, log_likelihood, self.steps)
+        power: Any = 1.0
+        shares = weights
+        if state.temperature is not None:
+            power = state.temperature
+            shares = power * (jnp.ones(y.shape[0]) if weights is None else weights)
+        move = MOVES[self.weights].move(
+            key_move, noise, state.log_step, lambda u: power * level(function(u)[1], nuisance), self.steps
+        )
         sites, f = function(move.noise)
         hyper = model.prior.update(key_hyper, state.hyper, sites, table, terms)
-        latents = model.likelihood.update(key_latents, state.latents, *model.flatten_steps(x, f, y, weights))
-        return WeightState(sites, hyper, latents, state.log_step), Info(move.acceptance, move.acceptance)
+        latents = model.likelihood.update(key_latents, state.latents, *model.flatten_steps(x, f, y, shares))
+        info = Info(move.acceptance, move.acceptance)
+        if state.temperature is not None:
+            info = info._replace(log_likelihood=level(f, model.likelihood.report(latents)))
+        return state._replace(weights=sites, hyper=hyper, latents=latents), info
 
     def adapt(self, state: WeightState, info: Info, iteration: jax.Array) -> WeightState:
         """A Robbins-Monro step on the log step size."""

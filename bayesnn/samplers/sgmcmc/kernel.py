@@ -15,9 +15,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from bayesnn._internal.counter_numbers import Words, words_of
 from bayesnn.samplers.density import FEW_ROWS, Data, Density, make_density, take_rows
 from bayesnn.samplers.kernel import SingleChainKernel
-from bayesnn.samplers.sgmcmc.noise import Words, random_rows, standard_noise, words_of, words_of_steps
+from bayesnn.samplers.sgmcmc.noise import random_rows, standard_noise, words_of_steps
 from bayesnn.samplers.sgmcmc.schedules import Schedule
 
 DECAY = 0.99  # of the running mean of squared gradients; Li et al. (2016), section 5

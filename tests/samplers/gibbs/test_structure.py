@@ -12,6 +12,7 @@ from scipy.special import logsumexp
 import bayesnn as bnn
 from bayesnn._internal import runtime
 from bayesnn._internal.conditionals import Covariance
+from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
 from bayesnn.models.model import bind_lags
 from bayesnn.models.random_architecture import Structure
@@ -40,7 +41,7 @@ def problem(intercept=True, linear="random", lags="random", maximum=M, alpha=0.3
     hyper = Hyper(np.array(0.4), np.array(1 / VARIANCE), MU, Covariance(np.linalg.cholesky(S), np.linalg.inv(S)))
     hyper = jax.tree.map(lambda a: jnp.asarray(a, float), hyper)
     x, y = jnp.asarray(rng.normal(size=(N, P))), jnp.asarray(rng.normal(size=N))
-    return Conditioning(bind_lags(model, 2), x, y, hyper, jnp.asarray(NOISE_PRECISION))
+    return Conditioning(bind_lags(model, 2), x, gaussian_rows(y), hyper, jnp.asarray(NOISE_PRECISION))
 
 
 def some_units(count=M):
@@ -61,7 +62,7 @@ def from_scratch(problem, gamma, units, linear, order):
     prior[:units, :units] += 2.5
     mean = design @ np.array([0.7] * units + [0.0] * len(variances))
     covariance = design @ prior @ design.T + np.eye(N) / NOISE_PRECISION
-    return stats.multivariate_normal.logpdf(np.asarray(problem.y), mean, covariance)
+    return stats.multivariate_normal.logpdf(np.asarray(problem.working.target), mean, covariance)
 
 
 def table(problem, gamma, current, units=True):

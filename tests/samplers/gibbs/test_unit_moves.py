@@ -8,6 +8,7 @@ from scipy import stats
 
 from bayesnn._internal.conditionals import Covariance
 from bayesnn._internal.runtime import computing
+from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
 from bayesnn.priors import GaussianPrior
 from bayesnn.priors.mueller_rios_insua import Hyper
@@ -17,6 +18,7 @@ from bayesnn.samplers.gibbs.reflections import as_products, reflected_products
 
 N, M, K, Q = 12, 3, 5, 3
 NOISE_PRECISION = 4.0
+WEIGHTS = np.linspace(0.0, 2.0, N)  # the first row says nothing
 MU = np.array([0.3, -0.2, 0.1])
 S = np.array([[1.0, 0.2, 0.0], [0.2, 0.6, -0.1], [0.0, -0.1, 0.8]])
 HYPER = Hyper(np.array(0.4), np.array(1.0), MU, Covariance(np.linalg.cholesky(S), np.linalg.inv(S)))
@@ -37,14 +39,14 @@ def problem(extras):
 
 
 @computing
-def log_marginal(rows, y, prior):
-    """log p(y | design), computed from scratch for the design with these rows (k, n)."""
-    return float(_log_marginal(rows, y, prior))
+def log_marginal(rows, y, prior, weights=None):
+    """log p(y | design), computed from scratch for the design with these rows (k, n) and case weights (n,)."""
+    return float(_log_marginal(rows, y, prior, weights))
 
 
 @jax.jit
-def _log_marginal(rows, y, prior):
-    return readout.log_marginal(readout.products(rows.T, y), prior, NOISE_PRECISION)
+def _log_marginal(rows, y, prior, weights):
+    return readout.log_marginal(readout.products(rows.T, y, weights), prior, NOISE_PRECISION)
 
 
 @computing
@@ -113,22 +115,25 @@ def test_saturated_units_are_zeros_and_ones():
 
 
 @pytest.mark.first_case
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize("index", [0, K - 1])
-def test_blocks_of_rows_give_the_products_of_all(index, monkeypatch):
+def test_blocks_of_rows_give_the_products_of_all(index, weights, monkeypatch):
     gamma, values, inputs, _, y, _ = problem(0)
     rows = np.concatenate([activations(gamma, inputs), y[None], np.ones((1, N))])
-    whole = products(values[0], rows, inputs, index)
+    rows = rows if weights is None else rows * weights
+    whole = products(values[0], rows, inputs, index, weights)
     for block in (1, 5, N):  # one row each, blocks with rows left over, and none left over
         monkeypatch.setattr(unit_moves, "BLOCK", block)
         monkeypatch.setattr(unit_moves, "FEW_BLOCKS", 1)
-        for ours, exact in zip(products(values[0], rows, inputs, index), whole, strict=True):
+        for ours, exact in zip(products(values[0], rows, inputs, index, weights), whole, strict=True):
             assert np.abs(ours - exact).max() <= N * COLUMN_ERROR * np.abs(rows).max()
     assert np.abs(np.roll(whole[0], 1, axis=1) - whole[0]).max() > 0.01  # a wrong column would be seen
 
 
 @computing
-def products(values, rows, inputs, index):
-    found = unit_moves.candidate_products(jnp.asarray(values), jnp.asarray(rows), jnp.asarray(inputs))
+def products(values, rows, inputs, index, weights):
+    given = (jnp.asarray(a) for a in (values, rows, inputs))
+    found = unit_moves.candidate_products(*given, None if weights is None else jnp.asarray(weights))
     return np.asarray(found.cross), np.asarray(found.squares), np.asarray(found.column(index))
 
 
@@ -136,57 +141,54 @@ def products(values, rows, inputs, index):
 
 
 @computing
-def update(key, gamma, candidates, proposal, *rest):
-    moved = _update(
-        jax.random.key(key),
-        gamma,
-        candidates,
-        proposal,
-        HYPER,
-        *rest[:-1],
-        readout.precision_of(rest[-1]),
-        NOISE_PRECISION,
-    )
-    level = np.log(jax.random.uniform(jax.random.key(key), (M,)))  # what the flips are decided with
+def update(key, gamma, candidates, proposal, inputs, extra, y, prior, weights=None):
+    working = gaussian_rows(jnp.asarray(y), None, None if weights is None else jnp.asarray(weights))
+    prior = readout.precision_of(prior)
+    key = jax.random.key(key)
+    moved = _update(key, gamma, candidates, proposal, HYPER, inputs, extra, working, prior, NOISE_PRECISION)
+    level = np.log(jax.random.uniform(key, (M,)))  # what the flips are decided with
     return jax.tree.map(np.asarray, moved), np.asarray(level)
 
 
 _update = jax.jit(unit_moves.update_units, static_argnums=3)
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize("extras", [0, 3])
 @pytest.mark.parametrize("chosen", [(0, 0, 0), (1, 0, 5), (3, 2, 4)])
-def test_units_take_the_chosen_candidates_and_the_products_follow(chosen, extras):
+def test_units_take_the_chosen_candidates_and_the_products_follow(chosen, extras, weights):
     gamma, values, inputs, extra, y, prior = problem(extras)
     candidates = Candidates(values, np.zeros((M, K + 1)), np.array(chosen))
     for key in range(4):
-        moved, _ = update(key, gamma, candidates, AS_TOLD, inputs, extra, y, prior)
+        moved, _ = update(key, gamma, candidates, AS_TOLD, inputs, extra, y, prior, weights)
         taken = np.concatenate([gamma[:, None], values], axis=1)[np.arange(M), chosen]
         sign = np.where((moved.gamma == taken).all(axis=1), 1.0, -1.0)
         np.testing.assert_array_equal(moved.gamma, sign[:, None] * taken)
         np.testing.assert_array_equal(moved.moved, np.array(chosen) > 0)
         rows = np.concatenate([activations(moved.gamma, inputs), extra, y[None], np.ones((1, N))])
         size = np.maximum(np.abs(rows).max(axis=1), 1.0)
-        assert (np.abs(moved.gram - rows @ rows.T) <= N * COLUMN_ERROR * np.outer(size, size)).all()
+        exact = rows @ rows.T if weights is None else (rows * weights) @ rows.T
+        assert (np.abs(moved.gram - exact) <= 2 * N * COLUMN_ERROR * np.outer(size, size)).all()
         np.testing.assert_allclose(moved.gram, moved.gram.T, rtol=1e-10)
 
 
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 @pytest.mark.parametrize("extras", [0, 3])
-def test_a_sweep_is_the_loop_of_the_textbook(extras):
+def test_a_sweep_is_the_loop_of_the_textbook(extras, weights):
     """Each unit in turn, given those that have moved: densities from scratch, the prior weights, the same noise."""
     gamma, values, inputs, extra, y, prior = problem(extras)
     rng = np.random.default_rng(9)
     moves, flips = set(), set()
 
     def log_density(trial):
-        return log_marginal(np.concatenate([activations(trial, inputs), extra]), y, prior)
+        return log_marginal(np.concatenate([activations(trial, inputs), extra]), y, prior, weights)
 
     def log_prior(unit):
         return stats.multivariate_normal.logpdf(unit, MU, S)
 
-    for key in range(12):
+    for key in range(24):
         candidates = Candidates(values, rng.normal(size=(M, K + 1)), rng.gumbel(size=(M, K + 1)))
-        moved, level = update(key, gamma, candidates, PROPOSALS["prior"], inputs, extra, y, prior)
+        moved, level = update(key, gamma, candidates, PROPOSALS["prior"], inputs, extra, y, prior, weights)
         expected = gamma.copy()
         for j in range(M):
             trials = np.repeat(expected[None], K + 1, axis=0)

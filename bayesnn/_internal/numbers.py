@@ -1,0 +1,161 @@
+"""Numbers of users as doubles; text, dates, missing values and sizes that overflow are never just converted."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+LARGEST = 1e75  # squares of squares of such numbers are still doubles
+ROUNDINGS = 32  # spacings of neighbouring numbers by which computed values of the same number may differ
+DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
+OTHER_DATES = ("Period",)  # of pandas, which is loaded only where a user brings it
+
+
+def real_numbers(name: str, values: Any) -> np.ndarray:
+    """An array, list or column as float64; None, NA and masked values become NaN, for the caller to refuse or take.
+
+    Raises
+    ------
+    ValueError
+        For text, even if it spells numbers, for dates and durations, complex numbers, sparse matrices, ragged lists,
+        other objects, and numbers above 1e75 in size.
+    """
+    array, mask = as_array(name, values)
+    kind = array.dtype.kind
+    if kind == "O":
+        numbers = _from_objects(name, array, mask)
+    elif kind in "biuf" or (kind == "V" and "float" in array.dtype.name):  # V: JAX's bfloat16
+        numbers = np.asarray(array, dtype=np.float64)
+    else:
+        raise ValueError(_refusal(name, array))
+    if mask is not None:
+        numbers = np.where(mask, np.nan, numbers)
+    return _sized(name, numbers)
+
+
+def as_array(name: str, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Values as an array of their own type, and which of them are masked, or None; sparse and ragged ones refused."""
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        raise ValueError(f"{name} must be a dense array, got a sparse {type(values).__name__}: use x.toarray()")
+    if isinstance(values, np.ma.MaskedArray):
+        return values.data, np.ma.getmaskarray(values)
+    try:
+        return np.asarray(values), None
+    except ValueError as error:
+        raise ValueError(f"{name} must be one array, and its rows differ in length ({error})") from None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a single value is None, NaN, a missing value of pandas, or masked."""
+    if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)) and bool(value != value)
+
+
+def is_number(value: Any) -> bool:
+    """Whether a single value is a number, also a decimal or a fraction; truth values are."""
+    return isinstance(value, (Real, Decimal, np.bool_))
+
+
+def is_date(value: Any) -> bool:
+    """Whether a single value is a date, a time, a period or a duration."""
+    return isinstance(value, DATES) or type(value).__name__ in OTHER_DATES
+
+
+def spells_number(value: Any) -> bool:
+    """Whether a text is a number in writing."""
+    try:
+        float(value)
+    except (TypeError, ValueError):
+        return False
+    return isinstance(value, str)
+
+
+def resolution_of(dtype: Any) -> float:
+    """Relative spacing of numbers of this type: 2e-16 for doubles, 1e-7 for single precision, 0 for whole numbers."""
+    plain = getattr(dtype, "numpy_dtype", dtype)
+    if getattr(plain, "kind", "O") in "biu":
+        return 0.0
+    single = isinstance(plain, np.dtype) and plain.kind == "f" and plain.itemsize < 8
+    return float(np.finfo(plain if single else np.float64).eps)
+
+
+def constant(values: np.ndarray, resolution: Any = resolution_of(np.dtype(float))) -> np.ndarray:
+    """Which columns of (n, ...) have one value, but for rounding relative to its size.
+
+    Examples
+    --------
+    >>> constant(np.array([[0.1 + 0.2, 1.0], [0.3, 2.0]])).tolist()
+    [True, False]
+    """
+    size = np.maximum(np.abs(values.max(axis=0)), np.abs(values.min(axis=0)))
+    return np.ptp(values, axis=0) <= ROUNDINGS * np.asarray(resolution) * size
+
+
+def _from_objects(name: str, array: np.ndarray, mask: np.ndarray | None) -> np.ndarray:
+    """Numbers of an array of objects, one by one; the error names the first that is none."""
+    numbers = np.empty(array.shape)
+    for place in np.ndindex(array.shape):
+        value = array[place]
+        if is_missing(value) or (mask is not None and mask[place]):
+            numbers[place] = np.nan
+        elif is_number(value):
+            try:
+                numbers[place] = float(value)
+            except OverflowError:
+                raise ValueError(_too_large(name, "a number with more than 308 digits", place)) from None
+        else:
+            raise ValueError(_refusal(name, np.asarray(value), _where(place), value))
+    return numbers
+
+
+def _refusal(name: str, array: np.ndarray, where: str = "", value: Any = None) -> str:
+    """The message about values that are no numbers: what they are, the first of them, what to do."""
+    kind = array.dtype.kind
+    if kind == "c":
+        return f"{name} must hold real numbers, got {array.dtype}{where}: take the real part, or parts as columns"
+    if kind in "mM" or is_date(value):
+        return (
+            f"{name} must hold numbers, got dates or durations ({array.dtype}){where}: convert them to numbers, such "
+            "as days since the first"
+        )
+    if kind in "USaT":
+        one = array.ravel()[0] if array.size else ""
+        first = one.decode(errors="replace") if isinstance(one, bytes) else str(one)
+        where = where or (_where((0,) * array.ndim) if array.size else "")
+        if spells_number(first):
+            return f"{name} must hold numbers, got {array.dtype}, numbers as text ({first!r}{where}): use astype(float)"
+        return f"{name} must hold numbers, got {array.dtype}: could not convert string to float: {first!r}{where}"
+    found = array.dtype if value is None else type(value).__name__
+    return f"{name} must hold numbers, got {found}{where}"
+
+
+def _sized(name: str, numbers: np.ndarray) -> np.ndarray:
+    """Refuse finite numbers whose powers would overflow; infinite ones are left to the caller."""
+    if (
+        not numbers.size
+        or np.fmax.reduce(numbers, axis=None) <= LARGEST
+        and np.fmin.reduce(numbers, axis=None) >= -LARGEST
+    ):
+        return numbers  # without arrays of the same size, for the usual case
+    with np.errstate(invalid="ignore"):
+        large = (numbers > LARGEST) | (numbers < -LARGEST)
+    if large.any():
+        large &= np.isfinite(numbers)
+    if large.any():
+        place = tuple(int(i) for i in np.argwhere(large)[0]) if numbers.ndim else ()
+        raise ValueError(_too_large(name, f"{numbers[place]:.6g}", place))
+    return numbers
+
+
+def _too_large(name: str, value: str, place: tuple[int, ...]) -> str:
+    return f"{name} must hold numbers of at most {LARGEST:g} in size, got {value}{_where(place)}: use other units"
+
+
+def _where(place: tuple[int, ...]) -> str:
+    names = ("row", "column") if len(place) < 3 else ("row", "step", "feature")
+    return " at " + ", ".join(f"{name} {i}" for name, i in zip(names, place, strict=False)) if place else ""

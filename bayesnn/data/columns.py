@@ -1,0 +1,155 @@
+"""The columns of a table, or the features of sequences: their names, kinds and categories, and the numbers they become.
+
+What is learnt from the training rows is kept, so that new rows are coded in the same way, their columns found by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn._internal.arrays import storable
+from bayesnn._internal.numbers import real_numbers, resolution_of
+from bayesnn.data import sequences
+from bayesnn.data.categories import categories_of, indicated, indicators
+from bayesnn.data.sequences import NUMBERS, TABLE, TOKENS, Reads
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The columns of a table: their names and, for categorical ones, the categories that occurred at fit time.
+
+    For sequences, with `kind` "sequence" or "tokens", the columns are the features at each step. `steps` is the length
+    of the sequences at fit time, `vocabulary` the number of token ids, and `source` the number of leading steps that
+    form a sequence of their own.
+    """
+
+    names: tuple[str, ...]
+    categories: tuple[tuple[Any, ...] | None, ...]
+    named: bool
+    kind: str = TABLE
+    steps: int = 0
+    vocabulary: int = 0
+    source: int = 0
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the columns after coding: numbers keep theirs; one per category, or one in all if there are two."""
+        return tuple(
+            label
+            for name, cats in zip(self.names, self.categories, strict=True)
+            for label in ([name] if cats is None else [f"{name}[{c}]" for c in indicated(cats)])
+        )
+
+    def check_table(self, what: str) -> None:
+        """Refuse sequences, for a function that needs a table."""
+        if self.kind != TABLE:
+            raise ValueError(f"{what} for tables (n, p), and this fit has sequences")
+
+
+def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None) -> Columns:
+    """Names and categories of a table, from a DataFrame or x0, x1, ... for an array; kind and size of sequences.
+
+    `used` (n,) says from which rows to learn, as `used_rows` does.
+    """
+    kind, (vocabulary, source) = sequences.kind_of(x, reads.vocabulary), reads
+    if vocabulary is not None:
+        steps = sequences.token_ids(x, vocabulary, source).shape[1]
+        return Columns((), (), False, kind, steps, vocabulary, source)
+    if kind == NUMBERS:
+        _, steps, features = np.shape(x)
+        return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, kind, steps, source=source)
+    if is_frame(x):
+        x = as_frame(x)
+        names = tuple(str(c) for c in x.columns)
+        checks.column_names(names)
+        return Columns(names, tuple(categories_of(x[c], used) for c in x.columns), named=True)
+    checks.two_dimensional("x", np.shape(x))
+    names = tuple(f"x{i}" for i in range(np.shape(x)[1]))
+    checks.column_names(names)
+    return Columns(names, (None,) * len(names), named=False)
+
+
+def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray:
+    """A table as float64 (n, p), categories as indicators; sequences are padded to at least the steps of the fit.
+
+    The columns of a DataFrame are taken by their names, in whatever order. Rows that are not `used` (n,), if some are
+    not, may have categories of their own.
+    """
+    if columns.kind == TOKENS:
+        return sequences.to_steps(sequences.token_ids(x, columns.vocabulary, columns.source), columns.steps)
+    if columns.kind == NUMBERS:
+        return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
+    if not is_frame(x):
+        checks.two_dimensional("x", np.shape(x))
+        checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
+        if any(cats is not None for cats in columns.categories):
+            raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
+        # contiguous, so that sums do not depend on the memory layout, not even in the last bit
+        return np.ascontiguousarray(real_numbers("x", x))
+    x = as_frame(x)
+    found = [str(c) for c in x.columns]
+    checks.columns(columns.names, found, columns.named)
+    by_name = set(found) == set(columns.names)  # not so for names of a fit to an array
+    blocks = []
+    for i, (name, cats) in enumerate(zip(columns.names, columns.categories, strict=True)):
+        series = x.iloc[:, found.index(name) if by_name else i]
+        if cats is None:
+            blocks.append(real_numbers(f"column {name!r}", series.to_numpy())[:, None])
+        else:
+            blocks.append(indicators(name, cats, series, used))
+    return np.concatenate(blocks, axis=1) if blocks else np.empty((len(x), 0))
+
+
+def row_labels(x: Any, count: int) -> np.ndarray:
+    """Labels of the rows: the index of a pandas table, as files can keep it, else 0, 1, ..."""
+    plain = not hasattr(x, "index") or not hasattr(x, "iloc") or x.index.nlevels > 1
+    return np.arange(count) if plain else storable(np.asarray(x.index))
+
+
+def row_count(x: Any) -> int:
+    """Number of rows of a table, sequences or a target; what has none is refused."""
+    shape = sequences.shape_of(x)
+    if not shape:
+        raise ValueError(f"x and y must have rows, got a single {type(x).__name__}: pass tables, arrays or lists")
+    return int(shape[0])
+
+
+def same_index(x: Any, y: Any, name: str = "y") -> None:
+    """Refuse a pandas table and target, or weights or offsets of rows, whose indexes differ."""
+    if hasattr(x, "iloc") and hasattr(y, "iloc") and not x.index.equals(y.index):
+        raise ValueError(
+            f"x and {name} must have the same index, got different ones: align them, or pass {name}.to_numpy()"
+        )
+
+
+def resolutions(columns: Columns, x: Any) -> np.ndarray:
+    """Relative resolution (inputs,) of the numbers in which the user gave each input; 0 for indicators."""
+    if columns.kind != TABLE or not is_frame(x):
+        return np.full(len(columns.inputs), resolution_of(getattr(x, "dtype", np.dtype(float))))
+    types = list(as_frame(x).dtypes)
+    each = [
+        [resolution_of(dtype)] if cats is None else [0.0] * len(indicated(cats))
+        for dtype, cats in zip(types, columns.categories, strict=True)
+    ]
+    return np.concatenate(each)
+
+
+def is_frame(x: Any) -> bool:
+    """Whether x is a table with named columns, of pandas or another library."""
+    return hasattr(x, "columns") and not isinstance(x, np.ndarray)
+
+
+def as_frame(x: Any) -> Any:
+    """A table of pandas, from itself or from one of another library, column by column."""
+    if hasattr(x, "iloc"):
+        return x
+    import pandas as pd
+
+    if not hasattr(x, "__getitem__"):
+        raise ValueError(f"x must be an array or a pandas.DataFrame, got {type(x).__name__}: convert it first")
+    names = getattr(x, "column_names", None) or x.columns
+    return pd.DataFrame({str(name): np.asarray(x[name]) for name in list(names)})

@@ -1,0 +1,87 @@
+"""The sampler of a fit: the one that was asked for, or plain chains, and others where these disagree.
+
+The choice has two stages. Plain chains run until they have converged. If they still disagree on the function after
+`GIVE_UP`, sampling goes on with `tempered(plain sampler)`, from the states that the plain chains have reached. Both
+stages are ordinary runs, with folders of their own where there is a path, so each is resumed as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from bayesnn.data.dataset import Dataset
+from bayesnn.fitting.store import SamplingJob
+from bayesnn.fitting.until_converged import DISAGREE, until_converged
+from bayesnn.models.model import Model
+from bayesnn.samplers import NUTS, Gibbs, Sampler, Tempered, collapses, make_sampler
+from bayesnn.samplers.engine.checkpoint import Artifact, as_artifact
+from bayesnn.samplers.engine.plan import Plan
+
+GIVE_UP = (1024, 1.05)  # draws of plain chains, and the R-hat of the function above which they are given up
+FOLDER = "tempered"  # of the second stage, in the folder of the run
+WARMUP = 200  # steps of the second stage, in which the ladder is spaced
+SECONDS = 1.0  # that the second stage has at least
+
+
+def tempered(plain: Sampler) -> Sampler | None:
+    """The sampler of the second stage, given that of the first; None where there is none, and plain chains go on.
+
+    It finds the states at which the plain chains ended in the artifact `HANDED` of its plan's keeper, see
+    `engine.checkpoint.as_artifact`.
+    """
+    return Tempered(plain) if isinstance(plain, Gibbs | NUTS) else None
+
+
+def plain_then_tempered(run: Callable[..., Any], job: SamplingJob, plan: Plan, seconds: float, path: Any) -> Any:
+    """A fit by plain chains, or by tempered ones where these disagree on the function after GIVE_UP.
+
+    `run(job, plan, path, handed)` makes a fit, `seconds` are for both stages together.
+    """
+    then = tempered(job.sampler)
+    if then is None:
+        return run(job, until_converged(plan, job, seconds), path)
+    first = run(job, until_converged(plan, job, seconds, GIVE_UP), path)
+    attrs = first.idata["posterior"].attrs
+    if attrs["stopped"] != DISAGREE:
+        return first
+    taken = sum(attrs[f"{phase}_seconds"] for phase in ("compile", "warmup", "sampling"))
+    second = replace(job, sampler=then, key=jax.random.fold_in(job.key, 1))
+    plan = replace(plan, keeper=None, warmup=min(plan.warmup, WARMUP))  # the chains have arrived before
+    left = until_converged(plan, second, max(SECONDS, seconds - taken))
+    return run(second, left, None if path is None else Path(path) / FOLDER, _learnt(first, taken))
+
+
+def _learnt(first: Any, seconds: float) -> Artifact:
+    """The last states of plain chains, and what is said of them afterwards."""
+    draws = first.state.checkpoint.draws
+    note = (
+        f"{first.state.plan.chains} plain chains by {first.sampler} disagreed on the function (R-hat above "
+        f"{GIVE_UP[1]}) after {draws} draws, {seconds:.0f} s: these chains went on from their last states"
+    )
+    arrays, document = as_artifact(first.state.checkpoint)
+    return arrays, document | {"note": note}
+
+
+def sampler_for(model: Model, data: Dataset, sampler: str | Sampler | None) -> Sampler:
+    """The sampler as it will run on a model and its rows.
+
+    Raises
+    ------
+    ValueError
+        If it cannot serve them.
+    """
+    spec = make_sampler(sampler) if sampler is not None else plain_sampler(model)
+    spec.check(model)
+    if model.architecture is not None and not spec.moves_architectures:
+        raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
+    return spec if data.weights is None and data.offset is None else spec.for_rows()
+
+
+def plain_sampler(model: Model) -> Sampler:
+    """The sampler of chains that suits a model."""
+    return Gibbs() if collapses(model) else make_sampler("nuts")

@@ -1,0 +1,44 @@
+"""Rows of a likelihood that is Gaussian in the function, as it stands or given auxiliary variables."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+
+
+class WorkingRows(NamedTuple):
+    """log p(y, auxiliaries | f) = const + precision sum_i (target_i f_i - weights_i f_i^2 / 2).
+
+    `weights` (n,), None where all are one, and `target` (n,), the weights times the pseudo-targets z; in this form rows
+    of weight zero need no case of their own. `square` (), the sum of weights times z^2, and `count`, the sum of case
+    weights (a plain number where it is known), serve the update of the error precision alone. `precision` is that of
+    the sampler's state: one, unless the errors are Gaussian.
+    """
+
+    weights: jax.Array | None
+    target: jax.Array
+    square: Any
+    count: Any
+
+
+def gaussian_rows(y: jax.Array, offset: jax.Array | None = None, weights: jax.Array | None = None) -> WorkingRows:
+    """The rows of Gaussian errors: targets less the offset (n,), each row times its case weight (n,).
+
+    Examples
+    --------
+    >>> import jax.numpy as jnp
+    >>> gaussian_rows(jnp.array([1.0, 2.0])).count
+    2
+    """
+    z = y if offset is None else y - offset
+    if weights is None:
+        return WorkingRows(None, z, z @ z, y.shape[0])
+    return WorkingRows(weights, weights * z, weights @ z**2, weights.sum())
+
+
+def less_offset(rows: WorkingRows, offset: jax.Array | None) -> WorkingRows:
+    """The rows for the function without its offset (n,), from those for the function with it."""
+    if offset is None or rows.weights is None:
+        return rows if offset is None else rows._replace(target=rows.target - offset)
+    return rows._replace(target=rows.target - rows.weights * offset)

@@ -1,0 +1,1 @@
+"""Parallel tempering: copies of a chain at several temperatures that exchange their states."""

@@ -1,0 +1,184 @@
+"""Classes, counts, robust errors and weighted rows by the default sampler, beside scikit-learn and NumPyro's NUTS.
+
+Run: python tests/benchmarks/classes.py [JOB ...] [--quick] [--json classes.json]
+
+Jobs: cancer, ripley, iris, nuts, weights, rows (all by default). Needs scikit-learn.
+
+cancer   Breast cancer of scikit-learn, 30% held out, stratified, seed 0: default settings until converged (R-hat up to
+         1.01 and 400 effective draws of every function value), log loss and AUC beside `LogisticRegressionCV`.
+ripley   Ripley's synthetic classes, 250 rows to train and 1000 to test, likewise.
+iris     Log loss of tenfold cross-validation, beside `LogisticRegressionCV`.
+nuts     Least effective draws of a function value per second of sampling: the default sampler and NumPyro's NUTS on the
+         same model in the same process, for Bernoulli (Ripley), StudentT and NegativeBinomial (simulated).
+weights  Seconds of a regression with case weights and an offset over those of the plain one.
+rows     Seconds of a Bernoulli model of 100,000 rows, 20 inputs and 10 units over those of the Gaussian one.
+"""
+
+import argparse
+import json
+import os
+import time
+
+import numpy as np
+import pandas as pd
+
+import bayesnn as bnn
+
+LIMIT = 300  # seconds after which a run is no longer continued
+
+
+def logistic_regression(train, test):
+    """Log loss and AUC of scikit-learn's cross-validated logistic regression on standardised inputs."""
+    from sklearn.linear_model import LogisticRegressionCV
+    from sklearn.metrics import log_loss, roc_auc_score
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    start = time.perf_counter()
+    fit = make_pipeline(StandardScaler(), LogisticRegressionCV(max_iter=5000)).fit(*train)
+    probability = fit.predict_proba(test[0])
+    scores = {"log loss": log_loss(test[1], probability)}
+    scores |= {"auc": roc_auc_score(test[1], probability[:, 1])} if probability.shape[1] == 2 else {}
+    return scores | {"seconds": time.perf_counter() - start}
+
+
+def until_converged(model, x, y, quick, **settings):
+    """A fit with default settings, continued until `diagnose` is content; and the seconds it took, those of CPU too."""
+    start, cpu = time.perf_counter(), time.process_time()
+    few = {"draws": 100, "warmup": 100} if quick else {}
+    fit = bnn.fit(model, x, y, key=0, progress=False, **few, **settings)
+    while not (done := bnn.diagnose(fit)).ok and not quick and time.perf_counter() - start < LIMIT:
+        fit = bnn.extend(fit, fit.idata["posterior"].sizes["draw"], progress=False)
+    seconds = {"seconds": time.perf_counter() - start, "cpu seconds": time.process_time() - cpu}
+    worst = done.table.loc["f, worst"]
+    return fit, seconds | {"draws": fit.idata["posterior"].sizes["draw"], "r_hat": worst["r_hat"], "ok": done.ok}
+
+
+def classifier(train, test, hidden, quick):
+    """Scores of `shallow` until converged, and of logistic regression."""
+    from sklearn.metrics import roc_auc_score
+
+    fit, result = until_converged(bnn.shallow(hidden, likelihood=bnn.Bernoulli()), *train, quick)
+    scores = bnn.evaluate(fit, *test)
+    probability = bnn.predict(fit, test[0], kind="probability").mean(("chain", "draw")).to_numpy()[:, 1]
+    result |= {"error": 1 - scores["accuracy"], "log loss": scores["log_loss"]}
+    result |= {"auc": roc_auc_score(test[1], probability)}
+    return result | {"logistic regression": logistic_regression(train, test)}
+
+
+def cancer(quick):
+    from sklearn.datasets import load_breast_cancer
+    from sklearn.model_selection import train_test_split
+
+    data = load_breast_cancer()
+    x, x_test, y, y_test = train_test_split(data.data, data.target, test_size=0.3, stratify=data.target, random_state=0)
+    result = classifier((x, y), (x_test, y_test), 4, quick)
+    return result | {"asked": "converged in 60 s; log loss and AUC no worse than logistic regression"}
+
+
+def ripley_rows():
+    data = bnn.datasets.ripley_synth()
+    return [(part[["xs", "ys"]].to_numpy(), part["yc"].to_numpy().astype(int)) for part in (data.train, data.test)]
+
+
+def ripley(quick):
+    result = classifier(*ripley_rows(), 4, quick)
+    return result | {"asked": "error at most .095, log loss at most .225, converged in 15 s"}
+
+
+def iris(quick):
+    from sklearn.model_selection import StratifiedKFold
+
+    table = bnn.datasets.iris()
+    x, y = table.iloc[:, :4].to_numpy(), table["species"].to_numpy()
+    few = 50 if quick else 300
+    start = time.perf_counter()
+    folds = bnn.cross_validate(
+        bnn.shallow(2, likelihood=bnn.Categorical()), x, y, folds=10, draws=few, warmup=few, key=0, progress=False
+    )
+    result = {"log loss": -folds.elpd / len(y), "seconds": time.perf_counter() - start}
+    parts = StratifiedKFold(10, shuffle=True, random_state=0).split(x, y)
+    peers = [logistic_regression((x[a], y[a]), (x[b], y[b]))["log loss"] for a, b in parts]
+    return result | {"logistic regression": float(np.mean(peers)), "asked": "at most .10, 60 s in all"}
+
+
+def least_effective(fit, x):
+    """Least effective draws of a function value, per second of sampling of wall and of CPU time."""
+    worst = bnn.diagnose(fit).table.loc["f, worst"]
+    seconds = fit.idata["posterior"].attrs["sampling_seconds"]
+    return {"ess": worst["ess_bulk"], "r_hat": worst["r_hat"], "seconds": seconds, "ess/s": worst["ess_bulk"] / seconds}
+
+
+def simulated():
+    """A smooth function of two inputs with errors of three kinds."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    f = 2 * np.tanh(2 * x[:, 0]) - x[:, 1]
+    counts = rng.poisson(np.exp(0.5 * f) * rng.gamma(3, 1 / 3, 200))
+    return {
+        "Bernoulli, Ripley": (bnn.Bernoulli(), *ripley_rows()[0], 4),
+        "StudentT": (bnn.StudentT(), x, f + 0.3 * rng.standard_t(3, size=200), 3),
+        "NegativeBinomial": (bnn.NegativeBinomial(), x, counts, 3),
+    }
+
+
+def nuts(quick):
+    draws = 50 if quick else 1000
+    result = {}
+    for name, (likelihood, x, y, hidden) in simulated().items():
+        found = {}
+        for sampler in ("gibbs", "nuts"):
+            few = draws if sampler == "gibbs" else draws // 4
+            model = bnn.shallow(hidden, likelihood=likelihood)
+            fit = bnn.fit(model, x, y, sampler=sampler, draws=few, warmup=few, key=1, progress=False)
+            found[sampler] = least_effective(fit, x)
+        result[name] = found | {"ratio": found["gibbs"]["ess/s"] / found["nuts"]["ess/s"]}
+    return result | {"asked": "20 times for Bernoulli, 10 for StudentT and NegativeBinomial"}
+
+
+def sampling_seconds(model, x, y, **settings):
+    """Seconds of sampling on one core."""
+    fit = bnn.fit(model, x, y, warmup=20, chains=1, key=0, progress=False, log_likelihood=False, **settings)
+    return fit.idata["posterior"].attrs["sampling_seconds"]
+
+
+def weights(quick):
+    _, x, y, _ = simulated()["StudentT"]
+    draws = 20 if quick else 500
+    model, rows = bnn.shallow(5), {"weights": np.linspace(0.5, 1.5, len(y)), "offset": 0.1 * x[:, 0]}
+    plain = sampling_seconds(model, x, y, draws=draws, standardize=False)
+    ratio = sampling_seconds(model, x, y, draws=draws, standardize=False, **rows) / plain
+    return {"ratio": ratio, "asked": "at most 2"}
+
+
+def rows(quick):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(2000 if quick else 100_000, 20))
+    f = np.tanh(x[:, 0] + x[:, 1]) - x[:, 2]
+    labels = (rng.uniform(size=len(f)) < 1 / (1 + np.exp(-f))).astype(int)
+    plain = sampling_seconds(bnn.shallow(10), x, f + 0.3 * rng.normal(size=len(f)), draws=3)
+    classes = sampling_seconds(bnn.shallow(10, likelihood=bnn.Bernoulli()), x, labels, draws=3)
+    return {"gaussian": plain, "bernoulli": classes, "ratio": classes / plain, "asked": "at most 3"}
+
+
+JOBS = {job.__name__: job for job in (cancer, ripley, iris, nuts, weights, rows)}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("jobs", nargs="*", choices=[[], *JOBS], default=[])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--json")
+    given = parser.parse_args()
+    print(f"load average at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    found = {}
+    for name in given.jobs or JOBS:
+        found[name] = JOBS[name](given.quick)
+        print(f"\n{name}\n{pd.Series(found[name]).to_string()}", flush=True)
+    if given.json:
+        with open(given.json, "w") as file:
+            json.dump(found, file, indent=1, default=float)
+
+
+if __name__ == "__main__":
+    main()
