@@ -103,7 +103,9 @@ def test_weights_multiply_densities_in_units_of_y(constant_fit):
     result = bnn.cross_validate(bnn.shallow(1), X, Y, folds=3, weights=weights, **OPTIONS)
     for fold in range(3):
         held, train = result.folds == fold, result.folds != fold
-        expected = weights[held] * stats.norm.logpdf(Y[held], Y[train].mean(), Y[train].std())
+        mean = np.average(Y[train], weights=weights[train])
+        sd = np.average((Y[train] - mean) ** 2, weights=weights[train]) ** 0.5
+        expected = weights[held] * stats.norm.logpdf(Y[held], mean, sd)
         np.testing.assert_allclose(result.pointwise[held], expected, rtol=1e-10)
 
 

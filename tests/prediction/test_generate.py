@@ -10,6 +10,7 @@ V, START = 5, 4
 TOKENS = bnn.pad([[1, 2, 3, 1, 2, 3], [2, 3, 1], [3, 1, 2, 3]])
 X, Y = bnn.next_tokens(TOKENS)
 BODY = [bnn.Embedding(V, 2), bnn.PositionalEncoding(), bnn.TransformerBlock(1, 2, causal=True)]
+MODEL = bnn.Model(BODY, bnn.Categorical(), bnn.Normal())
 SOURCE = 3
 
 
@@ -22,8 +23,12 @@ def test_every_token_but_the_last_reads_the_one_that_follows():
 
 @pytest.fixture(scope="module")
 def writer(fake_fit):
-    """A fit of draws from a wide prior, whose probabilities are far from uniform."""
-    return fake_fit(bnn.Model(BODY, bnn.Categorical(), bnn.Normal(readout_scale=9.0)), X, Y, chains=2, draws=40)
+    """A fit with a wide readout, whose probabilities are far from uniform."""
+
+    def wide(values):
+        values["beta"] *= 6.0
+
+    return fake_fit(MODEL, X, Y, chains=2, draws=40, change=wide)
 
 
 @pytest.mark.slow
@@ -50,6 +55,18 @@ def test_each_token_reads_those_before(writer):
     entropy = -(own * np.log(own)).sum()
     spread = np.sqrt(((own * np.log(own) ** 2).sum(axis=1) - (own * np.log(own)).sum(axis=1) ** 2).sum())
     assert abs(surprise - entropy) < 4 * spread
+
+
+def test_each_token_has_a_key_of_its_own(fake_fit):
+    """Where all tokens are equally likely whatever came before, a third of the second ones are as the first."""
+
+    def indifferent(values):
+        for name in ("beta", "intercept"):
+            values[name][...] = 0.0
+
+    fit = fake_fit(MODEL, X, Y, chains=2, draws=40, change=indifferent)
+    first, second = np.moveaxis(bnn.generate(fit, [3, 1], 2, key=1).to_numpy(), -1, 0)
+    assert 0.1 < (first == second).mean() < 0.6  # .333 +- .053
 
 
 def test_prompts_of_different_lengths_and_keys(writer):
