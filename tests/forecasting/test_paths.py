@@ -95,8 +95,8 @@ NETWORKS = {
     "heteroskedastic": bnn.Model([bnn.Dense(3, "tanh")], bnn.Heteroskedastic()),
 }
 CASES = [
-    ("shallow", 2, None),
     ("shallow", [1, 3], ("sqrt", "difference", "seasonal_difference")),
+    ("shallow", 2, None),
     ("deep", [2, 5], ("log", "standardize")),
     ("heteroskedastic", [1], ("sqrt", "standardize")),
 ]

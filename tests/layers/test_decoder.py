@@ -65,6 +65,11 @@ def test_shapes_and_names():
     assert hash(LAYER) == hash(Seq2Seq(SOURCE, list(LAYER.encoder), list(LAYER.decoder)))
 
 
+def test_the_mask_of_what_follows_is_that_of_the_target():
+    mask = np.array([True, True, True, False, True, False, False])
+    np.testing.assert_array_equal(LAYER.mask_after(mask), [True, False, False])
+
+
 @pytest.mark.slow
 def test_what_each_step_sees():
     """All of the source, no later target; the derivative of every output by every input says so."""

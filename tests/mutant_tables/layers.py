@@ -183,6 +183,6 @@ MUTANTS = (
         "layers/seq2seq.py",
         "return mask[self.steps :]",
         "return mask[: self.steps]",
-        "prediction/test_generate.py -k sequence_to_sequence",
+        "layers/test_decoder.py -k mask_of_what_follows",
     ),
 )
