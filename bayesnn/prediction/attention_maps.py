@@ -45,10 +45,11 @@ def attention_maps(fit: Fit, x: Any, *, layer: int | None = None) -> Any:
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.layers import Last, SelfAttention
     >>> from bayesnn.priors import Normal
-    >>> from bayesnn.samplers import MAP
+    >>> from bayesnn.samplers import Gibbs
     >>> x = np.random.default_rng(0).normal(size=(5, 3, 2))
     >>> model = Model([SelfAttention(2), Last()], prior=Normal())
-    >>> result = fit(model, x, x[:, 0, 0], sampler=MAP(steps=20, validation=None), progress=False)
+    >>> few = {"draws": 2, "warmup": 2, "chains": 1, "progress": False}
+    >>> result = fit(model, x, x[:, 0, 0], sampler=Gibbs(weights="random_walk"), **few)
     >>> attention_maps(result, x).sizes["head"]
     2
     """

@@ -84,10 +84,11 @@ def generate(fit: Fit, prompt: Any, length: int, *, end: int | None = None, key:
     >>> from bayesnn.layers import GRU, Embedding
     >>> from bayesnn.likelihoods import Categorical
     >>> from bayesnn.priors import Normal
-    >>> from bayesnn.samplers import MAP
+    >>> from bayesnn.samplers import Gibbs
     >>> x, y = next_tokens([[1, 2, 3, 1, 2, 3], [2, 3, 1, 2, 3, 1]])
     >>> model = Model([Embedding(4, 2), GRU(2, return_sequences=True)], Categorical(), Normal())
-    >>> result = fit(model, x, y, sampler=MAP(steps=20, validation=None), progress=False)
+    >>> few = {"draws": 2, "warmup": 2, "chains": 1, "progress": False}
+    >>> result = fit(model, x, y, sampler=Gibbs(weights="random_walk"), **few)
     >>> generate(result, [1, 2], length=5).shape[-1]
     5
     """

@@ -53,5 +53,7 @@ def test_data_are_standardised_once_for_the_sampler_and_once_for_the_log_likelih
     fit = bnn.fit(bnn.Model([bnn.Dense(1)]), X, Y, sampler=OneOfThePrior(), draws=2, chains=2, weights=weights)
     assert len(scaled) == 2
     assert all(isinstance(x, np.ndarray) and not isinstance(x, jax.Array) for x in scaled)
-    np.testing.assert_allclose(scaled[0], (X - X.mean(axis=0)) / X.std(axis=0), rtol=1e-10)
+    center = np.average(X, axis=0, weights=weights)
+    scale = np.average((X - center) ** 2, axis=0, weights=weights) ** 0.5
+    np.testing.assert_allclose(scaled[0], (X - center) / scale, rtol=1e-10)
     assert fit.idata["posterior"].sizes["draw"] == 2
