@@ -14,7 +14,8 @@ import pytest
 import test_geweke
 
 from bayesnn import Bernoulli, Gaussian, Geometric, Gibbs, Model, NegativeBinomial, StudentT, shallow
-from bayesnn.likelihoods import base, categorical, student_t
+from bayesnn._internal import conditionals
+from bayesnn.likelihoods import categorical, student_t
 from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models.random_architecture import Structure
 from bayesnn.samplers.gibbs import working_rows
@@ -230,12 +231,18 @@ def residuals_without_weights(monkeypatch):
 
 
 def jacobian_left_out(monkeypatch):
-    right = base.conditionals.slice_move
+    """Of the logarithm of the dispersion, and of nothing else that is drawn by slice sampling."""
+    right, slice_move = NegativeBinomial.update, conditionals.slice_move
 
-    def move(key, value, log_density):
-        return right(key, value, lambda v: log_density(v) - v)
+    def without(key, value, log_density):
+        return slice_move(key, value, lambda v: log_density(v) - v)
 
-    monkeypatch.setattr(base.conditionals, "slice_move", move)
+    def update(self, *arguments):
+        with monkeypatch.context() as patch:
+            patch.setattr(conditionals, "slice_move", without)
+            return right(self, *arguments)
+
+    monkeypatch.setattr(NegativeBinomial, "update", update)
 
 
 PLANTED = {
