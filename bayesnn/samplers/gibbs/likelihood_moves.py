@@ -57,13 +57,18 @@ def move_on_likelihood(
 
 
 def likelihood_of(state: GibbsState, model: Model, y: jax.Array, weights: jax.Array | None) -> LogLikelihood:
-    """The log likelihood () of function values (n,), offset included; single precision for each row, double the sum."""
+    """The log likelihood () of function values (n,), offset included.
+
+    That of classes is computed in single precision for each row and added up in double. Others lose their digits so: a
+    negative binomial with a small dispersion subtracts large numbers that nearly cancel.
+    """
+    likelihood = model.likelihood
+    nuisance = likelihood.report(state.latents or {})
 
     def single(value: jax.Array) -> jax.Array:
-        return value.astype(jnp.float32) if jnp.issubdtype(value.dtype, jnp.floating) else value
+        rounds = likelihood.kind == "class" and jnp.issubdtype(value.dtype, jnp.floating)
+        return value.astype(jnp.float32) if rounds else value
 
-    likelihood = model.likelihood
-    nuisance = {name: single(value) for name, value in likelihood.report(state.latents or {}).items()}
     target = single(y)
 
     def log_likelihood(f: jax.Array) -> jax.Array:

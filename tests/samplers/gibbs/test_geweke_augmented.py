@@ -186,14 +186,16 @@ def omega_of_another_shape(monkeypatch):
     )
 
 
-def omega_of_the_counts_alone(monkeypatch):
+def omega_of_a_count_too_many(monkeypatch):
     right = NegativeBinomial.augment
 
     def augment(self, key, latents, f, y, weights):
         from bayesnn._internal.polya_gamma import polya_gamma
 
         rows = right(self, key, latents, f, y, weights)
-        omega = polya_gamma(key, f + self.baseline + jnp.log(latents["dispersion"]), y)
+        omega = polya_gamma(
+            key, f + self.baseline + jnp.log(latents["dispersion"]), y + 1.0 / latents["dispersion"] + 1.0
+        )
         return WorkingRows(omega, rows.target, rows.square, rows.count)
 
     monkeypatch.setattr(NegativeBinomial, "augment", augment)
@@ -230,12 +232,12 @@ def residuals_without_weights(monkeypatch):
     monkeypatch.setattr(working_rows, "gaussian_rows", rows)
 
 
-def jacobian_left_out(monkeypatch):
-    """Of the logarithm of the dispersion, and of nothing else that is drawn by slice sampling."""
+def jacobian_counted_twice(monkeypatch):
+    """Of the logarithm of the dispersion alone. Left out, the density of small dispersions could not be normalised."""
     right, slice_move = NegativeBinomial.update, conditionals.slice_move
 
     def without(key, value, log_density):
-        return slice_move(key, value, lambda v: log_density(v) - v)
+        return slice_move(key, value, lambda v: log_density(v) + v)
 
     def update(self, *arguments):
         with monkeypatch.context() as patch:
@@ -250,8 +252,8 @@ PLANTED = {
     omega_of_another_shape: "bernoulli",
     offset_left_out_of_eta: "bernoulli",
     offset_left_in_the_target: "bernoulli",
-    omega_of_the_counts_alone: "negative-binomial",
-    jacobian_left_out: "negative-binomial",
+    omega_of_a_count_too_many: "negative-binomial",
+    jacobian_counted_twice: "negative-binomial",
     mixture_a_degree_short: "student-t",
     weights_forgotten_in_the_noise: "gaussian",
     residuals_without_weights: "gaussian",
