@@ -117,7 +117,7 @@ def test_a_killed_choice_goes_on(stage, tmp_path, monkeypatch):
 
 def test_plain_chains_that_may_be_given_up_are_another_run(tmp_path):
     bnn.fit(MODEL, X, Y, path=tmp_path, **SETTINGS)
-    with pytest.raises(ValueError, match="gives up is .* there and None here"):
+    with pytest.raises(ValueError, match="gives up is .* there and not set here"):
         bnn.fit(MODEL, X, Y, sampler=SAMPLER, path=tmp_path, **SETTINGS)
 
 

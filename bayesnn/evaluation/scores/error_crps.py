@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 import numpyro.distributions as dist
-from scipy import special, stats
+from scipy import special
 
 from bayesnn.evaluation.scores.calibration import crps
 from bayesnn.evaluation.scores.predictive import NormalPredictive
@@ -44,6 +44,8 @@ def error_crps(distribution: Any, y: np.ndarray, key: jax.Array) -> np.ndarray:
 
 def _t(df: Any, location: Any, scale: Any, y: np.ndarray) -> np.ndarray:
     """Of a t distribution with more than one degree of freedom."""
+    from scipy import stats  # here and below, since it takes longer to import than the package
+
     z = (y - location) / scale
     pairs = 2 * np.sqrt(df) / (df - 1) * np.exp(special.betaln(0.5, df - 0.5) - 2 * special.betaln(0.5, df / 2))
     density = stats.t.pdf(z, df) * (df + z**2) / (df - 1)
@@ -51,6 +53,8 @@ def _t(df: Any, location: Any, scale: Any, y: np.ndarray) -> np.ndarray:
 
 
 def _poisson(rate: Any, y: np.ndarray) -> np.ndarray:
+    from scipy import stats
+
     below, at = stats.poisson.cdf(y, rate), stats.poisson.pmf(y, rate)
     pairs = rate * (special.i0e(2 * rate) + special.i1e(2 * rate))
     return (y - rate) * (2 * below - 1) + 2 * rate * at - pairs
@@ -58,6 +62,8 @@ def _poisson(rate: Any, y: np.ndarray) -> np.ndarray:
 
 def _negative_binomial(size: Any, rate: Any, y: np.ndarray) -> np.ndarray:
     """Of counts whose rates are gamma distributed, with `size` as shape."""
+    from scipy import stats
+
     p = rate / (1.0 + rate)
     odds = (1.0 - p) / p**2
     pairs = special.hyp2f1(size + 1, 0.5, 2.0, -4.0 * odds)

@@ -160,9 +160,8 @@ def read_draws(folder: Path, identity: str, total: int, every: int = 1, *, keep:
             raise damaged(folder, f"{path.name} does not hold the draws of its name")
         if any(v.dtype.kind not in "biuf" for v in part.values()):
             raise damaged(folder, f"{path.name} does not hold numbers")
-        if not values:
-            _enough(folder, part, (stop - done) // own, total // every)
         if keep and not values:
+            _enough(folder, part, (stop - done) // own, total // every)
             count = total // every
             values = {n: np.empty((len(v), count, *v.shape[2:]), as_double(v[:, :0]).dtype) for n, v in part.items()}
         chosen = np.arange(done + own, stop + 1, own) % every == 0  # the first draw of a run has number 1
