@@ -93,7 +93,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     >>> x = np.linspace(-1, 1, 20)[:, None]
     >>> result = fit(shallow(1), x, x[:, 0], draws=50, warmup=50, chains=2, progress=False)
     >>> diagnose(result).modes
-    ((0, 1, 2, 3),)
+    ((0, 1),)
     """
     f = function_values(fit)
     posterior = fit.idata["posterior"]
