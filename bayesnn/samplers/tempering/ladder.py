@@ -48,10 +48,10 @@ def spaced(count: int, hottest: float = 0.0) -> np.ndarray:
 
 
 def exchange(key: jax.Array, ladder: Ladder, levels: jax.Array, odd: jax.Array) -> tuple[Ladder, jax.Array, jax.Array]:
-    """One round of exchanges given the log likelihoods (K,) of the states: the ladder, sources (K,), accepted (K - 1,).
+    """One round of exchanges given the log likelihoods (K,) of the states: the ladder, sources (K,), rates (K - 1,).
 
     The new state at temperature k is the old one at temperature source[k]. `odd` () is 1 if pairs (2, 3), (4, 5), ...
-    have their turn.
+    have their turn. The rates are the probabilities with which all pairs would be exchanged, those without a turn too.
     """
     count = levels.shape[0]
     pair = jnp.arange(count - 1)
@@ -71,7 +71,7 @@ def exchange(key: jax.Array, ladder: Ladder, levels: jax.Array, odd: jax.Array) 
         rejected=ladder.rejected + 1.0 - rate,
         rounds=ladder.rounds + 1,
     )
-    return new, source, accepted
+    return new, source, rate
 
 
 def respaced(ladder: Ladder) -> Ladder:

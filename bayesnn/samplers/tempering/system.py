@@ -71,18 +71,17 @@ class SystemKernel(SingleChainKernel):
             states, ladder = carry
             key, odd = inputs
             states = jax.vmap(lambda s, t: self.copies.move(s, t, model_args))(states, ladder.temperatures)
-            ladder, source, accepted = exchange(key, ladder, jax.vmap(self.copies.level)(states), odd)
-            return (self.copies.exchange(states, source, ladder.temperatures), ladder), accepted.astype(float)
+            ladder, source, rates = exchange(key, ladder, jax.vmap(self.copies.level)(states), odd)
+            return (self.copies.exchange(states, source, ladder.temperatures), ladder), rates
 
         key_chain, key_rounds = jax.random.split(state.rng_key)
         count = self.copies.rounds(state.copies)
         odd = (state.i * count + jnp.arange(count)) % 2
-        (states, ladder), accepted = lax.scan(
+        (states, ladder), rates = lax.scan(
             one, (state.copies, state.ladder), (jax.random.split(key_rounds, count), odd)
         )
         ladder = self._adapt(ladder, state.i + 1, state.num_warmup) if self.adapts else ladder
-        swaps = 2.0 * accepted.mean(axis=0)  # every pair has its turn in one round of two
-        return self._system(state.i + 1, state.num_warmup, states, ladder, swaps, key_chain, model_args)
+        return self._system(state.i + 1, state.num_warmup, states, ladder, rates.mean(axis=0), key_chain, model_args)
 
     def _adapt(self, ladder: Ladder, done: jax.Array, num_warmup: jax.Array) -> Ladder:
         """The ladder, spaced anew after FIRST, 2 FIRST, 4 FIRST, ... steps of warm-up, and at its end."""

@@ -75,7 +75,7 @@ def test_the_statistics_of_every_draw(fit):
     assert (temperatures == temperatures[:, :1]).all()  # fixed after warm-up
     assert not np.allclose(temperatures[0, 0], np.linspace(1, 0, 4) ** 5)  # and spaced anew in it
     rates = stats["swap_rate"].to_numpy()
-    assert ((rates >= 0) & (rates <= 4 / 3)).all()
+    assert ((rates >= 0) & (rates <= 1)).all()
     assert (np.diff(stats["round_trips"].to_numpy(), axis=1) >= 0).all()
 
 
