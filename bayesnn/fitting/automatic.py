@@ -24,6 +24,7 @@ from bayesnn.samplers.engine.plan import Plan
 
 GIVE_UP = (1024, 1.05)  # draws of plain chains, and the R-hat of the function above which they are given up
 FOLDER = "tempered"  # of the second stage, in the folder of the run
+HOTTEST = 0.1  # on boston chains cross freely there; a ladder down to the prior takes twice as many copies
 WARMUP = 200  # steps of the second stage, in which the ladder is spaced
 SECONDS = 1.0  # that the second stage has at least
 
@@ -34,7 +35,7 @@ def tempered(plain: Sampler) -> Sampler | None:
     It finds the states at which the plain chains ended in the artifact `HANDED` of its plan's keeper, see
     `engine.checkpoint.as_artifact`.
     """
-    return Tempered(plain) if isinstance(plain, Gibbs | NUTS) else None
+    return Tempered(plain, hottest=HOTTEST) if isinstance(plain, Gibbs | NUTS) else None
 
 
 def plain_then_tempered(run: Callable[..., Any], job: SamplingJob, plan: Plan, seconds: float, path: Any) -> Any:

@@ -208,8 +208,10 @@ class Gibbs(Steps):
         return state, summary_of(infos)._replace(trajectory=acceptance)
 
     def rounds(self, state: GibbsState) -> tuple[Steps, int]:
-        """An exchange after every sweep; with trajectories, which take as long as the sweeps, one after both."""
-        return (replace(self, sweeps=1), self.sweeps) if state.log_step is None else (self, 1)
+        """An exchange after every sweep; with trajectories, which take as long, two: each after half of all."""
+        if state.log_step is None or self.sweeps == 1:
+            return replace(self, sweeps=1), self.sweeps
+        return replace(self, sweeps=self.sweeps // 2, trajectory=-(-self.leapfrogs(*state.gamma.shape[-2:]) // 2)), 2
 
     def sweep(
         self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
@@ -278,14 +280,12 @@ class Gibbs(Steps):
             state = state._replace(log_step=tuned(state.log_step, info.trajectory, iteration))
         if not PROPOSALS[self.proposal].adapts:
             return state
-        gain = (iteration + 1.0) ** -0.6
-        return state._replace(log_scale=state.log_scale + gain * (info.moved - TARGET_MOVES))
+        return state._replace(log_scale=state.log_scale + (iteration + 1.0) ** -0.6 * (info.moved - TARGET_MOVES))
 
     def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         """The sites of the model, with hyperparameters as standard deviations and covariances."""
-        latents = state.latents
+        latents, factor = state.latents, state.hyper.s_gamma.factor
         nuisance = {"sigma": state.noise_precision**-0.5} if latents is None else model.likelihood.report(latents)
-        factor = state.hyper.s_gamma.factor
         return (
             model.readout_sites(model.terms(x.shape[1:]), state.coefficients)
             | {

@@ -50,8 +50,8 @@ class Tempered(Chains):
 
     Notes
     -----
-    A draw of a Gibbs sampler is `sweeps` rounds of one sweep of every copy and one exchange, or one round of a
-    trajectory and `sweeps` sweeps where there are trajectories; of NUTS and HMC, one round. The sample statistics are
+    A draw of a Gibbs sampler is `sweeps` rounds of one sweep of every copy and one exchange, or, where there are
+    trajectories, two rounds of half a trajectory and half the sweeps; of NUTS and HMC, one round. Sample statistics are
     `swap_rate` of each pair of neighbours, `round_trips` of copies from the cold end to the hot one and back, the
     number of the `copy` at each temperature, `temperatures`, and the log likelihood of the copy at each
     (`log_likelihood_at`, on the scale the model sees).

@@ -25,7 +25,7 @@ def scores_after_an_exchange(sign, odd):
     _, source, rates = exchange_all(keys, start_ladder(jnp.asarray(t)), jnp.asarray(sign * levels), odd)
     moved = np.take_along_axis(theta, np.asarray(source), axis=1)
     np.testing.assert_allclose(rates, np.exp(np.minimum(sign * (t[:-1] - t[1:]) * np.diff(levels), 0.0)), rtol=1e-10)
-    assert 0.2 < (np.asarray(source) != np.arange(4)).mean() < 0.8
+    assert (np.asarray(source) != np.arange(4)).mean() > 0.2
     return (np.mean(moved**2, axis=0) / variance - 1.0) * np.sqrt(REPLICAS / 2)
 
 
