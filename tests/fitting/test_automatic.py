@@ -21,6 +21,17 @@ SECOND = replace(SAMPLER, candidates=4)  # stands for the sampler of the second 
 SETTINGS = {"warmup": 5, "chains": 2, "key": 3, "progress": False, "draws": "auto", "max_seconds": math.inf}
 
 
+OF_THE_PACKAGE = automatic.tempered
+
+
+def test_the_second_stage_is_the_first_one_tempered():
+    for plain in (bnn.Gibbs(candidates=3), bnn.NUTS(max_tree_depth=4)):
+        then = OF_THE_PACKAGE(plain)
+        assert isinstance(then, bnn.Tempered)
+        assert then.sampler == plain
+    assert OF_THE_PACKAGE(bnn.MAP()) is None
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Plain chains of a few draws, which are always given up after 12."""
