@@ -17,14 +17,16 @@ import jax
 from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.store import SamplingJob
 from bayesnn.fitting.until_converged import DISAGREE, until_converged
+from bayesnn.models.missing_values import missing_positions
 from bayesnn.models.model import Model
 from bayesnn.samplers import NUTS, Gibbs, Sampler, Tempered, collapses, make_sampler
 from bayesnn.samplers.engine.checkpoint import Artifact, as_artifact
 from bayesnn.samplers.engine.plan import Plan
+from bayesnn.samplers.fixed_layers import fixed_layers
 
 GIVE_UP = (1024, 1.05)  # draws of plain chains, and the R-hat of the function above which they are given up
 FOLDER = "tempered"  # of the second stage, in the folder of the run
-HOTTEST = 0.1  # on boston chains cross freely there; a ladder down to the prior takes twice as many copies
+HOTTEST = 0.1  # temperature: on boston that takes 22 copies where a ladder down to the prior takes about 30
 WARMUP = 200  # steps of the second stage, in which the ladder is spaced
 SECONDS = 1.0  # that the second stage has at least
 
@@ -43,7 +45,7 @@ def plain_then_tempered(run: Callable[..., Any], job: SamplingJob, plan: Plan, s
 
     `run(job, plan, path, handed)` makes a fit, `seconds` are for both stages together.
     """
-    then = tempered(job.sampler)
+    then = tempered(job.sampler) if _can_be_tempered(job) else None
     if then is None:
         return run(job, until_converged(plan, job, seconds), path)
     first = run(job, until_converged(plan, job, seconds, GIVE_UP), path)
@@ -55,6 +57,11 @@ def plain_then_tempered(run: Callable[..., Any], job: SamplingJob, plan: Plan, s
     plan = replace(plan, keeper=None, warmup=min(plan.warmup, WARMUP))  # the chains have arrived before
     left = until_converged(plan, second, max(SECONDS, seconds - taken))
     return run(second, left, None if path is None else Path(path) / FOLDER, _learnt(first, taken))
+
+
+def _can_be_tempered(job: SamplingJob) -> bool:
+    """Whether `Tempered` serves model and data: it neither holds weights at a mode nor draws missing values."""
+    return not fixed_layers(job.model) and not len(missing_positions(job.data.series))
 
 
 def _learnt(first: Any, seconds: float) -> Artifact:

@@ -134,9 +134,10 @@ def fit(
         Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`. Where the layers end in a
         sequence, one target per step, (n, time) or n lists; values at padded steps of x are ignored.
     sampler : str or Sampler, optional
-        "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", or a spec such
-        as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network of one output with Gaussian errors,
-        `Bernoulli`, `StudentT` or `NegativeBinomial`, else "nuts".
+        "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", "tempered", or a
+        spec such as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network of one output with Gaussian
+        errors, `Bernoulli`, `StudentT` or `NegativeBinomial`, else "nuts"; with `draws="auto"`, where these chains
+        disagree on the function after 1024 draws, `Tempered` goes on from their last states.
     draws, warmup, chains, thinning : int
         Draws per chain (1000, or "auto" where neither `draws` nor `sampler` is given), warm-up steps, chains, and steps
         from one kept draw to the next. With `draws="auto"` chains run until R-hat of the function at 40 training rows

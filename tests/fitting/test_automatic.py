@@ -12,9 +12,9 @@ from test_until_converged import QUICK
 
 import bayesnn as bnn
 from bayesnn.fitting import automatic
-from bayesnn.fitting.sampling_job import HANDED
+from bayesnn.fitting.sampling_job import TIME_OVER
 from bayesnn.fitting.until_converged import DISAGREE, draws_for
-from bayesnn.samplers.engine.checkpoint import from_artifact
+from bayesnn.samplers.engine.checkpoint import HANDED, from_artifact
 
 MODEL = bnn.shallow(2)
 SECOND = replace(SAMPLER, candidates=4)  # stands for the sampler of the second stage
@@ -64,6 +64,28 @@ def test_without_a_second_stage_plain_chains_go_on(monkeypatch):
     monkeypatch.setattr(automatic, "tempered", lambda plain: None)
     found = bnn.fit(MODEL, X, Y, **SETTINGS)
     same_idata(found.idata, bnn.fit(MODEL, X, Y, sampler=SAMPLER, **SETTINGS).idata)
+
+
+FIXED = bnn.Model([bnn.fix(bnn.Dense(1)), bnn.Dense(1)])
+GAP = np.where(np.arange(30) == 12, np.nan, np.sin(np.arange(30.0)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "data", "plain"),
+    [
+        (FIXED, (X, Y), bnn.NUTS(max_tree_depth=3)),
+        (bnn.shallow(1), (bnn.lagged(GAP, lags=1, missing="latent"),), bnn.Gibbs(sweeps=1)),
+    ],
+    ids=["fixed layers", "missing values"],
+)
+def test_what_cannot_be_tempered_stays_with_plain_chains(model, data, plain, monkeypatch):
+    monkeypatch.setattr(automatic, "plain_sampler", lambda model: plain)
+    monkeypatch.setattr(automatic, "tempered", OF_THE_PACKAGE)
+    monkeypatch.setattr("bayesnn.fitting.until_converged.R_HAT_LIMIT", 0.0)  # chains never agree: all are given up
+    found = bnn.fit(model, *data, **SETTINGS | {"max_seconds": 1e-3})
+    assert found.sampler == plain
+    assert found.idata["posterior"].attrs["stopped"] == TIME_OVER
 
 
 def test_a_sampler_that_was_asked_for_stays_what_it_is():

@@ -59,6 +59,28 @@ def test_diagnostics_draw_every_chain(fake_fit):
     assert "worst R-hat of f" in ax.get_title()
 
 
+def test_temperature_walk_draws_every_copy_at_its_temperature(fake_fit):
+    """Three copies over four draws: copy 2 goes from the hot end to the cold one and back."""
+    copies = np.array([[0, 1, 2], [0, 2, 1], [2, 0, 1], [0, 2, 1]])
+
+    def change(values):
+        values["stat copy"] = np.tile(copies, (2, 1, 1))
+        values["stat temperatures"] = np.tile([1.0, 0.5, 0.1], (2, 4, 1))
+        values["stat round_trips"] = np.tile([3, 3, 4, 4], (2, 1))
+
+    ax = bnn.plots.temperature_walk(fake_fit(bnn.shallow(1), X, Y, chains=2, draws=4, change=change), chain=1)
+    drawn = {line.get_label(): line.get_ydata() for line in ax.lines if line.get_label().startswith("copy")}
+    assert {name: list(places) for name, places in drawn.items()} == {
+        "copy 0": [0, 0, 1, 0],
+        "copy 1": [1, 2, 2, 2],
+        "copy 2": [2, 1, 0, 1],
+    }
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["1", "0.5", "0.1"]
+    assert ax.get_title() == "chain 1: 1 round trips in 4 draws"
+    with pytest.raises(ValueError, match=r"bnn\.Tempered"):
+        bnn.plots.temperature_walk(fake_fit(bnn.shallow(1), X, Y))
+
+
 def test_calibration_runs_from_none_to_all(fake_fit):
     ax = bnn.plots.calibration(fake_fit(bnn.shallow(2), X, Y), X, Y)
     covered = ax.lines[1].get_ydata()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import numpy as np
@@ -59,6 +59,13 @@ class Plan:
                     "superchains must divide the chains into equal groups, got "
                     f"{self.superchains} of {self.total_chains}"
                 )
+
+    def less(self, seconds: float) -> Plan:
+        """The plan with so much less time, where its time is limited."""
+        if self.stopping is None:
+            return self
+        left = max(0.0, self.stopping.max_seconds - seconds)
+        return replace(self, stopping=replace(self.stopping, max_seconds=left))
 
     @property
     def total_chains(self) -> int:

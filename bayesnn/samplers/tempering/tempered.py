@@ -114,6 +114,7 @@ class Tempered(Chains):
         states = None if before is None else kernel.copies.given(states_from(before, self.sampler.kernel(target), data))
         if self.temperatures is None:
             ladder, seconds = measured_ladder(kernel, record, key_pilot, data, plan, states)
+            plan = plan.less(sum(seconds.values()))
         start = starts(ladder, plan.chain_numbers(), states)
         run = run_chains(kernel, record, key_chains, data, plan, start=start, quick=quick)
         return run.after(seconds, run.attrs | {"temperatures": len(ladder)})

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
+from bayesnn.samplers.tempering import tempered
 from bayesnn.samplers.tempering.starts import MOST, best_ladder, starts
 
 X = np.linspace(-1, 1, 12)[:, None]
@@ -126,6 +127,19 @@ def test_the_states_of_all_chains_are_shared_out():
     np.testing.assert_array_equal(start.states["a"], [[30, 10], [10, 20], [20, 30]])
     assert start.temperatures.shape == (3, 2)
     assert start.temperatures.dtype == float
+
+
+def test_the_time_of_the_pilot_run_counts(monkeypatch):
+    """A pilot that took all the time leaves the fewest draws that a run has."""
+
+    def pilot(kernel, *rest):
+        return np.array([1.0, 0.3]), {"compile": 0.0, "warmup": 0.0, "sampling": 1e6}
+
+    monkeypatch.setattr(tempered, "measured_ladder", pilot)
+    sampler = bnn.Tempered(bnn.Gibbs(sweeps=1))
+    found = bnn.fit(bnn.shallow(1), X, Y, sampler=sampler, draws="auto", max_seconds=1e6, **OPTIONS)
+    assert found.idata["posterior"].attrs["stopped"] == "time over"
+    assert found.idata["posterior"].sizes["draw"] < 256  # where it would be judged for the first time
 
 
 def test_given_temperatures_are_kept():
