@@ -81,7 +81,8 @@ class Evidence:
 
     def __str__(self) -> str:
         """Estimate and verdict."""
-        effective = "" if np.isnan(self.ess) else f", {self.ess:.0f} of {self.particles} particles effective"
+        what = "draws" if self.method == STONES else "particles"
+        effective = "" if np.isnan(self.ess) else f", {self.ess:.0f} of {self.particles} {what} effective"
         return f"log marginal likelihood {self.estimate:.2f} (Monte Carlo se {self.se:.2f}{effective})\n{self.verdict}"
 
 

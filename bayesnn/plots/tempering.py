@@ -42,5 +42,5 @@ def temperature_walk(fit: Fit, *, chain: int = 0, ax: Any = None) -> Any:
     axes.set_ylabel("temperature (power of the likelihood)")
     trips = stats["round_trips"].to_numpy()[chain]
     axes.set_title(f"chain {chain}: {int(trips[-1] - trips[0])} round trips in {len(place)} draws", fontsize="medium")
-    axes.legend(frameon=False, fontsize="small")
+    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))  # lines are everywhere
     return axes

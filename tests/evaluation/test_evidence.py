@@ -205,6 +205,7 @@ def test_a_tempered_fit_gives_the_closed_form(tempered):
     assert result.se < 0.3
     assert abs(z(result, closed_form(X, Y))) < 4
     assert len(result.table) == 8
+    assert "of 800 draws effective" in str(result)
 
 
 @pytest.mark.slow
