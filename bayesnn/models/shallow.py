@@ -26,7 +26,7 @@ class ShallowHyperparameters:
     noise_guess, noise_size : float
         S and s: prior guess of the error variance, and the number of observations that it is worth.
     readout_guess, readout_size, readout_mean, readout_mean_variance, unit_guess, unit_size, unit_mean, \
-unit_mean_variance, intercept_variance, linear_variance
+unit_mean_variance, intercept_variance, linear_variance, unit_size_per_weight
         As in `MuellerRiosInsua`.
 
     Notes
@@ -53,15 +53,21 @@ unit_mean_variance, intercept_variance, linear_variance
     unit_mean_variance: Any = 1.0
     intercept_variance: float = 1.0
     linear_variance: float = 1.0
+    unit_size_per_weight: float = 1.0
 
 
 def class_hyperparameters(likelihood: Likelihood) -> ShallowHyperparameters:
     """Defaults for classes: log odds are not standardised, and a vague readout would diverge if classes are separable.
 
     The difference of two functions of `Categorical` has twice the variance of one of them, so the single function of
-    `Bernoulli` gets twice the guess: both imply the same prior of the log odds.
+    `Bernoulli` gets twice the guess and the linear variance: both imply the same prior of the log odds. With c_g = q,
+    the variances of the units' weights have no mean and few units decide between classes by steps; c_g = 9q/8 leaves
+    them as vague in few dimensions and makes them proper in many.
     """
-    return ShallowHyperparameters(readout_guess=8.0 if isinstance(likelihood, Bernoulli) else 4.0, readout_size=4.0)
+    both = 2.0 if isinstance(likelihood, Bernoulli) else 1.0
+    return ShallowHyperparameters(
+        readout_guess=8.0 * both, readout_size=4.0, linear_variance=2.0 * both, unit_size_per_weight=1.125
+    )
 
 
 def shallow(
@@ -70,7 +76,7 @@ def shallow(
     likelihood: Likelihood | None = None,
     hyper: ShallowHyperparameters | None = None,
     intercept: bool | None = None,
-    linear: bool | str = False,
+    linear: bool | str | None = None,
     lags: str | None = None,
 ) -> Model:
     """One hidden layer of logistic units with a linear readout, under the hierarchical prior of Müller and Ríos Insua.
@@ -87,12 +93,13 @@ def shallow(
         Distribution of y given f, such as `Categorical()`. Default: `Gaussian` with the guess of the error variance
         from `hyper`.
     hyper : ShallowHyperparameters, optional
-        Prior guesses and sizes. Default: `ShallowHyperparameters()`; for classes with readout_size=4 and
-        readout_guess=4, or 8 for the single function of `Bernoulli`, which implies the same prior of the log odds.
+        Prior guesses and sizes. Default: `ShallowHyperparameters()`; for classes with readout_size=4, readout_guess=8,
+        linear_variance=2 and unit_size_per_weight=9/8, the guess and the linear variance twice as large for the single
+        function of `Bernoulli`, which implies the same prior of the log odds.
     intercept, linear : bool
         Whether to add a constant and a linear term to the readout. By default there is a constant if fits do not centre
-        the target, that is for classes and counts. linear="random": included or not, with prior probability 1/2; site
-        `linear_in`.
+        the target, that is for classes and counts, and a linear term for classes. linear="random": included or not,
+        with prior probability 1/2; site `linear_in`.
     lags : "random", optional
         For data of `bnn.lagged`: the number of leading lag columns that the network uses is random, with a uniform
         prior; site `lag_order`.
@@ -116,8 +123,9 @@ def shallow(
     units = hidden.maximum if isinstance(hidden, Geometric) else checks.positive_integer("hidden", hidden)
     if hyper is not None and not isinstance(hyper, ShallowHyperparameters):
         raise ValueError(f"hyper must be a ShallowHyperparameters, got {type(hyper).__name__}")
+    classes = isinstance(likelihood, Likelihood) and likelihood.kind == "class"
+    linear = classes if linear is None else linear
     if hyper is None:
-        classes = isinstance(likelihood, Likelihood) and likelihood.kind == "class"
         hyper = class_hyperparameters(likelihood) if classes else ShallowHyperparameters()  # type: ignore[arg-type]
     weights = {f.name: getattr(hyper, f.name) for f in fields(MuellerRiosInsua)}
     y = likelihood if likelihood is not None else Gaussian(hyper.noise_guess, hyper.noise_size)

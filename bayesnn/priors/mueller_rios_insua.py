@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -51,7 +51,9 @@ class MuellerRiosInsua(Prior):
     unit_guess : float, array (q,) or array (q, q), optional
         C_g: prior scale of S_gamma, given as a multiple of the identity, a diagonal, or a matrix. Default: I/q.
     unit_size : float, optional
-        c_g: its prior degrees of freedom (how many units it counts for); above q - 1. Default: q.
+        c_g: its prior degrees of freedom (how many units it counts for); above q - 1. Default: unit_size_per_weight q.
+    unit_size_per_weight : float
+        c_g over q where `unit_size` is not given.
     unit_mean, unit_mean_variance : float, array (q,); the variance also array (q, q)
         a_g and A_g: prior mean and covariance of mu_gamma, the centre of the units.
     intercept_variance, linear_variance : float
@@ -85,11 +87,13 @@ class MuellerRiosInsua(Prior):
     unit_mean_variance: Any = 1.0
     intercept_variance: float = 1.0
     linear_variance: float = 1.0
+    unit_size_per_weight: float = field(default=1.0, metadata={"later": True})  # runs made before it do not name it
 
     def __post_init__(self) -> None:
         """Check what does not depend on the inputs, and keep arrays as tuples so that the spec hashes."""
         for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "linear_variance"):
             checks.positive(name, getattr(self, name))
+        checks.positive("unit_size_per_weight", self.unit_size_per_weight)
         checks.number("readout_mean", self.readout_mean)
         for name in ("unit_guess", "unit_mean", "unit_mean_variance"):
             object.__setattr__(self, name, frozen(name, getattr(self, name)))
@@ -98,7 +102,7 @@ class MuellerRiosInsua(Prior):
 
     def unit_size_for(self, q: int) -> float:
         """c_g for q inputs, including the constant."""
-        size = float(q if self.unit_size is None else self.unit_size)
+        size = float(self.unit_size_per_weight * q if self.unit_size is None else self.unit_size)
         if not size > q - 1:
             raise ValueError(f"unit_size must be above {q - 1} for {q - 1} input(s) and the constant, got {size}")
         return size
@@ -174,8 +178,7 @@ class MuellerRiosInsua(Prior):
 
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
         """mu_beta given beta and sigma_beta."""
-        beta = coefficients[: terms.units]
-        return {"mu_beta": self.draw_mu_beta(key, beta, sites["sigma_beta"] ** -2)}
+        return {"mu_beta": self.draw_mu_beta(key, coefficients[: terms.units], sites["sigma_beta"] ** -2)}
 
     def draw_mu_beta(
         self, source: RandomSource, beta: jax.Array, precision: jax.Array, count: conditionals.Count | None = None
@@ -202,10 +205,8 @@ class MuellerRiosInsua(Prior):
         guess, mean, mean_covariance = self.unit_matrices(q)
         mu = mean + np.linalg.cholesky(mean_covariance) @ jax.random.normal(key, (q,))
         covariance = conditionals.Covariance(jnp.asarray(np.linalg.cholesky(guess)), jnp.asarray(np.linalg.inv(guess)))
-        mu_beta, precision = (
-            jnp.full(terms.outputs, value, mu.dtype) for value in (self.readout_mean, 1.0 / self.readout_guess)
-        )
-        return Hyper(mu_beta, precision, mu, covariance)
+        ones = jnp.ones(terms.outputs, mu.dtype)
+        return Hyper(self.readout_mean * ones, 1.0 / self.readout_guess * ones, mu, covariance)
 
     def log_mean_prior(self, mu: jax.Array) -> jax.Array:
         """log p(mu_gamma) up to a constant."""
@@ -294,7 +295,6 @@ class MuellerRiosInsua(Prior):
         return 0.0, (self.intercept_variance if name == "intercept" else self.linear_variance) ** 0.5
 
     def _sigma_beta(self, outputs: tuple[int, ...]) -> jax.Array:
-        half = self.readout_size / 2
-        prior = dist.Gamma(half, half * self.readout_guess)
+        prior = dist.Gamma(self.readout_size / 2, self.readout_size / 2 * self.readout_guess)
         precision = numpyro.sample("beta_precision", prior.expand(outputs).to_event())
         return numpyro.deterministic("sigma_beta", precision**-0.5)

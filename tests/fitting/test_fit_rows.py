@@ -108,7 +108,7 @@ def test_labels_live_in_the_coordinates(fake_fit):
 
 def test_sorting_units_keeps_the_function_of_every_class(fake_fit):
     """Sorted and unsorted draws give the same probabilities."""
-    model = bnn.shallow(3, likelihood=bnn.Categorical())
+    model = bnn.shallow(3, likelihood=bnn.Categorical(), linear=False)
     fit = fake_fit(model, X, LABELS, draws=3)
     raw = bnn.as_sampled(fit.idata)
     posterior = fit.idata["posterior"]

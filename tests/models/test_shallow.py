@@ -23,6 +23,7 @@ ALL = {
     "unit_mean_variance": 3.0,
     "intercept_variance": 6.0,
     "linear_variance": 0.25,
+    "unit_size_per_weight": 1.5,
 }
 
 
@@ -78,13 +79,20 @@ def test_impossible_numbers_of_units(hidden):
         shallow(hidden)
 
 
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Categorical()])
+def test_classes_have_a_linear_term_unless_it_is_refused(likelihood):
+    assert shallow(3, likelihood=likelihood).linear
+    assert not shallow(3, likelihood=likelihood, linear=False).linear
+    assert not shallow(3, likelihood=Poisson()).linear
+
+
 @pytest.mark.parametrize("hyper", [{"noise_guess": 1.0}, ShallowHyperparameters, 3])
 def test_hyperparameters_come_as_their_spec(hyper):
     with pytest.raises(ValueError, match="hyper must be a ShallowHyperparameters, got"):
         shallow(3, hyper=hyper)
 
 
-@pytest.mark.parametrize("name", ["noise_guess", "noise_size", "readout_guess", "unit_size"])
+@pytest.mark.parametrize("name", ["noise_guess", "noise_size", "readout_guess", "unit_size", "unit_size_per_weight"])
 def test_impossible_hyperparameters_are_refused_by_name(name):
     with pytest.raises(ValueError, match=f"{name} must be a finite number above zero, got -1"):
         shallow(3, hyper=ShallowHyperparameters(**{name: -1}))
@@ -94,5 +102,7 @@ def test_both_classifiers_say_the_same_of_the_log_odds_beforehand():
     """Variance of the log odds of two classes: that of a difference of two functions, or of one."""
     two, one = (shallow(3, likelihood=likelihood()).prior for likelihood in (Categorical, Bernoulli))
     assert 2 * two.readout_guess == one.readout_guess
+    assert 2 * two.linear_variance == one.linear_variance
     assert two.readout_size == one.readout_size == 4.0
+    assert two.unit_size_for(8) == one.unit_size_for(8) == 9.0
     assert shallow(3, likelihood=Poisson()).prior == shallow(3).prior

@@ -230,6 +230,8 @@ def test_unit_means_and_their_variances_have_shapes_too():
 def test_the_default_size_is_the_number_of_inputs_with_the_constant():
     assert MuellerRiosInsua().unit_size_for(3) == 3.0
     assert MuellerRiosInsua(unit_size=2.5).unit_size_for(3) == 2.5
+    assert MuellerRiosInsua(unit_size_per_weight=1.5).unit_size_for(3) == 4.5
+    assert MuellerRiosInsua(unit_size=2.5, unit_size_per_weight=1.5).unit_size_for(3) == 2.5
 
 
 @pytest.mark.parametrize(
