@@ -2,6 +2,7 @@
 
 import bayesnn._internal.quiet  # noqa: F401  # before anything that loads jaxlib
 from bayesnn import datasets, plots, text
+from bayesnn._internal.messages import BayesnnWarning
 from bayesnn._internal.version import __version__ as __version__
 from bayesnn.data.sequences import pad
 from bayesnn.data.series.lagged import Lagged, lagged
@@ -91,6 +92,7 @@ __all__ = [
     "AsSequence",
     "AttentionPool",
     "Backtest",
+    "BayesnnWarning",
     "Bernoulli",
     "Bidirectional",
     "Categorical",

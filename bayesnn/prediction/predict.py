@@ -26,14 +26,14 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     ----------
     fit : Fit
     x : array or pandas.DataFrame, shape (n, p)
-        The columns of the fit; those of a DataFrame are taken by their names. Or sequences (n, time, d) or token ids
-        (n, time), of any length unless a layer has weights for each step.
+        The columns of the fit, or of its formula; those of a DataFrame are taken by their names. Or sequences
+        (n, time, d) or token ids (n, time), of any length unless a layer has weights for each step.
     kind : {"mean", "response", "probability"}
         "mean": E[y | x, theta] of each posterior draw. "response": one simulated y per draw, errors included; classes
         as codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;
         the predictive probability is its average over draws.
     offset : array (n,) or float, optional
-        For a fit with an offset, that of the new rows (0 for a unit of exposure).
+        For a fit with an offset, that of the new rows (0 for a unit of exposure); one in a formula is found in x.
     key : int or jax.Array
         Seed of the simulated errors.
 
@@ -67,7 +67,7 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     sites = fit.draws()
     inputs = fit.inputs(x)
     steps = output_steps(fit.model, fit.data.columns, x)
-    shift = offset_for(fit, offset, len(inputs))
+    shift = offset_for(fit, offset, x, len(inputs))
     if kind == "response":
         values = _simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
     else:
@@ -89,8 +89,11 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     return xr.DataArray(values, coords=coords, dims=tuple(coords), name="y", attrs={"kind": kind})
 
 
-def offset_for(fit: Fit, offset: Any, count: int) -> np.ndarray | None:
-    """The offset of new rows; it is required if the fit had one, and refused otherwise."""
+def offset_for(fit: Fit, offset: Any, x: Any, count: int) -> np.ndarray | None:
+    """The offset of new rows x; it is required if the fit had one, unless a formula has it, and refused otherwise."""
+    formula = fit.data.columns.formula
+    if offset is None and formula is not None and formula.offsets:
+        return new_offset(formula.offset(x), count)
     if (offset is None) != (fit.data.offset is None):
         said = "needs one here too (0 for a unit of exposure)" if offset is None else "had none"
         raise ValueError(f"offset must be given as it was to the fit, which {said}")

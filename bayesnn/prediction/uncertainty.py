@@ -75,7 +75,7 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     if chosen == "entropy" and not classes:
         raise ValueError('measure="entropy" is for classes, and this fit has numbers: use measure="variance"')
     inputs = fit.inputs(x)
-    shift = offset_for(fit, offset, len(inputs))
+    shift = offset_for(fit, offset, x, len(inputs))
     quantity = probabilities if classes else _two_moments
     values = over_draws(quantity, fit.model, fit.draws(), inputs, shift)
     steps = output_steps(fit.model, fit.data.columns, x)
