@@ -18,6 +18,7 @@ from bayesnn.evaluation.evidence import Evidence, log_marginal_likelihood
 from bayesnn.evaluation.loo import Loo, loo
 from bayesnn.evaluation.scores.evaluate import evaluate
 from bayesnn.evaluation.stacking import ChainWeights, stack_chains, stacked
+from bayesnn.evaluation.summary import summary
 from bayesnn.fitting.extend import extend
 from bayesnn.fitting.fit import Fit, fit
 from bayesnn.fitting.open_run import open_run
@@ -183,6 +184,7 @@ __all__ = [
     "stacked",
     "stationary",
     "suggest",
+    "summary",
     "text",
     "to_frame",
 ]

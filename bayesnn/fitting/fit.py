@@ -13,6 +13,7 @@ from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
 from bayesnn.fitting.automatic import plain_then_tempered, sampler_for
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.inference_data import map_chains
+from bayesnn.fitting.overview import as_html, three_lines
 from bayesnn.fitting.settings import FitSettings, settings_from
 from bayesnn.fitting.store import (
     SamplingJob,
@@ -88,12 +89,12 @@ class Fit:
         return bool(self.idata["posterior"].attrs["complete"])
 
     def __repr__(self) -> str:
-        """Shape, sampler and state in a line."""
-        sizes = self.idata["posterior"].sizes
-        state = "" if self.complete else ", interrupted"
-        return (
-            f"<Fit: {len(self.data.y)} rows, {self.sampler}, {sizes['chain']} chains of {sizes['draw']} draws{state}>"
-        )
+        """Model, data, and sampler with its state, a line each."""
+        return three_lines(self)
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks, with the table of layers and a picture of the chains."""
+        return as_html(self)
 
 
 @computing

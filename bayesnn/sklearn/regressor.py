@@ -52,8 +52,8 @@ class BayesianNetworkRegressor(RegressorMixin, BayesianNetwork):
     >>> mean, sd = network.predict(X, return_std=True)
     >>> network.predict_quantiles(X, quantiles=(0.05, 0.95)).shape
     (20, 2)
-    >>> bool(network.score(X, y) > 0.9)
-    True
+    >>> network.sample_y(X, n_samples=3).shape
+    (20, 3)
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> BayesianNetworkRegressor:
