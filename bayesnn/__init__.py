@@ -2,6 +2,7 @@
 
 import bayesnn._internal.quiet  # noqa: F401  # before anything that loads jaxlib
 from bayesnn import datasets, plots, text
+from bayesnn._internal.environment import show_versions
 from bayesnn._internal.messages import BayesnnWarning
 from bayesnn._internal.version import __version__ as __version__
 from bayesnn.data.sequences import pad
@@ -179,6 +180,7 @@ __all__ = [
     "save",
     "select_chains",
     "shallow",
+    "show_versions",
     "skeleton",
     "stack_chains",
     "stacked",
