@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,22 @@ from bayesnn.fitting.draws import expectation, function_value, over_draws, proba
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import output_steps, without_padding
 from bayesnn.likelihoods import Likelihood, as_coordinate
+from bayesnn.prediction.to_frame import to_frame
 
 KINDS = ("mean", "response", "probability")
 
 
 @computing
-def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: Any = 0) -> Any:
+def predict(
+    fit: Fit,
+    x: Any,
+    *,
+    kind: str = "mean",
+    offset: Any = None,
+    key: Any = 0,
+    summary: bool = False,
+    levels: Sequence[float] = (80, 95),
+) -> Any:
     """Draws of the prediction at new rows x (n, p), in units of y.
 
     Parameters
@@ -36,10 +47,14 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
         For a fit with an offset, that of the new rows (0 for a unit of exposure); one in a formula is found in x.
     key : int or jax.Array
         Seed of the simulated errors.
+    summary : bool
+        Whether to return the table that `bnn.to_frame` makes of the draws, with the index of x.
+    levels : sequence of float
+        Central intervals of that table, in per cent.
 
     Returns
     -------
-    xarray.DataArray
+    xarray.DataArray, or pandas.DataFrame with `summary`
         (chain, draw, obs), with another axis `output` for several outputs and `class` for probabilities; `obs` has the
         labels of a DataFrame's rows. (chain, draw, obs, time, ...) if every step has an output: padded steps are
         NaN, or -1 among codes of classes.
@@ -58,6 +73,8 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     >>> result = fit(shallow(1), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
     >>> predict(result, [[0.0], [0.5]]).shape
     (2, 50, 2)
+    >>> list(predict(result, [[0.0], [0.5]], kind="response", summary=True, levels=[90]).columns)
+    ['mean', 'sd', 'median', 'lo-90', 'hi-90']
     """
     import xarray as xr
 
@@ -86,7 +103,16 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     elif values.ndim > len(coords) - 1:
         coords[likelihood.output_dim] = as_coordinate(likelihood.output_labels)
     values = values.reshape(chains, draws, *values.shape[1:])
-    return xr.DataArray(values, coords=coords, dims=tuple(coords), name="y", attrs={"kind": kind})
+    found = xr.DataArray(values, coords=coords, dims=tuple(coords), name="y", attrs={"kind": kind})
+    return table_of(found, x, levels) if summary else found
+
+
+def table_of(prediction: Any, x: Any, levels: Sequence[float]) -> Any:
+    """The summary of a prediction; with the very index of the table x if there is one row for each of its rows."""
+    frame = to_frame(prediction, levels=levels)
+    if hasattr(x, "iloc") and prediction.ndim == 3:
+        frame.index = x.index
+    return frame
 
 
 def offset_for(fit: Fit, offset: Any, x: Any, count: int) -> np.ndarray | None:
