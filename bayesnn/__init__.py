@@ -2,6 +2,8 @@
 
 import bayesnn._internal.quiet  # noqa: F401  # before anything that loads jaxlib
 from bayesnn import datasets, plots, text
+from bayesnn._internal.environment import show_versions
+from bayesnn._internal.messages import BayesnnWarning
 from bayesnn._internal.version import __version__ as __version__
 from bayesnn.data.sequences import pad
 from bayesnn.data.series.lagged import Lagged, lagged
@@ -17,6 +19,7 @@ from bayesnn.evaluation.evidence import Evidence, log_marginal_likelihood
 from bayesnn.evaluation.loo import Loo, loo
 from bayesnn.evaluation.scores.evaluate import evaluate
 from bayesnn.evaluation.stacking import ChainWeights, stack_chains, stacked
+from bayesnn.evaluation.summary import summary
 from bayesnn.fitting.extend import extend
 from bayesnn.fitting.fit import Fit, fit
 from bayesnn.fitting.open_run import open_run
@@ -91,6 +94,7 @@ __all__ = [
     "AsSequence",
     "AttentionPool",
     "Backtest",
+    "BayesnnWarning",
     "Bernoulli",
     "Bidirectional",
     "Categorical",
@@ -176,11 +180,13 @@ __all__ = [
     "save",
     "select_chains",
     "shallow",
+    "show_versions",
     "skeleton",
     "stack_chains",
     "stacked",
     "stationary",
     "suggest",
+    "summary",
     "text",
     "to_frame",
 ]

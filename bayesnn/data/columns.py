@@ -5,7 +5,7 @@ What is learnt from the training rows is kept, so that new rows are coded in the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from bayesnn._internal.arrays import storable
 from bayesnn._internal.numbers import real_numbers, resolution_of
 from bayesnn.data import sequences
 from bayesnn.data.categories import categories_of, indicated, indicators
+from bayesnn.data.formulas.formula import Formula
 from bayesnn.data.sequences import NUMBERS, TABLE, TOKENS, Reads
 
 
@@ -24,7 +25,7 @@ class Columns:
 
     For sequences, with `kind` "sequence" or "tokens", the columns are the features at each step. `steps` is the length
     of the sequences at fit time, `vocabulary` the number of token ids, and `source` the number of leading steps that
-    form a sequence of their own.
+    form a sequence of their own. With a `formula` the columns are those that it makes of a table.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,7 @@ class Columns:
     steps: int = 0
     vocabulary: int = 0
     source: int = 0
+    formula: Formula | None = field(default=None, repr=False)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -84,13 +86,18 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
     if columns.kind == NUMBERS:
         return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
     if not is_frame(x):
+        if columns.formula is not None:
+            raise ValueError(
+                f"x must be a DataFrame with the columns {list(columns.formula.columns)} of the formula "
+                f"{columns.formula.text!r}, got {type(x).__name__}"
+            )
         checks.two_dimensional("x", np.shape(x))
         checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
         if any(cats is not None for cats in columns.categories):
             raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
         # contiguous, so that sums do not depend on the memory layout, not even in the last bit
         return np.ascontiguousarray(real_numbers("x", x))
-    x = as_frame(x)
+    x = as_frame(x) if columns.formula is None else columns.formula.table(as_frame(x))
     found = [str(c) for c in x.columns]
     checks.columns(columns.names, found, columns.named)
     by_name = set(found) == set(columns.names)  # not so for names of a fit to an array

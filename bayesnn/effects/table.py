@@ -52,7 +52,7 @@ def rows_to_average(fit: Fit, rows: Any = None, offset: Any = None) -> Rows:
     if not len(coded):
         raise ValueError("rows is empty: at least one row to average over is needed")
     checks.finite("rows", coded, fit.data.columns.inputs)
-    return Rows(decode(fit.data.columns, coded), offset_for(fit, offset, len(coded)))
+    return Rows(decode(fit.data.columns, coded), offset_for(fit, offset, rows, len(coded)))
 
 
 def decode(columns: Columns, coded: np.ndarray) -> Any:

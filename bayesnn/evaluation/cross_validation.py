@@ -47,6 +47,11 @@ class CrossValidation:
     folds: np.ndarray
 
     @property
+    def table(self) -> Any:
+        """The scores by fold, as `bnn.to_frame` gives them."""
+        return self.scores
+
+    @property
     def elpd(self) -> float:
         """Sum of the pointwise values of the rows that were held out."""
         return float(np.nansum(self.pointwise.to_numpy()))

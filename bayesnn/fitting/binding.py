@@ -13,6 +13,7 @@ from bayesnn._internal.numbers import resolution_of
 from bayesnn._internal.weights import Shape
 from bayesnn.data.columns import code, is_frame, learn_columns, row_count, same_index
 from bayesnn.data.dataset import Dataset, case_weights, make_dataset, new_offset, used_rows
+from bayesnn.data.formulas.read import by_formula
 from bayesnn.data.series.lagged import as_rows
 from bayesnn.fitting.targets import NO_CLASS, encode, output_steps, real_values
 from bayesnn.likelihoods import Likelihood
@@ -22,9 +23,21 @@ from bayesnn.samplers import collapses
 
 
 def bind(
-    model: Model, x: Any, y: Any = None, *, standardize: bool = True, weights: Any = None, offset: Any = None
+    model: Model,
+    x: Any,
+    y: Any = None,
+    *,
+    standardize: bool = True,
+    weights: Any = None,
+    offset: Any = None,
+    table: Any = None,
+    missing: str = "error",
 ) -> tuple[Model, Dataset]:
-    """The model that has seen the target (its classes, its outputs), and the rows as checked numbers."""
+    """The model that has seen the target (its classes, its outputs), and the rows as checked numbers.
+
+    x may be a formula and `table` its data.
+    """
+    x, y, weights, offset, formula = by_formula(x, y, weights, offset, table, missing)
     x, y, series = as_rows(x, y)
     if series is not None:
         check_series(model, series, offset, weights)
@@ -35,11 +48,15 @@ def bind(
     cases = None if weights is None else case_weights(weights, row_count(x))
     used = used_rows(cases)
     columns = learn_columns(x, model.network.reads, used)
+    columns = columns if formula is None else replace(columns, formula=formula)
     coded = code(columns, x, used)
     steps = output_steps(model, columns, x, coded)
     likelihood = _bound(model.likelihood, real_values(y, steps), cases, shift, steps)
     if shift is not None and likelihood.standardizes and standardize:
-        raise ValueError("offset must not be given for a target that is standardised: subtract it from y instead")
+        raise ValueError(
+            "offset must not be given for a target that is standardised: subtract it from y instead, or fit with "
+            "standardize=False"
+        )
     if shift is not None and likelihood.kind == "class" and likelihood.outputs:
         raise ValueError("offset must not be given for Categorical: the same shift of every class changes nothing")
     data = make_dataset(

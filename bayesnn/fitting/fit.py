@@ -13,6 +13,7 @@ from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
 from bayesnn.fitting.automatic import plain_then_tempered, sampler_for
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.inference_data import map_chains
+from bayesnn.fitting.overview import as_html, three_lines
 from bayesnn.fitting.settings import FitSettings, settings_from
 from bayesnn.fitting.store import (
     SamplingJob,
@@ -88,12 +89,12 @@ class Fit:
         return bool(self.idata["posterior"].attrs["complete"])
 
     def __repr__(self) -> str:
-        """Shape, sampler and state in a line."""
-        sizes = self.idata["posterior"].sizes
-        state = "" if self.complete else ", interrupted"
-        return (
-            f"<Fit: {len(self.data.y)} rows, {self.sampler}, {sizes['chain']} chains of {sizes['draw']} draws{state}>"
-        )
+        """Model, data, and sampler with its state, a line each."""
+        return three_lines(self)
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks, with the table of layers and a picture of the chains."""
+        return as_html(self)
 
 
 @computing
@@ -102,6 +103,8 @@ def fit(
     x: Any,
     y: Any = None,
     *,
+    data: Any = None,
+    missing: str = "error",
     sampler: str | Sampler | None = None,
     draws: int | str | None = None,
     max_seconds: float | None = None,
@@ -125,14 +128,22 @@ def fit(
     Parameters
     ----------
     model : Model
-    x : array or pandas.DataFrame, shape (n, p), or Lagged
-        Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y. Or
-        sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`. Sequences of different
-        lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does. Token ids of type int32 in a file,
-        `numpy.load(path, mmap_mode="r")`, stay there: samplers with minibatches read the rows they need.
+    x : array or pandas.DataFrame, shape (n, p), or Lagged, or str
+        Inputs; categorical columns of a DataFrame become indicators. Or a formula for the table `data`, without y, such
+        as "price ~ standardize(area) + C(region) + offset(log(n))", by formulaic (`pip install "bayesnn[formula]"`); it
+        is kept with the fit, so that new rows are coded in the same way. The constant is the model's. Or
+        `bnn.lagged(series, lags)`, without y. Or sequences (n, time, d); or token ids (n, time) where the model starts
+        with `Embedding`. Sequences of different lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does.
+        Token ids of type int32 in a file, `numpy.load(path, mmap_mode="r")`, stay there: samplers with minibatches read
+        the rows they need.
     y : array or pandas.Series, shape (n,), or (n, outputs)
         Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`. Where the layers end in a
         sequence, one target per step, (n, time) or n lists; values at padded steps of x are ignored.
+    data : pandas.DataFrame, optional
+        The table of a formula; `weights` and `offset` are then names of its columns.
+    missing : {"error", "drop"}
+        Whether rows of `data` with a missing value in a column of the formula are refused, or left out with a warning
+        that counts them.
     sampler : str or Sampler, optional
         "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", "tempered", or a
         spec such as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network of one output with Gaussian
@@ -210,14 +221,16 @@ def fit(
     check_compiling()
     if not isinstance(model, Model):
         raise ValueError(f"model must be a bnn.Model such as bnn.shallow(5), got {type(model).__name__}")
-    model, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
-    spec = sampler_for(model, data, sampler)
+    model, rows = bind(
+        model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
+    )
+    spec = sampler_for(model, rows, sampler)
     count, seconds = length_of(draws_for(sampler, spec, chains, path) if draws is None else draws, max_seconds)
     plan = Plan(count, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     settings = FitSettings(
         warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key), seconds
     )
-    job = SamplingJob(model, data, spec, as_key(key), settings)
+    job = SamplingJob(model, rows, spec, as_key(key), settings)
     if seconds is not None:
         check_auto(spec, chains, seconds, path)
     if start is not None:

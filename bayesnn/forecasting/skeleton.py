@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -51,6 +52,15 @@ class Skeleton:
     fate: np.ndarray
     period: np.ndarray
     fixed_points: list[np.ndarray]
+
+    @property
+    def table(self) -> Any:
+        """pandas.DataFrame by draw: its fate, the length of its cycle and the number of its fixed points."""
+        import pandas as pd
+
+        count = [len(points) for points in self.fixed_points]
+        columns = {"fate": self.fate, "period": self.period, "fixed_points": count}
+        return pd.DataFrame(columns, index=pd.Index(self.draws, name="draw"))
 
     def share(self, fate: str) -> float:
         """Share of the draws with this fate: "fixed_point", "cycle" or "divergent"."""

@@ -20,6 +20,7 @@ from bayesnn.layers import DecoderBlock, Layer
 from bayesnn.layers.transformer import MISPLACED
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
 from bayesnn.models.network import Network
+from bayesnn.models.overview import description, layer_table
 from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
 from bayesnn.priors import Normal, Prior, Sites, Terms
 
@@ -127,6 +128,25 @@ class Model:
         for weight_name, weight in self.weight_specs(shape).items():
             found[weight_name.split("_", 1)[0]] += math.prod(weight.shape)
         return found | {"readout": math.prod(self.terms(shape).shape)}
+
+    def __str__(self) -> str:
+        """Layers, shapes of their outputs and numbers of weights as a table."""
+        return layer_table(self)
+
+    def table(self, shape: Shape) -> str:
+        """The table of layers that `print(model)` shows, for examples of this shape: (p,) for rows of a table."""
+        return layer_table(self, shape)
+
+    def describe(self) -> str:
+        """The function, the distribution of y given it, and the prior of all weights, in words and formulas.
+
+        Examples
+        --------
+        >>> from bayesnn.layers import Dense
+        >>> print(Model([Dense(3, "tanh")]).describe().split(chr(10))[0])
+        f(x) = sum_j beta_j u_j(x) + intercept
+        """
+        return description(self)
 
     def dims(self, shape: Shape) -> dict[str, tuple[str, ...]]:
         """The sites that a fit records, with the names of their axes."""

@@ -27,6 +27,12 @@ class Decision(NamedTuple):
     action: Any
     expected_loss: Any
 
+    @property
+    def table(self) -> Any:
+        """pandas.DataFrame: the action, and the expected loss of each action, by observation."""
+        losses = self.expected_loss.add_prefix("loss of ") if len(self.expected_loss.columns) else self.expected_loss
+        return losses.assign(action=self.action)[["action", *losses.columns]]
+
 
 @computing
 def decide(fit_or_probabilities: Any, x: Any = None, *, loss: Any = None, offset: Any = None) -> Decision:

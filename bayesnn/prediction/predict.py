@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,32 +15,46 @@ from bayesnn.fitting.draws import expectation, function_value, over_draws, proba
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import output_steps, without_padding
 from bayesnn.likelihoods import Likelihood, as_coordinate
+from bayesnn.prediction.to_frame import to_frame
 
 KINDS = ("mean", "response", "probability")
 
 
 @computing
-def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: Any = 0) -> Any:
+def predict(
+    fit: Fit,
+    x: Any,
+    *,
+    kind: str = "mean",
+    offset: Any = None,
+    key: Any = 0,
+    summary: bool = False,
+    levels: Sequence[float] = (80, 95),
+) -> Any:
     """Draws of the prediction at new rows x (n, p), in units of y.
 
     Parameters
     ----------
     fit : Fit
     x : array or pandas.DataFrame, shape (n, p)
-        The columns of the fit; those of a DataFrame are taken by their names. Or sequences (n, time, d) or token ids
-        (n, time), of any length unless a layer has weights for each step.
+        The columns of the fit, or of its formula; those of a DataFrame are taken by their names. Or sequences
+        (n, time, d) or token ids (n, time), of any length unless a layer has weights for each step.
     kind : {"mean", "response", "probability"}
         "mean": E[y | x, theta] of each posterior draw. "response": one simulated y per draw, errors included; classes
         as codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;
         the predictive probability is its average over draws.
     offset : array (n,) or float, optional
-        For a fit with an offset, that of the new rows (0 for a unit of exposure).
+        For a fit with an offset, that of the new rows (0 for a unit of exposure); one in a formula is found in x.
     key : int or jax.Array
         Seed of the simulated errors.
+    summary : bool
+        Whether to return the table that `bnn.to_frame` makes of the draws, with the index of x.
+    levels : sequence of float
+        Central intervals of that table, in per cent.
 
     Returns
     -------
-    xarray.DataArray
+    xarray.DataArray, or pandas.DataFrame with `summary`
         (chain, draw, obs), with another axis `output` for several outputs and `class` for probabilities; `obs` has the
         labels of a DataFrame's rows. (chain, draw, obs, time, ...) if every step has an output: padded steps are
         NaN, or -1 among codes of classes.
@@ -58,6 +73,8 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     >>> result = fit(shallow(1), x, np.sin(2 * x[:, 0]), draws=50, warmup=50, chains=2, progress=False)
     >>> predict(result, [[0.0], [0.5]]).shape
     (2, 50, 2)
+    >>> list(predict(result, [[0.0], [0.5]], kind="response", summary=True, levels=[90]).columns)
+    ['mean', 'sd', 'median', 'lo-90', 'hi-90']
     """
     import xarray as xr
 
@@ -67,7 +84,7 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     sites = fit.draws()
     inputs = fit.inputs(x)
     steps = output_steps(fit.model, fit.data.columns, x)
-    shift = offset_for(fit, offset, len(inputs))
+    shift = offset_for(fit, offset, x, len(inputs))
     if kind == "response":
         values = _simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
     else:
@@ -86,11 +103,23 @@ def predict(fit: Fit, x: Any, *, kind: str = "mean", offset: Any = None, key: An
     elif values.ndim > len(coords) - 1:
         coords[likelihood.output_dim] = as_coordinate(likelihood.output_labels)
     values = values.reshape(chains, draws, *values.shape[1:])
-    return xr.DataArray(values, coords=coords, dims=tuple(coords), name="y", attrs={"kind": kind})
+    found = xr.DataArray(values, coords=coords, dims=tuple(coords), name="y", attrs={"kind": kind})
+    return table_of(found, x, levels) if summary else found
 
 
-def offset_for(fit: Fit, offset: Any, count: int) -> np.ndarray | None:
-    """The offset of new rows; it is required if the fit had one, and refused otherwise."""
+def table_of(prediction: Any, x: Any, levels: Sequence[float]) -> Any:
+    """The summary of a prediction; with the very index of the table x if there is one row for each of its rows."""
+    frame = to_frame(prediction, levels=levels)
+    if hasattr(x, "iloc") and prediction.ndim == 3:
+        frame.index = x.index
+    return frame
+
+
+def offset_for(fit: Fit, offset: Any, x: Any, count: int) -> np.ndarray | None:
+    """The offset of new rows x; it is required if the fit had one, unless a formula has it, and refused otherwise."""
+    formula = fit.data.columns.formula
+    if offset is None and formula is not None and formula.offsets:
+        return new_offset(formula.offset(x), count)
     if (offset is None) != (fit.data.offset is None):
         said = "needs one here too (0 for a unit of exposure)" if offset is None else "had none"
         raise ValueError(f"offset must be given as it was to the fit, which {said}")

@@ -1,9 +1,9 @@
-"""Tables of predictions, forecasts and effects."""
+"""Tables of predictions, forecasts and effects, and of every other result."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -13,13 +13,22 @@ from bayesnn.fitting.inference_data import DRAW_DIMS
 SAMPLE_DIMS = (*DRAW_DIMS, "permutation")  # axes over which draws are summarised
 
 
-def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
-    """Summary of draws of predictions or effects, with one row per observation, input or other axis.
+@runtime_checkable
+class WithTable(Protocol):
+    """A result whose content is a pandas.DataFrame, its `table`."""
+
+    table: Any
+
+
+def to_frame(result: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
+    """A result as a DataFrame: a summary of draws, one row per observation, input or other axis; or its table.
 
     Parameters
     ----------
-    prediction : xarray.DataArray, (chain, draw, obs) or (chain, draw, ...)
-        From `predict`, `forecast`, `average_marginal_effects` and the like.
+    result : xarray.DataArray, (chain, draw, obs) or (chain, draw, ...), or any other result
+        From `predict`, `forecast`, `average_marginal_effects` and the like. Or what `diagnose`, `decide`, `compare`,
+        `loo`, `cross_validate`, `stack_chains`, `log_marginal_likelihood`, `backtest`, `skeleton`, `suggest` or
+        `evaluate` found.
     levels : sequence of float
         Central intervals in per cent.
 
@@ -38,8 +47,18 @@ def to_frame(prediction: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     {'mean': 3.5, 'sd': 2.45, 'median': 3.5, 'lo-50': 1.75, 'hi-50': 5.25}
     """
     import pandas as pd
+    import xarray as xr
 
     wanted = checks.levels(levels)
+    if isinstance(result, pd.Series):
+        return result.to_frame("value")
+    if isinstance(result, WithTable):
+        return result.table.copy()
+    if not isinstance(result, xr.DataArray):
+        raise ValueError(
+            f"result must be draws, as bnn.predict returns them, or a result with a table, got {type(result).__name__}"
+        )
+    prediction = result
     index = _row_index(prediction)
     samples = [dim for dim in SAMPLE_DIMS if dim in prediction.dims]
     values = prediction.transpose(*samples, ...).to_numpy().reshape(-1, len(index))

@@ -75,8 +75,8 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     if chosen == "entropy" and not classes:
         raise ValueError('measure="entropy" is for classes, and this fit has numbers: use measure="variance"')
     inputs = fit.inputs(x)
-    shift = offset_for(fit, offset, len(inputs))
-    quantity = probabilities if classes else _two_moments
+    shift = offset_for(fit, offset, x, len(inputs))
+    quantity = probabilities if classes else two_moments
     values = over_draws(quantity, fit.model, fit.draws(), inputs, shift)
     steps = output_steps(fit.model, fit.data.columns, x)
     if steps is not None:
@@ -125,7 +125,7 @@ def _entropy(probabilities: np.ndarray) -> np.ndarray:
     return entr(probabilities).sum(axis=-1)
 
 
-def _two_moments(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
+def two_moments(model: Model, sites: Sites, x: jax.Array, offset: jax.Array | None = None) -> jax.Array:
     """Mean and variance (n, 2) or (n, K, 2) of y given one draw, on the scale the model sees."""
     nuisance = model.likelihood.nuisance_of(sites)
     distribution = model.likelihood.distribution(function_value(model, sites, x, offset), **nuisance)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from typing import Any
 
+from bayesnn._internal.extras import extra_module
+
 UNIT = "bpe"
 
 
@@ -25,10 +27,4 @@ def _read(rules: str) -> Any:
 
 def library() -> Any:
     """The library `tokenizers`; if it is missing, the error says how to install it."""
-    try:
-        import tokenizers
-    except ModuleNotFoundError:
-        raise ModuleNotFoundError(
-            'byte-pair encoding needs the library tokenizers: pip install "bayesnn[text]", or use learn_vocabulary'
-        ) from None
-    return tokenizers
+    return extra_module("tokenizers", "text", "byte-pair encoding needs", ", or use learn_vocabulary")

@@ -147,7 +147,12 @@ def test_attributes(gibbs, nuts, deep):
 def test_the_fit_tells_what_it_is(gibbs):
     assert gibbs.complete
     assert gibbs.model == MODEL and gibbs.sampler == Gibbs()
-    assert repr(gibbs) == f"<Fit: 25 rows, {Gibbs()}, 2 chains of 60 draws>"
+    first, second, third = repr(gibbs).split("\n")
+    assert first == "<Fit: Dense(2) + linear term; Gaussian(); prior MuellerRiosInsua(); 11 weights"
+    assert second == "  25 rows, 2 inputs: width, height"
+    assert third.startswith("  Gibbs(): 2 chains of 60 draws, ") and "effective draws of the log likelihood" in third
+    page = gibbs._repr_html_()
+    assert page.count("<polyline") == 2 and "<td>dense0</td>" in page and "Gibbs(): 2 chains" in page
 
 
 def test_units_are_sorted_in_every_draw(gibbs):

@@ -70,7 +70,7 @@ def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = Non
     cases = None if weights is None else case_weights(weights, len(target))
     if fit.model.likelihood.standardizes:
         target = fit.data.scaling.target(target)
-    rows = fit.data.scaling.inputs(coded), target, offset_for(fit, offset, len(target)), cases
+    rows = fit.data.scaling.inputs(coded), target, offset_for(fit, offset, x, len(target)), cases
     if steps is None:
         return ScoredRows(*rows)
     steps = np.asarray(fit.model.network.steps(coded))  # of the rows as the model sees them

@@ -17,6 +17,7 @@ from bayesnn import layers, likelihoods, priors, samplers
 from bayesnn._internal.arrays import object_array
 from bayesnn.data.columns import Columns
 from bayesnn.data.dataset import Dataset, Scaling
+from bayesnn.data.formulas.formula import Formula
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.steps import ClockStep, MonthStep
 from bayesnn.data.series.transforms import Transform
@@ -49,6 +50,7 @@ OTHERS = (
     Columns,
     Dataset,
     FitSettings,
+    Formula,
     Geometric,
     Lagged,
     Model,

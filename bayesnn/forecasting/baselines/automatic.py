@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy.special import ndtri
 
+from bayesnn._internal.extras import extra_module
 from bayesnn.evaluation.scores.predictive import NormalPredictive
 from bayesnn.forecasting.baselines.base import Baseline, Task, enough
 
@@ -16,14 +17,9 @@ LEVEL = 95
 
 def models() -> Any:
     """The module statsforecast.models, which is slow to import and may be missing."""
-    try:
-        from statsforecast import models as found
-    except ImportError:
-        raise ImportError(
-            'baselines "auto_arima" and "auto_ets" need the package statsforecast: pip install "bayesnn[forecast]", '
-            "or leave them out"
-        ) from None
-    return found
+    return extra_module(
+        "statsforecast.models", "forecast", 'baselines "auto_arima" and "auto_ets" need', ", or leave them out"
+    )
 
 
 @dataclass(frozen=True)

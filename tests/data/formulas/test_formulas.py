@@ -1,0 +1,230 @@
+"""Formulas: new rows are coded as those of the fit, and what a formula may not say is refused in words."""
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("formulaic", reason='formulaic is not installed: pip install "bayesnn[formula]"')
+
+import bayesnn as bnn  # noqa: E402
+from bayesnn.data.formulas.formula import Formula  # noqa: E402
+from bayesnn.data.formulas.read import read_formula  # noqa: E402
+from bayesnn.fitting.binding import bind  # noqa: E402
+
+RNG = np.random.default_rng(0)
+ROWS = 30
+TABLE = pd.DataFrame(
+    {
+        "price": RNG.normal(size=ROWS),
+        "area": RNG.normal(100.0, 20.0, size=ROWS),
+        "region": RNG.choice(list("abc"), size=ROWS),
+        "n": RNG.integers(1, 9, size=ROWS),
+        "my col": RNG.gamma(2.0, size=ROWS),
+        "new": RNG.choice([True, False], size=ROWS),
+    },
+    index=[f"house {i}" for i in range(ROWS)],
+)
+LINEAR = bnn.Model([], likelihood=bnn.Poisson(), linear=True)
+PARTS = [
+    "area", "standardize(area)", "C(region)", "region", "region:area", "poly(area, 2)", "bs(area, df=4)", "C(n)", "new",
+    "cr(area, df=3)", "log(`my col`)", "`my col`", "I(area**2)", "np.sqrt(n)", "C(region, contr.sum)", "area*n",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def counted(fake_fit):
+    table = TABLE.assign(price=np.arange(ROWS) % 5)
+    read = read_formula("price ~ standardize(area) + C(region) + offset(log(n))", table)
+    return table, with_formula(fake_fit(LINEAR, read.x, read.y, offset=read.offset), read.formula)
+
+
+def with_formula(fit, formula):
+    columns = replace(fit.data.columns, formula=formula)
+    return replace(fit, data=replace(fit.data, columns=columns))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_new_rows_are_coded_as_those_of_the_fit(part):
+    read = read_formula(f"price ~ {part}", TABLE)
+    some = TABLE.iloc[[7, 3]][TABLE.columns[::-1]]  # means and categories are those of all rows, columns in any order
+    pd.testing.assert_frame_equal(read.formula.table(some), read.x.iloc[[7, 3]])
+    same = Formula(**{name: getattr(read.formula, name) for name in Formula.__dataclass_fields__})
+    pd.testing.assert_frame_equal(same.table(some), read.x.iloc[[7, 3]])
+
+
+def test_columns_are_those_of_the_definition():
+    read = read_formula("price ~ standardize(area) + C(region) + area:n", TABLE)
+    area = TABLE["area"]
+    np.testing.assert_allclose(read.x["standardize(area)"], (area - area.mean()) / area.std(ddof=0))
+    np.testing.assert_array_equal(read.x["C(region)[T.b]"], TABLE["region"] == "b")
+    np.testing.assert_array_equal(read.x["area:n"], area * TABLE["n"])
+    assert list(read.x.columns) == ["standardize(area)", "C(region)[T.b]", "C(region)[T.c]", "area:n"]
+    assert read.x.index.equals(TABLE.index)
+
+
+def test_target_and_all_other_columns():
+    assert read_formula("price ~ .", TABLE).formula.columns == ("area", "region", "n", "my col", "new")
+    np.testing.assert_allclose(read_formula("log(area) ~ n", TABLE).y, np.log(TABLE["area"]))
+    assert read_formula("region ~ n", TABLE).y.tolist() == TABLE["region"].tolist()
+    both = read_formula("price + area ~ n", TABLE).y
+    assert list(both.columns) == ["price", "area"]
+
+
+def test_weights_and_offsets_by_the_names_of_columns():
+    read = read_formula("price ~ area + offset(n)", TABLE, weights="n", offset="my col")
+    np.testing.assert_array_equal(read.weights, TABLE["n"])
+    np.testing.assert_allclose(read.offset, TABLE["n"] + TABLE["my col"])
+    np.testing.assert_allclose(read.formula.offset(TABLE.iloc[2:4]), read.offset.iloc[2:4])
+    with pytest.raises(ValueError, match="weights must be the name of a column .* got 'w'"):
+        read_formula("price ~ area", TABLE, weights="w")
+
+
+def test_missing_values_are_refused_or_counted():
+    table = TABLE.astype({"n": "Int64"})
+    table.loc["house 3", "area"] = np.nan
+    table.loc["house 3", "n"] = pd.NA
+    table.loc["house 5", "region"] = None
+    with pytest.raises(ValueError, match=r"some in 2 of 30 rows: 'area' \(1\), 'region' \(1\); missing=\"drop\""):
+        read_formula("price ~ area + region", table)
+    with pytest.warns(
+        bnn.BayesnnWarning, match=r"2 of 30 rows are left out, .* 'area' \(1\), 'region' \(1\), 'n' \(1\)"
+    ):
+        read = read_formula("price ~ area + region + C(n)", table, missing="drop")
+    assert read.formula.dropped == 2 and len(read.x) == len(read.y) == 28
+    assert (
+        read_formula("price ~ new", table).formula.dropped == 0
+    )  # columns that the formula does not name do not matter
+    table["area"] = np.nan
+    with pytest.raises(ValueError, match="some in every row"):
+        read_formula("price ~ area", table, missing="drop")
+
+
+@pytest.mark.parametrize(
+    ("formula", "words"),
+    [
+        ("price ~ aera", "got 'aera': did you mean 'area'"),
+        ("price ~ zzzz", "the table has 'price', 'area'"),
+        ("prise ~ area", "got 'prise': did you mean 'price'"),
+        ("price ~ foo(area)", "must use known functions, got foo"),
+        ("price ~ np.load(area)", "must use known functions, got np.load"),
+        ("price ~ I(area.__class__)", "must use known functions, got area.__class__"),
+        ("price ~ I((lambda: 1)())", "must be columns, arithmetic and functions|cannot be read|known functions"),
+        ("price ~ __import__('os').system('true')", "cannot be read|known functions"),
+        ("price ~ lag(area)", "bnn.lagged makes the lags"),
+        ("price ~ area | n", "one right side"),
+        ("price ~ 1", "at least one input"),
+        ("price ~ offset(n)", "at least one input"),
+        ("price", "target and inputs"),
+        ("price ~ area + (", "cannot be read"),
+    ],
+)
+def test_what_a_formula_may_not_say(formula, words):
+    with pytest.raises(ValueError, match=words):
+        read_formula(formula, TABLE)
+
+
+def test_a_formula_from_a_file_runs_no_code(tmp_path):
+    read = read_formula("price ~ area", TABLE)
+    planted = replace(read.formula, inputs=f"area + I(open('{tmp_path / 'planted'}', 'w'))", names=("planted",))
+    with pytest.raises(ValueError, match="known functions|cannot be read"):
+        planted.table(TABLE)
+    assert not (tmp_path / "planted").exists()
+
+
+def test_predictions_of_new_tables_and_after_loading(counted):
+    table, fit = counted
+    new = table.drop(columns="price").iloc[[4, 1]]
+    found = bnn.predict(fit, new)
+    assert found["obs"].to_numpy().tolist() == ["house 4", "house 1"]
+    # the offset is found in the table: twice the exposure, twice the mean
+    twice = bnn.predict(fit, new.assign(n=2 * new["n"]))
+    np.testing.assert_allclose(twice, 2 * found)
+    np.testing.assert_allclose(bnn.predict(fit, new, offset=0.0), found / new["n"].to_numpy())
+    with tempfile.TemporaryDirectory() as folder:
+        bnn.save(fit, Path(folder) / "fit.npz")
+        loaded = bnn.load(Path(folder) / "fit.npz")
+    assert loaded.data.columns.formula == fit.data.columns.formula
+    np.testing.assert_array_equal(bnn.predict(loaded, new), found)
+    assert np.isfinite(bnn.evaluate(fit, table, table["price"])["log_density"])
+    assert bnn.partial_dependence(fit, "standardize(area)").sizes["grid"] > 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda t: t.drop(columns="area"), "missing \\['area'\\]"),
+        (lambda t: t.rename(columns={"area": "size"}), "missing \\['area'\\]"),
+        (
+            lambda t: t.assign(region="z"),
+            "column 'region' must hold the categories .*'a', 'b', 'c'.* got also \\['z'\\]",
+        ),
+        (lambda t: t.assign(area="wide"), "column 'area' must hold numbers"),
+        (lambda t: t.assign(area=np.nan), "column 'area' must have no missing values, got 2, the first at row 0"),
+        (lambda t: t.assign(n=0), "offset must be finite"),
+        (lambda t: pd.concat([t, t[["area"]]], axis=1), "several called \\['area'\\]"),
+        (lambda t: t.to_numpy(), "x must be a DataFrame with the columns \\['area', 'region', 'n'\\]"),
+    ],
+    ids=["absent", "renamed", "category", "type", "missing", "offset", "twice", "array"],
+)
+def test_new_rows_that_do_not_fit_the_formula(counted, change, words):
+    table, fit = counted
+    with pytest.raises(ValueError, match=words):
+        bnn.predict(fit, change(table.iloc[:2]))
+
+
+def test_new_values_of_numbers_taken_as_categories():
+    read = read_formula("price ~ C(n)", TABLE)
+    with pytest.raises(ValueError, match="column 'n' must hold the categories of the fit"):
+        read.formula.table(TABLE.assign(n=100))
+
+
+def test_arguments_that_go_with_a_formula():
+    x, y = TABLE[["area"]], TABLE["price"]
+    for arguments, words in (
+        ({"x": x, "y": y, "table": TABLE}, "data goes with a formula"),
+        ({"x": x, "y": y, "missing": "drop"}, "missing goes with a formula"),
+        ({"x": "price ~ area", "y": y, "table": TABLE}, "y must not be given with a formula"),
+        ({"x": "price ~ area"}, "data must be a table"),
+        ({"x": "price ~ area", "table": TABLE, "missing": "ignore"}, "unknown missing 'ignore'"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            bind(bnn.shallow(1), **arguments)
+
+
+def test_a_formula_with_an_offset_for_a_standardised_target():
+    with pytest.raises(ValueError, match="subtract it from y"):
+        bind(bnn.shallow(1), "price ~ area + offset(n)", table=TABLE)
+
+
+def test_without_formulaic_the_error_says_how_to_install_it():
+    code = (
+        "import sys; sys.modules['formulaic'] = None\n"
+        "import bayesnn as bnn, pandas as pd\n"
+        "try: bnn.fit(bnn.shallow(1), 'y ~ a', data=pd.DataFrame({'y': [1.0], 'a': [2.0]}))\n"
+        "except ModuleNotFoundError as error: assert 'pip install \"bayesnn[formula]\"' in str(error), error\n"
+        "else: raise AssertionError"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.slow
+def test_a_linear_model_agrees_with_least_squares():
+    # ordinary least squares, with a wide prior: posterior mean and sd are the estimates and their standard errors
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"a": rng.normal(5, 2, 200), "g": rng.choice(list("xyz"), 200)})
+    table["y"] = 1.5 * table["a"] - 2.0 * (table["g"] == "y") + rng.normal(size=200)
+    model = bnn.Model([], bnn.Gaussian(), bnn.Normal(readout_scale=1000.0), intercept=True, linear=True)
+    fit = bnn.fit(model, "y ~ a + C(g)", data=table, standardize=False, draws=1000, progress=False)
+    design = np.column_stack([np.ones(200), table["a"], table["g"] == "y", table["g"] == "z"])
+    estimate, rss = np.linalg.lstsq(design, table["y"], rcond=None)[:2]
+    error = np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * rss[0] / (200 - 4))
+    draws = fit.idata["posterior"]["linear"].stack(s=("chain", "draw"))
+    found, sd = draws.mean("s").to_numpy(), draws.std("s").to_numpy()
+    np.testing.assert_allclose(found, estimate[1:], atol=5 * error[1:].max() / np.sqrt(400))
+    np.testing.assert_allclose(sd, error[1:], rtol=0.15)

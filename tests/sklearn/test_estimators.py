@@ -1,0 +1,160 @@
+"""The estimators do what scikit-learn expects of estimators; its own checks are in the slow set."""
+
+import importlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "bayesnn[sklearn]"')
+
+from sklearn.calibration import CalibratedClassifierCV  # noqa: E402
+from sklearn.model_selection import GridSearchCV  # noqa: E402
+from sklearn.pipeline import make_pipeline  # noqa: E402
+from sklearn.preprocessing import StandardScaler  # noqa: E402
+from sklearn.utils.estimator_checks import check_estimator  # noqa: E402
+
+import bayesnn as bnn  # noqa: E402
+from bayesnn.sklearn import BayesianNetworkClassifier, BayesianNetworkRegressor  # noqa: E402
+from bayesnn.sklearn.rows import counted  # noqa: E402
+
+SHORT = {"hidden": 1, "draws": 50, "warmup": 50, "chains": 2, "random_state": 0}
+X = np.linspace(-1, 1, 20)[:, None]
+Y = np.sin(2 * X[:, 0]) + 0.1 * np.cos(30 * X[:, 0])
+
+
+@pytest.fixture
+def quick(monkeypatch, fake_fit):
+    """Estimators whose draws are put together by hand; the slow tests sample."""
+
+    def made(model, x, y, *, key, weights, standardize, draws, chains, **rest):
+        return fake_fit(model, x, y, weights=weights, standardize=standardize, draws=draws, chains=chains, key=key)
+
+    monkeypatch.setattr(importlib.import_module("bayesnn.sklearn.base"), "fit", made)
+
+
+@pytest.fixture
+def regressor(quick):
+    return BayesianNetworkRegressor(**SHORT).fit(X, Y)
+
+
+@pytest.fixture
+def classifier(quick):
+    return BayesianNetworkClassifier(**SHORT).fit(X, np.where(Y > 0, "up", "down"))
+
+
+def test_importing_the_package_leaves_scikit_learn_alone():
+    code = "import sys, bayesnn; assert not any(name.split('.')[0] == 'sklearn' for name in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_fit_is_that_of_the_package(regressor):
+    assert isinstance(regressor.fit_, bnn.Fit)
+    mean = bnn.predict(regressor.fit_, X).mean(("chain", "draw")).to_numpy()
+    np.testing.assert_array_equal(regressor.predict(X), mean)
+    assert regressor.n_features_in_ == 1
+
+
+def test_mean_sd_quantiles_and_samples_are_of_one_distribution(regressor):
+    mean, sd = regressor.predict(X, return_std=True)
+    drawn = regressor.sample_y(X, n_samples=4000, random_state=1)
+    assert drawn.shape == (20, 4000)
+    # draws of the posterior repeat, so the error of the mean is that of its 100 functions and of 4000 errors
+    spread = drawn.std(axis=1)
+    assert (abs(drawn.mean(axis=1) - mean) < 5 * spread / np.sqrt(100)).all()
+    np.testing.assert_allclose(spread, sd, rtol=5 / np.sqrt(2 * 100))
+    low, middle, high = regressor.predict_quantiles(X).T
+    assert (low < middle).all() and (middle < high).all()
+    inside = (drawn > low[:, None]) & (drawn < high[:, None])
+    assert abs(inside.mean() - 0.9) < 0.03
+    with pytest.raises(ValueError, match="quantiles must be between 0 and 1, got 5"):
+        regressor.predict_quantiles(X, quantiles=[5])
+
+
+def test_probabilities_are_those_of_the_classes(classifier):
+    assert classifier.classes_.tolist() == ["down", "up"]
+    chances = classifier.predict_proba(X)
+    draws = bnn.predict(classifier.fit_, X, kind="probability").sel({"class": "up"})
+    np.testing.assert_allclose(chances[:, 1], draws.mean(("chain", "draw")))
+    np.testing.assert_array_equal(classifier.predict(X) == "up", chances[:, 1] > 0.5)
+    assert 0.0 <= classifier.score(X, np.where(Y > 0, "up", "down")) <= 1.0
+
+
+def test_a_pickled_estimator_predicts_the_same(regressor):
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(regressor)).predict(X), regressor.predict(X))
+
+
+def test_tables_with_categories(quick):
+    table = pd.DataFrame({"x": X[:, 0], "side": np.where(X[:, 0] > 0, "right", "left")})
+    network = BayesianNetworkRegressor(**SHORT).fit(table, Y)
+    assert network.feature_names_in_.tolist() == ["x", "side"]
+    assert network.fit_.data.columns.inputs == ("x", "side[right]")
+    assert network.predict(table).shape == (20,)
+    with pytest.raises(ValueError, match="column 'side'.*got also \\['up'\\]"):
+        network.predict(table.assign(side="up"))
+    with pytest.raises(ValueError, match="feature names"):
+        network.predict(table.rename(columns={"x": "z"}))
+
+
+def test_equal_rows_are_counted():
+    x, y = np.array([[2.0], [1.0], [2.0], [3.0]]), np.array([5.0, 4.0, 5.0, 6.0])
+    rows, target, weights = counted(x, y, None)
+    assert (rows[:, 0].tolist(), target.tolist(), weights.tolist()) == ([1, 2, 3], [4, 5, 6], [1, 2, 1])
+    weighted = counted(x[[3, 1, 0]], y[[3, 1, 0]], np.array([1.0, 1.0, 2.0]))
+    for one, other in zip((rows, target, weights), weighted):
+        np.testing.assert_array_equal(one, other)
+    same, _, none = counted(x[1:], y[1:], np.ones(3))
+    assert none is None and same is not None and len(same) == 3
+    frame = pd.DataFrame({"a": ["u", "v", "u"], "b": [1, 2, 1]})
+    assert counted(frame, np.zeros(3), None)[2].tolist() == [2, 1]
+
+
+def test_models_of_another_kind_are_refused():
+    with pytest.raises(ValueError, match="model must have a likelihood that suits BayesianNetworkRegressor"):
+        BayesianNetworkRegressor(model=bnn.shallow(1, likelihood=bnn.Bernoulli())).fit(X, Y)
+    with pytest.raises(ValueError, match="model must be a bnn.Model"):
+        BayesianNetworkClassifier(model=5).fit(X, Y > 0)
+    with pytest.raises(ValueError, match="at least two classes"):
+        BayesianNetworkClassifier().fit(X, np.ones(20, int))
+
+
+def test_pipelines_and_searches(quick):
+    pipe = make_pipeline(StandardScaler(), BayesianNetworkRegressor(**SHORT))
+    search = GridSearchCV(pipe, {"bayesiannetworkregressor__hidden": [1, 2]}, cv=2).fit(X, Y)
+    assert search.best_estimator_[-1].fit_.data.x.shape == (20, 1)
+    assert search.best_estimator_[-1].hidden == search.best_params_["bayesiannetworkregressor__hidden"]
+
+
+def test_calibration(quick):
+    y = np.where(Y > 0, "up", "down")
+    network = CalibratedClassifierCV(BayesianNetworkClassifier(**SHORT), cv=2).fit(X, y)
+    np.testing.assert_allclose(network.predict_proba(X).sum(axis=1), 1.0)
+
+
+@pytest.mark.slow
+def test_real_data():
+    flowers = bnn.datasets.iris()
+    network = BayesianNetworkClassifier(hidden=2, random_state=0).fit(
+        flowers.drop(columns="species"), flowers["species"]
+    )
+    assert network.score(flowers.drop(columns="species"), flowers["species"]) > 0.95
+    table = bnn.datasets.mcycle()
+    curve = BayesianNetworkRegressor(random_state=0).fit(table[["times"]], table["accel"])
+    assert curve.score(table[["times"]], table["accel"]) > 0.7
+    mean, sd = curve.predict(table[["times"]], return_std=True)
+    assert 0.8 < np.mean(abs(table["accel"] - mean) < 1.645 * sd) < 1.0  # 133 rows; 90% nominal
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "estimator", [BayesianNetworkRegressor(), BayesianNetworkClassifier()], ids=["numbers", "classes"]
+)
+def test_checks_of_scikit_learn(estimator):
+    results = check_estimator(estimator, on_fail=None, on_skip=None)
+    assert {r["check_name"]: str(r["exception"]) for r in results if r["status"] not in ("passed", "skipped")} == {}
+    # only what scikit-learn leaves out itself where other packages or settings are missing
+    assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {"check_array_api_input"}
+    assert len(results) > 40
