@@ -25,6 +25,7 @@ from bayesnn._internal.runtime import as_precision, deferred_interrupts, no_coll
 from bayesnn._internal.runtime import precision as precision_of
 from bayesnn.samplers.engine.checkpoint import Checkpoint, DrawStore, InMemoryStore, Progress, Values, unpack
 from bayesnn.samplers.engine.compiled_programs import Record, program_for
+from bayesnn.samplers.engine.expected_time import warn_of_long_run
 from bayesnn.samplers.engine.multihost import broadcast_from_first, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.engine.sharding import put_on, shapes_at
@@ -194,9 +195,10 @@ def _phase(loop: _Loop, phase: str, progress: Progress, total: int, note: str = 
         now = time.perf_counter()
         spent = progress.seconds | {phase: progress.seconds[phase] + now - mark}
         mark = now
+        before, after = progress, done + count * every
         progress = progress._replace(carries=tuple(carries), seconds=spent)
-        after = done + count * every
         progress = progress._replace(warmup=after) if warming else progress._replace(draws=after)
+        warn_of_long_run(before, progress, plan)
         loop.keeper.add(None if warming else values, progress)
         loop.bar.set_postfix_str(note + _postfix(values), refresh=False)
         loop.bar.update(count * thinning)
