@@ -66,7 +66,7 @@ def class_hyperparameters(likelihood: Likelihood) -> ShallowHyperparameters:
     """
     both = 2.0 if isinstance(likelihood, Bernoulli) else 1.0
     return ShallowHyperparameters(
-        readout_guess=8.0 * both, readout_size=4.0, linear_variance=2.0 * both, unit_size_per_weight=1.125
+        readout_guess=8.0 * both, readout_size=4.0, linear_variance=both, unit_size_per_weight=1.125
     )
 
 
@@ -94,7 +94,7 @@ def shallow(
         from `hyper`.
     hyper : ShallowHyperparameters, optional
         Prior guesses and sizes. Default: `ShallowHyperparameters()`; for classes with readout_size=4, readout_guess=8,
-        linear_variance=2 and unit_size_per_weight=9/8, the guess and the linear variance twice as large for the single
+        linear_variance=1 and unit_size_per_weight=9/8, the guess and the linear variance twice as large for the single
         function of `Bernoulli`, which implies the same prior of the log odds.
     intercept, linear : bool
         Whether to add a constant and a linear term to the readout. By default there is a constant if fits do not centre

@@ -35,8 +35,8 @@ def long_run(seconds: float, plan: Plan) -> str:
     what = "this run" if plan.stopping is None else "the warm-up"
     return (
         f"{what} is expected to take about {duration(steps * seconds)}: {steps} steps at {seconds:.2g} s each. Ctrl-C "
-        "stops it, after warm-up with the draws so far; path= keeps a run that can be resumed; fewer warmup= and draws=, "
-        "a smaller network or, for NUTS, a smaller max_tree_depth are quicker"
+        "stops it, after warm-up with the draws so far; path= keeps a run that can be resumed; fewer draws= and "
+        "warmup= steps, a smaller network or, for NUTS, a smaller max_tree_depth are quicker"
     )
 
 
