@@ -25,6 +25,7 @@ from bayesnn.fitting.save import load, save
 from bayesnn.fitting.select import drop_chains, select_chains
 from bayesnn.forecasting.backtest import Backtest, backtest
 from bayesnn.forecasting.forecast import forecast
+from bayesnn.forecasting.many.auto_forecast import auto_forecast
 from bayesnn.forecasting.skeleton import Skeleton, skeleton
 from bayesnn.forecasting.stationary import stationary
 from bayesnn.layers import (
@@ -143,6 +144,7 @@ __all__ = [
     "architectures",
     "as_sampled",
     "attention_maps",
+    "auto_forecast",
     "average_marginal_effects",
     "backtest",
     "compare",
