@@ -36,7 +36,8 @@ class StructuralPrior:
     level_sd : float
         Of the first level, around the first value.
     drift_sds, drift_weights : tuple of float
-        Scales of the drift per step, and their prior probabilities: small ones shrink towards a random walk.
+        Scales of the drift over a season, and their prior probabilities; small ones shrink towards a random walk. The
+        scale per step is that over the root of the season's steps.
     trend_sd : float
         Of the first trend.
     season_sds, season_weights : tuple of float
@@ -48,13 +49,16 @@ class StructuralPrior:
         truth and the probabilities are to serve several steps ahead (coarsened posterior, Miller and Dunson 2019).
     volatility : float
         Sd of the logarithm of the future error sd over that of the past.
+    turn, turn_damping : float
+        At the origin the trend changes by N(0, (turn alpha s)^2), which is damped by this factor per step: trends of
+        the past are seldom those of the future.
     region : float
         Paths stay within this many ranges of the past curve, which grow with the horizon, around its last value.
     """
 
     points: int = 128
     level_sd: float = 5.0
-    drift_sds: tuple[float, ...] = (0.05, 0.15, 0.5)
+    drift_sds: tuple[float, ...] = (0.1, 0.3, 0.8)
     drift_weights: tuple[float, ...] = (0.4, 0.35, 0.25)
     trend_sd: float = 0.2
     season_sds: tuple[float, ...] = (0.0, 0.5, 1.5, 5.0)
@@ -63,6 +67,8 @@ class StructuralPrior:
     noise_rate: float = 0.6
     trust: float = 100.0
     volatility: float = 0.4
+    turn: float = 0.5
+    turn_damping: float = 0.8
     region: float = 2.0
 
 
@@ -82,7 +88,8 @@ def make_grid(prior: StructuralPrior, period: int) -> Grid:
     seasons = zip(prior.season_sds, prior.season_weights, strict=True) if period > 1 else [(0.0, 1.0)]
     seasons = list(seasons)
     rows, weights = [], []
-    for drift_sd, drift_weight in zip(prior.drift_sds, prior.drift_weights, strict=True):
+    for yearly, drift_weight in zip(prior.drift_sds, prior.drift_weights, strict=True):
+        drift_sd = yearly / np.sqrt(period)
         for season_sd, season_weight in seasons:
             sds = np.r_[prior.level_sd, drift_sd, prior.trend_sd, np.full(basis.shape[1], max(season_sd, 1e-4))]
             rows.append(sds**-2.0)
@@ -93,17 +100,18 @@ def make_grid(prior: StructuralPrior, period: int) -> Grid:
 def draw_dynamics(count: int, period: int) -> np.ndarray:
     """Points (5, count) of alpha, beta, phi, gamma, rho: quasi-random numbers from their prior.
 
-    alpha is 0 with probability .05, 1 with .2, else uniform. There is no moving trend in .4 of the points, a damped one
-    (phi from .6 to .98, beta up to .8 alpha) in .4, a straight one (phi = 1, beta up to .3 alpha) in .2. gamma is zero
-    in .4; rho is zero in .4, else N(.15, .35^2).
+    alpha is 0 with probability .05, 1 with .2, else uniform, or smaller where the season has more than 6 steps. A trend
+    that moves is straight (phi = 1, beta up to .5 alpha) in .4 of the points over the root of the season's steps, and
+    damped (phi from .6 to .98, beta up to .8 alpha) in .35. gamma is zero in .4; rho is zero in .4, else N(.15, .35^2).
     """
     from scipy.stats import qmc  # takes half a second to import
 
     u = (qmc.Sobol(7, scramble=False).random(count).T + 0.5 / count) % 1.0
-    alpha = np.where(u[0] < 0.05, 0.0, np.where(u[0] > 0.8, 1.0, np.clip((u[0] - 0.05) / 0.75, 0, 1)))
-    damped, straight = (u[1] >= 0.4) & (u[1] < 0.8), u[1] >= 0.8
+    alpha = np.where(u[0] < 0.05, 0.0, np.where(u[0] > 0.8, 1.0, np.clip((u[0] - 0.05) / 0.75, 0, 1) ** max(1.0, period / 6)))
+    lines = 0.4 / np.sqrt(period)
+    damped, straight = (u[1] >= 0.65 - lines) & (u[1] < 1 - lines), u[1] >= 1 - lines
     phi = np.where(damped, 0.6 + 0.38 * u[3], 1.0)
-    beta = alpha * (damped * (0.05 + 0.75 * u[2]) + straight * 0.3 * u[2] ** 2)
+    beta = alpha * (damped * (0.05 + 0.75 * u[2]) + straight * 0.5 * u[2] ** 2)
     moving = np.clip((u[4] - 0.4) / 0.6, 0, 1) ** 1.5
     gamma = 0.4 * (1 - 0.9 * alpha) * moving * (period > 1)
     memory = np.clip(0.15 + 0.35 * ndtri(np.clip(u[6], 0.01, 0.99)), -0.8, 0.9)

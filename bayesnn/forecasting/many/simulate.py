@@ -62,17 +62,18 @@ def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator)
     )
 
 
-def roll(drawn: Drawn, horizon: int, volatility: float, rng: np.random.Generator) -> np.ndarray:
+def roll(drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Generator) -> np.ndarray:
     """Paths (d, horizon) of the curves in their own scale, after the last value of the series."""
     alpha, beta, phi, gamma, rho = drawn.dynamics
     level, trend, last = drawn.state.T
     season, count = drawn.season.copy(), len(drawn.drift)
-    noise = drawn.noise * np.exp(volatility * rng.standard_normal(count))
+    noise = drawn.noise * np.exp(prior.volatility * rng.standard_normal(count))
+    turn = prior.turn * alpha * noise * rng.standard_normal(count)
     errors = noise[:, None] * rng.standard_normal((count, horizon))
     paths = np.empty((count, horizon))
     for step in range(horizon):
         phase = step % season.shape[1]
-        level, trend = level + drawn.drift + phi * trend, phi * trend
+        level, trend, turn = level + drawn.drift + phi * trend + turn, phi * trend, prior.turn_damping * turn
         last = rho * last + errors[:, step]
         paths[:, step] = level + season[:, phase] + last
         level, trend = level + alpha * last, trend + beta * last
@@ -101,7 +102,7 @@ def sample_paths(
     """Sample paths (count, horizon) of the series in its own units. values (n,) are those observed."""
     rng = np.random.default_rng(seed)
     drawn = draw(posterior, grid, count, rng)
-    paths = roll(drawn, horizon, prior.volatility, rng)
+    paths = roll(drawn, horizon, prior, rng)
     paths = posterior.origin[drawn.curve, None] + posterior.scale[drawn.curve, None] * paths
     result, kept = np.empty_like(paths), np.zeros(count, bool)
     for number, curve in enumerate(CURVES.values()):
