@@ -107,7 +107,9 @@ def draw_dynamics(count: int, period: int) -> np.ndarray:
     from scipy.stats import qmc  # takes half a second to import
 
     u = (qmc.Sobol(7, scramble=False).random(count).T + 0.5 / count) % 1.0
-    alpha = np.where(u[0] < 0.05, 0.0, np.where(u[0] > 0.8, 1.0, np.clip((u[0] - 0.05) / 0.75, 0, 1) ** max(1.0, period / 6)))
+    alpha = np.where(
+        u[0] < 0.05, 0.0, np.where(u[0] > 0.8, 1.0, np.clip((u[0] - 0.05) / 0.75, 0, 1) ** max(1.0, period / 6))
+    )
     lines = 0.4 / np.sqrt(period)
     damped, straight = (u[1] >= 0.65 - lines) & (u[1] < 1 - lines), u[1] >= 1 - lines
     phi = np.where(damped, 0.6 + 0.38 * u[3], 1.0)
