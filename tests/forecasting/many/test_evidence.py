@@ -1,4 +1,4 @@
-"""The pass over a series and the evidence of its members, against plain loops, a Student t and numerical integration."""
+"""The pass over a series and the evidence of its members, against loops, a Student t and numerical integration."""
 
 import jax
 import numpy as np
