@@ -86,7 +86,7 @@ def auto_forecast(
     smoothing with trends that are damped, and autoregressions around a level are among its members. Level, drift, trend
     and seasonal effects at the start have normal priors in units of the error sd, with several scales (season: also
     zero); they and the error variance are integrated out in closed form, the rest is averaged over a grid by evidence,
-    to a power that falls with the length. The future has an error sd of its own (lognormal, .4), and
+    to a power that falls with the length. The future has an error sd of its own (lognormal, .5), and
     a trend that turns at the origin. The roots of a member are at most one; in addition, paths stay within two
     ranges of the past curve around its last value, growing with the horizon as a share of the length. A missing value
     moves the states by their expectation. Of a series longer than 4096 values, the last 4096 are used.

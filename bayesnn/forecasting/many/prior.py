@@ -47,8 +47,9 @@ class StructuralPrior:
     trust : float
         Number of rows n0: the evidence of points, scales and curves has the power n0 / (n0 + n), since no member is the
         truth and the probabilities are to serve several steps ahead (coarsened posterior, Miller and Dunson 2019).
-    volatility : float
-        Sd of the logarithm of the future error sd over that of the past.
+    volatility, calm : float
+        The logarithm of the future error sd over that of the past is N(-calm, volatility^2): most futures are a little
+        calmer than the past, some far less so.
     turn, turn_damping : float
         At the origin the trend changes by N(0, (turn alpha s)^2), which is damped by this factor per step: trends of
         the past are seldom those of the future.
@@ -66,8 +67,9 @@ class StructuralPrior:
     noise_shape: float = 1.5
     noise_rate: float = 0.6
     trust: float = 100.0
-    volatility: float = 0.4
-    turn: float = 0.5
+    volatility: float = 0.5
+    calm: float = 0.05
+    turn: float = 0.6
     turn_damping: float = 0.8
     region: float = 2.0
 

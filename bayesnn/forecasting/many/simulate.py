@@ -67,7 +67,7 @@ def roll(drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Gene
     alpha, beta, phi, gamma, rho = drawn.dynamics
     level, trend, last = drawn.state.T
     season, count = drawn.season.copy(), len(drawn.drift)
-    noise = drawn.noise * np.exp(prior.volatility * rng.standard_normal(count))
+    noise = drawn.noise * np.exp(prior.volatility * rng.standard_normal(count) - prior.calm)
     turn = prior.turn * alpha * noise * rng.standard_normal(count)
     errors = noise[:, None] * rng.standard_normal((count, horizon))
     paths = np.empty((count, horizon))

@@ -11,7 +11,7 @@ from bayesnn.forecasting.many.evidence import evidence, filtered
 from bayesnn.forecasting.many.prior import StructuralPrior, make_grid, season_basis
 from bayesnn.forecasting.many.simulate import Drawn, Posterior, draw, inside, roll
 
-EXACT = StructuralPrior(points=16, volatility=0.0, turn=0.0)  # the future is as the past
+EXACT = StructuralPrior(points=16, volatility=0.0, calm=0.0, turn=0.0)  # the future is as the past
 
 
 @jax.jit
