@@ -26,8 +26,10 @@ from bayesnn.fitting.open_run import open_run
 from bayesnn.fitting.relabel import as_sampled
 from bayesnn.fitting.save import load, save
 from bayesnn.fitting.select import drop_chains, select_chains
-from bayesnn.forecasting.backtest import Backtest, backtest
+from bayesnn.forecasting.backtest import backtest
+from bayesnn.forecasting.backtest_result import Backtest
 from bayesnn.forecasting.forecast import forecast
+from bayesnn.forecasting.many.auto_forecast import auto_forecast
 from bayesnn.forecasting.skeleton import Skeleton, skeleton
 from bayesnn.forecasting.stationary import stationary
 from bayesnn.layers import (
@@ -147,6 +149,7 @@ __all__ = [
     "architectures",
     "as_sampled",
     "attention_maps",
+    "auto_forecast",
     "average_marginal_effects",
     "backtest",
     "compare",

@@ -38,7 +38,7 @@ RANKS: tuple[dict[str, str], ...] = (
     {"prediction": "what a fit says of new rows: predictions, prior predictions, generated tokens, decisions"},
     {"evaluation": "convergence, cross-validation, comparison, evidence; in `evaluation/scores/` scoring rules"},
     {
-        "forecasting": "sample paths, rolling origins, skeletons; in `forecasting/baselines/` simpler methods",
+        "forecasting": "paths, rolling origins, skeletons; `many/`: many series at once; `baselines/`: simpler methods",
         "effects": "dependence curves, marginal effects, contrasts, relevance of inputs",
     },
     {

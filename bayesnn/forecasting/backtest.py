@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -15,10 +14,11 @@ from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.series.lagged import Lagged, lagged
 from bayesnn.data.series.reading import read_series
 from bayesnn.data.series.suggest import is_auto, suggest
-from bayesnn.evaluation.scores import Difference, mase_scale, paired_difference, score_rows, score_table
+from bayesnn.evaluation.scores import mase_scale, score_rows, score_table
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.fit import fit as fit_model
 from bayesnn.fitting.store import can_start
+from bayesnn.forecasting.backtest_result import Backtest
 from bayesnn.forecasting.baselines import LinearAR, Task, make_baselines
 from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows, network_forecasts, observed
 from bayesnn.forecasting.stationary import stationary
@@ -27,79 +27,6 @@ from bayesnn.samplers.engine.compiled_programs import drop_compiled_programs
 
 NETWORK = "network"
 WARM = 4  # a warm-up that starts at the chains of the previous fit is shorter by this factor
-SCORES = {"crps": False, "log_score": True}  # whether larger is better
-
-
-@dataclass(frozen=True, eq=False)
-class Backtest:
-    """Scored forecasts from rolling origins.
-
-    Attributes
-    ----------
-    table : pandas.DataFrame
-        Averages over series and windows by method and horizon: rmse (of the mean), mae and mase (of the median), crps,
-        log_score (natural log of the density of y, larger is better), coverage and width of central intervals.
-    forecasts : pandas.DataFrame
-        One row per method, series, window and horizon: unique_id, window, origin (date of the last value seen), ds,
-        horizon, method, y, mean, median, lo-50, hi-50, ..., crps, log_score, pit, scale (the denominator of MASE).
-    fits : dict of Fit
-        The last fit of each model.
-    overlap : int
-        Number of consecutive windows whose forecasts contain the same date.
-    """
-
-    table: Any
-    forecasts: Any
-    fits: Mapping[str, Fit]
-    overlap: int
-
-    @property
-    def pit(self) -> Any:
-        """Probability integral transforms, uniform if calibrated: one column per method, by series, window, horizon."""
-        rows = ["unique_id", "window", "ds", "horizon"]
-        wide = self.forecasts.pivot(index=rows, columns="method", values="pit")
-        return wide[list(self.methods)]
-
-    @property
-    def methods(self) -> tuple[str, ...]:
-        """Names of the methods, models first."""
-        return tuple(self.forecasts["method"].unique())
-
-    def difference(self, one: str, other: str, score: str = "crps", horizon: int | None = None) -> Difference:
-        """Mean over windows of the score of `one` minus that of `other`, with its standard error.
-
-        Scores are averaged over series, and over horizons unless `horizon` is given. The standard error is that of
-        Diebold and Mariano, corrected as in `bayesnn.evaluation.scores.paired_difference`.
-        """
-        for method in (one, other):
-            checks.known("method", method, self.methods)
-        checks.known("score", score, tuple(SCORES))
-        rows = self.forecasts if horizon is None else self.forecasts[self.forecasts["horizon"] == horizon]
-        means = rows.groupby(["method", "window"])[score].mean()
-        return paired_difference((means[one] - means[other]).to_numpy(), self.overlap)
-
-    def best(self, score: str = "crps") -> str:
-        """One line: which method has the best mean score over all horizons, and how far the next one is behind."""
-        checks.known("score", score, tuple(SCORES))
-        larger = SCORES[score]
-        means = self.forecasts.groupby("method")[score].mean().sort_values(ascending=not larger)
-        first = means.index[0]
-        if len(means) == 1:
-            return f"{score}: {first}, {means.iloc[0]:.4g}"
-        second = means.index[1]
-        apart = self.difference(first, second, score)
-        return (
-            f"best by {score}: {first}, {means.iloc[0]:.4g}, ahead of {second}, {means.iloc[1]:.4g}, by "
-            f"{abs(apart.z):.1f} standard errors of the paired difference"
-        )
-
-    def __str__(self) -> str:
-        """The table, and the best method by each score."""
-        count = self.forecasts["window"].nunique()
-        several = self.forecasts["unique_id"].nunique()
-        title = f"{count} window(s)" + (f" of {several} series" if several > 1 else "")
-        shown = self.table.to_string(float_format=lambda value: f"{value:.3g}")
-        return "\n".join([title, shown, *(self.best(score) for score in SCORES)])
 
 
 @computing
@@ -109,8 +36,8 @@ def backtest(
     *,
     lags: Any,
     horizon: int = 1,
-    windows: int,
-    stride: int = 1,
+    windows: int | None = None,
+    stride: int | None = None,
     refit: bool | int = False,
     exogenous: Any = None,
     exogenous_lags: Mapping[str, Sequence[int]] | None = None,
@@ -123,6 +50,8 @@ def backtest(
     key: Any = 0,
     baselines: Sequence[Any] = ("naive", "seasonal_naive", "drift", "linear_ar"),
     only_stationary: bool = False,
+    n_windows: int | None = None,
+    step_size: int | None = None,
     progress: bool = True,
     **settings: Any,
 ) -> Backtest:
@@ -141,7 +70,8 @@ def backtest(
     horizon : int
         Steps ahead.
     windows, stride : int
-        Number of origins per series, and number of steps from one to the next.
+        Number of origins per series, and number of steps from one to the next (default 1). `n_windows` and `step_size`
+        are other names of the two.
     refit : bool or int
         False: one fit for all windows. True: one fit per window. A number k: one fit per k windows. Chains of the
         collapsed Gibbs sampler start where those of the previous fit ended, with a quarter of the warm-up.
@@ -180,8 +110,8 @@ def backtest(
     [('network', 1), ('network', 2), ('naive', 1), ('naive', 2)]
     """
     models = dict(model) if isinstance(model, Mapping) else {NETWORK: model}
-    for name, value in (("horizon", horizon), ("windows", windows), ("stride", stride)):
-        checks.positive_integer(name, value)
+    windows, stride = _windows(windows, n_windows, stride, step_size)
+    checks.positive_integer("horizon", horizon)
     plan = {n: make_windows(n, len(v), horizon, windows, stride, refit) for n, v in read_series(series)[0].items()}
     if is_auto(lags) or is_auto(transform):
         lags, transform = _suggested(series, plan, lags, transform, seasonal)
@@ -191,8 +121,7 @@ def backtest(
     if full.period == 1 and "naive" in baselines:
         baselines = [name for name in baselines if name != "seasonal_naive"]  # it would equal naive
     make_baselines(baselines, LinearAR(full.lags))
-    first = next(iter(plan.values()))
-    groups = np.split(np.arange(windows), np.flatnonzero(np.diff(first.learn_to)) + 1)
+    groups = np.split(np.arange(windows), np.flatnonzero(np.diff(next(iter(plan.values())).learn_to)) + 1)
     settings |= {"sampler": sampler, "draws": draws, "warmup": warmup, "chains": chains}
     frames: list[Any] = []
     fits: dict[str, Fit] = {}
@@ -215,6 +144,23 @@ def backtest(
             frames += _baseline_frames(full, part, now, group, horizon, baselines, random_key)
     forecasts = _in_order(frames)
     return Backtest(score_table(forecasts), forecasts, fits, -(-horizon // stride))
+
+
+def _windows(windows: Any, n_windows: Any, stride: Any, step_size: Any) -> tuple[int, int]:
+    """Number of windows and their distance, by whichever names they were given."""
+    count = _one_of("windows", windows, "n_windows", n_windows)
+    return count, _one_of("stride", stride, "step_size", step_size, 1)
+
+
+def _one_of(name: str, value: int | None, other: str, given: int | None, default: int | None = None) -> int:
+    """A whole number that goes by either of two names."""
+    if value is not None and given is not None:
+        raise ValueError(f"{name} and {other} are two names of one number, got both: leave one of them out")
+    if value is None and given is None:
+        if default is None:
+            raise ValueError(f"{name} (or {other}) must be given: the number of origins of each series")
+        return default
+    return checks.positive_integer(name if given is None else other, value if given is None else given)
 
 
 def _warm(before: Fit | None, warmup: int) -> dict[str, Any]:
@@ -276,6 +222,7 @@ def _scored(
             "unique_id": name,
             "window": np.repeat(group, horizon),
             "origin": index[np.repeat(windows.origins - 1, horizon)],
+            "cutoff": index[np.repeat(windows.origins - 1, horizon)],
             "ds": index[(windows.origins[:, None] + steps).ravel()],
             "horizon": np.tile(steps + 1, count),
             "method": method,

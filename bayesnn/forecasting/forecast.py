@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.arrays import object_array, storable
 from bayesnn._internal.runtime import computing
 from bayesnn.data.series import dates
 from bayesnn.data.series.exogenous import input_rows, with_future
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.reading import read_series
 from bayesnn.fitting.fit import Fit
+from bayesnn.forecasting.path_array import path_array
 from bayesnn.forecasting.paths import Origins, lagged_data, make_origins, simulate
 from bayesnn.models.missing_values import SITE, missing_positions
 
@@ -131,21 +131,7 @@ def _histories(data: Lagged, history: Any) -> dict[str, Any]:
 
 def _as_array(fit: Fit, data: Lagged, values: np.ndarray) -> Any:
     """Paths (s, o, h) as draws with dates."""
-    import pandas as pd
-    import xarray as xr
-
     sizes = fit.idata["posterior"].sizes
-    chains, draws = sizes["chain"], sizes["draw"]
-    values = values.reshape(chains, draws, *values.shape[1:])
-    steps = values.shape[-1]
-    after = {name: dates.next_dates(one.index, data.step, steps) for name, one in data.series.items()}
-    first = next(iter(after.values())).rename("time")
-    coords: dict[str, Any] = {"chain": np.arange(chains), "draw": np.arange(draws)}
-    if not data.panel:
-        coords |= {"time": first, "unique_id": next(iter(after))}
-        return xr.DataArray(values[:, :, 0], coords=coords, dims=("chain", "draw", "time"), name="y")
-    coords |= {"unique_id": storable(object_array(list(after))), "time": first}
-    if not all(index.equals(first) for index in after.values()):
-        stacked = pd.DataFrame({name: list(index) for name, index in after.items()}).T.to_numpy()
-        coords |= {"time": np.arange(1, steps + 1), "ds": (("unique_id", "time"), stacked)}
-    return xr.DataArray(values, coords=coords, dims=("chain", "draw", "unique_id", "time"), name="y")
+    values = values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:])
+    after = {name: dates.next_dates(one.index, data.step, values.shape[-1]) for name, one in data.series.items()}
+    return path_array(values, after, data.panel)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn.fitting.fit import Fit
-from bayesnn.forecasting.backtest import Backtest
+from bayesnn.forecasting.backtest_result import Backtest
 from bayesnn.forecasting.paths import lagged_data
 from bayesnn.plots.axes import interval, new_axes, pit_histogram
 

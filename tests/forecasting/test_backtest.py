@@ -68,6 +68,7 @@ def test_origins_are_those_of_a_plain_loop(result):
     for window in range(6):
         seen = 72 - 3 - 2 * (5 - window)
         expected += [(window, INDEX[seen - 1], INDEX[seen + h], h + 1) for h in range(3)]
+    assert first["cutoff"].equals(first["origin"].rename("cutoff"))
     found = first[["window", "origin", "ds", "horizon"]].itertuples(index=False, name=None)
     assert list(found) == expected
 
@@ -205,7 +206,7 @@ def test_a_panel_with_inputs_is_scored_series_by_series():
 def test_several_models_and_who_is_best(result):
     text = str(result)
     assert text.startswith("6 window(s)")
-    assert "best by crps: " in text and "standard errors of the paired difference" in text
+    assert "standard errors of the paired difference" in text and "nats in all" in text
     better = result.difference("linear_ar", "naive")
     assert better.mean < 0 and better.se > 0
     assert result.difference("naive", "linear_ar").z == pytest.approx(-better.z)
@@ -215,6 +216,45 @@ def test_several_models_and_who_is_best(result):
     two = {"small": bnn.shallow(1), "linear": bnn.shallow(1, linear=True)}
     both = bnn.backtest(two, SERIES, lags=1, windows=2, baselines=[], **FEW)
     assert both.methods == ("small", "linear") == tuple(both.fits)
+
+
+def made_scores(difference, windows=50, horizons=2):
+    """A backtest whose first method is ahead by this log score per window, with little noise."""
+    noise = 0.01 * np.random.default_rng(0).normal(size=(windows, horizons))
+    rows = [
+        {"unique_id": "a", "window": w, "horizon": h + 1, "method": method, "crps": 1.0, "log_score": score}
+        for w in range(windows)
+        for h in range(horizons)
+        for method, score in (("first", noise[w, h] + difference), ("second", 0.0))
+    ]
+    return bnn.Backtest(None, pd.DataFrame(rows), {}, 1)
+
+
+@pytest.mark.parametrize(("difference", "words"), [(0.05, "forecast alike"), (0.2, "best by log_score: first")])
+def test_who_is_ahead_is_said_where_it_matters(difference, words):
+    """50 windows: 2.5 nats in all are many standard errors and yet nothing; 10 nats are something."""
+    result = made_scores(difference)
+    assert words in result.best("log_score")
+    assert result.nats("first", "second") == pytest.approx(50 * difference, abs=0.2)
+    assert result.difference("first", "second", "log_score").z > 20
+
+
+def test_a_difference_within_two_standard_errors_is_not_clear():
+    result = made_scores(0.2)
+    rows = result.forecasts
+    rows.loc[(rows["method"] == "first") & (rows["window"] == 0), "log_score"] += 100.0
+    assert "not clearly ahead" in result.best("log_score")
+
+
+def test_two_names_of_the_windows():
+    for settings, message in (
+        ({"windows": 2, "n_windows": 2}, "two names of one number"),
+        ({}, "must be given"),
+        ({"n_windows": 0}, "n_windows must be a whole number"),
+        ({"windows": 2, "step_size": 0}, "step_size must be a whole number"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bnn.backtest(MODEL, SERIES, lags=2, **settings, **FEW)
 
 
 def test_impossible_backtests_are_refused_before_anything_is_fitted(monkeypatch):

@@ -12,6 +12,8 @@ from bayesnn.data.series.steps import ClockStep, MonthStep, calendar_dates, find
 
 GAP = 1.6  # a gap is longer than this many median distances; the lengths of months differ by less
 SEASONS = {"M": 12, "Q": 4}
+CYCLES = {"W": 52, "D": 7, "B": 5}  # steps of the cycle that weeks and days most often have
+DAY = 24 * 3600
 
 
 def step_of(name: str, index: Any) -> Any:
@@ -88,6 +90,35 @@ def seasonal_period(step: Any) -> int:
     letter = step_name(step).lstrip("0123456789").removeprefix("B")[:1]  # business months and quarters too
     year, every = SEASONS.get(letter, 1), int(getattr(step, "n", 1))
     return year // every if year % every == 0 else 1
+
+
+def usual_period(step: Any) -> int:
+    """Steps of the season that a series of this step most often has, 1 if there is none.
+
+    Months have 12, quarters 4, weeks 52, days 7, business days 5; hours and parts of an hour from a quarter on a day
+    (24, 48, 96), shorter ones an hour (minutes: 60), seconds a minute.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> [usual_period(pd.tseries.frequencies.to_offset(name)) for name in ("h", "30min", "min", "D", "W")]
+    [24, 48, 60, 7, 52]
+    """
+    import pandas as pd
+
+    period = seasonal_period(step)
+    if period > 1 or isinstance(step, (MonthStep, int)):
+        return period
+    offset = pd.tseries.frequencies.to_offset(step.frequency) if isinstance(step, ClockStep) else step
+    every = int(getattr(offset, "n", 1))
+    letter = step_name(offset).lstrip("0123456789")[:1]
+    if letter in CYCLES:
+        return CYCLES[letter] // every if CYCLES[letter] % every == 0 else 1
+    if not isinstance(offset, pd.tseries.offsets.Tick):
+        return 1
+    seconds = offset.nanos / 1e9
+    cycle = next((c for least, c in ((900, DAY), (60, 3600), (1, 60)) if seconds >= least), 1)
+    return int(cycle / seconds) if cycle % seconds == 0 and cycle > seconds else 1
 
 
 def labels(index: Any) -> np.ndarray:

@@ -20,23 +20,25 @@ PANEL = (
 )
 
 
-def read_series(series: Any) -> tuple[dict[Any, Any], bool]:
+def read_series(series: Any, refused: dict[Any, str] | None = None) -> tuple[dict[Any, Any], bool]:
     """Series of floats by name, which keeps its type, and whether they are a panel.
 
-    -> {name: pandas.Series}, False for a single series and True for a dictionary or a table of several.
+    -> {name: pandas.Series}, False for a single series and True for a dictionary or a table of several. With `refused`,
+    a series of a panel that is no series of finite numbers is left out, and the reason noted there.
     """
     import pandas as pd
 
     if isinstance(series, pd.DataFrame):
-        found = _from_frame(series)
+        found = _checked(_from_frame(series), refused)
     elif isinstance(series, Mapping):
-        found = {_checked_ids([name])[0]: _checked_series(name, values) for name, values in series.items()}
+        found = _checked({_checked_ids([name])[0]: values for name, values in series.items()}, refused)
     else:
         name = SINGLE if getattr(series, "name", None) is None else series.name
         return {name: _checked_series(name, series)}, False
-    if not found:
+    names = [*found, *(refused or ())]
+    if not names:
         raise ValueError("series must hold at least one series, got none")
-    _checked_ids(list(found))
+    _checked_ids(names)
     return found, True
 
 
@@ -66,7 +68,7 @@ def read_lags(lags: Any) -> tuple[int, ...]:
 
 
 def _from_frame(frame: Any) -> dict[str, Any]:
-    """Series of a long table, with columns unique_id, ds and y, or of a wide one, with one column per series."""
+    """Values of a long table, with columns unique_id, ds and y, or of a wide one, with one column per series."""
     if not _is_wide(frame):
         absent = [column for column in LONG if column not in frame.columns]
         if absent:
@@ -77,12 +79,25 @@ def _from_frame(frame: Any) -> dict[str, Any]:
         for row, name in enumerate(ids):
             places.setdefault(_plain(name), []).append(row)
         by_date = frame.set_index("ds")["y"]
-        return {name: _checked_series(name, by_date.iloc[rows]) for name, rows in places.items()}
+        return {name: by_date.iloc[rows] for name, rows in places.items()}
     if frame.index.nlevels > 1 or frame.columns.nlevels > 1:
         raise ValueError(f"a table of series must have an index and columns of one level each, got several: {PANEL}")
     names = _checked_ids(list(frame.columns))
     columns = (frame.iloc[:, i] for i in range(len(names)))
-    return {name: _observed_span(_checked_series(name, values)) for name, values in zip(names, columns, strict=True)}
+    return {name: _observed_span(values) for name, values in zip(names, columns, strict=True)}
+
+
+def _checked(series: Mapping[Any, Any], refused: dict[Any, str] | None) -> dict[Any, Any]:
+    """All series, checked; those that fail are noted in `refused` if it is given."""
+    found = {}
+    for name, values in series.items():
+        try:
+            found[name] = _checked_series(name, values)
+        except ValueError as error:
+            if refused is None:
+                raise
+            refused[name] = str(error)
+    return found
 
 
 def _checked_ids(ids: Any) -> list[Any]:

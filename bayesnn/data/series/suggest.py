@@ -17,6 +17,7 @@ from bayesnn.data.series.transforms import Transform, make_transform
 AUTO = "auto"
 LAGS_WITHOUT_SEASON = 3
 VALUES_PER_LAG = 6  # observations per step of the longest lag
+LEAST_SEASONS = 2  # in a series whose lags contain the season's own
 ROWS_PER_COEFFICIENT = 2  # rows per coefficient that a seasonal difference must leave
 
 
@@ -49,10 +50,11 @@ def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: i
     """Suggest lags and a transform for a series, by a rule that needs no tuning; a choice that is given is kept.
 
     Lags run from 1 to one more than the season (1 to 3 if there is none), but no further back than a sixth of the
-    observations. Candidate transforms are none, log, difference, log and difference, and each of these with a seasonal
-    difference; logarithms only for series above zero, seasonal differences only for series that are long enough. The
-    chosen transform has the highest marginal likelihood under a linear autoregression with a conjugate prior. Marginal
-    likelihoods are in units of the series and for the same rows, those that have all lags under every candidate.
+    observations; in a short series the season's own follows. Candidate transforms are none, log, difference, log and
+    difference, and each of these with a seasonal difference; logarithms only for series above zero, seasonal
+    differences only for series that are long enough. The chosen transform has the highest marginal likelihood under a
+    linear autoregression with a conjugate prior. Marginal likelihoods are in units of the series and for the same rows,
+    those that have all lags under every candidate.
 
     Parameters
     ----------
@@ -100,13 +102,16 @@ def is_auto(value: Any) -> bool:
 def default_lags(period: int, count: int) -> tuple[int, ...]:
     """Lags 1, 2, ... up to one more than the season, for a series of `count` observations.
 
+    A short series has fewer of them, and the season's own, from two seasons on.
+
     Examples
     --------
     >>> default_lags(4, 40), default_lags(1, 100), default_lags(12, 36)
-    ((1, 2, 3, 4, 5), (1, 2, 3), (1, 2, 3, 4, 5, 6))
+    ((1, 2, 3, 4, 5), (1, 2, 3), (1, 2, 3, 4, 5, 6, 12))
     """
     longest = period + 1 if period > 1 else LAGS_WITHOUT_SEASON
-    return tuple(range(1, max(1, min(longest, count // VALUES_PER_LAG)) + 1))
+    first = tuple(range(1, max(1, min(longest, count // VALUES_PER_LAG)) + 1))
+    return (*first, period) if first[-1] < period and count >= LEAST_SEASONS * period else first
 
 
 def candidates(values: Sequence[np.ndarray], period: int, count: int, deepest: int) -> list[tuple[str, ...]]:

@@ -57,7 +57,7 @@ def test_logarithms_need_values_above_zero_and_seasons_enough_of_them():
     short = pd.Series(WALK[:24], pd.period_range("2001-01", periods=24, freq="M"))
     found = bnn.suggest(short)
     assert not any("seasonal" in name for name in found.table.index)
-    assert found.lags == (1, 2, 3, 4)
+    assert found.lags == (1, 2, 3, 4, 12)
     assert default_lags(12, 100) == tuple(range(1, 14))
     assert default_lags(1, 5) == (1,)
 

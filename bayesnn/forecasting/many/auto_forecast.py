@@ -1,0 +1,167 @@
+"""auto_forecast(series, horizon): sample paths of one series or of thousands, without anything to be tuned."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_key, computing
+from bayesnn.forecasting.many.bucket import Bucket, fill, forecast_bucket
+from bayesnn.forecasting.many.learn import with_learnt_priors
+from bayesnn.forecasting.many.prior import StructuralPrior
+from bayesnn.forecasting.many.reading import NOTHING, Failure, Task, fallback_paths, read_tasks
+from bayesnn.forecasting.many.run import run_buckets
+from bayesnn.forecasting.path_array import path_array
+
+POOLS = ("hierarchical",)
+
+
+@computing
+def auto_forecast(
+    series: Any,
+    horizon: int,
+    *,
+    seasonal: int | None = None,
+    key: Any = 0,
+    draws: int = 1000,
+    pool: str | None = None,
+    path: Any = None,
+    progress: bool = True,
+    executor: Any = None,
+) -> Any:
+    """Joint sample paths of the next values of one series or of many, each with a fit of its own.
+
+    Every series has the posterior of a structural autoregression (see Notes), which is computed exactly on a grid of
+    its dynamics: there are no chains that could fail to converge. Series of similar lengths share a compiled program.
+
+    Parameters
+    ----------
+    series : array, pandas.Series, dict, or pandas.DataFrame
+        One series (T,), a dictionary of series, a wide table (one column per series) or a long one (unique_id, ds, y).
+        NaN marks missing values. Rows may come in any order of dates.
+    horizon : int
+        Steps ahead.
+    seasonal : int, optional
+        Steps per season; 1 for none. Default: from the dates of each series (hours 24, half-hours 48, minutes 60,
+        days 7, weeks 52, months 12, quarters 4, else 1). A season is ignored where there are fewer than two of them.
+    key : int or jax.Array
+        Seed. The draws of a series depend on it and on the series' name, not on other series.
+    draws : int
+        Sample paths per series; they are independent draws.
+    pool : "hierarchical", optional
+        Whether the prior probabilities of curves, scales and dynamics are learnt over the series of equal season.
+    path : str or Path, optional
+        Folder in which finished series are kept. A call that was ended continues there; other data, settings or keys
+        are computed anew.
+    progress : bool
+        Whether to show a bar over the series.
+    executor : optional
+        Anything with the interface of `concurrent.futures.Executor`, which receives series in buckets of up to 16. The
+        draws are those of one process. What a lost worker had is computed in this process.
+
+    Returns
+    -------
+    xarray.DataArray
+        (chain, draw, time) of one series, (chain, draw, unique_id, time) of several, as from `bnn.forecast`, with one
+        chain of independent draws. `bnn.to_frame` gives a long table, in the order of the input. The attribute
+        `failures` is a table (unique_id, reason, fallback) of the series that were not fitted: those whose observed
+        values are all equal stay there ("constant"), of two values a random walk goes on ("random walk"), and others
+        have no paths ("none").
+
+    Raises
+    ------
+    ValueError
+        If names clash, a setting is not allowed, or no series can be forecast.
+
+    Notes
+    -----
+    A curve u of the series (the values, their square roots or logarithms, by evidence with the Jacobian), divided by
+    the sd of its differences, follows u_t = level + drift + phi trend + season + r_t, where r_t = rho r_{t-1} + e_t;
+    level, trend and season are corrected by alpha r_t, beta r_t and gamma r_t. Random walks with drift, exponential
+    smoothing with trends that are damped, and autoregressions around a level are among its members. Level, drift, trend
+    and seasonal effects at the start have normal priors in units of the error sd, with several scales (season: also
+    zero); they and the error variance are integrated out in closed form, the rest is averaged over a grid by evidence,
+    to a power that falls with the length. The future has an error sd of its own (lognormal, .5), and
+    a trend that turns at the origin. The roots of a member are at most one; in addition, paths stay within two
+    ranges of the past curve around its last value, growing with the horizon as a share of the length. A missing value
+    moves the states by their expectation. Of a series longer than 4096 values, the last 4096 are used.
+
+    References
+    ----------
+    R. Hyndman, A. Koehler, J. Ord and R. Snyder (2008), Forecasting with Exponential Smoothing, Springer.
+    J. Miller and D. Dunson (2019), Robust Bayesian inference via coarsening, Journal of the American Statistical
+    Association 114, 1113-1125.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.prediction.to_frame import to_frame
+    >>> t = np.arange(40.0)
+    >>> series = {"b": 5 + np.sin(t) + 0.1 * t, "a": np.full(9, 2.0)}
+    >>> paths = auto_forecast(series, 2, draws=100, progress=False)
+    >>> to_frame(paths)[["unique_id", "ds"]].to_numpy().tolist()
+    [['b', 40], ['b', 41], ['a', 9], ['a', 10]]
+    >>> paths.failures.to_dict("records")
+    [{'unique_id': 'a', 'reason': 'all 9 observed values are equal', 'fallback': 'constant'}]
+    """
+    steps, count = checks.positive_integer("horizon", horizon), checks.positive_integer("draws", draws)
+    season = None if seasonal is None else checks.positive_integer("seasonal", seasonal)
+    if pool is not None:
+        checks.known("pool", pool, POOLS)
+    tasks, failures, panel = read_tasks(series, steps, season)
+    entropy = tuple(int(word) for word in np.ravel(jax.random.key_data(as_key(key))))
+    fitted = [task for task in tasks if task.fallback is None]
+    groups = fill([len(task.values) for task in fitted], [task.period for task in fitted])
+    buckets = [_bucket([fitted[i] for i in group], steps, count, entropy) for group in groups]
+    if pool is not None:
+        buckets = with_learnt_priors(buckets)
+    found: dict[Any, np.ndarray] = {}
+    for group, bucket, result in zip(groups, buckets, run_buckets(buckets, path, executor, progress), strict=True):
+        for place, i in enumerate(group):
+            one = result[place] if isinstance(result, np.ndarray) else _alone(bucket, place)
+            if isinstance(one, np.ndarray):
+                found[fitted[i].name] = one
+            elif not panel:
+                raise one
+            else:
+                failures.append(Failure(fitted[i].name, f"{type(one).__name__}: {one}", NOTHING))
+    for task in tasks:
+        if task.fallback is not None:
+            found[task.name] = fallback_paths(task, steps, count, _seed(entropy, task.name))
+    return _labelled(tasks, found, failures, panel)
+
+
+def _bucket(tasks: Sequence[Task], horizon: int, draws: int, entropy: tuple[int, ...]) -> Bucket:
+    values, seeds = tuple(task.values for task in tasks), tuple(_seed(entropy, task.name) for task in tasks)
+    return Bucket(values, tasks[0].period, horizon, draws, seeds, StructuralPrior())
+
+
+def _seed(entropy: tuple[int, ...], name: Any) -> tuple[int, ...]:
+    return (*entropy, zlib.crc32(str(name).encode()))
+
+
+def _alone(bucket: Bucket, place: int) -> np.ndarray | Exception:
+    """Paths of one series of a bucket that failed, or its own error."""
+    part = bucket._replace(values=bucket.values[place : place + 1], seeds=bucket.seeds[place : place + 1])
+    try:
+        return np.asarray(forecast_bucket(part)[0])
+    except Exception as error:
+        return error
+
+
+def _labelled(tasks: Sequence[Task], found: dict[Any, np.ndarray], failures: Sequence[Failure], panel: bool) -> Any:
+    """Paths as an array with dates, in the order of the input, and the table of failures."""
+    import pandas as pd
+
+    after = {task.name: task.after for task in tasks if task.name in found}
+    if not after:
+        raise ValueError(f"no series could be forecast; the first, {failures[0].unique_id!r}: {failures[0].reason}")
+    values = np.stack([found[name] for name in after], axis=1)[None]
+    paths = path_array(values, after, panel)
+    paths.attrs["failures"] = pd.DataFrame(failures, columns=list(Failure._fields))
+    return paths

@@ -1,0 +1,111 @@
+"""Evidence of every point of the grid: a recursion over time makes a linear regression, which has a closed form.
+
+Arrays have the points on the last axis, so that one instruction serves several of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import gammaln
+
+SMALLEST = 1e-12
+
+
+class Filtered(NamedTuple):
+    """What a pass over a series leaves, for k coefficients, a season of m steps and g points.
+
+    products (k + 1, k + 1, g) are cross products of the rows (-X, y); state (3, k + 1, g) is level, trend and last
+    residual at the end as linear functions of the coefficients and a constant; season (m, k + 1, g) likewise, with the
+    phase of the first forecast first.
+    """
+
+    products: jax.Array
+    state: jax.Array
+    season: jax.Array
+
+
+class Evidence(NamedTuple):
+    """Log evidence and rate of the error variance (p, g), and its shape ()."""
+
+    log: jax.Array
+    rate: jax.Array
+    shape: jax.Array
+
+
+def filtered(u: jax.Array, kind: jax.Array, first: jax.Array, dynamics: jax.Array, basis: jax.Array) -> Filtered:
+    """Pass over a curve u (n,) that ends at the last row; rows before `first` are padding.
+
+    kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed. An observation that is missing
+    moves the states by their expectation.
+    """
+    alpha, beta, phi, gamma, rho = dynamics
+    points, (period, waves) = dynamics.shape[1], basis.shape
+    k, n = 3 + waves, u.shape[0]
+    drift = jnp.zeros((k + 1, 1)).at[1].set(1.0)
+    state = jnp.zeros((3, k + 1, points)).at[0, 0].set(1.0).at[1, 2].set(1.0)
+    season = jnp.zeros((period, k + 1, points)).at[:, 3:k].set(basis[:, :, None])
+
+    def step(t: jax.Array, carry: Filtered) -> Filtered:
+        products, (level, trend, last), season = carry
+        phase = (t - n) % period
+        level, trend = level + drift + phi * trend, phi * trend
+        r = (-(level + season[phase])).at[k].add(u[t])
+        error = r - rho * last
+        r = jnp.where(kind[t] == 2, r, rho * last)
+        moved = jnp.stack([level + alpha * r, trend + beta * r, r])
+        return Filtered(
+            products + (kind[t] == 2) * error[:, None] * error[None],
+            jnp.where(kind[t] > 0, moved, carry.state),
+            season.at[phase].add(jnp.where(kind[t] > 0, gamma * r, 0.0)),
+        )
+
+    start = Filtered(jnp.zeros((k + 1, k + 1, points)), state, season)
+    return jax.lax.fori_loop(first, n, step, start)
+
+
+def evidence(
+    products: jax.Array, count: jax.Array, precision: jax.Array, noise_shape: float, noise_rate: float
+) -> Evidence:
+    """Evidence of `count` rows under normal inverse gamma priors of precisions (k, p), from cross products of g points.
+
+    y = X b + e with b | s2 ~ N(0, s2 diag(1 / precision)): A. O'Hagan and J. Forster (2004), Kendall's Advanced Theory
+    of Statistics 2B: Bayesian Inference, 2nd edition, chapter 11.
+    """
+    k = precision.shape[0]
+    own = jnp.eye(k)[:, :, None] * precision
+    factor = cholesky(products[:k, :k, None, :] + own[..., None])
+    white = forward(factor, -products[:k, k, None, :])
+    squares = jnp.maximum(products[k, k] - jnp.sum(white**2, axis=0), SMALLEST)
+    log_det = 2 * sum(jnp.log(column[0]) for column in factor)
+    shape, rate = noise_shape + count / 2, noise_rate + squares / 2
+    log = (
+        (jnp.sum(jnp.log(precision), axis=0)[:, None] - log_det - count * jnp.log(2 * jnp.pi)) / 2
+        + noise_shape * jnp.log(noise_rate)
+        - shape * jnp.log(rate)
+        + gammaln(shape)
+        - gammaln(noise_shape)
+    )
+    return Evidence(log, rate, shape)
+
+
+def cholesky(matrix: jax.Array) -> list[jax.Array]:
+    """Columns of the Cholesky factor of matrices (k, k, ...): column j has the rows from j on."""
+    columns: list[jax.Array] = []
+    for j in range(matrix.shape[0]):
+        rest = matrix[j:, j]
+        for i, before in enumerate(columns):
+            rest = rest - before[j - i :] * before[j - i]
+        columns.append(rest / jnp.sqrt(jnp.maximum(rest[0], SMALLEST)))
+    return columns
+
+
+def forward(factor: list[jax.Array], right: jax.Array) -> jax.Array:
+    """Solution w of L w = right (k, ...)."""
+    solved = []
+    for column in factor:
+        solved.append(right[0] / column[0])
+        right = right[1:] - column[1:] * solved[-1]
+    return jnp.stack(solved)

@@ -1,0 +1,133 @@
+"""The prior of the structural autoregression of `auto_forecast`: its unknowns, their scales and the points of a grid.
+
+A curve u of the series, divided by the sd of its differences, follows
+
+    u_t = level_{t-1} + drift + phi trend_{t-1} + season_{t-m} + r_t,   r_t = rho r_{t-1} + e_t,   e_t ~ N(0, s2)
+    level_t = level_{t-1} + drift + phi trend_{t-1} + alpha r_t,   trend_t = phi trend_{t-1} + beta r_t,
+    season_t = season_{t-m} + gamma r_t.
+
+alpha corrects errors (0: a fixed level, to which the series returns; 1: a random walk), beta and phi give a trend that
+is damped, gamma a season that changes, rho errors with a memory. Given (alpha, beta, phi, gamma, rho) the level, drift,
+trend and season at the start are coefficients of a linear regression, with a conjugate prior in units of the error sd.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+DYNAMICS = ("alpha", "beta", "phi", "gamma", "rho")
+MOST_PHASES = 12  # a longer season has a basis of waves
+HARMONICS = 10
+
+
+@dataclass(frozen=True)
+class StructuralPrior:
+    """Prior of one series. Scales are in units of the error sd, unless something else is said.
+
+    Attributes
+    ----------
+    points : int
+        Number of points (alpha, beta, phi, gamma, rho), quasi-random numbers from their prior.
+    level_sd : float
+        Of the first level, around the first value.
+    drift_sds, drift_weights : tuple of float
+        Scales of the drift over a season, and their prior probabilities; small ones shrink towards a random walk. The
+        scale per step is that over the root of the season's steps.
+    trend_sd : float
+        Of the first trend.
+    season_sds, season_weights : tuple of float
+        Scales of the seasonal effects; zero is no season.
+    noise_shape, noise_rate : float
+        Inverse gamma distribution of the error variance, relative to the variance of the differences.
+    trust : float
+        Number of rows n0: the evidence of points, scales and curves has the power n0 / (n0 + n), since no member is the
+        truth and the probabilities are to serve several steps ahead (coarsened posterior, Miller and Dunson 2019).
+    volatility, calm : float
+        The logarithm of the future error sd over that of the past is N(-calm, volatility^2): most futures are a little
+        calmer than the past, some far less so.
+    turn, turn_damping : float
+        At the origin the trend changes by N(0, (turn alpha s)^2), which is damped by this factor per step: trends of
+        the past are seldom those of the future.
+    region : float
+        Paths stay within this many ranges of the past curve, which grow with the horizon, around its last value.
+    """
+
+    points: int = 128
+    level_sd: float = 5.0
+    drift_sds: tuple[float, ...] = (0.1, 0.3, 0.8)
+    drift_weights: tuple[float, ...] = (0.4, 0.35, 0.25)
+    trend_sd: float = 0.2
+    season_sds: tuple[float, ...] = (0.0, 0.5, 1.5, 5.0)
+    season_weights: tuple[float, ...] = (0.3, 0.2, 0.3, 0.2)
+    noise_shape: float = 1.5
+    noise_rate: float = 0.6
+    trust: float = 100.0
+    volatility: float = 0.5
+    calm: float = 0.05
+    turn: float = 0.6
+    turn_damping: float = 0.8
+    region: float = 2.0
+
+
+class Grid(NamedTuple):
+    """Points (5, g) of the dynamics, precisions (k, p) of the coefficients, log prior weights (p,), basis (m, q)."""
+
+    dynamics: np.ndarray
+    precision: np.ndarray
+    log_weight: np.ndarray
+    basis: np.ndarray
+
+
+@lru_cache(maxsize=32)
+def make_grid(prior: StructuralPrior, period: int) -> Grid:
+    """The grid of a prior for a season of `period` steps (1: none); coefficients are level, drift, trend, season."""
+    basis = season_basis(period)
+    seasons = zip(prior.season_sds, prior.season_weights, strict=True) if period > 1 else [(0.0, 1.0)]
+    seasons = list(seasons)
+    rows, weights = [], []
+    for yearly, drift_weight in zip(prior.drift_sds, prior.drift_weights, strict=True):
+        drift_sd = yearly / np.sqrt(period)
+        for season_sd, season_weight in seasons:
+            sds = np.r_[prior.level_sd, drift_sd, prior.trend_sd, np.full(basis.shape[1], max(season_sd, 1e-4))]
+            rows.append(sds**-2.0)
+            weights.append(drift_weight * season_weight)
+    return Grid(draw_dynamics(prior.points, period), np.array(rows).T, np.log(weights), basis)
+
+
+def draw_dynamics(count: int, period: int) -> np.ndarray:
+    """Points (5, count) of alpha, beta, phi, gamma, rho: quasi-random numbers from their prior.
+
+    alpha is 0 with probability .05, 1 with .2, else uniform, or smaller where the season has more than 6 steps. A trend
+    that moves is straight (phi = 1, beta up to .5 alpha) in .4 of the points over the root of the season's steps, and
+    damped (phi from .6 to .98, beta up to .8 alpha) in .35. gamma is zero in .4; rho is zero in .4, else N(.15, .35^2).
+    """
+    from scipy.stats import qmc  # takes half a second to import
+
+    u = (qmc.Sobol(7, scramble=False).random(count).T + 0.5 / count) % 1.0
+    alpha = np.where(
+        u[0] < 0.05, 0.0, np.where(u[0] > 0.8, 1.0, np.clip((u[0] - 0.05) / 0.75, 0, 1) ** max(1.0, period / 6))
+    )
+    lines = 0.4 / np.sqrt(period)
+    damped, straight = (u[1] >= 0.65 - lines) & (u[1] < 1 - lines), u[1] >= 1 - lines
+    phi = np.where(damped, 0.6 + 0.38 * u[3], 1.0)
+    beta = alpha * (damped * (0.05 + 0.75 * u[2]) + straight * 0.5 * u[2] ** 2)
+    moving = np.clip((u[4] - 0.4) / 0.6, 0, 1) ** 1.5
+    gamma = 0.4 * (1 - 0.9 * alpha) * moving * (period > 1)
+    memory = np.clip(0.15 + 0.35 * ndtri(np.clip(u[6], 0.01, 0.99)), -0.8, 0.9)
+    return np.stack([alpha, beta, phi, gamma, np.where(u[5] < 0.4, 0.0, memory)])
+
+
+def season_basis(period: int) -> np.ndarray:
+    """Columns (period, q) of seasonal effects that sum to zero: all of them, or waves where the season is long."""
+    if period == 1:
+        return np.zeros((1, 0))
+    if period <= MOST_PHASES:
+        return np.linalg.qr(np.column_stack([np.ones(period), np.eye(period)[:, 1:]]))[0][:, 1:]
+    angle = 2 * np.pi * np.arange(period)[:, None] * np.arange(1, min(HARMONICS, (period - 1) // 2) + 1) / period
+    waves = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
+    return waves / np.sqrt(waves.shape[1] / 2)  # effects with the variance of one coefficient, as with all phases

@@ -1,0 +1,141 @@
+"""The series of `auto_forecast`, each with its dates and season; what cannot be fitted gets a fall-back or a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn._internal.numbers import constant
+from bayesnn.data.series import dates
+from bayesnn.data.series.reading import read_series
+
+LEAST_VALUES = 3
+LEAST_SEASONS = 2
+MOST_GAPS = 10  # dates per value: where there are more, the step is not the right one
+CONSTANT, WALK, NOTHING = "constant", "random walk", "none"
+
+
+class Task(NamedTuple):
+    """One series to be forecast: values (n,), NaN where missing, the next dates, steps per season, its fall-back."""
+
+    name: Any
+    values: np.ndarray
+    after: Any
+    period: int
+    fallback: str | None
+
+
+class Failure(NamedTuple):
+    """A series that was not fitted, why, and what its forecast is instead: "constant", "random walk" or "none"."""
+
+    unique_id: Any
+    reason: str
+    fallback: str
+
+
+def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Task], list[Failure], bool]:
+    """Tasks in the order of the input, failures, and whether the series are a panel.
+
+    A single series that cannot be read raises its error, and so does a panel of which no series can be.
+    """
+    refused: dict[Any, str] = {}
+    found, panel = read_series(series, refused)
+    found = {name: values.sort_index() for name, values in found.items()}
+    common = _most_common_step(found)
+    tasks, failures = [], [Failure(name, reason, NOTHING) for name, reason in refused.items()]
+    for name, values in found.items():
+        try:
+            task = _task(name, *_complete(name, values, common), horizon, seasonal)
+        except ValueError as error:
+            if not panel:
+                raise
+            failures.append(Failure(name, str(error), NOTHING))
+            continue
+        if task.fallback:
+            failures.append(Failure(name, _reason(task), task.fallback))
+        tasks.append(task)
+    if not tasks:
+        raise ValueError(f"no series can be forecast; the first, {failures[0].unique_id!r}: {failures[0].reason}")
+    return tasks, failures, panel
+
+
+def _most_common_step(series: dict[Any, Any]) -> Any:
+    """The step that most of the series with regular dates have, or None."""
+    steps: dict[str, Any] = {}
+    counts: Counter[str] = Counter()
+    for name, values in series.items():
+        try:
+            step = dates.step_of(f"series {name!r}", values.index)
+        except ValueError:
+            continue
+        steps[dates.step_name(step)] = step
+        counts[dates.step_name(step)] += 1
+    return steps[counts.most_common(1)[0][0]] if counts else None
+
+
+def _complete(name: Any, values: Any, common: Any) -> tuple[Any, Any]:
+    """A series with a value, or NaN, at every date, and its step; `common` is tried where its dates have gaps."""
+    import pandas as pd
+
+    label = f"series {name!r}"
+    try:
+        return values, dates.step_of(label, values.index)
+    except ValueError:
+        whole = values.index.dtype.kind in "iu"
+        step = common if not whole and not isinstance(values.index, pd.PeriodIndex) else None
+        if isinstance(values.index, pd.PeriodIndex):
+            step = values.index.freq
+        elif whole and values.index.is_unique:
+            step = int(np.min(np.diff(values.index)))
+        if step is None or not values.index.is_unique or values.index.hasnans:
+            raise
+        grid = dates.date_range(values.index[0], step, len(values), values.index)
+        while grid[-1] < values.index[-1]:
+            if len(grid) > MOST_GAPS * len(values):
+                raise
+            grid = dates.date_range(values.index[0], step, 2 * len(grid), values.index)
+        grid = grid[grid <= values.index[-1]]
+        if not values.index.isin(grid).all():
+            raise
+        return values.reindex(grid), step
+
+
+def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: int | None) -> Task:
+    period = dates.usual_period(step) if seasonal is None else seasonal
+    numbers = values.to_numpy(dtype=float)
+    seen = np.flatnonzero(np.isfinite(numbers))
+    if not len(seen):
+        raise ValueError(f"series {name!r} has no observed value: give at least one")
+    numbers = numbers[seen[0] :]
+    observed = numbers[np.isfinite(numbers)]
+    if len(seen) < LEAST_SEASONS * period:
+        period = 1
+    fallback = None
+    if constant(observed[:, None])[0]:
+        fallback = CONSTANT
+    elif len(seen) < LEAST_VALUES:
+        fallback = WALK
+    after = dates.next_dates(values.index, step, checks.positive_integer("horizon", horizon))
+    return Task(name, numbers, after, period, fallback)
+
+
+def _reason(task: Task) -> str:
+    count = int(np.isfinite(task.values).sum())
+    if task.fallback == WALK:
+        return f"{count} values are observed, fewer than {LEAST_VALUES}"
+    return "one value is observed" if count == 1 else f"all {count} observed values are equal"
+
+
+def fallback_paths(task: Task, horizon: int, draws: int, seed: Any) -> np.ndarray:
+    """Paths (draws, horizon) of a series that is not fitted: its value for ever, or a random walk from the last one.
+
+    Steps of the walk are normal, with the root mean square of the differences seen.
+    """
+    values = task.values[np.isfinite(task.values)]
+    if task.fallback == CONSTANT:
+        return np.full((draws, horizon), values[-1])
+    sd = float(np.sqrt(np.mean(np.diff(values) ** 2)))
+    return values[-1] + np.cumsum(sd * np.random.default_rng(seed).standard_normal((draws, horizon)), axis=1)
