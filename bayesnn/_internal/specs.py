@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any
 
+LONGEST = 40  # characters of a value that are shown
+MOST = 5  # items of a sequence, such as the tokens of a vocabulary
+
 
 def short(spec: Any) -> str:
     """A spec with the fields that have no default or another value, such as "Dense(16, activation='relu')".
@@ -16,9 +19,11 @@ def short(spec: Any) -> str:
     "Dense(16, activation='relu')"
     """
     if isinstance(spec, (tuple, list)):
-        return f"[{', '.join(map(short, spec))}]"
+        more = f", {len(spec) - MOST} more" if len(spec) > MOST else ""
+        return f"[{', '.join(map(short, spec[:MOST]))}{more}]"
     if not is_dataclass(spec) or isinstance(spec, type):
-        return getattr(spec, "__name__", None) or repr(spec)
+        text = getattr(spec, "__name__", None) or repr(spec)
+        return text if len(text) <= LONGEST else f"<{type(spec).__name__}>"
     said = []
     for f in fields(spec):
         value = getattr(spec, f.name)

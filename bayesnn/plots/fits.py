@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from bayesnn._internal import checks
 from bayesnn.data.dataset import Dataset
+from bayesnn.effects.table import decode
 from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
@@ -46,8 +47,9 @@ def fit_band(
     axes = new_axes(ax)
     position = _position(fit.data, input)
     rows, grid = _sweep_input(fit.data, position)
-    f = _flat(predict(fit, rows, kind="mean"))
-    y = _flat(predict(fit, rows, kind="response"))
+    table = decode(fit.data.columns, rows)
+    f = _flat(predict(fit, table, kind="mean"))
+    y = _flat(predict(fit, table, kind="response"))
     axes.fill_between(grid, *interval(y, wanted[0]), color="C0", alpha=0.12, lw=0, label=f"{wanted[0]:g}% of new y")
     for level in wanted:
         axes.fill_between(grid, *interval(f, level), color="C0", alpha=0.3, lw=0, label=f"{level:g}% of f")

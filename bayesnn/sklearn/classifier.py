@@ -81,7 +81,8 @@ class BayesianNetworkClassifier(ClassifierMixin, BayesianNetwork):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Posterior predictive probabilities (n, classes): those of each draw, averaged."""
-        draws = predict(self.fit_, self._new_rows(X), kind="probability")
+        rows = self._new_rows(X)  # which also checks that there is a fit
+        draws = predict(self.fit_, rows, kind="probability")
         return draws.mean(("chain", "draw")).to_numpy()
 
     def predict(self, X: Any) -> np.ndarray:

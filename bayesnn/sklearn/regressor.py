@@ -83,7 +83,8 @@ class BayesianNetworkRegressor(RegressorMixin, BayesianNetwork):
         """Quantiles (n, number of quantiles) of the posterior predictive distribution, by simulated values of y."""
         for quantile in quantiles:
             checks.fraction("quantiles", quantile)
-        draws = predict(self.fit_, self._new_rows(X), kind="response", key=self.seed_)
+        rows = self._new_rows(X)
+        draws = predict(self.fit_, rows, kind="response", key=self.seed_)
         return np.quantile(draws.to_numpy(), list(quantiles), axis=(0, 1)).T
 
     def sample_y(self, X: Any, n_samples: int = 1, random_state: Any = 0) -> np.ndarray:

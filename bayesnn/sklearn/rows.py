@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def training_rows(estimator: Any, X: Any, y: Any, weights: Any, numeric: bool) -
         rows = X if is_frame(X) and hasattr(X, "iloc") else rows
     cases = None
     if weights is not None:
-        values = np.full(len(rows), weights) if np.ndim(weights) == 0 else weights
+        values = np.full(len(rows), weights) if isinstance(weights, Number) else weights
         cases = case_weights(check_array(values, ensure_2d=False, input_name="sample_weight"), len(rows))
     return counted(rows, np.asarray(y), cases)
 

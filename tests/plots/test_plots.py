@@ -34,6 +34,12 @@ def test_fit_band_draws_mean_bands_and_data(fake_fit):
 
 
 @pytest.mark.slow
+def test_fit_band_of_a_table_with_categories(fake_fit):
+    table = pd.DataFrame({"a": np.linspace(-1, 1, 20), "c": ["u", "v"] * 10})
+    ax = bnn.plots.fit_band(fake_fit(bnn.shallow(1), table, np.sin(table["a"])))
+    assert ax.get_xlabel() == "a"
+
+
 def test_fit_band_of_a_chosen_input_holds_the_others_at_their_medians(fake_fit):
     table = np.column_stack([X[:, 0], X[::-1, 0] ** 2])
     fit = fake_fit(bnn.shallow(2), table, Y)
