@@ -139,7 +139,7 @@ def _random(hidden: int | Geometric, linear: bool | str, lags: str | None, likel
     random = Architecture(prior, linear == RANDOM, None if lags is None else UNBOUND)
     if random == Architecture():
         return None
-    if not (isinstance(likelihood, Gaussian) or getattr(likelihood, "augments", False)):
+    if not (isinstance(likelihood, Gaussian) or getattr(likelihood, "augments", False) or getattr(likelihood, "informs", False)):
         raise ValueError(
             "a random architecture needs a likelihood with which the readout can be integrated out: Gaussian, "
             f"Bernoulli, StudentT or NegativeBinomial, got {type(likelihood).__name__}: give hidden as a number, and "
