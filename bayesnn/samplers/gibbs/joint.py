@@ -17,6 +17,7 @@ import numpy as np
 
 from bayesnn._internal import random
 from bayesnn._internal.random import RandomSource
+from bayesnn.likelihoods import Gaussian
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Stats, Steps, summary_of
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, moved_units, prior_of, sites_of, start_of
@@ -66,6 +67,9 @@ class JointGibbs(Steps):
         """Units drawn from the prior with hyperparameters at their guesses, and a readout of zeros."""
         state = start_of(key, model, x)
         latents = model.likelihood.start(jax.random.fold_in(key, 2))
+        if isinstance(model.likelihood, Gaussian):  # a draw from the prior may be far too precise to start with
+            spread = jnp.std(y, axis=0)
+            latents = {name: spread if name == "sigma" else spread**-2 for name in latents}
         return state._replace(latents=latents, log_step=jnp.full((), np.log(FIRST_STEP), state.gamma.dtype))
 
     def step(

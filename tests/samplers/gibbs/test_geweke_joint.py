@@ -13,7 +13,7 @@ import pytest
 import test_geweke
 from test_geweke_augmented import some_slow
 
-from bayesnn import Categorical, Gaussian, Geometric, Gibbs, Model, shallow
+from bayesnn import Categorical, Gaussian, Geometric, Gibbs, Heteroskedastic, Model, Poisson, shallow
 from bayesnn._internal.conditionals import Covariance
 from bayesnn.models.random_architecture import Structure
 from bayesnn.priors.mueller_rios_insua import Hyper
@@ -39,13 +39,17 @@ class Case:
 
 CASES = {
     "categorical": Case(shallow(2, likelihood=CLASSES, hyper=HYPER)),
+    "poisson": Case(shallow(2, likelihood=Poisson(-1.0), hyper=HYPER, linear=True), (0.3, -0.4, 0.2, 0.5, -0.1, 0.0)),
+    "heteroskedastic": Case(shallow(2, likelihood=Heteroskedastic(), hyper=HYPER, intercept=True)),
+    "outputs": Case(shallow(2, likelihood=Gaussian(0.3, 9.0, ("a", "b")), hyper=HYPER, intercept=True)),
+    "half-cauchy": Case(shallow(2, likelihood=Gaussian(noise_scale=0.5), hyper=HYPER, intercept=True)),
     "architecture": Case(shallow(Geometric(0.7, 3), likelihood=CLASSES, hyper=HYPER, linear="random")),
 }
 
 
 def prior(key: jax.Array, case: Case) -> dict[str, jax.Array]:
     """Every site from its prior: units as with Gaussian errors, and a population of readout weights per function."""
-    key_units, key_readout, key_size, key_linear = jax.random.split(key, 4)
+    key_units, key_readout, key_size, key_linear, key_noise = jax.random.split(key, 5)
     one = replace(case.model, likelihood=Gaussian(), architecture=None)
     sites = geweke.shallow_prior(key_units, one, X.shape[1])
     count = int(np.prod(case.model.likelihood.outputs, dtype=int))
@@ -62,7 +66,8 @@ def prior(key: jax.Array, case: Case) -> dict[str, jax.Array]:
         sites["linear_in"] = jax.random.randint(key_linear, (), 0, 2)
         sites["linear"] = sites["linear"] * sites["linear_in"]
     del sites["sigma"]
-    return sites
+    latents = {name: p.sample(key_noise) for name, p in case.model.likelihood.priors().items()}
+    return sites | case.model.likelihood.report(latents)
 
 
 def state_of(sites: dict[str, jax.Array], case: Case) -> GibbsState:
@@ -74,13 +79,15 @@ def state_of(sites: dict[str, jax.Array], case: Case) -> GibbsState:
     if "M" in sites:
         structure = Structure(*(jnp.asarray(v, int) for v in (sites["M"], sites["linear_in"], 0)))
     state = GibbsState(sites["gamma"], coefficients, hyper, jnp.ones(()), jnp.zeros(m), structure)
-    return state._replace(latents={}, log_step=jnp.log(jnp.asarray(0.3)))
+    latents = {n: sites["sigma"] ** -2 if n == "noise_precision" else sites[n] for n in case.model.likelihood.priors()}
+    return state._replace(latents=latents, log_step=jnp.log(jnp.asarray(0.3)))
 
 
 def simulate(key: jax.Array, sites: dict[str, jax.Array], case: Case) -> jax.Array:
     f = case.model.function(sites, X)
     f = f if case.offset is None else f + jnp.asarray(case.offset)
-    return case.model.likelihood.distribution(f).sample(key)
+    likelihood = case.model.likelihood
+    return likelihood.distribution(f, **likelihood.nuisance_of(sites)).sample(key)
 
 
 def statistics(sites: dict[str, jax.Array], y: jax.Array, case: Case) -> dict[str, jax.Array]:
@@ -122,8 +129,13 @@ def statistics(sites: dict[str, jax.Array], y: jax.Array, case: Case) -> dict[st
         values |= {"linear_in": sites["linear_in"] * 1.0, "linear": jnp.tanh(sites["linear"][0, 0])}
         values |= {"M and f": count * jnp.tanh(f[0, 0]), "M and sigma_beta": count * sigma[0]}
         values |= {"M and linear": count * (sites["linear_in"] - 0.5)}
-    right = {f"f of y {i}": jnp.tanh(jnp.take(f[i], y[i].astype(int)) - f[i].mean()) for i in range(len(X))}
-    return values | (right if case.model.likelihood.kind == "class" else {f"y {i} f": jnp.tanh(y[i]) * jnp.tanh(f[i, 0]) for i in range(len(X))})
+    if "sigma" in sites:
+        log_sigma = jnp.log(sites["sigma"].reshape(-1))
+        values |= {"log sigma": jnp.tanh(log_sigma[0]), "log sigma squared": jnp.tanh(log_sigma[-1]) ** 2}
+    if case.model.likelihood.kind == "class":
+        return values | {f"f of y {i}": jnp.tanh(f[i, y[i]] - f[i].mean()) for i in range(len(X))}
+    y = y.reshape(len(X), -1)
+    return values | {f"y {i} times f": jnp.tanh(y[i, -1]) * jnp.tanh(f[i, -1]) for i in range(len(X))}
 
 
 @functools.cache
