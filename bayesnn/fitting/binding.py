@@ -111,4 +111,4 @@ def _check(model: Model, shape: Shape) -> None:
         return
     model.architecture.check(shape[0])
     if not has_own_sweep(model):
-        raise ValueError("a random architecture needs a likelihood of one output: fit one output at a time")
+        raise ValueError("a random architecture needs a likelihood that a Gibbs sweep for shallow networks serves")

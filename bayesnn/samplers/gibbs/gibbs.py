@@ -57,6 +57,7 @@ from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 COLLAPSED, JOINT = "collapsed", "joint"
 EXACT, BIRTH_DEATH = "exact", "birth_death"
+DEAR = 10  # collapsed sweeps that take about as long as one of units and readout together
 
 
 @dataclass(frozen=True)
@@ -65,13 +66,15 @@ class Gibbs(Steps):
 
     For `shallow` networks of one output the readout is integrated out and the units move one at a time (the collapsed
     sweep, which is fast): with Gaussian errors as they are, with `Bernoulli`, `StudentT` and `NegativeBinomial` given
-    auxiliary variables that make the likelihood Gaussian. For all other models all weights move together, as `weights`
-    says.
+    auxiliary variables that make the likelihood Gaussian. For `shallow` networks with `Categorical`, `Poisson`,
+    `Heteroskedastic` or several Gaussian outputs, units and readout move together (the joint sweep). For all other
+    models all weights move together, as `weights` says.
 
     Parameters
     ----------
-    weights : {"collapsed", "hmc", "slice", "random_walk"}, optional
-        How weights are updated. Default: "collapsed" if the model allows it, else "hmc".
+    weights : {"collapsed", "joint", "hmc", "slice", "random_walk"}, optional
+        How weights are updated. Default: "collapsed" if the model allows it, else "joint" if it allows that, else
+        "hmc".
     proposal : {"slice", "random_walk", "adaptive", "prior"}
         How candidates for a unit are drawn in the collapsed sweep; see `bayesnn.samplers.gibbs.proposals`.
     candidates : int
@@ -80,18 +83,19 @@ class Gibbs(Steps):
         Per sweep that is not collapsed: leapfrog steps of the trajectory, or consecutive slice or random-walk moves.
     sweeps : int
         Sweeps per step. A sweep costs far less than what is recorded of a draw (log-likelihoods, predictions), so there
-        are many between draws.
+        are many between draws. A joint sweep takes as long as ten, so there are a tenth as many, at least one.
     structure : {"exact", "birth_death"}
         How the number of units is updated if it is random: an exact draw with unused units redrawn from the prior, or
         reversible jumps that add or remove one unit.
     trajectory : int, optional
         Leapfrog steps of the Hamiltonian trajectory of all units before the collapsed sweeps of each step; 0: none.
-        Default: 60 where the units have many weights, none where they have so few that single moves are quicker.
+        Default: 60 where the units have many weights, none where they have so few that single moves are quicker. A
+        joint sweep always has one, by default of 20 steps.
 
     Raises
     ------
     ValueError
-        If a name is unknown, or weights="collapsed" is given for a model that it cannot serve.
+        If a name is unknown, or weights="collapsed" or "joint" is given for a model that it cannot serve.
 
     References
     ----------
@@ -143,13 +147,19 @@ class Gibbs(Steps):
                 'weights="collapsed" is for bnn.shallow(...) with one output and Gaussian errors, Bernoulli, StudentT '
                 'or NegativeBinomial: use weights="hmc" here'
             )
+        if self.weights == JOINT and not moves_jointly(model):
+            raise ValueError(
+                'weights="joint" is for bnn.shallow(...) with Categorical, Poisson, Heteroskedastic, several Gaussian '
+                "outputs or Gaussian(noise_scale=...): leave weights at its default here"
+            )
 
     def kernel(self, model: Model) -> StepsKernel:
         """The kernel of the sweep that serves the model."""
         if self.collapsed(model):
             return StepsKernel(self, model)
         if self.joint(model):
-            return StepsKernel(JointGibbs(self.candidates, STEPS if self.trajectory is None else self.trajectory), model)
+            sweeps = max(1, self.sweeps // DEAR)
+            return StepsKernel(JointGibbs(self.candidates, self.trajectory or STEPS, sweeps), model)
         return StepsKernel(WeightGibbs(self.weights or "hmc", self.steps, self.sweeps), model)
 
     def collapsed(self, model: Model) -> bool:

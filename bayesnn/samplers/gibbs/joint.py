@@ -8,7 +8,7 @@ all hyperparameters from their exact conditionals, and the nuisance parameters.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import jax
@@ -22,11 +22,10 @@ from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Stats, Steps, summary_of
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, moved_units, prior_of, sites_of, start_of
 from bayesnn.samplers.gibbs.joint_state import (
-    as_rows,
     flat,
     flat_hyper,
-    log_likelihood,
     point_of,
+    redraw_latents,
     redraw_mean,
     redraw_spread,
     target_of,
@@ -37,11 +36,10 @@ from bayesnn.samplers.gibbs.joint_trajectories import move_jointly
 from bayesnn.samplers.gibbs.joint_unit_moves import move_units
 from bayesnn.samplers.gibbs.sign_moves import flip
 from bayesnn.samplers.gibbs.trajectories import tuned
-from bayesnn.samplers.gibbs.working_rows import tempered
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 FIRST_STEP = 0.1  # of the trajectories, before it is tuned
-STEPS = 30  # leapfrog steps
+STEPS = 20  # leapfrog steps
 
 
 @dataclass(frozen=True)
@@ -53,6 +51,7 @@ class JointGibbs(Steps):
 
     candidates: int = 8
     trajectory: int = STEPS
+    sweeps: int = 1
 
     def kernel(self, model: Model) -> StepsKernel:
         return StepsKernel(self, model)
@@ -75,9 +74,9 @@ class JointGibbs(Steps):
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
     ) -> tuple[GibbsState, Info]:
-        """One sweep."""
+        """Run `sweeps` sweeps."""
         state, infos = random.scan_with_predrawn(
-            key, 1, lambda source, s: self.sweep(source, s, model, x, y, *rows), state
+            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y, *rows), state
         )
         return state, summary_of(infos)
 
@@ -93,12 +92,11 @@ class JointGibbs(Steps):
     ) -> tuple[GibbsState, Info]:
         """Signs, trajectory, architecture if it is random, units, hyperparameters and nuisance parameters."""
         of_signs, of_mean, of_path, of_spread, of_structure, of_units, of_hyper, of_latents = random.split(source, 8)
-        target = target_of(state, model, x, y, offset, weights)
-        prior, terms, m = prior_of(model), model.terms(x.shape[1:]), state.gamma.shape[0]
-        point, _ = flip(of_signs, point_of(state), flat(state.hyper.beta_precision), target, terms)
-        state = with_point(state, point)
-        state = redraw_mean(of_mean, state, model)
-        point, acceptance = move_jointly(of_path, point_of(state), target, state.log_step, self.trajectory)
+        target, log_step = target_of(state, model, x, y, offset, weights), state.log_step
+        assert log_step is not None
+        point, _ = flip(of_signs, point_of(state), flat(state.hyper.beta_precision), target, model.terms(x.shape[1:]))
+        state = redraw_mean(of_mean, with_point(state, point), model)
+        point, acceptance = move_jointly(of_path, point_of(state), target, log_step, self.trajectory)
         state = redraw_spread(of_spread, with_point(state, point), model)
         if state.structure is not None:
             of_architecture, of_mean = random.split(of_structure)
@@ -106,24 +104,20 @@ class JointGibbs(Steps):
             state = redraw_mean(of_mean, state, model)
             target = target_of(state, model, x, y, offset, weights)
         point, moved = move_units(random.as_key(of_units), point_of(state), flat_hyper(state), target, self.candidates)
-        state = with_point(state, point)
-        active = active_units(state)
-        hyper = prior.draw_hyper(of_hyper, state.hyper, state.gamma, state.coefficients[:m], active)
-        state = state._replace(hyper=hyper)
-        info = moved_units(moved.astype(state.gamma.dtype), active)._replace(trajectory=acceptance)
-        f = target.function(point_of(state))
-        if state.latents:
-            latents = model.likelihood.update(
-                random.as_key(of_latents), state.latents, as_rows(f, model), y, tempered(weights, state, y)
-            )
-            state = state._replace(latents=latents)
-        if state.temperature is not None:
-            info = info._replace(log_likelihood=log_likelihood(f, model, state.latents or {}, y, weights))
-        return state, info
+        state, active = with_point(state, point), active_units(state)
+        beta = state.coefficients[: state.gamma.shape[0]]
+        hyper = prior_of(model).draw_hyper(of_hyper, state.hyper, state.gamma, beta, active)
+        state, level = redraw_latents(of_latents, state._replace(hyper=hyper), target, model, y, weights)
+        info = moved_units(moved.astype(state.gamma.dtype), active)
+        return state, info._replace(trajectory=acceptance, log_likelihood=level)
+
+    def rounds(self, state: GibbsState) -> tuple[Steps, int]:
+        """An exchange after every sweep."""
+        return replace(self, sweeps=1), self.sweeps
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
         """A Robbins-Monro step on the log step of the trajectories."""
-        assert info.trajectory is not None
+        assert info.trajectory is not None and state.log_step is not None
         return state._replace(log_step=tuned(state.log_step, info.trajectory, iteration))
 
     def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:

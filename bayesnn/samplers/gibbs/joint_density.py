@@ -89,7 +89,7 @@ def units_prior(gamma: jax.Array, mu: jax.Array, target: Target) -> tuple[jax.Ar
     cholesky = jnp.linalg.cholesky(jnp.eye(m) + scaled @ centred.T)
     degrees = size + (m if active is None else active.sum())
     of_gamma = -degrees * solve_lower(cholesky, solve_lower(cholesky, scaled), trans=1)
-    of_mean = -np.linalg.inv(variance) @ (mu - mean)
+    of_mean = -jnp.asarray(np.linalg.inv(variance)) @ (mu - mean)
     value = -degrees * jnp.log(jnp.diag(cholesky)).sum() + 0.5 * (mu - mean) @ of_mean
     return value, of_gamma, of_mean - of_gamma.sum(axis=0)
 

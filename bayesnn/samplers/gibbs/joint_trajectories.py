@@ -26,7 +26,7 @@ class Scales(NamedTuple):
     """The factor of gamma (q, q), and of mu_gamma (q, q), C () and mu_beta (): values = coordinates times factor."""
 
     gamma: jax.Array
-    mu_gamma: np.ndarray
+    mu_gamma: jax.Array
     coefficients: jax.Array
     mu_beta: float
 
@@ -42,7 +42,10 @@ class Scales(NamedTuple):
     def gradient(self, g: Point) -> Point:
         """The gradient in coordinates from that of the point."""
         return Point(
-            g.gamma @ self.gamma, self.mu_gamma.T @ g.mu_gamma, g.coefficients * self.coefficients, g.mu_beta * self.mu_beta
+            g.gamma @ self.gamma,
+            self.mu_gamma.T @ g.mu_gamma,
+            g.coefficients * self.coefficients,
+            g.mu_beta * self.mu_beta,
         )
 
 
@@ -58,7 +61,7 @@ def scales_of(target: Target, units: int, functions: int) -> Scales:
     of_readout = 1.0 / prior.readout_guess + information.sum(axis=0).mean()
     return Scales(
         jnp.linalg.cholesky(jnp.linalg.inv(matrix)),
-        0.5 * np.linalg.cholesky(centre),
+        jnp.asarray(0.5 * np.linalg.cholesky(centre)),
         of_readout**-0.5,
         0.7 * prior.readout_mean_variance**0.5,
     )

@@ -103,7 +103,7 @@ def candidates_of(numbers: jax.Array, arm: Arm) -> jax.Array:
 
 def log_weights(candidates: jax.Array, arm: Arm, target: Target) -> jax.Array:
     """log of p(y | C) p(C) / q(C) (N,) for candidates (N, K, k), up to one constant for all arms."""
-    functions, dimension = candidates.shape[1], candidates.shape[1] * arm.used.sum()
+    dimension = candidates.shape[1] * arm.used.sum()
     likelihood = jax.vmap(target.log_likelihood)(candidates @ arm.design + target.offset)
     roots = jnp.linalg.cholesky(arm.prior.matrix)
     means = jax.vmap(lambda root, shift: cho_solve((root, True), shift))(roots, arm.prior.shift)

@@ -53,7 +53,7 @@ def centre_of(gamma: jax.Array, prior: MuellerRiosInsua, active: jax.Array | Non
     spread = jnp.linalg.inv((size * guess + centred.T @ centred) / (size + count))
     precision = np.linalg.inv(variance)
     root = jnp.linalg.cholesky(precision + count * spread)
-    return mean + cho_solve((root, True), spread @ centred.sum(axis=0)), root
+    return jnp.asarray(mean) + cho_solve((root, True), spread @ centred.sum(axis=0)), root
 
 
 def flip(

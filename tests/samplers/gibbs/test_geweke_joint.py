@@ -72,7 +72,9 @@ def prior(key: jax.Array, case: Case) -> dict[str, jax.Array]:
 
 def state_of(sites: dict[str, jax.Array], case: Case) -> GibbsState:
     outputs, m = case.model.likelihood.outputs, len(sites["beta"])
-    coefficients = jnp.concatenate([sites[n].reshape(-1, *outputs) for n in ("beta", "intercept", "linear") if n in sites])
+    coefficients = jnp.concatenate(
+        [sites[n].reshape(-1, *outputs) for n in ("beta", "intercept", "linear") if n in sites]
+    )
     covariance = Covariance(jnp.linalg.cholesky(sites["S_gamma"]), jnp.linalg.inv(sites["S_gamma"]))
     hyper = Hyper(sites["mu_beta"], sites["sigma_beta"] ** -2, sites["mu_gamma"], covariance)
     structure = None
