@@ -19,7 +19,7 @@ from bayesnn.fitting.store import SamplingJob
 from bayesnn.fitting.until_converged import DISAGREE, until_converged
 from bayesnn.models.missing_values import missing_positions
 from bayesnn.models.model import Model
-from bayesnn.samplers import NUTS, Gibbs, Sampler, Tempered, collapses, make_sampler
+from bayesnn.samplers import NUTS, Gibbs, Sampler, Tempered, has_own_sweep, make_sampler
 from bayesnn.samplers.engine.checkpoint import Artifact, as_artifact
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.fixed_layers import fixed_layers
@@ -92,4 +92,4 @@ def sampler_for(model: Model, data: Dataset, sampler: str | Sampler | None) -> S
 
 def plain_sampler(model: Model) -> Sampler:
     """The sampler of chains that suits a model."""
-    return Gibbs() if collapses(model) else make_sampler("nuts")
+    return Gibbs() if has_own_sweep(model) else make_sampler("nuts")

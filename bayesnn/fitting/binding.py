@@ -19,7 +19,7 @@ from bayesnn.fitting.targets import NO_CLASS, encode, output_steps, real_values
 from bayesnn.likelihoods import Likelihood
 from bayesnn.models.missing_values import check_series, observed_rows
 from bayesnn.models.model import Model, bind_lags
-from bayesnn.samplers import collapses
+from bayesnn.samplers import has_own_sweep
 
 
 def bind(
@@ -127,5 +127,5 @@ def _check(model: Model, shape: Shape) -> None:
     if model.architecture is None:
         return
     model.architecture.check(shape[0])
-    if not collapses(model):
-        raise ValueError("a random architecture needs a likelihood of one output: fit one output at a time")
+    if not has_own_sweep(model):
+        raise ValueError("a random architecture needs a likelihood that a Gibbs sweep for shallow networks serves")

@@ -146,9 +146,9 @@ def fit(
         that counts them.
     sampler : str or Sampler, optional
         "gibbs", "nuts", "hmc", "mclmc", "sgld", "sghmc", "map", "ensemble", "laplace", "variational", "tempered", or a
-        spec such as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network of one output with Gaussian
-        errors, `Bernoulli`, `StudentT` or `NegativeBinomial`, else "nuts"; with `draws="auto"`, where these chains
-        disagree on the function after 1024 draws, `Tempered` goes on from their last states.
+        spec such as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network, else "nuts"; with
+        `draws="auto"`, where these chains disagree on the function after 1024 draws, `Tempered` goes on from their last
+        states.
     draws, warmup, chains, thinning : int
         Draws per chain (1000, or "auto" where neither `draws` nor `sampler` is given), warm-up steps, chains, and steps
         from one kept draw to the next. With `draws="auto"` chains run until R-hat of the function at 40 training rows
@@ -186,7 +186,7 @@ def fit(
         `open_run`.
 
     start : Fit, optional
-        For the collapsed Gibbs sampler: a fit of the same model to other rows, from whose last states the chains start.
+        For the Gibbs sampler of `shallow` networks: a fit of the same model to other rows, from whose last states the chains start.
         A short warm-up is then enough, for example when a growing series is fitted again. For `Tempered(sampler)`: a
         fit by `sampler`, at the last states of whose chains the copies start.
     log_likelihood : bool

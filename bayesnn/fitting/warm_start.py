@@ -32,7 +32,7 @@ def start_of(start: Any, job: SamplingJob, plan: Plan, path: Any) -> InMemorySto
     if isinstance(job.sampler, Tempered):
         return _for_systems(start, job)
     if not (_starts_anywhere(job.model, job.data, job.sampler) and can_start(start)):
-        raise ValueError(f"start is for the collapsed Gibbs sampler, got {job.sampler}: leave start out")
+        raise ValueError(f"start is for the Gibbs sampler of shallow networks, got {job.sampler}: leave start out")
     if start.model != job.model or start.sampler != job.sampler:
         raise ValueError("start must be a fit of the same model by the same sampler, got another: leave start out")
     if start.state.plan.chains != plan.chains:

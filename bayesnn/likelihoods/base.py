@@ -28,8 +28,8 @@ class Likelihood(abc.ABC):
     """A frozen spec of the distribution of y given the function value f.
 
     `kind` says what y is ("continuous", "class", "count"), `standardizes` whether a fit may centre and scale it,
-    `output_dim` is the name of the axis of outputs, and `augments` says whether `augment` is there: the collapsed Gibbs
-    sweep then serves the likelihood.
+    `output_dim` is the name of the axis of outputs. `augments` and `informs` say whether `augment` or `information` is
+    there: the collapsed Gibbs sweep, or that of units and readout together, then serves the likelihood.
 
     To write a likelihood, subclass this as a frozen dataclass and implement `distribution`. If it has nuisance
     parameters, give their axes in `dims` and the distributions of their latent sites in `priors`, and override `report`
@@ -40,6 +40,7 @@ class Likelihood(abc.ABC):
     standardizes: ClassVar[bool] = False
     output_dim: ClassVar[str] = "output"
     augments: ClassVar[bool] = False
+    informs: ClassVar[bool] = False
 
     def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Likelihood:
         """The spec completed by what the training target tells, such as the classes or the number of outputs.
@@ -133,6 +134,10 @@ class Likelihood(abc.ABC):
     ) -> WorkingRows:
         """Draw auxiliary variables given f (n,), given which the likelihood is Gaussian in f: its working rows."""
         raise NotImplementedError(f"{type(self).__name__} has no auxiliary variables")
+
+    def information(self, f: jax.Array, **nuisance: Any) -> jax.Array:
+        """Fisher information of each row about f, (n,) for f (n,) and (n, K, K) for f (n, K)."""
+        raise NotImplementedError(f"{type(self).__name__} does not state its information")
 
 
 def weighted(log_density: jax.Array, weights: jax.Array | None) -> jax.Array:

@@ -37,6 +37,7 @@ class Categorical(Likelihood):
 
     kind: ClassVar[str] = "class"
     output_dim: ClassVar[str] = "class"
+    informs: ClassVar[bool] = True
 
     classes: tuple[Hashable, ...] = ()
 
@@ -58,6 +59,11 @@ class Categorical(Likelihood):
 
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
         return dist.CategoricalLogits(f)
+
+    def information(self, f: jax.Array, **nuisance: Any) -> jax.Array:
+        """diag(p) - p p' of each row."""
+        p = jax.nn.softmax(f, axis=-1)
+        return p[..., None] * (jnp.eye(f.shape[-1]) - p[..., None, :])
 
     def identified(self, f: Any, center: Any, scale: Any) -> Any:
         """f_k less their mean: a shift of all f_k is not identified by the data."""

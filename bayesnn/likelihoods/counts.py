@@ -35,6 +35,7 @@ class Poisson(Likelihood):
     """
 
     kind: ClassVar[str] = "count"
+    informs: ClassVar[bool] = True
 
     baseline: float | None = None
 
@@ -53,6 +54,10 @@ class Poisson(Likelihood):
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
         """Poisson with log mean baseline + f."""
         return dist.Poisson(jnp.exp(f + (self.baseline or 0.0)))
+
+    def information(self, f: jax.Array, **nuisance: Any) -> jax.Array:
+        """The mean of each row."""
+        return jnp.exp(f + (self.baseline or 0.0))
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ class Gaussian(Likelihood):
 
     kind: ClassVar[str] = "continuous"
     standardizes: ClassVar[bool] = True
+    informs: ClassVar[bool] = True
 
     noise_guess: float = 0.01
     noise_size: float = 1.0
@@ -107,6 +108,13 @@ class Gaussian(Likelihood):
         """N(f, sigma^2), independent over outputs."""
         normal = dist.Normal(f, nuisance["sigma"])
         return normal.to_event(1) if self.outputs else normal
+
+    def information(self, f: jax.Array, **nuisance: Any) -> jax.Array:
+        """1/sigma^2 of each output."""
+        precision = nuisance["sigma"] ** -2
+        if not self.outputs:
+            return jnp.broadcast_to(precision, f.shape)
+        return jnp.broadcast_to(jnp.diag(precision), (*f.shape, f.shape[-1]))
 
     def rescale(self, nuisance: dict[str, Any], scale: Any) -> dict[str, Any]:
         return {"sigma": nuisance["sigma"] * scale}

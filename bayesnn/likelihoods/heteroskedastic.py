@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
 
@@ -31,6 +32,7 @@ class Heteroskedastic(Likelihood):
 
     kind: ClassVar[str] = "continuous"
     standardizes: ClassVar[bool] = True
+    informs: ClassVar[bool] = True
 
     @property
     def output_labels(self) -> Sequence[Any]:
@@ -39,6 +41,11 @@ class Heteroskedastic(Likelihood):
     def distribution(self, f: Any, **nuisance: Any) -> dist.Distribution:
         """N(f[..., 0], exp(f[..., 1])^2)."""
         return dist.Normal(f[..., 0], jnp.exp(f[..., 1]))
+
+    def information(self, f: jax.Array, **nuisance: Any) -> jax.Array:
+        """1/sd^2 about the mean, and 2 about the log sd."""
+        each = jnp.stack([jnp.exp(-2.0 * f[..., 1]), jnp.full_like(f[..., 1], 2.0)], axis=-1)
+        return each[..., None] * jnp.eye(2)
 
     def identified(self, f: Any, center: Any, scale: Any) -> Any:
         """The mean in units of y, and the logarithm of the sd in units of y."""

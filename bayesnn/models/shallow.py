@@ -108,7 +108,7 @@ def shallow(
     ------
     ValueError
         If `hidden` is below 1 or a hyperparameter is out of range, or if the architecture is random and the likelihood
-        is not Gaussian, `Bernoulli`, `StudentT` or `NegativeBinomial`.
+        is one of your own that no Gibbs sweep serves.
 
     References
     ----------
@@ -147,10 +147,14 @@ def _random(hidden: int | Geometric, linear: bool | str, lags: str | None, likel
     random = Architecture(prior, linear == RANDOM, None if lags is None else UNBOUND)
     if random == Architecture():
         return None
-    if not (isinstance(likelihood, Gaussian) or getattr(likelihood, "augments", False)):
+    if not (
+        isinstance(likelihood, Gaussian)
+        or getattr(likelihood, "augments", False)
+        or getattr(likelihood, "informs", False)
+    ):
         raise ValueError(
-            "a random architecture needs a likelihood with which the readout can be integrated out: Gaussian, "
-            f"Bernoulli, StudentT or NegativeBinomial, got {type(likelihood).__name__}: give hidden as a number, and "
-            'neither linear="random" nor lags="random"'
+            "a random architecture needs a likelihood that a Gibbs sweep for shallow networks serves, as all of this "
+            f"package are, got {type(likelihood).__name__} with neither augments = True nor informs = True: give hidden "
+            'as a number, and neither linear="random" nor lags="random"'
         )
     return random

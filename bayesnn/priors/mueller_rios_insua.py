@@ -187,12 +187,13 @@ class MuellerRiosInsua(Prior):
 
         `count` is the number of units in use, the others having beta = 0. Default: all units.
         """
+        units = beta.shape[0] if count is None else count
         if beta.ndim > 1:
-            keys = jax.random.split(random.as_key(source), beta.shape[1])
-            return jax.vmap(self.draw_mu_beta, in_axes=(0, 1, 0))(keys, beta, precision)
+            total = self.readout_mean / self.readout_mean_variance + precision * beta.sum(axis=0)
+            root = jnp.sqrt(1.0 / self.readout_mean_variance + units * precision)
+            return (total / root + random.normal(source, root.shape)) / root
         prior = jnp.full((1, 1), 1.0 / self.readout_mean_variance)
         mean = jnp.full((1,), self.readout_mean)
-        units = beta.shape[0] if count is None else count
         return conditionals.draw_mean(source, beta.sum()[None], units, precision[None, None], mean, prior)[0]
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:

@@ -6,7 +6,7 @@ from bayesnn.samplers.approximate.map import MAP, Ensemble
 from bayesnn.samplers.approximate.variational import Variational
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
 from bayesnn.samplers.fixed_layers import with_fixed
-from bayesnn.samplers.gibbs.collapsed import collapses
+from bayesnn.samplers.gibbs.collapsed import collapses, has_own_sweep
 from bayesnn.samplers.gibbs.gibbs import Gibbs
 from bayesnn.samplers.gibbs.missing_values import with_missing_values
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
@@ -68,6 +68,7 @@ __all__ = [
     "Tempered",
     "Variational",
     "collapses",
+    "has_own_sweep",
     "make_sampler",
     "with_fixed",
     "with_missing_values",

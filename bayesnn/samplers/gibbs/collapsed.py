@@ -10,19 +10,22 @@ import jax.numpy as jnp
 from bayesnn._internal import random
 from bayesnn._internal.random import RandomSource
 from bayesnn.layers import Dense
-from bayesnn.likelihoods import Categorical, Gaussian, Latents, Likelihood
+from bayesnn.likelihoods import Gaussian, Latents
 from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Structure, used_units
 from bayesnn.priors import MuellerRiosInsua
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.base import Info
+from bayesnn.samplers.gibbs.structure import start_structure, structure_sites
 
 TARGET_MOVES = 0.5  # fraction of units that move per sweep, for which the adaptive walk is tuned; chosen here
 
 
 class GibbsState(NamedTuple):
     """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
+
+    Coefficients of K functions are (k, K).
 
     `structure` says which units and terms are in use; None if the architecture is fixed. `latents` are the latent sites
     of a likelihood other than Gaussian, whose 1/sigma^2 here is one; None for Gaussian errors. `log_step` () is the log
@@ -49,6 +52,36 @@ class GibbsState(NamedTuple):
         if self.temperature is None or self.latents is not None:
             return self.noise_precision
         return self.temperature * self.noise_precision
+
+
+def start_of(key: jax.Array, model: Model, x: jax.Array) -> GibbsState:
+    """Units drawn from the prior with hyperparameters at their guesses, a readout of zeros, and a precision of one."""
+    key_hyper, key_gamma = jax.random.split(key)
+    terms = model.terms(x.shape[1:])
+    hyper = prior_of(model).start(key_hyper, model.weight_specs(x.shape[1:]), terms)
+    noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
+    gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
+    structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
+    one = jnp.ones((), gamma.dtype)
+    return GibbsState(gamma, jnp.zeros(terms.shape), hyper, one, jnp.zeros(terms.units), structure)
+
+
+def sites_of(state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
+    """The sites of the model, with hyperparameters as standard deviations and covariances."""
+    latents, factor = state.latents, state.hyper.s_gamma.factor
+    nuisance = {"sigma": state.noise_precision**-0.5} if latents is None else model.likelihood.report(latents)
+    return (
+        model.readout_sites(model.terms(x.shape[1:]), state.coefficients)
+        | {
+            "gamma": state.gamma,
+            "mu_beta": state.hyper.mu_beta,
+            "sigma_beta": state.hyper.beta_precision**-0.5,
+            "mu_gamma": state.hyper.mu_gamma,
+            "S_gamma": factor @ factor.T,
+        }
+        | nuisance
+        | structure_sites(model, state.structure)
+    )
 
 
 class UnitMoveResult(NamedTuple):
@@ -120,16 +153,25 @@ def collapses(model: Model) -> bool:
     That needs one logistic layer, the Müller-Ríos Insua prior, and one output with Gaussian errors that have a gamma
     prior on their precision, or with a likelihood that is Gaussian given auxiliary variables.
     """
+    y = model.likelihood
+    gaussian = y.noise_scale is None and not y.outputs if isinstance(y, Gaussian) else y.augments
+    return _is_shallow(model) and gaussian
+
+
+def moves_jointly(model: Model) -> bool:
+    """Whether units can be moved together with the readout of all functions (`joint`), and not without it."""
+    return _is_shallow(model) and model.likelihood.informs and not collapses(model)
+
+
+def has_own_sweep(model: Model) -> bool:
+    """Whether a sweep made for shallow networks serves the model, random architectures included."""
+    return collapses(model) or moves_jointly(model)
+
+
+def _is_shallow(model: Model) -> bool:
     single = len(model.layers) == 1 and isinstance(model.layers[0], Dense)
     logistic = single and model.layers[0].activation == "logistic"  # type: ignore[attr-defined]
-    y = model.likelihood
-    gaussian = y.noise_scale is None if isinstance(y, Gaussian) else y.augments
-    return logistic and gaussian and isinstance(model.prior, MuellerRiosInsua) and not _several_outputs(y)
-
-
-def _several_outputs(likelihood: Likelihood) -> bool:
-    """Whether the likelihood has several functions; unbound classes do not say yet how many."""
-    return isinstance(likelihood, Categorical) or bool(likelihood.outputs)
+    return logistic and isinstance(model.prior, MuellerRiosInsua)
 
 
 def prior_of(model: Model) -> MuellerRiosInsua:

@@ -33,8 +33,12 @@ from bayesnn.samplers.gibbs.collapsed import (
     draw_hyper,
     draw_readout,
     moved_units,
+    moves_jointly,
     prior_of,
+    sites_of,
+    start_of,
 )
+from bayesnn.samplers.gibbs.joint import STEPS, JointGibbs
 from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
@@ -44,8 +48,6 @@ from bayesnn.samplers.gibbs.structure import (
     UnitsAndStructure,
     draw_structure,
     readout_rows,
-    start_structure,
-    structure_sites,
 )
 from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, trajectory_step, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
@@ -53,8 +55,9 @@ from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs
 from bayesnn.samplers.gibbs.working_rows import log_likelihood, refresh
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
-COLLAPSED = "collapsed"
+COLLAPSED, JOINT = "collapsed", "joint"
 EXACT, BIRTH_DEATH = "exact", "birth_death"
+DEAR = 10  # collapsed sweeps that take about as long as one of units and readout together
 
 
 @dataclass(frozen=True)
@@ -63,13 +66,15 @@ class Gibbs(Steps):
 
     For `shallow` networks of one output the readout is integrated out and the units move one at a time (the collapsed
     sweep, which is fast): with Gaussian errors as they are, with `Bernoulli`, `StudentT` and `NegativeBinomial` given
-    auxiliary variables that make the likelihood Gaussian. For all other models all weights move together, as `weights`
-    says.
+    auxiliary variables that make the likelihood Gaussian. For `shallow` networks with `Categorical`, `Poisson`,
+    `Heteroskedastic` or several Gaussian outputs, units and readout move together (the joint sweep). For all other
+    models all weights move together, as `weights` says.
 
     Parameters
     ----------
-    weights : {"collapsed", "hmc", "slice", "random_walk"}, optional
-        How weights are updated. Default: "collapsed" if the model allows it, else "hmc".
+    weights : {"collapsed", "joint", "hmc", "slice", "random_walk"}, optional
+        How weights are updated. Default: "collapsed" if the model allows it, else "joint" if it allows that, else
+        "hmc".
     proposal : {"slice", "random_walk", "adaptive", "prior"}
         How candidates for a unit are drawn in the collapsed sweep; see `bayesnn.samplers.gibbs.proposals`.
     candidates : int
@@ -78,18 +83,19 @@ class Gibbs(Steps):
         Per sweep that is not collapsed: leapfrog steps of the trajectory, or consecutive slice or random-walk moves.
     sweeps : int
         Sweeps per step. A sweep costs far less than what is recorded of a draw (log-likelihoods, predictions), so there
-        are many between draws.
+        are many between draws. A joint sweep takes as long as ten, so there are a tenth as many, at least one.
     structure : {"exact", "birth_death"}
         How the number of units is updated if it is random: an exact draw with unused units redrawn from the prior, or
         reversible jumps that add or remove one unit.
     trajectory : int, optional
         Leapfrog steps of the Hamiltonian trajectory of all units before the collapsed sweeps of each step; 0: none.
-        Default: 60 where the units have many weights, none where they have so few that single moves are quicker.
+        Default: 60 where the units have many weights, none where they have so few that single moves are quicker. A
+        joint sweep always has one, by default of 20 steps.
 
     Raises
     ------
     ValueError
-        If a name is unknown, or weights="collapsed" is given for a model that it cannot serve.
+        If a name is unknown, or weights="collapsed" or "joint" is given for a model that it cannot serve.
 
     References
     ----------
@@ -127,11 +133,11 @@ class Gibbs(Steps):
         if self.trajectory is not None:
             checks.positive_integer("trajectory", self.trajectory, minimum=0)
         if self.weights is not None:
-            checks.known("weights", self.weights, (*MOVES, COLLAPSED))
+            checks.known("weights", self.weights, (*MOVES, COLLAPSED, JOINT))
 
     def check(self, model: Model) -> None:
         """Raise a ValueError if `weights` does not go with the model."""
-        if self.weights not in (None, COLLAPSED) and model.architecture is not None:
+        if self.weights not in (None, COLLAPSED, JOINT) and model.architecture is not None:
             raise ValueError(
                 f'weights="{self.weights}" does not move between architectures: leave weights at its default if the '
                 "architecture is random"
@@ -141,20 +147,32 @@ class Gibbs(Steps):
                 'weights="collapsed" is for bnn.shallow(...) with one output and Gaussian errors, Bernoulli, StudentT '
                 'or NegativeBinomial: use weights="hmc" here'
             )
+        if self.weights == JOINT and not moves_jointly(model):
+            raise ValueError(
+                'weights="joint" is for bnn.shallow(...) with Categorical, Poisson, Heteroskedastic, several Gaussian '
+                "outputs or Gaussian(noise_scale=...): leave weights at its default here"
+            )
 
     def kernel(self, model: Model) -> StepsKernel:
         """The kernel of the sweep that serves the model."""
         if self.collapsed(model):
             return StepsKernel(self, model)
+        if self.joint(model):
+            sweeps = max(1, self.sweeps // DEAR)
+            return StepsKernel(JointGibbs(self.candidates, self.trajectory or STEPS, sweeps), model)
         return StepsKernel(WeightGibbs(self.weights or "hmc", self.steps, self.sweeps), model)
 
     def collapsed(self, model: Model) -> bool:
         """Whether this model is sampled by the collapsed sweep."""
         return self.weights == COLLAPSED or (self.weights is None and collapses(model))
 
+    def joint(self, model: Model) -> bool:
+        """Whether this model is sampled by the sweep of units and readout together."""
+        return moves_jointly(model) and self.weights in (None, JOINT)
+
     def quick(self, target: Model) -> bool:
-        """True for the collapsed sweep, which quick compilation does not slow down for up to 100,000 rows."""
-        return self.collapsed(target)
+        """True for the sweeps of shallow networks, which quick compilation does not slow down up to 100,000 rows."""
+        return self.collapsed(target) or self.joint(target)
 
     def for_gaps(self) -> Sampler:
         """Each sweep given the missing values, then these given the rest; with trajectories only if asked for."""
@@ -162,7 +180,7 @@ class Gibbs(Steps):
 
     def starts_anywhere(self, model: Model) -> bool:
         """The state of the collapsed sweep is parameters alone."""
-        return self.collapsed(model)
+        return self.collapsed(model) or self.joint(model)
 
     def stats(self, state: KernelState) -> Stats:
         """Fraction of units that moved in the collapsed sweep; acceptance and step of a trajectory if there are any.
@@ -175,19 +193,13 @@ class Gibbs(Steps):
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> GibbsState:
         """Units drawn from the prior with hyperparameters at their guesses; the error variance is that of y."""
-        prior = prior_of(model)
-        key_hyper, key_gamma = jax.random.split(key)
-        terms = model.terms(x.shape[1:])
-        hyper = prior.start(key_hyper, model.weight_specs(x.shape[1:]), terms)
-        noise = jax.random.normal(key_gamma, (terms.units, x.shape[1] + 1))
-        gamma = hyper.mu_gamma + noise @ hyper.s_gamma.factor.T
-        structure = start_structure(jax.random.fold_in(key, 1), model, x.shape[1:])
+        state = start_of(key, model, x)
         gaussian = isinstance(model.likelihood, Gaussian)
-        precision = 1.0 / jnp.var(y) if gaussian else jnp.ones_like(hyper.beta_precision)
+        precision = 1.0 / jnp.var(y) if gaussian else state.noise_precision
         latents = None if gaussian else model.likelihood.start(jax.random.fold_in(key, 2))
-        log_step = jnp.full((), np.log(FIRST_STEP), gamma.dtype) if self.leapfrogs(*gamma.shape) else None
-        coefficients, scales = jnp.zeros(terms.size), jnp.zeros(terms.units)
-        return GibbsState(gamma, coefficients, hyper, precision, scales, structure, latents, log_step)
+        moves = self.leapfrogs(*state.gamma.shape)
+        log_step = jnp.full((), np.log(FIRST_STEP), state.gamma.dtype) if moves else None
+        return state._replace(noise_precision=precision, latents=latents, log_step=log_step)
 
     def leapfrogs(self, units: int, weights: int) -> int:
         """Leapfrog steps of a trajectory of so many units with so many weights each."""
@@ -284,17 +296,4 @@ class Gibbs(Steps):
 
     def sites(self, state: GibbsState, model: Model, x: jax.Array) -> dict[str, jax.Array]:
         """The sites of the model, with hyperparameters as standard deviations and covariances."""
-        latents, factor = state.latents, state.hyper.s_gamma.factor
-        nuisance = {"sigma": state.noise_precision**-0.5} if latents is None else model.likelihood.report(latents)
-        return (
-            model.readout_sites(model.terms(x.shape[1:]), state.coefficients)
-            | {
-                "gamma": state.gamma,
-                "mu_beta": state.hyper.mu_beta,
-                "sigma_beta": state.hyper.beta_precision**-0.5,
-                "mu_gamma": state.hyper.mu_gamma,
-                "S_gamma": factor @ factor.T,
-            }
-            | nuisance
-            | structure_sites(model, state.structure)
-        )
+        return sites_of(state, model, x)

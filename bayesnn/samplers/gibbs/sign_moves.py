@@ -1,0 +1,90 @@
+"""Flips of the signs of two units at once, readout, mu_beta and S_gamma integrated out, for any likelihood.
+
+psi(-e) = 1 - psi(e), so a unit and its flipped version span the same functions together with a constant. But priors
+favour one: where both ends of the readout are far from zero, as with classes that are easily told apart, the four
+combinations of signs of two units are four modes, between which nothing else moves. The arms of a draw are these four
+combinations, each with candidates for the readout (`readout_candidates`) and, by the same rule, for mu_gamma.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.linalg import cho_solve, solve_triangular
+
+from bayesnn._internal import random
+from bayesnn._internal.random import RandomSource
+from bayesnn.priors import MuellerRiosInsua, Terms
+from bayesnn.priors.arguments import masked
+from bayesnn.samplers.gibbs.joint_density import Point, Target, units_prior
+from bayesnn.samplers.gibbs.readout_candidates import (
+    CANDIDATES,
+    arm_of,
+    candidates_of,
+    choose,
+    log_mean,
+    log_t,
+    log_weights,
+    t_numbers,
+)
+
+SIGNS = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])  # of two units; the current ones first
+CENTRES = 8  # candidates for mu_gamma of an arm
+
+
+def two_units(source: RandomSource, count: jax.Array | int) -> tuple[jax.Array, jax.Array]:
+    """Two different units among the first `count`, the same one twice if there is only one."""
+    uniform = random.uniform(source, (2,))
+    first, further = jnp.floor(uniform[0] * count), jnp.floor(uniform[1] * (count - 1))
+    second = (first + 1 + further) % jnp.maximum(count, 1)
+    return first.astype(int), second.astype(int)
+
+
+def centre_of(gamma: jax.Array, prior: MuellerRiosInsua, active: jax.Array | None) -> tuple[jax.Array, jax.Array]:
+    """Mean (q,), and factor of the precision (q, q), of a normal distribution near that of mu_gamma given units (m, q).
+
+    S_gamma is put at a value that does not depend on the signs of the units: their spread around the prior mean.
+    """
+    m, q = gamma.shape
+    guess, mean, variance = prior.unit_matrices(q)
+    size, count = prior.unit_size_for(q), m if active is None else active.sum()
+    centred = masked(gamma - mean, active)
+    spread = jnp.linalg.inv((size * guess + centred.T @ centred) / (size + count))
+    precision = np.linalg.inv(variance)
+    root = jnp.linalg.cholesky(precision + count * spread)
+    return jnp.asarray(mean) + cho_solve((root, True), spread @ centred.sum(axis=0)), root
+
+
+def flip(
+    source: RandomSource, point: Point, beta_precision: jax.Array, target: Target, terms: Terms
+) -> tuple[Point, jax.Array]:
+    """Units, mu_gamma and readout after the draw, and whether it moved (); S_gamma and mu_beta are out of date."""
+    of_pair, of_readout, of_centre, *of_choice = random.split(source, 6)
+    (m, q), functions = point.gamma.shape, beta_precision.shape[0]
+    pair = two_units(of_pair, m if target.active is None else target.active.sum())
+    signs = jnp.ones((len(SIGNS), m)).at[:, pair[0]].multiply(SIGNS[:, 0]).at[:, pair[1]].multiply(SIGNS[:, 1])
+    gamma = signs[:, :, None] * point.gamma
+    used = None if target.used is None else target.used.coefficients
+
+    numbers = t_numbers(of_readout, (len(SIGNS), CANDIDATES, functions * terms.size))
+    arms = jax.vmap(lambda g: arm_of(target.design(g), beta_precision, target, terms, used))(gamma)
+    readouts = jax.vmap(candidates_of)(numbers, arms).at[0, 0].set(point.coefficients.T)
+    of_readouts = jax.vmap(lambda c, arm: log_weights(c, arm, target))(readouts, arms)
+
+    means, roots = jax.vmap(lambda g: centre_of(g, target.prior, target.active))(gamma)
+    steps = jax.vmap(lambda root, n: solve_triangular(root, n.T, lower=True, trans=1).T)(
+        roots, t_numbers(of_centre, (len(SIGNS), CENTRES, q))
+    )
+    centres = (means[:, None] + steps).at[0, 0].set(point.mu_gamma)
+
+    def of_one(centre: jax.Array, g: jax.Array, mean: jax.Array, root: jax.Array) -> jax.Array:
+        log_root = jnp.log(jnp.diag(root)).sum()
+        return units_prior(g, centre, target)[0] - log_t((centre - mean) @ root, log_root, q)
+
+    of_centres = jax.vmap(jax.vmap(of_one, (0, None, None, None)))(centres, gamma, means, roots)
+    arm = choose(of_choice[0], (log_mean(of_readouts) + log_mean(of_centres))[:, None]).arm
+    readout = choose(of_choice[1], of_readouts[arm][None]).candidate
+    centre = choose(of_choice[2], of_centres[arm][None]).candidate
+    moved = Point(gamma[arm], centres[arm, centre], readouts[arm, readout].T, point.mu_beta)
+    return moved, (arm > 0) | (readout > 0)

@@ -1,0 +1,166 @@
+"""The sweep of units and readout together keeps the joint distribution, of any architecture; planted errors do not."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+
+import geweke
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import test_geweke
+from test_geweke_augmented import some_slow
+
+from bayesnn import Categorical, Gaussian, Geometric, Gibbs, Heteroskedastic, Model, Poisson, shallow
+from bayesnn._internal.conditionals import Covariance
+from bayesnn.models.random_architecture import Structure
+from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.samplers.gibbs import joint, joint_density, joint_state, readout_candidates, sign_moves
+from bayesnn.samplers.gibbs.collapsed import GibbsState
+
+X, HYPER = test_geweke.X, test_geweke.HYPER
+REPLICAS, ROUNDS = 5000, 10
+CLASSES = Categorical(("a", "b", "c"))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model, and its offset."""
+
+    model: Model
+    offset: tuple[float, ...] | None = None
+
+    @property
+    def rows(self) -> tuple:
+        return () if self.offset is None else (jnp.asarray(self.offset),)
+
+
+CASES = {
+    "categorical": Case(shallow(2, likelihood=CLASSES, hyper=HYPER)),
+    "poisson": Case(shallow(2, likelihood=Poisson(-1.0), hyper=HYPER, linear=True), (0.3, -0.4, 0.2, 0.5, -0.1, 0.0)),
+    "heteroskedastic": Case(shallow(2, likelihood=Heteroskedastic(), hyper=HYPER, intercept=True)),
+    "outputs": Case(shallow(2, likelihood=Gaussian(0.3, 9.0, ("a", "b")), hyper=HYPER, intercept=True)),
+    "half-cauchy": Case(shallow(2, likelihood=Gaussian(noise_scale=0.5), hyper=HYPER, intercept=True)),
+    "architecture": Case(shallow(Geometric(0.7, 3), likelihood=CLASSES, hyper=HYPER, linear="random")),
+}
+
+
+def prior(key: jax.Array, case: Case) -> dict[str, jax.Array]:
+    """Every site from its prior: units as with Gaussian errors, and a population of readout weights per function."""
+    key_units, key_readout, key_size, key_linear, key_noise = jax.random.split(key, 5)
+    one = replace(case.model, likelihood=Gaussian(), architecture=None)
+    sites = geweke.shallow_prior(key_units, one, X.shape[1])
+    count = int(np.prod(case.model.likelihood.outputs, dtype=int))
+    draw = jax.vmap(lambda k: geweke.shallow_prior(k, one, X.shape[1]))(jax.random.split(key_readout, count))
+    for name in ("mu_beta", "sigma_beta", "beta", "intercept", "linear"):
+        if name in sites:
+            sites[name] = draw[name].T if case.model.likelihood.outputs else draw[name][0]
+    random = case.model.architecture
+    if random is not None:
+        probabilities = random.hidden.alpha ** np.arange(random.hidden.maximum + 1)
+        sites["M"] = jax.random.choice(key_size, len(probabilities), p=jnp.asarray(probabilities / probabilities.sum()))
+        used = jnp.arange(len(sites["beta"])) < sites["M"]
+        sites["beta"] = jnp.where(used[:, None], sites["beta"], 0.0)
+        sites["linear_in"] = jax.random.randint(key_linear, (), 0, 2)
+        sites["linear"] = sites["linear"] * sites["linear_in"]
+    del sites["sigma"]
+    latents = {name: p.sample(key_noise) for name, p in case.model.likelihood.priors().items()}
+    return sites | case.model.likelihood.report(latents)
+
+
+def state_of(sites: dict[str, jax.Array], case: Case) -> GibbsState:
+    outputs, m = case.model.likelihood.outputs, len(sites["beta"])
+    coefficients = jnp.concatenate(
+        [sites[n].reshape(-1, *outputs) for n in ("beta", "intercept", "linear") if n in sites]
+    )
+    covariance = Covariance(jnp.linalg.cholesky(sites["S_gamma"]), jnp.linalg.inv(sites["S_gamma"]))
+    hyper = Hyper(sites["mu_beta"], sites["sigma_beta"] ** -2, sites["mu_gamma"], covariance)
+    structure = None
+    if "M" in sites:
+        structure = Structure(*(jnp.asarray(v, int) for v in (sites["M"], sites["linear_in"], 0)))
+    state = GibbsState(sites["gamma"], coefficients, hyper, jnp.ones(()), jnp.zeros(m), structure)
+    latents = {n: sites["sigma"] ** -2 if n == "noise_precision" else sites[n] for n in case.model.likelihood.priors()}
+    return state._replace(latents=latents, log_step=jnp.log(jnp.asarray(0.3)))
+
+
+def simulate(key: jax.Array, sites: dict[str, jax.Array], case: Case) -> jax.Array:
+    f = case.model.function(sites, X)
+    f = f if case.offset is None else f + jnp.asarray(case.offset)
+    likelihood = case.model.likelihood
+    return likelihood.distribution(f, **likelihood.nuisance_of(sites)).sample(key)
+
+
+def statistics(sites: dict[str, jax.Array], y: jax.Array, case: Case) -> dict[str, jax.Array]:
+    """Logarithms and bounded functions of every kind of site, of the function, and of it with the data."""
+    f = case.model.function(sites, X).reshape(len(X), -1)
+    gamma, mu, covariance = sites["gamma"], sites["mu_gamma"], sites["S_gamma"]
+    beta, sigma = sites["beta"].reshape(len(gamma), -1), jnp.log(sites["sigma_beta"].reshape(-1))
+    values = {
+        "log sigma_beta": sigma[0],
+        "log sigma_beta squared": sigma[-1] ** 2,
+        "mu_beta": sites["mu_beta"].reshape(-1)[0],
+        "mu_beta squared": sites["mu_beta"].reshape(-1)[-1] ** 2,
+        "mu_gamma 0": mu[0],
+        "mu_gamma 1 squared": mu[1] ** 2,
+        "log det S_gamma": jnp.linalg.slogdet(covariance)[1],
+        "correlation in S_gamma": covariance[0, 1] / jnp.sqrt(covariance[0, 0] * covariance[1, 1]),
+        "intercept": sites["intercept"].reshape(-1)[0],
+        "intercept squared": sites["intercept"].reshape(-1)[-1] ** 2,
+        "f": jnp.tanh(f[0, 0]),
+        "f squared": jnp.log1p(f[-1, -1] ** 2),
+        "sum of f": jnp.tanh(f.sum() / 10),
+    }
+    if case.model.architecture is None:
+        centred = gamma - mu
+        spread = jnp.sum((beta - sites["mu_beta"].reshape(-1)) ** 2, axis=0)
+        values |= {
+            "gamma": jnp.tanh(gamma[0, 1]),
+            "gamma squared": jnp.log1p(gamma[0, 0] ** 2),
+            "gamma product": jnp.tanh(gamma[0, 1] * gamma[1, 1]),
+            "beta": jnp.tanh(beta[0, 0]),
+            "beta squared": jnp.log1p(beta[1, -1] ** 2),
+            "beta times gamma": jnp.tanh(beta[0, 0] * gamma[0, 1]),
+            "spread of beta": jnp.log(spread[0]) - 2 * sigma[0],
+            "spread of gamma": jnp.log(jnp.sum((centred @ jnp.linalg.inv(covariance)) * centred)),
+        }
+    else:
+        count = sites["M"]
+        values |= {f"M is {m}": (count == m).astype(float) for m in range(3)}
+        values |= {"linear_in": sites["linear_in"] * 1.0, "linear": jnp.tanh(sites["linear"][0, 0])}
+        values |= {"M and f": count * jnp.tanh(f[0, 0]), "M and sigma_beta": count * sigma[0]}
+        values |= {"M and linear": count * (sites["linear_in"] - 0.5)}
+    if "sigma" in sites:
+        log_sigma = jnp.log(sites["sigma"].reshape(-1))
+        values |= {"log sigma": jnp.tanh(log_sigma[0]), "log sigma squared": jnp.tanh(log_sigma[-1]) ** 2}
+    if case.model.likelihood.kind == "class":
+        return values | {f"f of y {i}": jnp.tanh(f[i, y[i]] - f[i].mean()) for i in range(len(X))}
+    y = y.reshape(len(X), -1)
+    return values | {f"y {i} times f": jnp.tanh(y[i, -1]) * jnp.tanh(f[i, -1]) for i in range(len(X))}
+
+
+@functools.cache
+def joint_of(case: Case) -> geweke.Joint:
+    return geweke.Joint(
+        lambda key: prior(key, case),
+        lambda key, sites: simulate(key, sites, case),
+        lambda sites, y: statistics(sites, y, case),
+    )
+
+
+def scores_of(case: Case, replicas: int = REPLICAS) -> dict[str, float]:
+    sampler = Gibbs(candidates=4, trajectory=5).kernel(case.model).sampler
+
+    def transition(key, sites, y):
+        state, _ = sampler.step(key, state_of(sites, case), case.model, jnp.asarray(X), y, *case.rows)
+        new = sampler.sites(state, case.model, X)
+        return {name: new[name] for name in sites}
+
+    return geweke.compare(jax.random.key(40), joint_of(case), transition, replicas=replicas, rounds=ROUNDS)
+
+
+@pytest.mark.parametrize("name", some_slow(CASES, ("categorical",)))
+def test_the_joint_sweep_keeps_the_joint_distribution(name):
+    scores = scores_of(CASES[name])
+    assert geweke.passes(scores), test_geweke.report(scores)
