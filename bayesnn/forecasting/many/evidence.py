@@ -38,8 +38,8 @@ class Evidence(NamedTuple):
 def filtered(u: jax.Array, kind: jax.Array, first: jax.Array, dynamics: jax.Array, basis: jax.Array) -> Filtered:
     """Pass over a curve u (n,) that ends at the last row; rows before `first` are padding.
 
-    kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed. An observation that is missing
-    moves the states by their expectation.
+    kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed, 3 where an observation moves
+    the states but is no row of the regression. One that is missing moves the states by their expectation.
     """
     alpha, beta, phi, gamma, rho = dynamics
     points, (period, waves) = dynamics.shape[1], basis.shape
@@ -54,7 +54,7 @@ def filtered(u: jax.Array, kind: jax.Array, first: jax.Array, dynamics: jax.Arra
         level, trend = level + drift + phi * trend, phi * trend
         r = (-(level + season[phase])).at[k].add(u[t])
         error = r - rho * last
-        r = jnp.where(kind[t] == 2, r, rho * last)
+        r = jnp.where(kind[t] >= 2, r, rho * last)
         moved = jnp.stack([level + alpha * r, trend + beta * r, r])
         return Filtered(
             products + (kind[t] == 2) * error[:, None] * error[None],

@@ -1,0 +1,64 @@
+"""The compiled pass over the curves of some series, one program per season, number of rows and of series."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from bayesnn.forecasting.many.curve_arrays import OBSERVED
+from bayesnn.forecasting.many.evidence import evidence, filtered
+from bayesnn.forecasting.many.prior import StructuralPrior, make_grid
+
+SIZE = 16  # series of a program; one alone has its own
+
+
+class Passed(NamedTuple):
+    """What the pass leaves of one series, by curve: `Filtered` and `Evidence` with an axis (c,) before theirs."""
+
+    products: np.ndarray
+    state: np.ndarray
+    season: np.ndarray
+    log: np.ndarray
+    rate: np.ndarray
+    shape: np.ndarray
+
+
+def passes(prior: StructuralPrior, period: int, u: np.ndarray, kind: np.ndarray) -> list[Passed]:
+    """Passes over curves u (s, c, rows) of these kinds, for any number of series."""
+    found: list[Passed] = []
+    size = 1 if len(u) == 1 else SIZE
+    for start in range(0, len(u), size):
+        part, kinds = (_filled(a[start : start + size], size) for a in (u, kind))
+        first = int(np.argmax((kinds > 0).any(axis=(0, 1))))
+        result = jax.device_get(_program(prior, period)(part, kinds, first))
+        found += [Passed(*(a[i] for a in result)) for i in range(min(size, len(u) - start))]
+    return found
+
+
+def _filled(a: np.ndarray, size: int) -> np.ndarray:
+    """Series of zeros behind the last one, so that there are `size` of them."""
+    return np.concatenate([a, np.zeros((size - len(a), *a.shape[1:]), a.dtype)])
+
+
+@lru_cache(maxsize=32)
+def _program(prior: StructuralPrior, period: int) -> Any:
+    grid = make_grid(prior, period)
+
+    def one(arguments: Any) -> tuple[Any, ...]:
+        u, kind, first = arguments
+        passed = filtered(u, kind, first, jnp.asarray(grid.dynamics), jnp.asarray(grid.basis))
+        count = jnp.sum(kind == OBSERVED)
+        found = evidence(passed.products, count, jnp.asarray(grid.precision), prior.noise_shape, prior.noise_rate)
+        return (*passed, *found)
+
+    @jax.jit
+    def program(u: Any, kind: Any, first: Any) -> Any:
+        flat = u.reshape(-1, u.shape[-1]), kind.reshape(-1, u.shape[-1])
+        found = jax.lax.map(one, (*flat, jnp.full(len(flat[0]), first)))
+        return jax.tree.map(lambda a: a.reshape(*u.shape[:2], *a.shape[1:]), found)
+
+    return program
