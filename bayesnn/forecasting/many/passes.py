@@ -34,7 +34,9 @@ def passes(prior: StructuralPrior, period: int, u: np.ndarray, kind: np.ndarray)
     for start in range(0, len(u), size):
         part, kinds = (_filled(a[start : start + size], size) for a in (u, kind))
         first = int(np.argmax((kinds > 0).any(axis=(0, 1))))
-        result = jax.device_get(_program(prior, period)(part, kinds, first))
+        passed = _filter_program(prior, period)(part, kinds, first)
+        evidences = _evidence_program(prior, period)(passed.products, (kinds == OBSERVED).sum(axis=-1))
+        result = jax.device_get((*passed, *evidences))
         found += [Passed(*(a[i] for a in result)) for i in range(min(size, len(u) - start))]
     return found
 
@@ -45,20 +47,34 @@ def _filled(a: np.ndarray, size: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _program(prior: StructuralPrior, period: int) -> Any:
+def _filter_program(prior: StructuralPrior, period: int) -> Any:
+    """The pass: compiled for each number of rows, which takes a second."""
     grid = make_grid(prior, period)
 
-    def one(arguments: Any) -> tuple[Any, ...]:
+    def one(arguments: Any) -> Any:
         u, kind, first = arguments
-        passed = filtered(u, kind, first, jnp.asarray(grid.dynamics), jnp.asarray(grid.basis))
-        count = jnp.sum(kind == OBSERVED)
-        found = evidence(passed.products, count, jnp.asarray(grid.precision), prior.noise_shape, prior.noise_rate)
-        return (*passed, *found)
+        return filtered(u, kind, first, jnp.asarray(grid.dynamics), jnp.asarray(grid.basis))
 
     @jax.jit
     def program(u: Any, kind: Any, first: Any) -> Any:
-        flat = u.reshape(-1, u.shape[-1]), kind.reshape(-1, u.shape[-1])
-        found = jax.lax.map(one, (*flat, jnp.full(len(flat[0]), first)))
-        return jax.tree.map(lambda a: a.reshape(*u.shape[:2], *a.shape[1:]), found)
+        return _over_curves(one, u, kind, jnp.full(u.shape[:2], first))
 
     return program
+
+
+@lru_cache(maxsize=32)
+def _evidence_program(prior: StructuralPrior, period: int) -> Any:
+    """The evidence, which takes longer to compile, and does not depend on the number of rows."""
+    grid = make_grid(prior, period)
+
+    def one(arguments: Any) -> Any:
+        products, count = arguments
+        return evidence(products, count, jnp.asarray(grid.precision), prior.noise_shape, prior.noise_rate)
+
+    return jax.jit(lambda products, count: _over_curves(one, products, count))
+
+
+def _over_curves(function: Any, *arrays: Any) -> Any:
+    """A function of one curve for arrays (s, c, ...), a curve at a time: so what it works on stays in the cache."""
+    found = jax.lax.map(function, tuple(a.reshape(-1, *a.shape[2:]) for a in arrays))
+    return jax.tree.map(lambda a: a.reshape(*arrays[0].shape[:2], *a.shape[1:]), found)

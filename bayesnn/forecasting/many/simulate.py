@@ -9,6 +9,8 @@ import numpy as np
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior
 
+LEAST_SHARE = 0.05  # probability of a curve that knows only values above zero
+
 
 class Posterior(NamedTuple):
     """One series after the pass: members are curves (c,) x scales (p,) x points (g,).
@@ -103,6 +105,12 @@ def inside(paths: np.ndarray, curve: np.ndarray, region: float) -> np.ndarray:
     return (np.abs(paths - curve[-1]) <= region * (np.ptp(curve) * steps)).all(axis=1)
 
 
+def above_zero(posterior: Posterior, values: np.ndarray) -> bool:
+    """Whether paths must stay above zero: the series is, and a root or logarithm is not out of the question."""
+    share = posterior.probability.reshape(-1, len(CURVES), *posterior.rate.shape[1:]).sum(axis=(0, 2, 3))
+    return bool((values > 0).all()) and float(share[1:].sum()) > LEAST_SHARE
+
+
 def sample_paths(
     posterior: Posterior,
     values: np.ndarray,
@@ -123,6 +131,8 @@ def sample_paths(
         if mine.any():
             kept[mine] = inside(paths[mine], curve.forward(values), prior.region)
             result[mine] = curve.inverse(paths[mine])
+    if above_zero(posterior, values):
+        kept &= (result > 0).all(axis=1)
     if kept.any() and not kept.all():
         result[~kept] = result[rng.choice(np.flatnonzero(kept), np.count_nonzero(~kept))]
     return result

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.stats import invgamma, multivariate_t, norm
 
-from bayesnn.forecasting.many.evidence import evidence, filtered
+from bayesnn.forecasting.many.evidence import MOST_WRITTEN_OUT, eliminate, evidence, filtered
 from bayesnn.forecasting.many.prior import StructuralPrior, make_grid
 
 PRIOR = StructuralPrior(points=8)
@@ -65,6 +65,18 @@ def test_evidence_is_a_student_density(passed):
             shape = PRIOR.noise_rate / PRIOR.noise_shape * covariance
             expected = multivariate_t(shape=shape, df=2 * PRIOR.noise_shape).logpdf(target)
             assert found.log[scale, point] == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("k", [3, MOST_WRITTEN_OUT + 1])
+def test_elimination_is_that_of_a_cholesky_factor(k):
+    rng = np.random.default_rng(k)
+    roots, right = rng.normal(size=(5, k, k + 3)), rng.normal(size=(k, 5))
+    matrices = roots @ np.swapaxes(roots, 1, 2)
+    with jax.enable_x64(True):
+        log_det, solved = jax.jit(eliminate)(np.moveaxis(matrices, 0, -1), right)
+    factors = np.linalg.cholesky(matrices)
+    np.testing.assert_allclose(solved, np.linalg.solve(factors, right.T[..., None])[..., 0].T, rtol=1e-9)
+    np.testing.assert_allclose(log_det, np.linalg.slogdet(matrices)[1], rtol=1e-10)
 
 
 def test_evidence_is_the_integral_of_the_likelihood():
