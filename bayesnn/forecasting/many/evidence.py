@@ -5,13 +5,14 @@ Arrays have the points on the last axis, so that one instruction serves several 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
 SMALLEST = 1e-12
+MOST_WRITTEN_OUT = 16  # coefficients
 
 
 class Filtered(NamedTuple):
@@ -38,8 +39,8 @@ class Evidence(NamedTuple):
 def filtered(u: jax.Array, kind: jax.Array, first: jax.Array, dynamics: jax.Array, basis: jax.Array) -> Filtered:
     """Pass over a curve u (n,) that ends at the last row; rows before `first` are padding.
 
-    kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed. An observation that is missing
-    moves the states by their expectation.
+    kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed, 3 where an observation moves
+    the states but is no row of the regression. One that is missing moves the states by their expectation.
     """
     alpha, beta, phi, gamma, rho = dynamics
     points, (period, waves) = dynamics.shape[1], basis.shape
@@ -54,7 +55,7 @@ def filtered(u: jax.Array, kind: jax.Array, first: jax.Array, dynamics: jax.Arra
         level, trend = level + drift + phi * trend, phi * trend
         r = (-(level + season[phase])).at[k].add(u[t])
         error = r - rho * last
-        r = jnp.where(kind[t] == 2, r, rho * last)
+        r = jnp.where(kind[t] >= 2, r, rho * last)
         moved = jnp.stack([level + alpha * r, trend + beta * r, r])
         return Filtered(
             products + (kind[t] == 2) * error[:, None] * error[None],
@@ -76,10 +77,8 @@ def evidence(
     """
     k = precision.shape[0]
     own = jnp.eye(k)[:, :, None] * precision
-    factor = cholesky(products[:k, :k, None, :] + own[..., None])
-    white = forward(factor, -products[:k, k, None, :])
+    log_det, white = eliminate(products[:k, :k, None, :] + own[..., None], -products[:k, k, None, :])
     squares = jnp.maximum(products[k, k] - jnp.sum(white**2, axis=0), SMALLEST)
-    log_det = 2 * sum(jnp.log(column[0]) for column in factor)
     shape, rate = noise_shape + count / 2, noise_rate + squares / 2
     log = (
         (jnp.sum(jnp.log(precision), axis=0)[:, None] - log_det - count * jnp.log(2 * jnp.pi)) / 2
@@ -91,21 +90,41 @@ def evidence(
     return Evidence(log, rate, shape)
 
 
-def cholesky(matrix: jax.Array) -> list[jax.Array]:
-    """Columns of the Cholesky factor of matrices (k, k, ...): column j has the rows from j on."""
+def eliminate(matrix: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Log determinant of matrices L L' (k, k, ...), and w (k, ...) of L w = right.
+
+    The steps of Cholesky's method, written out where they are few, since that is fast, and as a loop where they would
+    take long to compile.
+    """
+    k = len(right)
+    if k > MOST_WRITTEN_OUT:
+        return _eliminate_by_loop(matrix, right)
     columns: list[jax.Array] = []
-    for j in range(matrix.shape[0]):
+    solved = []
+    for j in range(k):
         rest = matrix[j:, j]
         for i, before in enumerate(columns):
             rest = rest - before[j - i :] * before[j - i]
         columns.append(rest / jnp.sqrt(jnp.maximum(rest[0], SMALLEST)))
-    return columns
+        solved.append(right[0] / columns[-1][0])
+        right = right[1:] - columns[-1][1:] * solved[-1]
+    return 2 * jnp.sum(jnp.log(jnp.stack([column[0] for column in columns])), axis=0), jnp.stack(solved)
 
 
-def forward(factor: list[jax.Array], right: jax.Array) -> jax.Array:
-    """Solution w of L w = right (k, ...)."""
-    solved = []
-    for column in factor:
-        solved.append(right[0] / column[0])
-        right = right[1:] - column[1:] * solved[-1]
-    return jnp.stack(solved)
+def _eliminate_by_loop(matrix: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The same, with the right side as one more column, whose rows above j are those of w."""
+    k = len(right)
+    right = jnp.broadcast_to(right, (k, *matrix.shape[2:]))
+    rows = jnp.arange(k).reshape(k, *[1] * (right.ndim - 1))
+
+    def step(j: jax.Array, carry: Any) -> Any:
+        rest, right, log_det = carry
+        pivot = jnp.sqrt(jnp.maximum(rest[j, j], SMALLEST))
+        column = jnp.where(rows > j, rest[:, j] / pivot, 0.0)
+        solved = right[j] / pivot
+        right = jnp.where(rows == j, solved, right - column * solved)
+        return rest - column[:, None] * column[None], right, log_det + 2 * jnp.log(pivot)
+
+    start = matrix, right, jnp.zeros(matrix.shape[2:])
+    _, right, log_det = jax.lax.fori_loop(0, k, step, start)
+    return log_det, right

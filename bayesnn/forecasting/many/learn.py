@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesnn._internal.runtime import computing
 from bayesnn.forecasting.many.bucket import Bucket, posteriors_of
+from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.prior import make_grid
 
 WORTH = 30.0  # series that the prior probabilities are worth
@@ -22,8 +23,15 @@ def with_learnt_priors(buckets: Sequence[Bucket]) -> list[Bucket]:
     for period in {bucket.period for bucket in buckets}:
         mine = [bucket for bucket in buckets if bucket.period == period]
         mine = mine[:: max(1, sum(len(bucket.values) for bucket in mine) // MOST)]
-        learnt[period] = learn(np.stack([one.probability for bucket in mine for one in posteriors_of(bucket)]), mine[0])
+        learnt[period] = learn(
+            np.stack([_by_curve(one.probability) for bucket in mine for one in posteriors_of(bucket)]), mine[0]
+        )
     return [bucket._replace(log_prior=learnt[bucket.period]) for bucket in buckets]
+
+
+def _by_curve(probability: np.ndarray) -> np.ndarray:
+    """Probabilities (c, p, g), summed over what an outlier may be."""
+    return probability.reshape(-1, len(CURVES), *probability.shape[1:]).sum(axis=0)
 
 
 def learn(probability: np.ndarray, bucket: Bucket) -> np.ndarray:

@@ -55,6 +55,9 @@ class StructuralPrior:
         the past are seldom those of the future.
     region : float
         Paths stay within this many ranges of the past curve, which grow with the horizon, around its last value.
+    outlier_share, outlier_size : float
+        Probability that a series whose worst fitted observation lies more than four robust standard errors off has an
+        outlier there, or, with the same probability, a shift; and the sd of either in error sds.
     """
 
     points: int = 128
@@ -72,6 +75,8 @@ class StructuralPrior:
     turn: float = 0.6
     turn_damping: float = 0.8
     region: float = 2.0
+    outlier_share: float = 0.05
+    outlier_size: float = 8.0
 
 
 class Grid(NamedTuple):

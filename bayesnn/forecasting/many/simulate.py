@@ -9,22 +9,36 @@ import numpy as np
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior
 
+LEAST_SHARE = 0.05  # probability of a curve that knows only values above zero
+
 
 class Posterior(NamedTuple):
     """One series after the pass: members are curves (c,) x scales (p,) x points (g,).
 
-    probability (c, p, g); products (c, k + 1, k + 1, g), state (c, 3, k + 1, g) and season (c, m, k + 1, g) as in
-    `Filtered`; rate (c, p, g) and shape () of the error variance; origin and scale (c,) of the curves.
+    log_weight (c, p, g), up to a constant; products (c, k + 1, k + 1, g), state (c, 3, k + 1, g) and season
+    (c, m, k + 1, g) as in `Filtered`; rate (c, p, g) and shape (c,) of the error variance; origin and scale (c,) of the
+    curves. With outliers, the curves come several times, always in their order.
     """
 
-    probability: np.ndarray
+    log_weight: np.ndarray
     products: np.ndarray
     state: np.ndarray
     season: np.ndarray
     rate: np.ndarray
-    shape: float
+    shape: np.ndarray
     origin: np.ndarray
     scale: np.ndarray
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Of the members (c, p, g)."""
+        weight = np.exp(self.log_weight - self.log_weight.max())
+        return np.asarray(weight / weight.sum())
+
+
+def joined(one: Posterior, other: Posterior) -> Posterior:
+    """The members of both."""
+    return Posterior(*(np.concatenate(pair) for pair in zip(one, other, strict=True)))
 
 
 class Drawn(NamedTuple):
@@ -40,16 +54,17 @@ class Drawn(NamedTuple):
 
 def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator) -> Drawn:
     """`count` independent draws; members by systematic sampling, which lowers the noise of quantiles."""
-    cumulative = np.cumsum(posterior.probability.ravel())
+    probability = posterior.probability
+    cumulative = np.cumsum(probability.ravel())
     places = (np.arange(count) + rng.random()) / count * cumulative[-1]
     member = rng.permutation(np.minimum(np.searchsorted(cumulative, places), len(cumulative) - 1))
-    curve, scale, point = np.unravel_index(member, posterior.probability.shape)
+    curve, scale, point = np.unravel_index(member, probability.shape)
     k = len(grid.precision)
     products = posterior.products[curve, :, :, point]
     precision = products[:, :k, :k] + grid.precision[:, scale].T[:, :, None] * np.eye(k)
     upper = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
     mean = np.linalg.solve(precision, -products[:, :k, k, None])
-    noise = np.sqrt(posterior.rate[curve, scale, point] / rng.gamma(posterior.shape, size=count))
+    noise = np.sqrt(posterior.rate[curve, scale, point] / rng.gamma(posterior.shape[curve]))
     spread = np.linalg.solve(upper, rng.standard_normal((count, k, 1)))
     coefficients = np.concatenate([mean + noise[:, None, None] * spread, np.ones((count, 1, 1))], axis=1)
     return Drawn(
@@ -90,6 +105,12 @@ def inside(paths: np.ndarray, curve: np.ndarray, region: float) -> np.ndarray:
     return (np.abs(paths - curve[-1]) <= region * (np.ptp(curve) * steps)).all(axis=1)
 
 
+def above_zero(posterior: Posterior, values: np.ndarray) -> bool:
+    """Whether paths must stay above zero: the series is, and a root or logarithm is not out of the question."""
+    share = posterior.probability.reshape(-1, len(CURVES), *posterior.rate.shape[1:]).sum(axis=(0, 2, 3))
+    return bool((values > 0).all()) and float(share[1:].sum()) > LEAST_SHARE
+
+
 def sample_paths(
     posterior: Posterior,
     values: np.ndarray,
@@ -106,10 +127,12 @@ def sample_paths(
     paths = posterior.origin[drawn.curve, None] + posterior.scale[drawn.curve, None] * paths
     result, kept = np.empty_like(paths), np.zeros(count, bool)
     for number, curve in enumerate(CURVES.values()):
-        mine = drawn.curve == number
+        mine = drawn.curve % len(CURVES) == number
         if mine.any():
             kept[mine] = inside(paths[mine], curve.forward(values), prior.region)
             result[mine] = curve.inverse(paths[mine])
+    if above_zero(posterior, values):
+        kept &= (result > 0).all(axis=1)
     if kept.any() and not kept.all():
         result[~kept] = result[rng.choice(np.flatnonzero(kept), np.count_nonzero(~kept))]
     return result

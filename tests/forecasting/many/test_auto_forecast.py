@@ -156,6 +156,14 @@ def test_growth_stays_above_zero():
     assert float(paths.median(("chain", "draw"))[0, -1]) == pytest.approx(np.exp(0.2 * 29), rel=0.3)
 
 
+def test_what_may_be_a_curve_above_zero_stays_there():
+    """Small positive numbers, of which roots and logarithms are as likely as none; with a zero, paths may go below."""
+    y = np.random.default_rng(1).gamma(1.5, size=30)
+    free = np.r_[0.0, y]
+    paths = bnn.auto_forecast({"above": y, "free": free}, 3, **FEW)
+    assert float(paths.sel(unique_id="above").min()) > 0 > float(paths.sel(unique_id="free").min())
+
+
 def test_learnt_probabilities_change_the_forecasts_but_not_their_names(quarters):
     series, paths = quarters
     pooled = bnn.auto_forecast(series, 3, pool="hierarchical", **FEW)

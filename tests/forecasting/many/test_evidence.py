@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 from scipy.stats import invgamma, multivariate_t, norm
 
-from bayesnn.forecasting.many.evidence import evidence, filtered
+from bayesnn.forecasting.many.evidence import MOST_WRITTEN_OUT, eliminate, evidence, filtered
 from bayesnn.forecasting.many.prior import StructuralPrior, make_grid
 
 PRIOR = StructuralPrior(points=8)
 
 
 def errors_of(u, kind, dynamics, basis, coefficients):
-    """Errors of the observed rows, and the states after them, by a loop over one point and one vector."""
+    """Errors of the rows of the regression, and the states after them, by a loop over one point and one vector."""
     alpha, beta, phi, gamma, rho = dynamics
     level, drift, trend = coefficients[:3]
     season, last, errors = basis @ coefficients[3:], 0.0, []
@@ -22,7 +22,7 @@ def errors_of(u, kind, dynamics, basis, coefficients):
         r = u[t] - level - season[phase]
         if kind[t] == 2:
             errors.append(r - rho * last)
-        else:
+        if kind[t] == 1:
             r = rho * last
         level, trend, last = level + alpha * r, trend + beta * r, r
         season[phase] += gamma * r
@@ -31,14 +31,14 @@ def errors_of(u, kind, dynamics, basis, coefficients):
 
 @pytest.fixture(scope="module")
 def passed():
-    """A series of 14 quarters with a gap, after two rows of padding, and what the pass leaves of it."""
+    """14 quarters with a gap and a shift, after two rows of padding, and what the pass leaves of them."""
     grid = make_grid(PRIOR, 4)
     u, kind = np.random.default_rng(0).normal(size=16).cumsum(), np.full(16, 2)
-    kind[:2], kind[7] = 0, 1
+    kind[:2], kind[7], kind[10] = 0, 1, 3
     with jax.enable_x64(True):
         result = jax.device_get(jax.jit(filtered)(u, kind, 2, grid.dynamics, grid.basis))
         shape, rate = PRIOR.noise_shape, PRIOR.noise_rate
-        found = jax.device_get(jax.jit(evidence)(result.products, 13.0, grid.precision, shape, rate))
+        found = jax.device_get(jax.jit(evidence)(result.products, 12.0, grid.precision, shape, rate))
     return grid, u[2:], kind[2:], result, found
 
 
@@ -61,10 +61,22 @@ def test_evidence_is_a_student_density(passed):
         at = [errors_of(u, kind, grid.dynamics[:, point], grid.basis, b)[0] for b in np.r_[np.zeros((1, k)), np.eye(k)]]
         target, design = at[0], (at[0] - np.array(at[1:])).T
         for scale in (0, 7):
-            covariance = np.eye(13) + design / grid.precision[:, scale] @ design.T
+            covariance = np.eye(12) + design / grid.precision[:, scale] @ design.T
             shape = PRIOR.noise_rate / PRIOR.noise_shape * covariance
             expected = multivariate_t(shape=shape, df=2 * PRIOR.noise_shape).logpdf(target)
             assert found.log[scale, point] == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("k", [3, MOST_WRITTEN_OUT + 1])
+def test_elimination_is_that_of_a_cholesky_factor(k):
+    rng = np.random.default_rng(k)
+    roots, right = rng.normal(size=(5, k, k + 3)), rng.normal(size=(k, 5))
+    matrices = roots @ np.swapaxes(roots, 1, 2)
+    with jax.enable_x64(True):
+        log_det, solved = jax.jit(eliminate)(np.moveaxis(matrices, 0, -1), right)
+    factors = np.linalg.cholesky(matrices)
+    np.testing.assert_allclose(solved, np.linalg.solve(factors, right.T[..., None])[..., 0].T, rtol=1e-9)
+    np.testing.assert_allclose(log_det, np.linalg.slogdet(matrices)[1], rtol=1e-10)
 
 
 def test_evidence_is_the_integral_of_the_likelihood():

@@ -27,19 +27,16 @@ def posteriors(u, grid):
     """Exact posteriors of curves (s, n) in their own scale, under the prior as it is."""
     with jax.enable_x64(True):
         passed, found = jax.device_get(_passes(u, grid.dynamics, grid.basis, grid.precision))
-    weight = np.exp(found.log - found.log.max(axis=(1, 2), keepdims=True)) * np.exp(grid.log_weight)[:, None]
-    unit, shape = (np.zeros(1), np.ones(1)), float(found.shape[0])
-    return [
-        Posterior(w[None], p[None], s[None], z[None], r[None], shape, *unit)
-        for w, p, s, z, r in zip(weight, passed.products, passed.state, passed.season, found.rate, strict=True)
-    ]
+    weight = found.log + grid.log_weight[:, None]
+    parts = weight, *passed, found.rate, found.shape, np.zeros(len(u)), np.ones(len(u))
+    return [Posterior(*(part[i, None] for part in parts)) for i in range(len(u))]
 
 
 def one_member(posterior, scale, point):
     """The posterior given this member."""
-    probability = np.zeros_like(posterior.probability)
-    probability[0, scale, point] = 1.0
-    return posterior._replace(probability=probability)
+    weight = np.full_like(posterior.log_weight, -np.inf)
+    weight[0, scale, point] = 0.0
+    return posterior._replace(log_weight=weight)
 
 
 def test_the_next_value_has_its_student_distribution():
@@ -56,14 +53,14 @@ def test_the_next_value_has_its_student_distribution():
     weights[1] += 1.0  # the drift
     location = weights[:k] @ covariance @ -products[:k, k] + weights[k]
     rate = posterior.rate[0, scale, point]
-    spread = np.sqrt(rate / posterior.shape * (1 + weights[:k] @ covariance @ weights[:k]))
-    assert kstest(paths, student(2 * posterior.shape, location, spread).cdf).pvalue > 1e-3
+    spread = np.sqrt(rate / posterior.shape[0] * (1 + weights[:k] @ covariance @ weights[:k]))
+    assert kstest(paths, student(2 * posterior.shape[0], location, spread).cdf).pvalue > 1e-3
 
 
 def test_members_are_drawn_by_their_probability():
     grid = make_grid(EXACT, 1)
     posterior = posteriors(np.random.default_rng(3).normal(size=(1, 12)), grid)[0]
-    share = posterior.probability.sum(axis=(0, 1)) / posterior.probability.sum()
+    share = posterior.probability.sum(axis=(0, 1))
     drawn = draw(posterior, grid, 4000, np.random.default_rng(4))
     for point in range(EXACT.points):
         mine = (drawn.dynamics == grid.dynamics[:, point][:, None]).all(axis=0)

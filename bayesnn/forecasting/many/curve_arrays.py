@@ -1,0 +1,62 @@
+"""The curves of a bucket's series as arrays: every candidate of every series, in its own scale, padded at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from bayesnn.forecasting.many.curves import CURVES
+
+LEAST_SCALE = 1e-9
+MISSING, OBSERVED = 1, 2
+
+
+class CurveArrays(NamedTuple):
+    """u and kind (s, c, rows), and by series and curve (s, c) the first value, the scale and log |du/dy|.
+
+    kind: 0 before a series starts, 1 where it is missing, 2 where it is observed. The logarithm is summed over the
+    observations, and minus infinity if a series has no such curve.
+    """
+
+    u: np.ndarray
+    kind: np.ndarray
+    origin: np.ndarray
+    scale: np.ndarray
+    log_slope: np.ndarray
+
+
+def curve_arrays(series: Sequence[np.ndarray], rows: int, period: int) -> CurveArrays:
+    """Curves of series (n,) with NaN where they are missing."""
+    shape = len(series), len(CURVES)
+    u, kind = np.zeros((*shape, rows)), np.zeros((*shape, rows), int)
+    origin, scale, log_slope = np.zeros(shape), np.ones(shape), np.full(shape, -np.inf)
+    for i, values in enumerate(series):
+        seen, start = np.isfinite(values), rows - len(values)
+        for j, curve in enumerate(CURVES.values()):
+            if curve.allowed(values[seen]):
+                now = np.where(seen, curve.forward(np.where(seen, values, 1.0)), np.nan)
+                origin[i, j], scale[i, j] = now[seen][0], scale_of(now, period)
+                u[i, j, start:] = np.where(seen, (now - origin[i, j]) / scale[i, j], 0.0)
+                kind[i, j, start:] = np.where(seen, OBSERVED, MISSING)
+                log_slope[i, j] = curve.log_slope(values[seen]).sum() - seen.sum() * np.log(scale[i, j])
+    return CurveArrays(u, kind, origin, scale, log_slope)
+
+
+def scale_of(u: np.ndarray, period: int) -> float:
+    """Sd of the differences of a curve (n,) around the means of their seasons, from those that are observed."""
+    difference = np.diff(u)
+    phase = np.arange(len(difference)) % period
+    keep = np.isfinite(difference)
+    difference, phase = difference[keep], phase[keep]
+    smallest = max(LEAST_SCALE * float(np.nanmax(np.abs(u))), float(np.finfo(float).tiny ** 0.25))
+    if len(difference) < 2:
+        return max(float(np.nanstd(u)), smallest)
+    if len(difference) <= 2 * period:
+        phase, period = np.zeros_like(phase), 1
+    counts = np.maximum(np.bincount(phase, minlength=period), 1)
+    means = np.bincount(phase, difference, period) / counts
+    squares = float(np.sum((difference - means[phase]) ** 2))
+    least = 1e-3 * float(np.sqrt(np.mean(difference**2)))  # a line has none
+    return max(float(np.sqrt(squares / max(len(difference) - period, 1))), least, smallest)

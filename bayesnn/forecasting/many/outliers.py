@@ -1,0 +1,72 @@
+"""The observation that fits a series worst, an outlier that passed or a shift: members beside those without."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bayesnn.forecasting.many.curve_arrays import MISSING, OBSERVED
+from bayesnn.forecasting.many.prior import Grid
+from bayesnn.forecasting.many.simulate import Posterior
+
+PASSED, SHIFTED = MISSING, 3  # kinds of an observation: it says nothing; it moves the states, but is no row
+SUSPECT = 4.0  # robust standard errors of a residual from which on it is looked at
+MAD = 1.4826  # of a normal distribution, sd over median absolute deviation
+
+
+def suspect(u: np.ndarray, kind: np.ndarray, posterior: Posterior, grid: Grid) -> int | None:
+    """Place of the observation of curves u (c, rows) that the best member fits worst, if that is far off."""
+    curve = int(np.argmax(posterior.log_weight.max(axis=(1, 2))))
+    errors = _best_errors(u, kind, posterior, grid, curve)[0]
+    seen = np.flatnonzero(kind[curve] == OBSERVED)
+    size = np.abs(errors[seen])
+    place = int(np.argmax(size))
+    return int(seen[place]) if size[place] > SUSPECT * MAD * float(np.median(size)) > 0 else None
+
+
+def outlier_log_density(
+    u: np.ndarray, kind: np.ndarray, posterior: Posterior, grid: Grid, place: int, size: float
+) -> np.ndarray:
+    """Log density (c,) of the value at `place` as an outlier, normal around what the best member expects.
+
+    Its standard deviation is `size` error sds of that member, by curve in the curve's own scale.
+    """
+    result = np.zeros(len(u))
+    for curve in np.flatnonzero(kind.any(axis=1)):
+        errors, noise = _best_errors(u, kind, posterior, grid, int(curve))
+        sd = size * noise
+        result[curve] = -0.5 * (errors[place] / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
+    return result
+
+
+def _best_errors(
+    u: np.ndarray, kind: np.ndarray, posterior: Posterior, grid: Grid, curve: int
+) -> tuple[np.ndarray, float]:
+    """One-step errors (rows,) of the best scale and point of a curve at its posterior mean, and the error sd."""
+    weight = posterior.log_weight[curve]
+    scale, point = np.unravel_index(int(np.argmax(weight)), weight.shape)
+    products, k = posterior.products[curve, :, :, point], len(grid.precision)
+    mean = np.linalg.solve(products[:k, :k] + np.diag(grid.precision[:, scale]), -products[:k, k])
+    noise = float(np.sqrt(posterior.rate[curve, scale, point] / posterior.shape[curve]))
+    return one_step_errors(u[curve], kind[curve], grid.dynamics[:, point], grid.basis, mean), noise
+
+
+def one_step_errors(
+    u: np.ndarray, kind: np.ndarray, dynamics: np.ndarray, basis: np.ndarray, coefficients: np.ndarray
+) -> np.ndarray:
+    """Errors (rows,) of a curve for one point (5,) and coefficients (k,): `filtered` as a loop; 0 before the start.
+
+    Where nothing is observed, it is the distance of whatever stands in `u`.
+    """
+    alpha, beta, phi, gamma, rho = map(float, dynamics)
+    level, drift, trend = map(float, coefficients[:3])
+    season, last, n = (basis @ coefficients[3:]).tolist(), 0.0, len(u)
+    errors = np.zeros(n)
+    for t in np.flatnonzero(kind).tolist():
+        phase = (t - n) % len(season)
+        level, trend = level + drift + phi * trend, phi * trend
+        r = float(u[t]) - level - season[phase]
+        errors[t] = r - rho * last
+        r = rho * last if kind[t] == MISSING else r
+        level, trend, last = level + alpha * r, trend + beta * r, r
+        season[phase] += gamma * r
+    return errors
