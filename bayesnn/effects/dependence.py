@@ -44,8 +44,8 @@ def partial_dependence(
     Returns
     -------
     xarray.DataArray
-        (chain, draw, grid[, grid2][, class or output]), in units of y or probabilities; the values set are the
-        coordinates, the names of the inputs the attribute `inputs`.
+        (chain, draw, grid), then grid2, class or output where there are such, in units of y or probabilities; the
+        values set are the coordinates, the names of the inputs the attribute `inputs`.
 
     References
     ----------

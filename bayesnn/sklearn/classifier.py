@@ -87,4 +87,5 @@ class BayesianNetworkClassifier(ClassifierMixin, BayesianNetwork):
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class (n,) of each row."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        places = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[places]
