@@ -91,6 +91,11 @@ def real_steps(x: np.ndarray) -> np.ndarray:
     return x != PADDING if x.ndim == 2 else ~np.isnan(x).all(axis=-1)
 
 
+def any_padding(x: np.ndarray) -> bool:
+    """Whether a row of numbers (n, time, d) or token ids (n, time) ends in padding."""
+    return any(not real_steps(part).all() for _, part in _parts(x))
+
+
 def token_ids(x: Any, vocabulary: int, source: int = 0) -> np.ndarray:
     """Token ids (n, time) below `vocabulary`, checked."""
     values = x if isinstance(x, np.memmap) else _whole(x, "x")

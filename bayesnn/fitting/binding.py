@@ -54,7 +54,7 @@ def bind(
         steps=steps,
         resolution=_resolution(y),
     )
-    bound = replace(model, likelihood=likelihood)
+    bound = replace(model, likelihood=likelihood, padded=True)
     if series is not None:
         data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
         bound = bind_lags(bound, len(series.lags))

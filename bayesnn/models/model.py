@@ -46,6 +46,9 @@ class Model:
     architecture : Architecture, optional
         Which parts of the network are random, as in `bnn.shallow(bnn.Geometric(...))`; layers and terms are then those
         of the largest network.
+    padded : bool
+        Whether sequences may end in padding. `fit` samples with False where no training row is padded, which saves
+        time; in a fit's own model it is always True.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class Model:
     intercept: bool = True
     linear: bool = False
     architecture: Architecture | None = None
+    padded: bool = field(default=True, repr=False, metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Check the parts, and store the layers as a tuple, so that the model can be hashed."""
@@ -96,7 +100,7 @@ class Model:
     @property
     def network(self) -> Network:
         """The body as a chain of layers."""
-        return Network(tuple(self.layers))
+        return Network(tuple(self.layers), self.padded)
 
     def weight_specs(self, shape: Shape) -> dict[str, Weight]:
         """Weights of the body by name, for examples of this shape, (p,) for rows of a table; the prior checks them."""
