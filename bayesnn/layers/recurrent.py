@@ -18,22 +18,26 @@ from bayesnn.layers.base import Layer, sequence_shape
 
 CellState = Any  # of one cell: arrays (units,)
 SUMS = "sums at the gates"
-LARGE = 64  # inputs and units together, from which a product of a step is dearer than keeping its result
+LARGE = 64  # inputs and units together
 
 
 class Joined(NamedTuple):
-    """The weights of several gates as one matrix (inputs + units, gates x units), and their biases (gates x units,)."""
+    """The weights of several gates side by side, gate after gate.
 
-    kernel: jax.Array
+    input (d, gates x units), recurrent (units, gates x units), bias (gates x units,).
+    """
+
+    input: jax.Array
+    recurrent: jax.Array
     bias: jax.Array
 
     def sums(self, x: jax.Array, state: jax.Array) -> jax.Array:
         """Weighted sums (gates x units,) of the inputs x (d,) and of a state (units,), biases included."""
-        return checkpoint_name(jnp.concatenate([x, state]) @ self.kernel + self.bias, SUMS)
+        return checkpoint_name(x @ self.input + state @ self.recurrent + self.bias, SUMS)
 
     def split(self, place: int) -> tuple[Joined, Joined]:
         """The columns before this place, and the others."""
-        return Joined(self.kernel[:, :place], self.bias[:place]), Joined(self.kernel[:, place:], self.bias[place:])
+        return Joined(*(a[..., :place] for a in self)), Joined(*(a[..., place:] for a in self))
 
 
 class Recurrent(Layer):
@@ -76,7 +80,7 @@ class Recurrent(Layer):
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """The state of the cell at every step, or only the last one."""
         joined = self._joined(weights)
-        cell = jax.checkpoint(self.cell, policy=self._kept(x.shape[1]), prevent_cse=False)  # scans have no common terms
+        cell = jax.checkpoint(self.cell, policy=self._kept(x.shape[1]), prevent_cse=False)  # needless in scans
 
         def step(state: CellState, now: tuple[Any, ...]) -> tuple[CellState, jax.Array | None]:
             x, is_real, at_border = now
@@ -92,17 +96,18 @@ class Recurrent(Layer):
         return states if states is not None else self.visible(last)
 
     def _joined(self, weights: Weights) -> Joined:
-        """The weights of all gates as one matrix: one product per step is faster than several, and exactly as good."""
+        """The weights of all gates as one matrix, since one product of a step is faster than several."""
         rows = self.gates * self.units
-        kernels = [weights[name].reshape(rows, -1) for name in ("input_kernel", "recurrent_kernel")]
-        return Joined(jnp.concatenate(kernels, axis=1).T, weights["bias"].reshape(rows))
+        kernels = (weights[name].reshape(rows, -1).T for name in ("input_kernel", "recurrent_kernel"))
+        return Joined(*kernels, weights["bias"].reshape(rows))
 
     def _kept(self, width: int) -> Callable[..., bool]:
-        """What the gradient keeps of every step beside the state: nothing, or the sums at the gates of large layers.
+        """What the gradient keeps of every step beside the state: nothing, or the sums at the gates.
 
-        Everything else is computed again, which takes less time than writing it to memory and reading it.
+        Everything else is computed again, which takes less time than writing it to memory and reading it; the products
+        of large layers, and those of a single gate, take more.
         """
-        kept = (SUMS,) if width + self.units >= LARGE else ()
+        kept = (SUMS,) if self.gates == 1 or width + self.units >= LARGE else ()
         return jax.checkpoint_policies.save_only_these_names(*kept)
 
     def _borders(self, real: jax.Array) -> jax.Array | None:

@@ -24,8 +24,8 @@ class Network:
     """Layers applied one after the other to every example.
 
     x (n, *shape) -> (n, width), or (n, time, width) if the last layer returns a sequence. Padding is recognised here,
-    once for all layers: zeros among token ids, and steps of sequences that are all NaN. Networks that are not `padded` take
-    every step for real, and their layers need no mask.
+    once for all layers: zeros among token ids, and steps of sequences that are all NaN. A network that is not `padded`
+    takes every step for real, and its layers get no mask.
     """
 
     layers: tuple[Layer, ...]
@@ -130,7 +130,8 @@ class Network:
     @property
     def reads(self) -> Reads:
         """What kind of examples the network reads, for the checks of data."""
-        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0))
+        words = self.layers[0].words if self.layers else None
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words)
 
     @property
     def tokens(self) -> int | None:

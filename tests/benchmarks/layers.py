@@ -122,7 +122,11 @@ def of_ours(name, x, y):
     """The gradient of -log posterior that samplers use, at a draw of the prior; no row here is padded."""
     model = bnn.Model(OURS[name], padded=False)
     density = make_density(model, (x, y))
-    return jax.jit(jax.grad(lambda z, x, y: density.potential(z, (x, y)))), (density.start(jax.random.key(0), (x, y)), x, y)
+    return jax.jit(jax.grad(lambda z, x, y: density.potential(z, (x, y)))), (
+        density.start(jax.random.key(0), (x, y)),
+        x,
+        y,
+    )
 
 
 def measure(name, steps, turns):
