@@ -5,7 +5,7 @@ What is learnt from the training rows is kept, so that new rows are coded in the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from bayesnn._internal.numbers import real_numbers, resolution_of
 from bayesnn.data import sequences
 from bayesnn.data.categories import categories_of, indicated, indicators
 from bayesnn.data.sequences import NUMBERS, TABLE, TOKENS, Reads
+from bayesnn.data.texts import ids_of_texts, refuse_texts
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Columns:
 
     For sequences, with `kind` "sequence" or "tokens", the columns are the features at each step. `steps` is the length
     of the sequences at fit time, `vocabulary` the number of token ids, and `source` the number of leading steps that
-    form a sequence of their own.
+    form a sequence of their own; `words` turns texts into token ids.
     """
 
     names: tuple[str, ...]
@@ -34,6 +35,7 @@ class Columns:
     steps: int = 0
     vocabulary: int = 0
     source: int = 0
+    words: Any = field(default=None, repr=False)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -43,6 +45,10 @@ class Columns:
             for name, cats in zip(self.names, self.categories, strict=True)
             for label in ([name] if cats is None else [f"{name}[{c}]" for c in indicated(cats)])
         )
+
+    def read(self, x: Any) -> Any:
+        """Token ids (n, time) of texts, by the model's vocabulary; anything else as it is."""
+        return ids_of_texts(x, self.words, self.source) if self.kind == TOKENS else x
 
     def check_table(self, what: str) -> None:
         """Refuse sequences, for a function that needs a table."""
@@ -55,10 +61,12 @@ def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None
 
     `used` (n,) says from which rows to learn, as `used_rows` does.
     """
-    kind, (vocabulary, source) = sequences.kind_of(x, reads.vocabulary), reads
+    vocabulary, source, words = reads
     if vocabulary is not None:
-        steps = sequences.token_ids(x, vocabulary, source).shape[1]
-        return Columns((), (), False, kind, steps, vocabulary, source)
+        steps = sequences.token_ids(ids_of_texts(x, words, source), vocabulary, source).shape[1]
+        return Columns((), (), False, TOKENS, steps, vocabulary, source, words)
+    refuse_texts(x)
+    kind = sequences.kind_of(x)
     if kind == NUMBERS:
         _, steps, features = np.shape(x)
         return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, kind, steps, source=source)
@@ -80,7 +88,10 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
     not, may have categories of their own.
     """
     if columns.kind == TOKENS:
-        return sequences.to_steps(sequences.token_ids(x, columns.vocabulary, columns.source), columns.steps)
+        return sequences.to_steps(
+            sequences.token_ids(columns.read(x), columns.vocabulary, columns.source), columns.steps
+        )
+    refuse_texts(x)
     if columns.kind == NUMBERS:
         return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
     if not is_frame(x):

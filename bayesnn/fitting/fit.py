@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesnn._internal.runtime import as_key, check_compiling, computing
 from bayesnn.data.dataset import Dataset, new_inputs
+from bayesnn.data.texts import naming_the_longest
 from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
 from bayesnn.fitting.automatic import plain_then_tempered, sampler_for
 from bayesnn.fitting.binding import bind
@@ -79,7 +80,8 @@ class Fit:
     def inputs(self, x: Any) -> np.ndarray:
         """New rows (n, ...), checked, coded and scaled as the model sees them."""
         rows = new_inputs(self.data.columns, self.data.scaling, x)
-        self.model.check_steps(self.data.x.shape[1:], rows.shape[1:])
+        with naming_the_longest(x, self.data.columns.words):
+            self.model.check_steps(self.data.x.shape[1:], rows.shape[1:])
         return rows
 
     @property
@@ -127,9 +129,10 @@ def fit(
     model : Model
     x : array or pandas.DataFrame, shape (n, p), or Lagged
         Inputs; categorical columns of a DataFrame become indicators. Or `bnn.lagged(series, lags)`, without y. Or
-        sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`. Sequences of different
-        lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does. Token ids of type int32 in a file,
-        `numpy.load(path, mmap_mode="r")`, stay there: samplers with minibatches read the rows they need.
+        sequences (n, time, d); or token ids (n, time) where the model starts with `Embedding`; or a list of texts if
+        it has the `Vocabulary` of these ids. Sequences of different lengths are padded at their end, by NaN or by
+        zeros, as `bnn.pad` does. Token ids of type int32 in a file, `numpy.load(path, mmap_mode="r")`, stay there:
+        samplers with minibatches read the rows they need.
     y : array or pandas.Series, shape (n,), or (n, outputs)
         Numbers, or class labels of any hashable type for `Categorical` and `Bernoulli`. Where the layers end in a
         sequence, one target per step, (n, time) or n lists; values at padded steps of x are ignored.

@@ -15,6 +15,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro import handlers
 
+from bayesnn._internal.checks import TooLongError
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers import DecoderBlock, Layer
 from bayesnn.layers.transformer import MISPLACED
@@ -158,12 +159,13 @@ class Model:
     def same_weights(self, first: Shape, second: Shape) -> bool:
         """Whether examples of both shapes need weights of the same shapes."""
         tables = (self.weight_specs(shape) for shape in (first, second))
-        return len({tuple((n, w.shape) for n, w in table.items()) for table in tables}) == 1
+        bodies = {tuple((n, w.shape) for n, w in table.items()) for table in tables}
+        return len(bodies) == 1 and self.terms(first).units == self.terms(second).units
 
     def check_steps(self, fitted: Shape, new: Shape) -> None:
         """Raise a ValueError for sequences longer than those of a fit if layers have weights for each step."""
         if not self.same_weights(fitted, new):
-            raise ValueError(
+            raise TooLongError(
                 f"sequences must have at most the {fitted[0]} steps of the fit, since layers here have weights for "
                 f"each step (learnt positions without maximum=, Flatten), got {new[0]}: cut them, or fit longer ones"
             )
