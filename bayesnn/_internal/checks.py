@@ -10,6 +10,11 @@ import numpy as np
 
 from bayesnn._internal.numbers import constant, resolution_of
 
+
+class TooLongError(ValueError):
+    """A sequence has more steps than a layer has weights or positions for."""
+
+
 DOUBLE = resolution_of(np.dtype(float))
 
 

@@ -17,6 +17,7 @@ from bayesnn.data import sequences
 from bayesnn.data.categories import categories_of, indicated, indicators
 from bayesnn.data.formulas.formula import Formula
 from bayesnn.data.sequences import NUMBERS, TABLE, TOKENS, Reads
+from bayesnn.data.texts import ids_of_texts, refuse_texts
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,8 @@ class Columns:
 
     For sequences, with `kind` "sequence" or "tokens", the columns are the features at each step. `steps` is the length
     of the sequences at fit time, `vocabulary` the number of token ids, and `source` the number of leading steps that
-    form a sequence of their own. With a `formula` the columns are those that it makes of a table.
+    form a sequence of their own; `words` turns texts into token ids. With a `formula` the columns are those that it
+    makes of a table.
     """
 
     names: tuple[str, ...]
@@ -36,6 +38,7 @@ class Columns:
     vocabulary: int = 0
     source: int = 0
     formula: Formula | None = field(default=None, repr=False)
+    words: Any = field(default=None, repr=False)
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -45,6 +48,10 @@ class Columns:
             for name, cats in zip(self.names, self.categories, strict=True)
             for label in ([name] if cats is None else [f"{name}[{c}]" for c in indicated(cats)])
         )
+
+    def read(self, x: Any) -> Any:
+        """Token ids (n, time) of texts, by the model's vocabulary; anything else as it is."""
+        return ids_of_texts(x, self.words, self.source) if self.kind == TOKENS else x
 
     def check_table(self, what: str) -> None:
         """Refuse sequences, for a function that needs a table."""
@@ -57,10 +64,12 @@ def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None
 
     `used` (n,) says from which rows to learn, as `used_rows` does.
     """
-    kind, (vocabulary, source) = sequences.kind_of(x, reads.vocabulary), reads
+    vocabulary, source, words = reads
     if vocabulary is not None:
-        steps = sequences.token_ids(x, vocabulary, source).shape[1]
-        return Columns((), (), False, kind, steps, vocabulary, source)
+        steps = sequences.token_ids(ids_of_texts(x, words, source), vocabulary, source).shape[1]
+        return Columns((), (), False, TOKENS, steps, vocabulary, source, words)
+    refuse_texts(x)
+    kind = sequences.kind_of(x)
     if kind == NUMBERS:
         _, steps, features = np.shape(x)
         return Columns(tuple(f"x{i}" for i in range(features)), (None,) * features, False, kind, steps, source=source)
@@ -82,7 +91,10 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
     not, may have categories of their own.
     """
     if columns.kind == TOKENS:
-        return sequences.to_steps(sequences.token_ids(x, columns.vocabulary, columns.source), columns.steps)
+        return sequences.to_steps(
+            sequences.token_ids(columns.read(x), columns.vocabulary, columns.source), columns.steps
+        )
+    refuse_texts(x)
     if columns.kind == NUMBERS:
         return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
     if not is_frame(x):

@@ -78,6 +78,11 @@ class Dataset:
         return 1 if self.steps is None else self.steps.sum(axis=1)
 
     @property
+    def padded(self) -> bool:
+        """Whether a row ends in padding; True for tables, where it makes no difference."""
+        return self.columns.kind == TABLE or sequences.any_padding(self.x)
+
+    @property
     def dims(self) -> tuple[str, ...]:
         """Names of the axes of x."""
         return DIMS[self.columns.kind]

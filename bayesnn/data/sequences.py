@@ -19,11 +19,13 @@ from bayesnn._internal.numbers import as_array, real_numbers
 class Reads(NamedTuple):
     """What a network reads: token ids below `vocabulary`, or numbers if that is None.
 
-    The first `source` steps form a sequence of their own, with its own padding.
+    The first `source` steps form a sequence of their own, with its own padding. `words`, a `bnn.text.Vocabulary`, turns
+    texts into ids.
     """
 
     vocabulary: int | None = None
     source: int = 0
+    words: Any = None
 
 
 PART = 4_000_000  # numbers that are checked at a time
@@ -89,6 +91,11 @@ def pad(sequences: Sequence[Any], length: int | None = None, *, keep: str | None
 def real_steps(x: np.ndarray) -> np.ndarray:
     """Which steps (n, time) are not padding, for numbers (n, time, d) or token ids (n, time)."""
     return x != PADDING if x.ndim == 2 else ~np.isnan(x).all(axis=-1)
+
+
+def any_padding(x: np.ndarray) -> bool:
+    """Whether a row of numbers (n, time, d) or token ids (n, time) ends in padding."""
+    return any(not real_steps(part).all() for _, part in _parts(x))
 
 
 def token_ids(x: Any, vocabulary: int, source: int = 0) -> np.ndarray:
@@ -206,10 +213,8 @@ def _not_empty(values: np.ndarray) -> None:
         raise ValueError(f"x is empty: at least one row, step and feature are needed, got shape {values.shape}")
 
 
-def kind_of(x: Any, vocabulary: int | None) -> str:
-    """The kind of inputs: token ids for a model that reads these, sequences if there are three axes, else a table."""
-    if vocabulary is not None:
-        return TOKENS
+def kind_of(x: Any) -> str:
+    """The kind of inputs of a model that reads numbers: sequences if there are three axes, else a table."""
     return NUMBERS if not hasattr(x, "iloc") and len(shape_of(x)) == 3 else TABLE
 
 

@@ -15,6 +15,7 @@ from bayesnn.data.columns import code, is_frame, learn_columns, row_count, same_
 from bayesnn.data.dataset import Dataset, case_weights, make_dataset, new_offset, used_rows
 from bayesnn.data.formulas.read import by_formula
 from bayesnn.data.series.lagged import as_rows
+from bayesnn.data.texts import naming_the_longest
 from bayesnn.fitting.targets import NO_CLASS, encode, output_steps, real_values
 from bayesnn.likelihoods import Likelihood
 from bayesnn.models.missing_values import check_series, observed_rows
@@ -71,11 +72,12 @@ def bind(
         steps=steps,
         resolution=_resolution(y),
     )
-    bound = replace(model, likelihood=likelihood)
+    bound = replace(model, likelihood=likelihood, padded=True)
     if series is not None:
         data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
         bound = bind_lags(bound, len(series.lags))
-    _check(bound, data.x.shape[1:])
+    with naming_the_longest(x, columns.words):
+        _check(bound, data.x.shape[1:])
     return bound, data
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesnn._internal.runtime import as_key, check_compiling, computing
 from bayesnn.data.dataset import Dataset, new_inputs
+from bayesnn.data.texts import naming_the_longest
 from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
 from bayesnn.fitting.automatic import plain_then_tempered, sampler_for
 from bayesnn.fitting.binding import bind
@@ -80,7 +81,8 @@ class Fit:
     def inputs(self, x: Any) -> np.ndarray:
         """New rows (n, ...), checked, coded and scaled as the model sees them."""
         rows = new_inputs(self.data.columns, self.data.scaling, x)
-        self.model.check_steps(self.data.x.shape[1:], rows.shape[1:])
+        with naming_the_longest(x, self.data.columns.words):
+            self.model.check_steps(self.data.x.shape[1:], rows.shape[1:])
         return rows
 
     @property
@@ -133,7 +135,8 @@ def fit(
         as "price ~ standardize(area) + C(region) + offset(log(n))", by formulaic (`pip install "bayesnn[formula]"`); it
         is kept with the fit, so that new rows are coded in the same way. The constant is the model's. Or
         `bnn.lagged(series, lags)`, without y. Or sequences (n, time, d); or token ids (n, time) where the model starts
-        with `Embedding`. Sequences of different lengths are padded at their end, by NaN or by zeros, as `bnn.pad` does.
+        with `Embedding`, or a list of texts if it has the `Vocabulary` of these ids. Sequences of different lengths are
+        padded at their end, by NaN or by zeros, as `bnn.pad` does.
         Token ids of type int32 in a file, `numpy.load(path, mmap_mode="r")`, stay there: samplers with minibatches read
         the rows they need.
     y : array or pandas.Series, shape (n,), or (n, outputs)

@@ -61,7 +61,8 @@ class SamplingJob:
             If the sampler cannot serve them.
         """
         integrates = self.settings.marginalize and not self.sampler.marginalizes
-        target = MarginalModel(self.model) if integrates else self.model
+        model = replace(self.model, padded=self.data.padded)
+        target = MarginalModel(model) if integrates else model
         sampler = with_fixed(self.model, self.sampler)
         return (
             with_missing_values(target, self.data, sampler)

@@ -24,6 +24,7 @@ def output_steps(model: Model, columns: Columns, x: Any, coded: np.ndarray | Non
     """
     if columns.kind == TABLE:
         return None
+    x = columns.read(x)
     coded = code(columns, x) if coded is None else coded
     if not model.per_step(coded.shape[1:]):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from typing import Any
 
 import jax
 
@@ -23,6 +24,11 @@ class Layer(abc.ABC):
     @property
     def tokens(self) -> int | None:
         """Number of token ids that the layer reads; None if it reads numbers."""
+        return None
+
+    @property
+    def words(self) -> Any:
+        """The `bnn.text.Vocabulary` that turns texts into token ids; None if the layer knows none."""
         return None
 
     @property

@@ -48,7 +48,8 @@ class Embedding(Layer):
     Parameters
     ----------
     vocabulary : int or Vocabulary
-        Number of token ids, padding (0) included, or the `bnn.text.Vocabulary` itself, which is then saved with a fit.
+        Number of token ids, padding (0) included, or the `bnn.text.Vocabulary` itself: it is saved with a fit, and
+        `fit`, `predict` and `evaluate` then take a list of texts in place of ids.
     width : int, optional
         Length of the vectors, which are learnt. Default: the width of `initial`; if neither is given, nothing is learnt
         and each token is an indicator vector (one-hot) of length `vocabulary`.
@@ -117,6 +118,10 @@ class Embedding(Layer):
     @property
     def tokens(self) -> int:
         return len(self.vocabulary) if isinstance(self.vocabulary, Sized) else int(self.vocabulary)
+
+    @property
+    def words(self) -> Any:
+        return self.vocabulary if isinstance(self.vocabulary, Sized) else None
 
     @property
     def learnt(self) -> bool:

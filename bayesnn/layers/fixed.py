@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 
@@ -45,6 +46,10 @@ class Fixed(Layer):
     @property
     def tokens(self) -> int | None:
         return self.layer.tokens
+
+    @property
+    def words(self) -> Any:
+        return self.layer.words
 
     @property
     def source(self) -> int:

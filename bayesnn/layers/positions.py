@@ -51,7 +51,9 @@ class PositionalEncoding(Layer):
         time, width = sequence_shape(self, shape)
         maximum = time if self.maximum is None else self.maximum
         if time > maximum:
-            raise ValueError(f"sequences must have at most {maximum} steps, as PositionalEncoding says, got {time}")
+            raise checks.TooLongError(
+                f"sequences must have at most {maximum} steps, as PositionalEncoding says, got {time}"
+            )
         return (
             {}
             if self.kind == "sinusoidal"

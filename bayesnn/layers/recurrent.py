@@ -3,18 +3,41 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 
 from bayesnn._internal import checks
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.base import Layer, sequence_shape
 
 CellState = Any  # of one cell: arrays (units,)
+SUMS = "sums at the gates"
+LARGE = 64  # inputs and units together
+
+
+class Joined(NamedTuple):
+    """The weights of several gates side by side, gate after gate.
+
+    input (d, gates x units), recurrent (units, gates x units), bias (gates x units,).
+    """
+
+    input: jax.Array
+    recurrent: jax.Array
+    bias: jax.Array
+
+    def sums(self, x: jax.Array, state: jax.Array) -> jax.Array:
+        """Weighted sums (gates x units,) of the inputs x (d,) and of a state (units,), biases included."""
+        return checkpoint_name(x @ self.input + state @ self.recurrent + self.bias, SUMS)
+
+    def split(self, place: int) -> tuple[Joined, Joined]:
+        """The columns before this place, and the others."""
+        return Joined(*(a[..., :place] for a in self)), Joined(*(a[..., place:] for a in self))
 
 
 class Recurrent(Layer):
@@ -56,21 +79,36 @@ class Recurrent(Layer):
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """The state of the cell at every step, or only the last one."""
-        inputs = jnp.einsum("guw,tw->tgu", weights["input_kernel"], x) + weights["bias"]
-        real = jnp.ones(len(x), bool) if mask is None else mask
+        joined = self._joined(weights)
+        cell = jax.checkpoint(self.cell, policy=self._kept(x.shape[1]), prevent_cse=False)  # needless in scans
 
-        def step(state: CellState, now: tuple[jax.Array, jax.Array, Any]) -> tuple[CellState, jax.Array]:
-            drive, is_real, at_border = now
+        def step(state: CellState, now: tuple[Any, ...]) -> tuple[CellState, jax.Array | None]:
+            x, is_real, at_border = now
             if at_border is not None:
                 state = jax.tree.map(lambda a: jnp.where(at_border, lax.stop_gradient(a), a), state)
-            new = self.cell(weights["recurrent_kernel"], drive, state)
-            state = jax.tree.map(lambda a, b: jnp.where(is_real, a, b), new, state)
-            return state, self.visible(state)
+            new = cell(joined, x, state)
+            state = new if is_real is None else jax.tree.map(lambda a, b: jnp.where(is_real, a, b), new, state)
+            return state, self.visible(state) if self.return_sequences else None
 
-        first = weights["initial"] if self.learn_initial else jnp.zeros(self.units, inputs.dtype)
-        steps = inputs, real, self._borders(real)
-        last, states = lax.scan(step, self.initial(first), steps, reverse=self.reverse)
-        return states if self.return_sequences else self.visible(last)
+        first = weights["initial"] if self.learn_initial else jnp.zeros(self.units, joined.bias.dtype)
+        borders = self._borders(jnp.ones(len(x), bool) if mask is None else mask)
+        last, states = lax.scan(step, self.initial(first), (x, mask, borders), reverse=self.reverse)
+        return states if states is not None else self.visible(last)
+
+    def _joined(self, weights: Weights) -> Joined:
+        """The weights of all gates as one matrix, since one product of a step is faster than several."""
+        rows = self.gates * self.units
+        kernels = (weights[name].reshape(rows, -1).T for name in ("input_kernel", "recurrent_kernel"))
+        return Joined(*kernels, weights["bias"].reshape(rows))
+
+    def _kept(self, width: int) -> Callable[..., bool]:
+        """What the gradient keeps of every step beside the state: nothing, or the sums at the gates.
+
+        Everything else is computed again, which takes less time than writing it to memory and reading it; the products
+        of large layers, and those of a single gate, take more.
+        """
+        kept = (SUMS,) if self.gates == 1 or width + self.units >= LARGE else ()
+        return jax.checkpoint_policies.save_only_these_names(*kept)
 
     def _borders(self, real: jax.Array) -> jax.Array | None:
         """Real steps (time,) that follow a real step of another block in reading order; None without `truncate`."""
@@ -81,8 +119,8 @@ class Recurrent(Layer):
         return jnp.concatenate([changes, edge] if self.reverse else [edge, changes])
 
     @abc.abstractmethod
-    def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
-        """The next state, from the present one and the contribution `drive` (gate, unit) of the input."""
+    def cell(self, joined: Joined, x: jax.Array, state: CellState) -> CellState:
+        """The next state, from the input x (d,) of a step and the present state."""
 
     def initial(self, first: jax.Array) -> CellState:
         """The initial state whose visible part is `first` (units,); without a memory this is the whole state."""
@@ -134,9 +172,9 @@ class Elman(Recurrent):
     learn_initial: bool = False
     truncate: int | None = None
 
-    def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
+    def cell(self, joined: Joined, x: jax.Array, state: CellState) -> CellState:
         """tanh of the recurrent and the input contribution, unit by unit."""
-        return jnp.tanh(recurrent[0] @ state + drive[0])
+        return jnp.tanh(joined.sums(x, state))
 
 
 @dataclass(frozen=True)
@@ -170,13 +208,12 @@ class LSTM(Recurrent):
     learn_initial: bool = False
     truncate: int | None = None
 
-    def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
+    def cell(self, joined: Joined, x: jax.Array, state: CellState) -> CellState:
         """h and c at the next step."""
         h, c = state
-        e = recurrent @ h + drive
-        forget, write, read = jax.nn.sigmoid(e[:3])
-        c = forget * c + write * jnp.tanh(e[3])
-        return read * jnp.tanh(c), c
+        forget, write, read, proposal = jnp.split(joined.sums(x, h), 4)
+        c = jax.nn.sigmoid(forget) * c + jax.nn.sigmoid(write) * jnp.tanh(proposal)
+        return jax.nn.sigmoid(read) * jnp.tanh(c), c
 
     def initial(self, first: jax.Array) -> CellState:
         """h is `first`, and the memory c is zero."""
@@ -217,8 +254,8 @@ class GRU(Recurrent):
     learn_initial: bool = False
     truncate: int | None = None
 
-    def cell(self, recurrent: jax.Array, drive: jax.Array, state: CellState) -> CellState:
+    def cell(self, joined: Joined, x: jax.Array, state: CellState) -> CellState:
         """The reset gate is applied to the state before the recurrent weights are."""
-        update, reset = jax.nn.sigmoid(recurrent[:2] @ state + drive[:2])
-        proposal = jnp.tanh(recurrent[2] @ (reset * state) + drive[2])
-        return (1.0 - update) * state + update * proposal
+        gates, proposal = joined.split(2 * self.units)
+        update, reset = jnp.split(jax.nn.sigmoid(gates.sums(x, state)), 2)
+        return (1.0 - update) * state + update * jnp.tanh(proposal.sums(x, reset * state))

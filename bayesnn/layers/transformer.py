@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import jax
-import jax.numpy as jnp
 
 from bayesnn._internal import checks
 from bayesnn._internal.weights import Shape, Weight, Weights, with_prefix, without_prefix
@@ -161,7 +160,7 @@ class DecoderBlock(Block):
     ) -> jax.Array:
         """The block's value; `mask` (time,) and `real` (source time,) are the real steps of x and of the memory."""
         x, cross = self.before_memory(weights, x, mask), without_prefix(weights, "cross")
-        found = attend(cross, self.memory_attention(cross, x, memory, real), memory)
+        found = attend(cross, x, memory, None if real is None else real[None, :])
         x = self.through("second_norm", weights, x + found, mask)
         return self.through("third_norm", weights, x + self.through_dense(weights, x, mask), mask)
 
@@ -171,5 +170,4 @@ class DecoderBlock(Block):
 
     def memory_attention(self, weights: Weights, x: jax.Array, memory: jax.Array, real: jax.Array | None) -> jax.Array:
         """Attention weights (head, step, step of the memory), from the weights of part "cross"; rows sum to one."""
-        seen = jnp.ones((1, len(memory)), bool) if real is None else real[None, :]
-        return attention_weights(weights, x, memory, seen)
+        return attention_weights(weights, x, memory, None if real is None else real[None, :])

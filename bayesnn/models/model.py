@@ -15,6 +15,7 @@ import numpyro
 import numpyro.distributions as dist
 from numpyro import handlers
 
+from bayesnn._internal.checks import TooLongError
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers import DecoderBlock, Layer
 from bayesnn.layers.transformer import MISPLACED
@@ -47,6 +48,9 @@ class Model:
     architecture : Architecture, optional
         Which parts of the network are random, as in `bnn.shallow(bnn.Geometric(...))`; layers and terms are then those
         of the largest network.
+    padded : bool
+        Whether sequences may end in padding. `fit` samples with False where no training row is padded, which saves
+        time; in a fit's own model it is always True.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class Model:
     intercept: bool = True
     linear: bool = False
     architecture: Architecture | None = None
+    padded: bool = field(default=True, repr=False, metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Check the parts, and store the layers as a tuple, so that the model can be hashed."""
@@ -97,7 +102,7 @@ class Model:
     @property
     def network(self) -> Network:
         """The body as a chain of layers."""
-        return Network(tuple(self.layers))
+        return Network(tuple(self.layers), self.padded)
 
     def weight_specs(self, shape: Shape) -> dict[str, Weight]:
         """Weights of the body by name, for examples of this shape, (p,) for rows of a table; the prior checks them."""
@@ -174,12 +179,13 @@ class Model:
     def same_weights(self, first: Shape, second: Shape) -> bool:
         """Whether examples of both shapes need weights of the same shapes."""
         tables = (self.weight_specs(shape) for shape in (first, second))
-        return len({tuple((n, w.shape) for n, w in table.items()) for table in tables}) == 1
+        bodies = {tuple((n, w.shape) for n, w in table.items()) for table in tables}
+        return len(bodies) == 1 and self.terms(first).units == self.terms(second).units
 
     def check_steps(self, fitted: Shape, new: Shape) -> None:
         """Raise a ValueError for sequences longer than those of a fit if layers have weights for each step."""
         if not self.same_weights(fitted, new):
-            raise ValueError(
+            raise TooLongError(
                 f"sequences must have at most the {fitted[0]} steps of the fit, since layers here have weights for "
                 f"each step (learnt positions without maximum=, Flatten), got {new[0]}: cut them, or fit longer ones"
             )

@@ -24,10 +24,12 @@ class Network:
     """Layers applied one after the other to every example.
 
     x (n, *shape) -> (n, width), or (n, time, width) if the last layer returns a sequence. Padding is recognised here,
-    once for all layers: zeros among token ids, and steps of sequences that are all NaN.
+    once for all layers: zeros among token ids, and steps of sequences that are all NaN. A network that is not `padded`
+    takes every step for real, and its layers get no mask.
     """
 
     layers: tuple[Layer, ...]
+    padded: bool = True
 
     def names(self) -> tuple[str, ...]:
         """One name per layer, its type and position: dense0, dense1, ..."""
@@ -104,10 +106,10 @@ class Network:
 
     def unpad(self, example: jax.Array) -> tuple[jax.Array, jax.Array | None]:
         """An example without NaN, and the mask (time,) of its real steps; no mask for a row of a table."""
+        if example.ndim < 2 and self.tokens is None or not self.padded:
+            return example, None
         if self.tokens is not None:
             return example, example != PADDING
-        if example.ndim < 2:
-            return example, None
         mask = ~jnp.isnan(example).all(axis=-1)
         return jnp.where(mask[:, None], example, 0.0), mask  # before any layer: a NaN would make gradients NaN
 
@@ -118,7 +120,7 @@ class Network:
 
         def one(example: jax.Array) -> jax.Array:
             mask = self.unpad(example)[1]
-            assert mask is not None  # only sequences have outputs at every step
+            mask = jnp.ones(len(example), bool) if mask is None else mask
             for layer in self.layers:
                 mask = layer.mask_after(mask)
             return mask
@@ -128,7 +130,8 @@ class Network:
     @property
     def reads(self) -> Reads:
         """What kind of examples the network reads, for the checks of data."""
-        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0))
+        words = self.layers[0].words if self.layers else None
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words)
 
     @property
     def tokens(self) -> int | None:

@@ -38,7 +38,7 @@ def predict(
     fit : Fit
     x : array or pandas.DataFrame, shape (n, p)
         The columns of the fit, or of its formula; those of a DataFrame are taken by their names. Or sequences
-        (n, time, d) or token ids (n, time), of any length unless a layer has weights for each step.
+        (n, time, d), token ids (n, time) or a list of texts, of any length unless a layer has weights for each step.
     kind : {"mean", "response", "probability"}
         "mean": E[y | x, theta] of each posterior draw. "response": one simulated y per draw, errors included; classes
         as codes, in the order of `fit.model.likelihood.classes`. "probability": of each class, for each posterior draw;

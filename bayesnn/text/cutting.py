@@ -97,8 +97,8 @@ def checked_texts(texts: Iterable[str]) -> list[str]:
     if isinstance(texts, (str, bytes)):
         raise ValueError("texts must be a list of texts, got a single text: put it into a list")
     found = list(texts)
-    wrong = next((t for t in found if not isinstance(t, str)), None)
+    wrong = next((number for number, text in enumerate(found) if not isinstance(text, str)), None)
     if wrong is not None or not found:
-        came = f"one with an item of type {type(wrong).__name__}" if found else "none"
+        came = "none" if wrong is None else f"{type(found[wrong]).__name__} as item {wrong}"
         raise ValueError(f"texts must be a list of at least one string, got {came}")
     return found

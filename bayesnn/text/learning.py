@@ -19,6 +19,8 @@ def learn_vocabulary(
     lower: bool = True,
     minimum: int = 1,
     maximum: int | None = None,
+    length: int | None = None,
+    keep: str = "first",
 ) -> Vocabulary:
     """A vocabulary of the tokens of texts, most frequent first, ties in alphabetical order.
 
@@ -34,6 +36,8 @@ def learn_vocabulary(
         Number of times that a token must occur.
     maximum : int, optional
         Size of the vocabulary, padding and unknown included.
+    length, keep
+        Texts are cut to so many tokens, the "first" or the "last"; see `Vocabulary`.
 
     Raises
     ------
@@ -44,6 +48,8 @@ def learn_vocabulary(
     --------
     >>> learn_vocabulary(["good film", "bad film"]).tokens
     ('<pad>', '<unk>', 'film', 'bad', 'good')
+    >>> learn_vocabulary(["good film"], length=3, keep="last").ids(["film, film: good film"]).tolist()
+    [[2, 3, 2]]
     """
     checks.known("unit", unit, UNITS)
     for name, value in (("most", most), ("minimum", minimum)):
@@ -58,10 +64,18 @@ def learn_vocabulary(
         kept = kept[: checks.positive_integer("maximum", maximum, minimum=len(SPECIAL) + 1) - len(SPECIAL)]
     if not kept:
         raise ValueError(f"texts must hold tokens that occur at least minimum={minimum} times, got none")
-    return Vocabulary((*SPECIAL, *kept), unit, most, lower)
+    return Vocabulary((*SPECIAL, *kept), unit, most, lower, length=length, keep=keep)
 
 
-def learn_bpe(texts: Iterable[str], *, maximum: int = 8000, minimum: int = 2, lower: bool = True) -> Vocabulary:
+def learn_bpe(
+    texts: Iterable[str],
+    *,
+    maximum: int = 8000,
+    minimum: int = 2,
+    lower: bool = True,
+    length: int | None = None,
+    keep: str = "first",
+) -> Vocabulary:
     """A vocabulary of parts of words, made from characters by merging the most frequent neighbours repeatedly.
 
     Parameters
@@ -73,6 +87,8 @@ def learn_bpe(texts: Iterable[str], *, maximum: int = 8000, minimum: int = 2, lo
         Number of times that neighbours must occur to be merged.
     lower : bool
         Whether to convert texts to lower case.
+    length, keep
+        Texts are cut to so many tokens, the "first" or the "last"; see `Vocabulary`.
 
     Raises
     ------
@@ -96,4 +112,5 @@ def learn_bpe(texts: Iterable[str], *, maximum: int = 8000, minimum: int = 2, lo
         ),
     )
     places = made.get_vocab()
-    return Vocabulary(tuple(sorted(places, key=places.__getitem__)), bpe.UNIT, 1, lower, made.to_str())
+    tokens = tuple(sorted(places, key=places.__getitem__))
+    return Vocabulary(tokens, bpe.UNIT, 1, lower, made.to_str(), length=length, keep=keep)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn.data.sequences import pad
+from bayesnn.data.sequences import KEEP, pad
 from bayesnn.text import bpe
 from bayesnn.text.cutting import EDITION, UNITS, checked_texts, one_form, tokenize
 
@@ -36,6 +36,9 @@ class Vocabulary:
     edition : int
         Of the rules by which texts are cut: 2, Unicode's, with texts in the form NFC. Vocabularies in files of earlier
         versions keep edition 1, in which marks split words, and case is that of `str.lower`.
+    length : int, optional
+        Largest number of tokens of a text; of longer ones `keep` says which are kept. Default: no limit.
+    keep : {"first", "last"}
 
     Examples
     --------
@@ -50,6 +53,8 @@ class Vocabulary:
     lower: bool = True
     rules: str | None = None
     edition: int = EDITION
+    length: int | None = field(default=None, metadata={"later": True})
+    keep: str = field(default="first", metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Refuse tokens that do not start with the special ones, and repeated tokens."""
@@ -57,6 +62,9 @@ class Vocabulary:
         checks.known("unit", self.unit, (*UNITS, bpe.UNIT))
         checks.positive_integer("most", self.most)
         checks.known("edition", self.edition, range(1, EDITION + 1))
+        checks.known("keep", self.keep, KEEP)
+        if self.length is not None:
+            checks.positive_integer("length", self.length)
         if self.tokens[:2] != SPECIAL or len(set(self.tokens)) != len(self.tokens):
             raise ValueError(f"tokens must start with {SPECIAL} and be different, got {self.tokens[:4]}, ...")
         if (self.unit == bpe.UNIT) != (self.rules is not None):
@@ -68,8 +76,10 @@ class Vocabulary:
     def __repr__(self) -> str:
         return f"Vocabulary({len(self)} tokens, unit={self.unit!r}, most={self.most}, lower={self.lower})"
 
-    def ids(self, texts: Iterable[str], length: int | None = None, *, keep: str = "first") -> np.ndarray:
-        """Token ids (n, time), padded with zeros; texts longer than `length` are cut to their first or last tokens.
+    def ids(self, texts: Iterable[str], length: int | None = None, *, keep: str | None = None) -> np.ndarray:
+        """Token ids (n, time), padded with zeros, to `length` if it is given; longer texts are cut as `keep` says.
+
+        The defaults are those of the vocabulary, which cuts texts and pads them to the longest.
 
         An unknown word or character becomes token 1; unknown n-grams of several are left out. A text without tokens
         becomes one unknown token.
@@ -79,6 +89,10 @@ class Vocabulary:
         for text in checked_texts(texts):
             found = [known.get(token, 0 if " " in token and self.most > 1 else 1) for token in self.cut(text)]
             rows.append([place for place in found if place] or [1])
+        keep = self.keep if keep is None else keep
+        checks.known("keep", keep, KEEP)
+        if self.length is not None and length is None:
+            rows = [row[: self.length] if keep == "first" else row[-self.length :] for row in rows]
         return pad(rows, length, keep=None if length is None else keep)
 
     def cut(self, text: str) -> list[str]:

@@ -97,7 +97,7 @@ def test_bags_and_indicators():
     [
         (lambda: learn_vocabulary("one text"), "texts must be a list of texts, got a single text"),
         (lambda: learn_vocabulary([]), "at least one string, got none"),
-        (lambda: learn_vocabulary(["a", 3]), "at least one string, got one with an item of type int"),
+        (lambda: learn_vocabulary(["a", 3]), "at least one string, got int as item 1"),
         (lambda: learn_vocabulary(TEXTS, minimum=9), "at least minimum=9 times, got none"),
         (lambda: learn_vocabulary(TEXTS, maximum=2), "maximum must be a whole number of at least 3"),
         (lambda: learn_vocabulary(TEXTS, unit="lines"), "unknown unit 'lines'"),

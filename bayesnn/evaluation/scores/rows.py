@@ -11,6 +11,7 @@ from bayesnn._internal import checks
 from bayesnn.data.columns import code, same_index
 from bayesnn.data.dataset import case_weights, check_finite
 from bayesnn.data.sequences import to_width
+from bayesnn.data.texts import naming_the_longest
 from bayesnn.fitting.draws import over_draws, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import encode, output_steps
@@ -61,7 +62,8 @@ def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = Non
     for name, values in (("y", y), ("weights", weights), ("offset", offset)):
         same_index(x, values, name)
     coded = code(fit.data.columns, x)
-    fit.model.check_steps(fit.data.x.shape[1:], coded.shape[1:])
+    with naming_the_longest(x, fit.data.columns.words):
+        fit.model.check_steps(fit.data.x.shape[1:], coded.shape[1:])
     steps = output_steps(fit.model, fit.data.columns, x)
     target = encode(fit.model.likelihood, y, steps)
     checks.rows(len(coded), len(target))
