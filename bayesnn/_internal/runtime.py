@@ -26,6 +26,7 @@ import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
 from bayesnn._internal import process
+from bayesnn._internal.turns import turn
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -84,12 +85,20 @@ def check_compiling() -> None:
 
 
 def computing(function: F) -> F:
-    """Run every call of `function` in double precision and with the compilation cache."""
+    """Run every call of `function` in double precision, with the compilation cache, and one thread at a time."""
+    return _within(function, turn)
 
+
+def computing_in_threads(function: F) -> F:
+    """As `computing`, in several threads at once: for what traces no NumPyro model, see `turns`."""
+    return _within(function, contextlib.nullcontext)
+
+
+def _within(function: F, place: Callable[[], contextlib.AbstractContextManager[None]]) -> F:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         process.check()
-        with double(), compilation_cache_on():
+        with place(), double(), compilation_cache_on():
             return function(*args, **kwargs)
 
     return cast(F, wrapped)

@@ -137,8 +137,7 @@ class MuellerRiosInsua(Prior):
         """Non-centred: gamma = mu_gamma + B^-T raw, where S_gamma^-1 = B B'."""
         m, p = table["dense0_kernel"].shape
         q = p + 1
-        guess, mean, mean_covariance = self.unit_matrices(q)
-        size = self.unit_size_for(q)
+        (guess, mean, mean_covariance), size = self.unit_matrices(q), self.unit_size_for(q)
         mu = numpyro.sample("mu_gamma", dist.MultivariateNormal(jnp.asarray(mean), jnp.asarray(mean_covariance)))
         wishart = dist.WishartCholesky(size, scale_matrix=jnp.asarray(np.linalg.inv(size * guess)))
         b = numpyro.sample("gamma_precision_cholesky", wishart)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.runtime import as_key, computing
+from bayesnn._internal.runtime import as_key, computing_in_threads
 from bayesnn.forecasting.many.bucket import Bucket, fill, forecast_bucket
 from bayesnn.forecasting.many.learn import with_learnt_priors
 from bayesnn.forecasting.many.prior import StructuralPrior
@@ -21,7 +21,7 @@ from bayesnn.forecasting.path_array import path_array
 POOLS = ("hierarchical",)
 
 
-@computing
+@computing_in_threads
 def auto_forecast(
     series: Any,
     horizon: int,

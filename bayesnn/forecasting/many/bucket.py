@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bayesnn._internal.runtime import computing
+from bayesnn._internal.runtime import computing_in_threads
 from bayesnn.forecasting.many.curve_arrays import OBSERVED, CurveArrays, curve_arrays
 from bayesnn.forecasting.many.outliers import PASSED, SHIFTED, outlier_log_density, suspect
 from bayesnn.forecasting.many.passes import SIZE, Passed, passes
@@ -51,7 +51,7 @@ def rows_of(length: int) -> int:
     return next((rows for rows in LENGTHS if rows >= length), MOST)
 
 
-@computing
+@computing_in_threads
 def forecast_bucket(bucket: Bucket) -> np.ndarray:
     """Sample paths (series, draws, horizon). A pure function, which any process can run."""
     grid = make_grid(bucket.prior, bucket.period)

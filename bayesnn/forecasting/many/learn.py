@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bayesnn._internal.runtime import computing
+from bayesnn._internal.runtime import computing_in_threads
 from bayesnn.forecasting.many.bucket import Bucket, posteriors_of
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.prior import make_grid
@@ -16,7 +16,7 @@ SWEEPS = 50
 MOST = 2000  # series of a season from which is learnt
 
 
-@computing
+@computing_in_threads
 def with_learnt_priors(buckets: Sequence[Bucket]) -> list[Bucket]:
     """The buckets, each with the learnt log prior (c, p, g) of its season."""
     learnt = {}

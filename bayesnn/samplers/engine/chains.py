@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from bayesnn._internal.runtime import as_precision, deferred_interrupts, no_collection
 from bayesnn._internal.runtime import precision as precision_of
+from bayesnn._internal.turns import between_turns
 from bayesnn.samplers.engine.checkpoint import Checkpoint, DrawStore, InMemoryStore, Progress, Values, unpack
 from bayesnn.samplers.engine.compiled_programs import Record, program_for
 from bayesnn.samplers.engine.expected_time import warn_of_long_run
@@ -213,7 +214,8 @@ def _phase(loop: _Loop, phase: str, progress: Progress, total: int, note: str = 
 
 def _advance_all(workers: list[_Worker], count: int, thinning: int, side_by_side: bool) -> tuple[list[Any], Values]:
     """One chunk of every batch: the new carries, and the values (chain, draw, ...) of all chains."""
-    results = call_all(lambda worker: worker.advance(count, thinning), workers, side_by_side)
+    with between_turns():
+        results = call_all(lambda worker: worker.advance(count, thinning), workers, side_by_side)
     joined = {name: np.concatenate([values[name] for _, values in results]) for name in results[0][1]}
     return [carry for carry, _ in results], joined
 
