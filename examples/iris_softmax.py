@@ -3,8 +3,8 @@
 Question: which species is a flower with these four measurements, how sure can we be, and how many hidden units are
 needed (iris, 150 flowers)?
 Model: `bnn.shallow(hidden, likelihood=bnn.Categorical())`, logistic units with readout weights for each class and the
-hierarchical prior of Müller and Ríos Insua (1998), by NUTS; the probability of a class is the average of the softmax
-over posterior draws.
+hierarchical prior of Müller and Ríos Insua (1998), by the default sampler until the chains agree; the probability of a
+class is the average of the softmax over posterior draws.
 Result: comparison of one to three units, tenfold cross-validated log loss, the flowers with the most uncertain
 predictions, decisions when missing a virginica costs five times as much, and a picture of probabilities and of
 reliability.
@@ -25,19 +25,17 @@ import bayesnn as bnn  # noqa: E402
 def main(quick: bool, output: str) -> None:
     table = bnn.datasets.iris()
     x, y = table.drop(columns="species"), table["species"]
-    few = 150 if quick else 1000
-    settings = {"sampler": "nuts", "draws": few, "warmup": few, "progress": not quick}
+    few = {"draws": 100, "warmup": 100} if quick else {}
+    settings = few | {"progress": not quick}
     fits = {
         f"{hidden} units": bnn.fit(bnn.shallow(hidden, likelihood=bnn.Categorical()), x, y, key=hidden, **settings)
         for hidden in ((1, 2) if quick else (1, 2, 3))
     }
     fit = fits["2 units"]
     print(bnn.diagnose(fit))
-    print("\n", bnn.compare(fits, method="loo" if quick else "auto", draws=300, warmup=300))
+    print("\n", bnn.compare(fits, method="loo" if quick else "auto"))
 
-    folds = bnn.cross_validate(
-        fit.model, x, y, folds=3 if quick else 10, sampler="nuts", draws=few // 2, warmup=few // 2, key=1
-    )
+    folds = bnn.cross_validate(fit.model, x, y, folds=3 if quick else 10, key=1, **few)
     print(f"\n{folds}\nlog loss per flower: {-folds.elpd / len(y):.3f}")
 
     uncertainty = bnn.decompose(fit, x).sort_values("total", ascending=False)

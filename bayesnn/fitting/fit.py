@@ -189,9 +189,9 @@ def fit(
         `open_run`.
 
     start : Fit, optional
-        For the Gibbs sampler of `shallow` networks: a fit of the same model to other rows, from whose last states the chains start.
-        A short warm-up is then enough, for example when a growing series is fitted again. For `Tempered(sampler)`: a
-        fit by `sampler`, at the last states of whose chains the copies start.
+        For the Gibbs sampler of `shallow` networks: a fit of the same model to other rows, from whose last states the
+        chains start. A short warm-up is then enough, for example when a growing series is fitted again. For
+        `Tempered(sampler)`: a fit by `sampler`, at the last states of whose chains the copies start.
     log_likelihood : bool
         Whether to keep the log likelihood of every row and draw, which `loo`, `compare` and `stack_chains` need.
         Without it memory does not grow with draws times rows; the sums over rows are then the sample statistic

@@ -154,7 +154,7 @@ def _random(hidden: int | Geometric, linear: bool | str, lags: str | None, likel
     ):
         raise ValueError(
             "a random architecture needs a likelihood that a Gibbs sweep for shallow networks serves, as all of this "
-            f"package are, got {type(likelihood).__name__} with neither augments = True nor informs = True: give hidden "
-            'as a number, and neither linear="random" nor lags="random"'
+            f"package are, got {type(likelihood).__name__} with neither augments nor informs = True: give hidden as a "
+            'number, and neither linear="random" nor lags="random"'
         )
     return random

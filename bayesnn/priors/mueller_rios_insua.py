@@ -186,13 +186,12 @@ class MuellerRiosInsua(Prior):
 
         `count` is the number of units in use, the others having beta = 0. Default: all units.
         """
-        units = beta.shape[0] if count is None else count
+        units, known = beta.shape[0] if count is None else count, 1.0 / self.readout_mean_variance
         if beta.ndim > 1:
-            total = self.readout_mean / self.readout_mean_variance + precision * beta.sum(axis=0)
-            root = jnp.sqrt(1.0 / self.readout_mean_variance + units * precision)
-            return (total / root + random.normal(source, root.shape)) / root
-        prior = jnp.full((1, 1), 1.0 / self.readout_mean_variance)
-        mean = jnp.full((1,), self.readout_mean)
+            root = jnp.sqrt(known + units * precision)
+            centre = (known * self.readout_mean + precision * beta.sum(axis=0)) / root
+            return (centre + random.normal(source, root.shape)) / root
+        prior, mean = jnp.full((1, 1), known), jnp.full((1,), self.readout_mean)
         return conditionals.draw_mean(source, beta.sum()[None], units, precision[None, None], mean, prior)[0]
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:

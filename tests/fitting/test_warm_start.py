@@ -48,7 +48,7 @@ def test_the_rows_are_those_of_the_new_data(model, first):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"sampler": "nuts"}, "start is for the collapsed Gibbs sampler, got NUTS"),
+        ({"sampler": "nuts"}, "start is for the Gibbs sampler of shallow networks, got NUTS"),
         ({"sampler": bnn.Gibbs(sweeps=3)}, "start must be a fit of the same model by the same sampler"),
         ({"chains": 3}, "start has 2 chains, but chains=3: use the same number"),
         ({"path": "somewhere"}, "start and path must not be given together"),

@@ -19,7 +19,6 @@ from bayesnn import (
     SGLD,
     Categorical,
     Dense,
-    Gaussian,
     Gibbs,
     Hierarchical,
     Horseshoe,
@@ -33,16 +32,19 @@ from bayesnn._internal.runtime import compilation_cache_on, double
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.samplers import PROPOSALS, SAMPLERS, STAT_DIMS, Chains, StepsKernel, make_sampler
 from bayesnn.samplers.engine.plan import CHAIN_METHODS
+from bayesnn.samplers.gibbs.joint import JointGibbs
 from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs
 
 SHALLOW = shallow(2)
 CLASSES = Model([Dense(2, "tanh"), Dense(2, "relu")], Categorical(("a", "b", "c")), Hierarchical(weight_size=4.0))
+JOINT = shallow(2, likelihood=Categorical(("a", "b", "c")))
 TWO_LAYERS = Model([Dense(2, "tanh"), Dense(2, "tanh")])
 SAMPLER_CASES = {
     **{f"gibbs-{proposal}": (Gibbs(proposal, candidates=3, sweeps=2), SHALLOW) for proposal in PROPOSALS},
     "gibbs-intercept-linear": (Gibbs(candidates=3, sweeps=2), shallow(2, intercept=True, linear=True)),
     "gibbs-trajectory": (Gibbs(candidates=3, sweeps=2, trajectory=3), SHALLOW),
     "gibbs-student-t": (Gibbs(candidates=3, sweeps=2), shallow(2, likelihood=StudentT())),
+    "gibbs-joint": (Gibbs(candidates=3, trajectory=2), JOINT),
     **{f"gibbs-weights-{way}": (Gibbs(weights=way, steps=2, sweeps=2), CLASSES) for way in MOVES},
     "gibbs-hmc-horseshoe": (Gibbs(steps=2, sweeps=2), Model([Dense(2, "tanh")], StudentT(), Horseshoe())),
     "nuts": (NUTS(max_tree_depth=3), SHALLOW),
@@ -76,7 +78,7 @@ def data():
 def walk(case):
     """States of ten compiled steps, the first four of them warm-up, and how often the step was traced."""
     spec, model = SAMPLER_CASES[case]
-    data = jnp.asarray(X), jnp.asarray(CODES if model is CLASSES else Y)
+    data = jnp.asarray(X), jnp.asarray(CODES if model in (CLASSES, JOINT) else Y)
     kernel = spec.kernel(model)
     states = [quick(lambda key: kernel.init(key, WARMUP, None, data, {}))(jax.random.key(0))]
     traces = []
@@ -126,7 +128,9 @@ def test_specs_pickle_and_hash(case):
 
 
 def sweep_of(spec, model):
-    """What a Gibbs spec runs for a model: itself if the model collapses, else the joint move that it names."""
+    """What a Gibbs spec runs for a model: itself if the model collapses, else the joint sweep, or the move it names."""
+    if model is JOINT:
+        return JointGibbs(spec.candidates, spec.trajectory)
     return spec if model.prior == SHALLOW.prior else WeightGibbs(spec.weights or "hmc", spec.steps, spec.sweeps)
 
 
@@ -259,10 +263,8 @@ def test_impossible_settings_are_refused(spec):
         Model([Dense(3, "logistic")]),
         Model([Dense(3, "tanh")], prior=SHALLOW.prior),
         Model([Dense(3, jax.nn.sigmoid)], prior=SHALLOW.prior),
-        shallow(3, likelihood=Gaussian(noise_scale=1.0)),
-        shallow(3, likelihood=Gaussian(outputs_named=("a", "b"))),
     ],
-    ids=["two layers", "another prior", "activation", "a function for an activation", "likelihood", "two outputs"],
+    ids=["two layers", "another prior", "activation", "a function for an activation"],
 )
 def test_where_units_do_not_collapse_all_weights_move(model):
     """How weights move by default, and the errors for moves that a model does not allow."""

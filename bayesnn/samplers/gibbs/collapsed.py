@@ -154,7 +154,7 @@ def collapses(model: Model) -> bool:
     prior on their precision, or with a likelihood that is Gaussian given auxiliary variables.
     """
     y = model.likelihood
-    gaussian = y.noise_scale is None and not y.outputs if isinstance(y, Gaussian) else y.augments
+    gaussian = y.noise_scale is None and not y.outputs if isinstance(y, Gaussian) else y.augments and not y.outputs
     return _is_shallow(model) and gaussian
 
 

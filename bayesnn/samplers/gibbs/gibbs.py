@@ -38,7 +38,7 @@ from bayesnn.samplers.gibbs.collapsed import (
     sites_of,
     start_of,
 )
-from bayesnn.samplers.gibbs.joint import STEPS, JointGibbs
+from bayesnn.samplers.gibbs.joint import JointGibbs
 from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
@@ -90,7 +90,7 @@ class Gibbs(Steps):
     trajectory : int, optional
         Leapfrog steps of the Hamiltonian trajectory of all units before the collapsed sweeps of each step; 0: none.
         Default: 60 where the units have many weights, none where they have so few that single moves are quicker. A
-        joint sweep always has one, by default of 20 steps.
+        joint sweep always has one, of 20 steps where the others have none.
 
     Raises
     ------
@@ -159,7 +159,7 @@ class Gibbs(Steps):
             return StepsKernel(self, model)
         if self.joint(model):
             sweeps = max(1, self.sweeps // DEAR)
-            return StepsKernel(JointGibbs(self.candidates, self.trajectory or STEPS, sweeps), model)
+            return StepsKernel(JointGibbs(self.candidates, self.trajectory or 0, sweeps), model)
         return StepsKernel(WeightGibbs(self.weights or "hmc", self.steps, self.sweeps), model)
 
     def collapsed(self, model: Model) -> bool:

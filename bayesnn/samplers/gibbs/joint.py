@@ -35,22 +35,25 @@ from bayesnn.samplers.gibbs.joint_structure import draw_architecture
 from bayesnn.samplers.gibbs.joint_trajectories import move_jointly
 from bayesnn.samplers.gibbs.joint_unit_moves import move_units
 from bayesnn.samplers.gibbs.sign_moves import flip
-from bayesnn.samplers.gibbs.trajectories import tuned
+from bayesnn.samplers.gibbs.trajectories import default_steps, tuned
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 FIRST_STEP = 0.1  # of the trajectories, before it is tuned
-STEPS = 20  # leapfrog steps
+FEW_STEPS = 20  # leapfrog steps where units have few weights; otherwise as many as those of the collapsed sweep
 
 
 @dataclass(frozen=True)
 class JointGibbs(Steps):
-    """The sweep of units and readout together that `Gibbs` uses for likelihoods with `informs`."""
+    """The sweep of units and readout together that `Gibbs` uses for likelihoods with `informs`.
+
+    `trajectory` is the number of leapfrog steps, 0 for the default.
+    """
 
     tempers: ClassVar[bool] = True
     tuned: ClassVar[tuple[str, ...]] = ("log_step",)
 
     candidates: int = 8
-    trajectory: int = STEPS
+    trajectory: int = 0
     sweeps: int = 1
 
     def kernel(self, model: Model) -> StepsKernel:
@@ -96,7 +99,7 @@ class JointGibbs(Steps):
         assert log_step is not None
         point, _ = flip(of_signs, point_of(state), flat(state.hyper.beta_precision), target, model.terms(x.shape[1:]))
         state = redraw_mean(of_mean, with_point(state, point), model)
-        point, acceptance = move_jointly(of_path, point_of(state), target, log_step, self.trajectory)
+        point, acceptance = move_jointly(of_path, point_of(state), target, log_step, self.leapfrogs(*state.gamma.shape))
         state = redraw_spread(of_spread, with_point(state, point), model)
         if state.structure is not None:
             of_architecture, of_mean = random.split(of_structure)
@@ -110,6 +113,10 @@ class JointGibbs(Steps):
         state, level = redraw_latents(of_latents, state._replace(hyper=hyper), target, model, y, weights)
         info = moved_units(moved.astype(state.gamma.dtype), active)
         return state, info._replace(trajectory=acceptance, log_likelihood=level)
+
+    def leapfrogs(self, units: int, weights: int) -> int:
+        """Leapfrog steps of a trajectory of so many units with so many weights each."""
+        return self.trajectory or default_steps(units, weights) or FEW_STEPS
 
     def rounds(self, state: GibbsState) -> tuple[Steps, int]:
         """An exchange after every sweep."""
