@@ -71,7 +71,7 @@ class StructuralPrior:
     noise_rate: float = 0.6
     trust: float = 100.0
     volatility: float = 0.5
-    calm: float = 0.05
+    calm: float = 0.02
     turn: float = 0.6
     turn_damping: float = 0.8
     region: float = 2.0
