@@ -106,8 +106,10 @@ class CrossValidation:
 def cross_validate(
     model: Model,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
+    data: Any = None,
+    missing: str = "error",
     folds: Any = 10,
     sampler: Any = None,
     draws: int = 1000,
@@ -128,8 +130,11 @@ def cross_validate(
     Parameters
     ----------
     model : Model
-    x : array or pandas.DataFrame, shape (n, p)
+    x : array or pandas.DataFrame, shape (n, p), or a formula for `data`
+        What the functions of a formula learn, such as means, they learn from all rows.
     y : array or pandas.Series, shape (n,), or (n, outputs), or class labels
+    data, missing
+        As in `fit`, with a formula.
     folds : int or array of shape (n,)
         Number of folds, or the fold of each row.
     sampler, draws, warmup, chains
@@ -172,8 +177,10 @@ def cross_validate(
     ['rows', 'elpd', 'r_hat', 'rmse']
     """
     standardize = settings.get("standardize", True)
-    bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
-    rows = coded_rows(bound, data)
+    bound, whole = bind(
+        model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
+    )
+    rows = coded_rows(bound, whole)
     # every fold knows the classes of all rows; the baseline of counts is learnt from its training rows
     spec = model if bound.likelihood.kind == "count" else bound
     key_folds, key_fits = jax.random.split(as_key(key))

@@ -58,6 +58,15 @@ def test_held_out_rows_are_scored_by_the_other_folds(constant_fit):
     assert "4-fold cross-validation: elpd" in str(result)
 
 
+def test_a_formula_goes_through_every_fold(constant_fit):
+    pytest.importorskip("formulaic", reason='formulaic is not installed: pip install "bayesnn[formula]"')
+    plain = bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, **OPTIONS)
+    table = X.assign(target=Y)
+    result = bnn.cross_validate(bnn.shallow(1), "target ~ standardize(a)", data=table, folds=4, **OPTIONS)
+    np.testing.assert_allclose(result.pointwise, plain.pointwise)
+    assert list(constant_fit[-1]["x"].columns) == ["standardize(a)"]
+
+
 def test_folds_can_be_used_again(constant_fit):
     first = bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, **OPTIONS)
     again = bnn.cross_validate(bnn.shallow(1), X, Y, folds=first.folds, key=5, **OPTIONS)
