@@ -98,8 +98,8 @@ class Recurrent(Layer):
     def _joined(self, weights: Weights) -> Joined:
         """The weights of all gates as one matrix, since one product of a step is faster than several."""
         rows = self.gates * self.units
-        kernels = (weights[name].reshape(rows, -1).T for name in ("input_kernel", "recurrent_kernel"))
-        return Joined(*kernels, weights["bias"].reshape(rows))
+        of_input, recurrent = (weights[f"{name}_kernel"].reshape(rows, -1).T for name in ("input", "recurrent"))
+        return Joined(of_input, recurrent, weights["bias"].reshape(rows))
 
     def _kept(self, width: int) -> Callable[..., bool]:
         """What the gradient keeps of every step beside the state: nothing, or the sums at the gates.
