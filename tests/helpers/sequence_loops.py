@@ -65,6 +65,16 @@ def gru_step(w, x, h, c):
     return [(1 - z[j]) * h[j] + z[j] * g[j] for j in units], c
 
 
+def gru_after_step(w, x, h, c):
+    """The reset gate after the recurrent weights of the proposal, which have a bias."""
+    units = range(len(h))
+    drive = [[dot(w["input_kernel"][g][j], x) + w["bias"][g][j] for j in units] for g in range(3)]
+    back = [[dot(w["recurrent_kernel"][g][j], h) for j in units] for g in range(3)]
+    z, r = ([logistic(drive[g][j] + back[g][j]) for j in units] for g in (0, 1))
+    g = [math.tanh(drive[2][j] + r[j] * (back[2][j] + w["recurrent_bias"][j])) for j in units]
+    return [(1 - z[j]) * h[j] + z[j] * g[j] for j in units], c
+
+
 def recurrent(step, *, sequences=False, reverse=False):
     def loop(weights, x):
         units = weights["bias"].shape[1]
@@ -214,6 +224,7 @@ SEQUENCES = {
     "lstm, initial state": (LSTM(2, learn_initial=True), SHAPE, recurrent(lstm_step)),
     "gru": (GRU(3), SHAPE, recurrent(gru_step)),
     "gru, all states": (GRU(2, return_sequences=True), SHAPE, recurrent(gru_step, sequences=True)),
+    "gru, reset after": (GRU(3, reset_after=True), SHAPE, recurrent(gru_after_step)),
     "gru, reversed": (GRU(2, reverse=True), SHAPE, recurrent(gru_step, reverse=True)),
     "bidirectional": (Bidirectional(GRU(2)), SHAPE, both_ways(gru_step)),
     "bidirectional, all states": (
