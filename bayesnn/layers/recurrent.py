@@ -39,8 +39,9 @@ class Joined(NamedTuple):
 
     def split(self, place: int) -> tuple[Joined, Joined]:
         """The columns before this place, and the others."""
-        first, second = zip(*((a[..., :place], a[..., place:]) for a in self[:3]), strict=True)
-        return Joined(*first, self.recurrent_bias), Joined(*second, self.recurrent_bias)
+        w, u, b, own = self
+        first = Joined(w[:, :place], u[:, :place], b[:place], own)
+        return first, Joined(w[:, place:], u[:, place:], b[place:], own)
 
 
 class Recurrent(Layer):
