@@ -10,11 +10,12 @@ from bayesnn.layers.dropout import Dropout
 from bayesnn.layers.embedding import Embedding, Vectors
 from bayesnn.layers.fixed import Fixed, fix
 from bayesnn.layers.norm import LayerNorm
-from bayesnn.layers.pooling import AsSequence, AttentionPool, Flatten, Last, MeanPool
+from bayesnn.layers.pooling import AsSequence, AttentionPool, Flatten, Last, MaxPool, MeanPool
 from bayesnn.layers.positions import PositionalEncoding
 from bayesnn.layers.recurrent import GRU, LSTM, Elman
 from bayesnn.layers.residual import Residual
 from bayesnn.layers.seq2seq import Seq2Seq
+from bayesnn.layers.sequential import Sequential
 from bayesnn.layers.transformer import DecoderBlock, TransformerBlock
 
 __all__ = [
@@ -35,11 +36,13 @@ __all__ = [
     "Last",
     "Layer",
     "LayerNorm",
+    "MaxPool",
     "MeanPool",
     "PositionalEncoding",
     "Residual",
     "SelfAttention",
     "Seq2Seq",
+    "Sequential",
     "Shape",
     "TransformerBlock",
     "Vectors",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from bayesnn._internal import checks
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.base import Layer, sequence_shape
+from bayesnn.layers.positions import LONGEST
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,17 @@ class SelfAttention(Layer):
         Width of a head. Default: d / heads, which must then be a whole number.
     causal : bool
         Whether steps are kept from attending to later ones.
+    bias : bool
+        Whether queries, keys and values have biases (head, size), as in PyTorch; unless `rotary`, that of the keys adds
+        the same to all scores of a step, which changes nothing.
+    rotary : bool
+        Whether queries and keys are turned by angles proportional to their positions, so that scores depend on the
+        distance of two steps; `size` must then be even.
 
     References
     ----------
-    A. Vaswani et al. (2017), Attention is all you need, NeurIPS, equation (1) and section 3.2.2.
+    A. Vaswani et al. (2017), Attention is all you need, NeurIPS, equation (1) and section 3.2.2; J. Su et al. (2021),
+    RoFormer: enhanced transformer with rotary position embedding, arXiv:2104.09864, equation (34).
 
     Examples
     --------
@@ -40,6 +49,8 @@ class SelfAttention(Layer):
     heads: int = 1
     size: int | None = None
     causal: bool = False
+    bias: bool = field(default=False, metadata={"later": True})
+    rotary: bool = field(default=False, metadata={"later": True})
 
     def __post_init__(self) -> None:
         checks.positive_integer("heads", self.heads)
@@ -55,6 +66,9 @@ class SelfAttention(Layer):
             for role in ("query", "key", "value")
         }
         inner = self.heads * size
+        if self.bias:
+            biases = (f"{role}_bias" for role in ("query", "key", "value"))
+            table |= {name: Weight((self.heads, size), ("head", "feature"), "bias", width) for name in biases}
         return table | {
             "output": Weight((width, self.heads, size), ("unit", "head", "feature"), "output", inner),
             "bias": Weight((width,), ("unit",), "bias", inner),
@@ -64,7 +78,7 @@ class SelfAttention(Layer):
         return sequence_shape(self, shape)
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        return attend(weights, x, x, self._seen(len(x), mask))
+        return attend(weights, x, x, self._seen(len(x), mask), rotary=self.rotary)
 
     @property
     def has_attention(self) -> bool:
@@ -72,7 +86,7 @@ class SelfAttention(Layer):
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """Attention weights (head, query step, key step); rows sum to one."""
-        return attention_weights(weights, x, x, self._seen(len(x), mask))
+        return attention_weights(weights, x, x, self._seen(len(x), mask), rotary=self.rotary)
 
     def _seen(self, time: int, mask: jax.Array | None) -> jax.Array | None:
         """Which steps (..., time) a step may attend to; None if to all."""
@@ -87,30 +101,54 @@ class SelfAttention(Layer):
                 f"SelfAttention needs a width that is a multiple of its {self.heads} heads, got {width}: give size= or "
                 "another number of heads"
             )
-        return width // self.heads if self.size is None else self.size
+        size = width // self.heads if self.size is None else self.size
+        if self.rotary and size % 2:
+            raise ValueError(f"rotary=True turns pairs of features, so a head must have an even size, got {size}")
+        return size
 
 
-def attention_weights(weights: Weights, x: jax.Array, source: jax.Array, seen: jax.Array | None) -> jax.Array:
+def attention_weights(
+    weights: Weights, x: jax.Array, source: jax.Array, seen: jax.Array | None, *, rotary: bool = False
+) -> jax.Array:
     """Attention weights (head, time, source time) of the steps of x to those of `source`; zero where not `seen`."""
-    return jax.nn.softmax(scores(weights, x, source, seen), axis=-1)
+    return jax.nn.softmax(scores(weights, x, source, seen, rotary), axis=-1)
 
 
-def attend(weights: Weights, x: jax.Array, source: jax.Array, seen: jax.Array | None) -> jax.Array:
+def attend(
+    weights: Weights, x: jax.Array, source: jax.Array, seen: jax.Array | None, *, rotary: bool = False
+) -> jax.Array:
     """Values of the source averaged with the attention weights of the steps of x, mapped to the width of x.
 
     The sums of exponentials divide the averages (head, time, feature) rather than the weights, which are more numbers;
     with heads first this is .78 of the time of equinox's layer. JAX's own `dot_product_attention` computes its softmax
     in single precision even for doubles, an error of 1e-7 that a sampler's densities should not have.
     """
-    score = scores(weights, x, source, seen)
+    score = scores(weights, x, source, seen, rotary)
     share = jnp.exp(score - lax.stop_gradient(score.max(axis=-1, keepdims=True)))  # a shift of all changes nothing
-    mixed = jnp.einsum("hts,hsf->htf", share, jnp.einsum("hfw,sw->hsf", weights["value"], source))
+    mixed = jnp.einsum("hts,hsf->htf", share, projected(weights, "value", source))
     return jnp.einsum("uhf,htf->tu", weights["output"], mixed / share.sum(axis=-1)[..., None]) + weights["bias"]
 
 
-def scores(weights: Weights, x: jax.Array, source: jax.Array, seen: jax.Array | None) -> jax.Array:
+def scores(weights: Weights, x: jax.Array, source: jax.Array, seen: jax.Array | None, rotary: bool) -> jax.Array:
     """Scores (head, time, source time) of the steps of x with those of `source`; minus infinity where not `seen`."""
-    scaled = weights["query"] / weights["query"].shape[1] ** 0.5
-    query, key = jnp.einsum("hfw,tw->htf", scaled, x), jnp.einsum("hfw,sw->hsf", weights["key"], source)
-    score = jnp.einsum("htf,hsf->hts", query, key)
+    query, key = projected(weights, "query", x), projected(weights, "key", source)
+    if rotary:
+        query, key = turned(query), turned(key)
+    score = jnp.einsum("htf,hsf->hts", query / weights["query"].shape[1] ** 0.5, key)
     return score if seen is None else jnp.where(seen, score, -jnp.inf)
+
+
+def projected(weights: Weights, role: str, x: jax.Array) -> jax.Array:
+    """Queries, keys or values (head, time, size) of x (time, width)."""
+    values = jnp.einsum("hfw,tw->htf", weights[role], x)
+    bias = weights.get(f"{role}_bias")
+    return values if bias is None else values + bias[:, None, :]
+
+
+def turned(values: jax.Array) -> jax.Array:
+    """Queries or keys (head, time, size): pair i of features at step t turned by the angle t / 10000^(2i/size)."""
+    _, time, size = values.shape
+    angle = np.arange(time)[:, None] / LONGEST ** (np.arange(0, size, 2) / size)
+    cosine, sine = (jnp.asarray(part, values.dtype) for part in (np.cos(angle), np.sin(angle)))
+    even, odd = values[..., 0::2], values[..., 1::2]
+    return jnp.stack([even * cosine - odd * sine, even * sine + odd * cosine], axis=-1).reshape(values.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,7 +20,8 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "leaky_relu": jax.nn.leaky_relu,
     "elu": jax.nn.elu,
     "softplus": jax.nn.softplus,
-    "gelu": jax.nn.gelu,
+    "gelu": jax.nn.gelu,  # in its tanh form
+    "gelu_exact": functools.partial(jax.nn.gelu, approximate=False),
     "silu": jax.nn.silu,
     "sin": jnp.sin,
     "identity": lambda e: e,

@@ -85,6 +85,25 @@ class MeanPool(Weightless):
 
 
 @dataclass(frozen=True)
+class MaxPool(Weightless):
+    """The largest value of each feature over the real steps of a sequence.
+
+    x (time, d) -> (d,). After `Conv1D`, whether a pattern occurs anywhere.
+
+    Examples
+    --------
+    >>> MaxPool().apply({}, jnp.array([[1.0, 5.0], [3.0, 2.0]])).tolist()
+    [3.0, 5.0]
+    """
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return (sequence_shape(self, shape)[1],)
+
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        return (x if mask is None else jnp.where(mask[:, None], x, -jnp.inf)).max(axis=0)
+
+
+@dataclass(frozen=True)
 class Last(Weightless):
     """The last real step of a sequence.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -24,12 +24,14 @@ LARGE = 64  # inputs and units together
 class Joined(NamedTuple):
     """The weights of several gates side by side, gate after gate.
 
-    input (d, gates x units), recurrent (units, gates x units), bias (gates x units,).
+    input (d, gates x units), recurrent (units, gates x units), bias (gates x units,); recurrent_bias (units,) of layers
+    that have one.
     """
 
     input: jax.Array
     recurrent: jax.Array
     bias: jax.Array
+    recurrent_bias: jax.Array | None = None
 
     def sums(self, x: jax.Array, state: jax.Array) -> jax.Array:
         """Weighted sums (gates x units,) of the inputs x (d,) and of a state (units,), biases included."""
@@ -37,7 +39,9 @@ class Joined(NamedTuple):
 
     def split(self, place: int) -> tuple[Joined, Joined]:
         """The columns before this place, and the others."""
-        return Joined(*(a[..., :place] for a in self)), Joined(*(a[..., place:] for a in self))
+        w, u, b, own = self
+        first = Joined(w[:, :place], u[:, :place], b[:place], own)
+        return first, Joined(w[:, place:], u[:, place:], b[place:], own)
 
 
 class Recurrent(Layer):
@@ -98,8 +102,8 @@ class Recurrent(Layer):
     def _joined(self, weights: Weights) -> Joined:
         """The weights of all gates as one matrix, since one product of a step is faster than several."""
         rows = self.gates * self.units
-        kernel, recurrent = (weights[name].reshape(rows, -1).T for name in ("input_kernel", "recurrent_kernel"))
-        return Joined(kernel, recurrent, weights["bias"].reshape(rows))
+        of_input, recurrent = (weights[f"{name}_kernel"].reshape(rows, -1).T for name in ("input", "recurrent"))
+        return Joined(of_input, recurrent, weights["bias"].reshape(rows), weights.get("recurrent_bias"))
 
     def _kept(self, width: int) -> Callable[..., bool]:
         """What the gradient keeps of every step beside the state: nothing, or the sums at the gates.
@@ -234,6 +238,10 @@ class GRU(Recurrent):
     ----------
     units, return_sequences, reverse, learn_initial, truncate
         As in `Elman`.
+    reset_after : bool
+        Whether the reset gate is applied after the recurrent weights, g = tanh(W_x x_t + b + r (W_h h_{t-1} + b_h)), as
+        in PyTorch, flax and equinox; b_h is the weight recurrent_bias (units,). There the update gate weighs the old
+        state, so weights from these libraries change its sign.
 
     References
     ----------
@@ -253,9 +261,20 @@ class GRU(Recurrent):
     reverse: bool = False
     learn_initial: bool = False
     truncate: int | None = None
+    reset_after: bool = field(default=False, metadata={"later": True})
+
+    def weights(self, shape: Shape) -> dict[str, Weight]:
+        """As in other recurrent layers; recurrent_bias (unit,) with `reset_after`."""
+        own = {"recurrent_bias": Weight((self.units,), ("unit",), "bias", self.units)} if self.reset_after else {}
+        return super().weights(shape) | own
 
     def cell(self, joined: Joined, x: jax.Array, state: CellState) -> CellState:
-        """The reset gate is applied to the state before the recurrent weights are."""
+        """The reset gate is applied to the state, or to what the recurrent weights make of it."""
         gates, proposal = joined.split(2 * self.units)
         update, reset = jnp.split(jax.nn.sigmoid(gates.sums(x, state)), 2)
-        return (1.0 - update) * state + update * jnp.tanh(proposal.sums(x, reset * state))
+        if self.reset_after:
+            recurrent = checkpoint_name(state @ proposal.recurrent + proposal.recurrent_bias, SUMS)
+            e = x @ proposal.input + proposal.bias + reset * recurrent
+        else:
+            e = proposal.sums(x, reset * state)
+        return (1.0 - update) * state + update * jnp.tanh(e)

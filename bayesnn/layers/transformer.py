@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 
@@ -15,6 +15,8 @@ from bayesnn.layers.base import Layer, sequence_shape
 from bayesnn.layers.dense import Dense, as_activation
 from bayesnn.layers.norm import LayerNorm
 
+Change = Callable[[jax.Array], jax.Array]
+NORMS = ("post", "pre")
 MISPLACED = "DecoderBlock must stand in the decoder of Seq2Seq, which gives it the sequence that it attends to"
 
 
@@ -27,8 +29,11 @@ class Block(Layer):
     heads: int
     hidden: int | None
     activation: str | Callable[[jax.Array], jax.Array]
+    norm: str
+    bias: bool
 
     def __post_init__(self) -> None:
+        checks.known("norm", self.norm, NORMS)
         checks.positive_integer("heads", self.heads)
         if self.hidden is not None:
             checks.positive_integer("hidden", self.hidden)
@@ -57,6 +62,12 @@ class Block(Layer):
         """The value of one part at x."""
         return self.parts(x.shape[-1])[part].apply(without_prefix(weights, part), x, mask)
 
+    def added(self, norm: str, weights: Weights, x: jax.Array, mask: jax.Array | None, change: Change) -> jax.Array:
+        """x plus a change of it: the sum is normalised, or with norm="pre" what the change sees."""
+        if self.norm == "pre":
+            return x + change(self.through(norm, weights, x, mask))
+        return self.through(norm, weights, x + change(x), mask)
+
     def through_dense(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
         """The value of the two dense layers at x; the hidden layer may be wider than d."""
         parts = self.dense_parts(x.shape[-1])
@@ -71,7 +82,8 @@ class Block(Layer):
 class TransformerBlock(Block):
     """Attention, residual, layer norm; two dense layers, residual, layer norm.
 
-    x (time, d) -> (time, d).
+    x (time, d) -> (time, d). With norm="pre" each half adds to its input what it makes of the normalised input, and a
+    `LayerNorm()` usually follows the last block.
 
     Parameters
     ----------
@@ -83,10 +95,15 @@ class TransformerBlock(Block):
         Of these units, as in `Dense`.
     causal : bool
         Whether steps are kept from attending to later ones.
+    norm : {"post", "pre"}
+        Whether layer norm follows the residual, or comes first, as in GPT-2; deep stacks are then easier to fit.
+    bias, rotary : bool
+        As in `SelfAttention`.
 
     References
     ----------
-    A. Vaswani et al. (2017), Attention is all you need, NeurIPS, section 3.1 and equation (2).
+    A. Vaswani et al. (2017), Attention is all you need, NeurIPS, section 3.1 and equation (2); R. Xiong et al. (2020),
+    On layer normalization in the transformer architecture, ICML, for norm="pre".
 
     Examples
     --------
@@ -98,21 +115,26 @@ class TransformerBlock(Block):
     hidden: int | None = None
     activation: str | Callable[[jax.Array], jax.Array] = "relu"
     causal: bool = False
+    norm: str = field(default="post", metadata={"later": True})
+    bias: bool = field(default=False, metadata={"later": True})
+    rotary: bool = field(default=False, metadata={"later": True})
 
     def parts(self, width: int) -> dict[str, Layer]:
-        attention = {"attention": SelfAttention(self.heads, causal=self.causal), "first_norm": LayerNorm()}
-        return attention | self.dense_parts(width) | {"second_norm": LayerNorm()}
+        attention = SelfAttention(self.heads, causal=self.causal, bias=self.bias, rotary=self.rotary)
+        first = {"attention": attention, "first_norm": LayerNorm()}
+        return first | self.dense_parts(width) | {"second_norm": LayerNorm()}
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
-        """Each half adds to its input; the sum is then normalised."""
-        x = self.through("first_norm", weights, x + self.through("attention", weights, x, mask), mask)
-        return self.through("second_norm", weights, x + self.through_dense(weights, x, mask), mask)
+        """Two halves, each of which adds to its input."""
+        x = self.added("first_norm", weights, x, mask, lambda x: self.through("attention", weights, x, mask))
+        return self.added("second_norm", weights, x, mask, lambda x: self.through_dense(weights, x, mask))
 
     @property
     def has_attention(self) -> bool:
         return True
 
     def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        x = self.through("first_norm", weights, x, mask) if self.norm == "pre" else x
         return self.parts(x.shape[-1])["attention"].attention(without_prefix(weights, "attention"), x, mask)
 
 
@@ -131,6 +153,8 @@ class DecoderBlock(Block):
         Units of the first of the two dense layers. Default: 4 d.
     activation : str or callable
         Of these units, as in `Dense`.
+    norm, bias
+        As in `TransformerBlock`.
 
     References
     ----------
@@ -145,10 +169,12 @@ class DecoderBlock(Block):
     heads: int = 1
     hidden: int | None = None
     activation: str | Callable[[jax.Array], jax.Array] = "relu"
+    norm: str = field(default="post", metadata={"later": True})
+    bias: bool = field(default=False, metadata={"later": True})
 
     def parts(self, width: int) -> dict[str, Layer]:
-        own = {"attention": SelfAttention(self.heads, causal=True), "first_norm": LayerNorm()}
-        other = {"cross": SelfAttention(self.heads), "second_norm": LayerNorm()}
+        own = {"attention": SelfAttention(self.heads, causal=True, bias=self.bias), "first_norm": LayerNorm()}
+        other = {"cross": SelfAttention(self.heads, bias=self.bias), "second_norm": LayerNorm()}
         return own | other | self.dense_parts(width) | {"third_norm": LayerNorm()}
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
@@ -159,14 +185,19 @@ class DecoderBlock(Block):
         self, weights: Weights, x: jax.Array, memory: jax.Array, mask: jax.Array | None, real: jax.Array | None
     ) -> jax.Array:
         """The block's value; `mask` (time,) and `real` (source time,) are the real steps of x and of the memory."""
-        x, cross = self.before_memory(weights, x, mask), without_prefix(weights, "cross")
-        found = attend(cross, x, memory, None if real is None else real[None, :])
-        x = self.through("second_norm", weights, x + found, mask)
-        return self.through("third_norm", weights, x + self.through_dense(weights, x, mask), mask)
+        cross, seen = without_prefix(weights, "cross"), None if real is None else real[None, :]
+        x = self._after_attention(weights, x, mask)
+        x = self.added("second_norm", weights, x, mask, lambda x: attend(cross, x, memory, seen))
+        return self.added("third_norm", weights, x, mask, lambda x: self.through_dense(weights, x, mask))
 
     def before_memory(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
-        """The first part of the block, attention to itself; its output then attends to the memory."""
-        return self.through("first_norm", weights, x + self.through("attention", weights, x, mask), mask)
+        """What attends to the memory: x after attention to itself, normalised."""
+        x = self._after_attention(weights, x, mask)
+        return self.through("second_norm", weights, x, mask) if self.norm == "pre" else x
+
+    def _after_attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None) -> jax.Array:
+        """The first part of the block, attention to itself."""
+        return self.added("first_norm", weights, x, mask, lambda x: self.through("attention", weights, x, mask))
 
     def memory_attention(self, weights: Weights, x: jax.Array, memory: jax.Array, real: jax.Array | None) -> jax.Array:
         """Attention weights (head, step, step of the memory), from the weights of part "cross"; rows sum to one."""

@@ -44,13 +44,17 @@ def test_a_saved_fit_reads_texts(fitted, tmp_path):
     )
 
 
-@pytest.mark.parametrize(
-    "make",
-    [list, tuple, np.array, lambda t: np.array(t, object), pd.Series],
-    ids=["list", "tuple", "array", "objects", "series"],
-)
-def test_texts_may_be_lists_arrays_and_series(make):
-    x = make(TEXTS)
+FORMS = {
+    "list": TEXTS,
+    "tuple": tuple(TEXTS),
+    "array": np.array(TEXTS),
+    "objects": np.array(TEXTS, object),
+    "series": pd.Series(TEXTS),
+}
+
+
+@pytest.mark.parametrize("x", FORMS.values(), ids=FORMS)
+def test_texts_may_be_lists_arrays_and_series(x):
     assert texts_of(x) == TEXTS
     columns = learn_columns(x, MODEL.network.reads)
     np.testing.assert_array_equal(code(columns, x), VOCABULARY.ids(TEXTS))

@@ -17,10 +17,12 @@ from bayesnn.layers import (
     Flatten,
     Last,
     LayerNorm,
+    MaxPool,
     MeanPool,
     PositionalEncoding,
     Residual,
     SelfAttention,
+    Sequential,
     TransformerBlock,
 )
 
@@ -63,6 +65,16 @@ def gru_step(w, x, h, c):
     return [(1 - z[j]) * h[j] + z[j] * g[j] for j in units], c
 
 
+def gru_after_step(w, x, h, c):
+    """The reset gate after the recurrent weights of the proposal, which have a bias."""
+    units = range(len(h))
+    drive = [[dot(w["input_kernel"][g][j], x) + w["bias"][g][j] for j in units] for g in range(3)]
+    back = [[dot(w["recurrent_kernel"][g][j], h) for j in units] for g in range(3)]
+    z, r = ([logistic(drive[g][j] + back[g][j]) for j in units] for g in (0, 1))
+    g = [math.tanh(drive[2][j] + r[j] * (back[2][j] + w["recurrent_bias"][j])) for j in units]
+    return [(1 - z[j]) * h[j] + z[j] * g[j] for j in units], c
+
+
 def recurrent(step, *, sequences=False, reverse=False):
     def loop(weights, x):
         units = weights["bias"].shape[1]
@@ -91,19 +103,31 @@ def without_prefix(weights, part):
     return {name.removeprefix(f"{part}_"): w for name, w in weights.items() if name.startswith(f"{part}_")}
 
 
-def attention(heads, causal=False):
+def turned(values, t):
+    """Pair i as a complex number, times exp(i t / 10000^(2i/size)): J. Su et al. (2021), equation (13)."""
+    size = len(values)
+    turns = [complex(math.cos(a), math.sin(a)) for a in (t / 10000 ** (2 * i / size) for i in range(size // 2))]
+    pairs = [complex(values[2 * i], values[2 * i + 1]) * turn for i, turn in enumerate(turns)]
+    return [part for pair in pairs for part in (pair.real, pair.imag)]
+
+
+def attention(heads, causal=False, rotary=False):
     def loop(weights, x):
         width, size = x.shape[1], weights["query"].shape[1]
         out = np.array([weights["bias"]] * len(x))
+
+        def projected(role, h, t):
+            bias = weights.get(f"{role}_bias", np.zeros((heads, size)))
+            values = [dot(weights[role][h][f], x[t]) + bias[h][f] for f in range(size)]
+            return turned(values, t) if rotary and role != "value" else values
+
         for t in range(len(x)):
             for h in range(heads):
-                ask = [dot(weights["query"][h][f], x[t]) for f in range(size)]
+                ask = projected("query", h, t)
                 seen = range(t + 1 if causal else len(x))
-                scores = [
-                    dot(ask, [dot(weights["key"][h][f], x[s]) for f in range(size)]) / math.sqrt(size) for s in seen
-                ]
+                scores = [dot(ask, projected("key", h, s)) / math.sqrt(size) for s in seen]
                 share = np.exp(scores) / np.sum(np.exp(scores))
-                mixed = [sum(share[s] * dot(weights["value"][h][f], x[s]) for s in seen) for f in range(size)]
+                mixed = [sum(share[s] * projected("value", h, s)[f] for s in seen) for f in range(size)]
                 for u in range(width):
                     out[t][u] += dot(weights["output"][u][h], mixed)
         return out
@@ -128,12 +152,27 @@ def dense_at_each_step(psi):
     return loop
 
 
-def block(heads, causal=False):
+def block(heads, causal=False, pre=False, rotary=False):
     def loop(weights, x):
         part = lambda name: without_prefix(weights, name)  # noqa: E731
+        if pre:
+            x = x + attention(heads, causal, rotary)(part("attention"), norm(part("first_norm"), x))
+            inner = dense_at_each_step(lambda e: max(e, 0.0))(part("up"), norm(part("second_norm"), x))
+            return x + dense_at_each_step(lambda e: e)(part("down"), inner)
         x = norm(part("first_norm"), x + attention(heads, causal)(part("attention"), x))
         inner = dense_at_each_step(lambda e: max(e, 0.0))(part("up"), x)
         return norm(part("second_norm"), x + dense_at_each_step(lambda e: e)(part("down"), inner))
+
+    return loop
+
+
+def in_turn(*parts):
+    """Layers one after the other, each with the weights of its prefix."""
+
+    def loop(weights, x):
+        for name, part in parts:
+            x = part(without_prefix(weights, name), x)
+        return x
 
     return loop
 
@@ -185,6 +224,7 @@ SEQUENCES = {
     "lstm, initial state": (LSTM(2, learn_initial=True), SHAPE, recurrent(lstm_step)),
     "gru": (GRU(3), SHAPE, recurrent(gru_step)),
     "gru, all states": (GRU(2, return_sequences=True), SHAPE, recurrent(gru_step, sequences=True)),
+    "gru, reset after": (GRU(3, reset_after=True), SHAPE, recurrent(gru_after_step)),
     "gru, reversed": (GRU(2, reverse=True), SHAPE, recurrent(gru_step, reverse=True)),
     "bidirectional": (Bidirectional(GRU(2)), SHAPE, both_ways(gru_step)),
     "bidirectional, all states": (
@@ -194,6 +234,27 @@ SEQUENCES = {
     ),
     "attention": (SelfAttention(2), (5, 4), attention(2)),
     "attention, causal": (SelfAttention(1, size=3, causal=True), SHAPE, attention(1, causal=True)),
+    "attention, biases": (SelfAttention(2, bias=True, rotary=True), (5, 4), attention(2, rotary=True)),
+    "attention, rotary": (SelfAttention(1, size=4, rotary=True), (5, 3), attention(1, rotary=True)),
+    "transformer block, norm first": (
+        TransformerBlock(2, hidden=3, norm="pre", bias=True, rotary=True),
+        (5, 4),
+        block(2, pre=True, rotary=True),
+    ),
+    "several layers": (
+        Sequential([Dense(3, "tanh"), SelfAttention(causal=True), LayerNorm()]),
+        SHAPE,
+        in_turn(
+            ("dense0", dense_at_each_step(math.tanh)),
+            ("selfattention1", attention(1, causal=True)),
+            ("layernorm2", norm),
+        ),
+    ),
+    "residual around several layers": (
+        Residual(Sequential([LayerNorm(), Dense(2, "tanh")])),
+        SHAPE,
+        lambda w, x: x + in_turn(("layernorm0", norm), ("dense1", dense_at_each_step(math.tanh)))(w, x),
+    ),
     "layer norm": (LayerNorm(), (5, 4), norm),
     "transformer block": (TransformerBlock(2, hidden=3), (5, 4), block(2)),
     "transformer block, causal": (TransformerBlock(causal=True), (5, 3), block(1, causal=True)),
@@ -210,6 +271,7 @@ SEQUENCES = {
     "lags as a sequence": (AsSequence(), (4,), lambda w, x: x[::-1, None]),
     "lags and others": (AsSequence(3), (5,), lambda w, x: np.array([[x[k], x[3], x[4]] for k in (2, 1, 0)])),
     "mean": (MeanPool(), SHAPE, lambda w, x: np.array([sum(x[:, i]) / len(x) for i in range(x.shape[1])])),
+    "maximum": (MaxPool(), SHAPE, lambda w, x: np.array([max(x[:, i]) for i in range(x.shape[1])])),
     "attention pool": (AttentionPool(2), SHAPE, attention_pool(0.0)),
     "attention pool, growing": (AttentionPool(1, growth=0.5), SHAPE, attention_pool(0.5)),
     "dropout, where nothing is dropped": (Dropout(), SHAPE, lambda w, x: x),

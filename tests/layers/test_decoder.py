@@ -57,6 +57,20 @@ def test_the_block_equals_a_loop():
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
+def test_the_block_with_norms_first_equals_a_loop():
+    layer, shape = DecoderBlock(2, hidden=3, norm="pre", bias=True), (TARGET, WIDTH)
+    weights = weights_of(layer, shape)
+    weights |= {name: 0 * w for name, w in weights.items() if name.startswith("cross") and name[-5:] == "_bias"}
+    x, memory = example()[SOURCE:], example()[:SOURCE]
+    with double():
+        found = layer.decode(weights, jnp.asarray(x), jnp.asarray(memory), None, None)
+    part = lambda name: without_prefix(weights, name)  # noqa: E731
+    h = x + attention(2, causal=True)(part("attention"), norm(part("first_norm"), x))
+    h = h + cross(part("cross"), norm(part("second_norm"), h), memory)
+    inner = dense_at_each_step(lambda e: max(e, 0.0))(part("up"), norm(part("third_norm"), h))
+    np.testing.assert_allclose(found, h + dense_at_each_step(lambda e: e)(part("down"), inner), rtol=1e-10)
+
+
 def test_shapes_and_names():
     assert LAYER.output_shape(SHAPE) == (TARGET, 2)
     table = LAYER.weights(SHAPE)

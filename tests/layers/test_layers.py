@@ -55,6 +55,11 @@ def gelu(e: float) -> float:
     return 0.5 * e * (1 + math.tanh(math.sqrt(2 / math.pi) * (e + 0.044715 * e**3)))
 
 
+def gelu_exact(e: float) -> float:
+    """The same with the normal distribution function itself."""
+    return 0.5 * e * (1 + math.erf(e / math.sqrt(2)))
+
+
 class Case(NamedTuple):
     """A layer, the shape of one example, and the loop it must equal."""
 
@@ -71,6 +76,7 @@ LAYERS = {
     "elu": Case(Dense(5, "elu"), (2,), dense(lambda e: e if e > 0 else math.exp(e) - 1)),
     "softplus": Case(Dense(3, "softplus"), (2,), dense(lambda e: math.log(1 + math.exp(e)))),
     "gelu": Case(Dense(4, "gelu"), (3,), dense(gelu)),
+    "gelu_exact": Case(Dense(4, "gelu_exact"), (3,), dense(gelu_exact)),
     "silu": Case(Dense(3, "silu"), (2,), dense(lambda e: e / (1 + math.exp(-e)))),
     "sin": Case(Dense(3, "sin"), (3,), dense(math.sin)),
     "residual": Case(Residual(Dense(3, "tanh")), (3,), residual(dense(math.tanh))),

@@ -14,16 +14,21 @@ from bayesnn.layers import (
     AttentionPool,
     Bidirectional,
     Conv1D,
+    DecoderBlock,
     Dense,
     Dropout,
     Elman,
+    Embedding,
     Flatten,
     Last,
     Layer,
     LayerNorm,
+    MaxPool,
     MeanPool,
     PositionalEncoding,
+    Residual,
     SelfAttention,
+    Sequential,
     TransformerBlock,
 )
 from bayesnn.models.model import Model
@@ -40,13 +45,18 @@ PADDED = {
     "lstm, reversed, all states": LSTM(3, return_sequences=True, reverse=True),
     "lstm, initial state": LSTM(3, learn_initial=True, reverse=True),
     "gru": GRU(3),
+    "gru, reset after": GRU(3, reset_after=True),
     "lstm, truncated": LSTM(3, learn_initial=True, truncate=2),
     "gru, truncated, reversed": GRU(3, reverse=True, learn_initial=True, truncate=3),
     "bidirectional": Bidirectional(LSTM(2)),
     "bidirectional, all states": Bidirectional(GRU(2, return_sequences=True)),
     "attention": SelfAttention(2),
     "attention, causal": SelfAttention(2, causal=True),
+    "attention, biases": SelfAttention(2, bias=True),
+    "attention, rotary": SelfAttention(2, rotary=True, causal=True),
     "transformer block": TransformerBlock(2),
+    "transformer block, norm first": TransformerBlock(2, norm="pre", bias=True, rotary=True),
+    "several layers": Sequential([Dense(4, "tanh"), SelfAttention(2), LSTM(3, return_sequences=True), Last()]),
     "convolution": Conv1D(3),
     "convolution, causal": Conv1D(3, causal=True),
     "positions": PositionalEncoding(),
@@ -55,6 +65,7 @@ PADDED = {
     "dense": Dense(3, "tanh"),
     "dropout": Dropout(),
     "mean": MeanPool(),
+    "maximum": MaxPool(),
     "last": Last(),
     "attention pool": AttentionPool(2, growth=0.5),
 }
@@ -62,8 +73,12 @@ CAUSAL = {
     "elman": Elman(3, return_sequences=True),
     "lstm": LSTM(3, return_sequences=True),
     "gru": GRU(3, return_sequences=True),
+    "gru, reset after": GRU(3, return_sequences=True, reset_after=True),
     "attention": SelfAttention(2, causal=True),
+    "attention, rotary": SelfAttention(2, causal=True, bias=True, rotary=True),
     "transformer block": TransformerBlock(2, causal=True),
+    "transformer block, norm first": TransformerBlock(2, causal=True, norm="pre", rotary=True),
+    "several layers": Sequential([Residual(Dense(4)), SelfAttention(2, causal=True), Elman(3, return_sequences=True)]),
     "convolution": Conv1D(3, causal=True),
     "positions": PositionalEncoding(),
     "layer norm": LayerNorm(),
@@ -203,6 +218,7 @@ def test_every_sequence_layer_has_a_padding_row():
             (5, 4),
             "a width that is a multiple of its 3 heads, got 4: give size= or another",
         ),
+        (SelfAttention(1, rotary=True), (5, 3), "turns pairs of features, so a head must have an even size, got 3"),
         (PositionalEncoding("learnt", 3), (5, 4), "sequences must have at most 3 steps, as PositionalEncoding says, g"),
         (AsSequence(), (5, 2), "AsSequence needs a vector of lags, got examples of shape"),
         (AsSequence(3), (2,), r"AsSequence needs 3 lags, got 2 input\(s\)"),
@@ -222,6 +238,13 @@ def test_shapes_that_do_not_fit_are_refused(layer, shape, message):
         (lambda: Bidirectional(Dense(3)), "Bidirectional must wrap a recurrent layer that reads forwards"),
         (lambda: Bidirectional(LSTM(3, reverse=True)), "Bidirectional must wrap a recurrent layer that reads forwards"),
         (lambda: PositionalEncoding("fourier"), "unknown kind 'fourier'"),
+        (lambda: TransformerBlock(norm="both"), "unknown norm 'both': choose one of 'post', 'pre'"),
+        (lambda: Sequential([]), r"Sequential takes a sequence of layers such as \[Dense\(8\), Dense\(4\)\], got"),
+        (
+            lambda: Sequential([Dense(3), Embedding(5, 2)]),
+            "Embedding must be the first layer of a model, got",
+        ),
+        (lambda: Sequential([DecoderBlock()]), "DecoderBlock must stand in the decoder of Seq2Seq"),
         (lambda: SelfAttention(0), "heads must be a whole number"),
         (lambda: TransformerBlock(activation=3), "unknown activation 3"),
         (lambda: LayerNorm(0.0), "epsilon must be a finite number above zero"),
@@ -266,3 +289,29 @@ def test_a_body_that_reads_lags_fits_and_predicts_like_any_other(fake_fit, body,
     assert np.ptp(prediction.to_numpy(), axis=2).min() > 0
     for name, dims in fit.model.dims((4,)).items():
         assert fit.idata["posterior"][name].dims == ("chain", "draw", *dims)
+
+
+def test_rotary_scores_depend_on_the_distance_alone():
+    """Where all steps are alike, so are the differences of scores of steps at equal distances."""
+    layer = SelfAttention(1, rotary=True)
+    with double():
+        x = jnp.broadcast_to(jnp.asarray(example()[0]), SHAPE)
+        weights = weights_of(layer)
+        share = np.log(np.asarray(layer.attention(weights, x)))[0]
+        plain = np.asarray(SelfAttention(1).attention(weights, x))[0]
+    apart = share[:, 1:] - share[:, :-1]
+    np.testing.assert_allclose(apart[1:, 1:], apart[:-1, :-1], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(plain, 1 / SHAPE[0], rtol=1e-12)
+    assert np.abs(apart).max() > 1e-3
+
+
+def test_attention_of_several_layers_is_that_of_the_last_that_has_some():
+    layer = Sequential([Dense(4, "tanh"), SelfAttention(2, causal=True), Dense(3)])
+    with double():
+        weights = weights_of(layer)
+        x, mask = padded(2.0)
+        own = {n.removeprefix("selfattention1_"): w for n, w in weights.items() if n.startswith("selfattention1_")}
+        inner = Dense(4, "tanh").apply({n: weights[f"dense0_{n}"] for n in ("kernel", "bias")}, x)
+        expected = SelfAttention(2, causal=True).attention(own, inner, mask)
+        np.testing.assert_allclose(layer.attention(weights, x, mask), expected, rtol=1e-12)
+    assert not Sequential([Dense(2)]).has_attention

@@ -4,10 +4,38 @@ from mutant_tables.base import Mutant
 
 MUTANTS = (
     Mutant(
+        "rotary positions turn the other way for keys",
+        "layers/attention.py",
+        "turned(query), turned(key)",
+        "turned(query), turned(key[:, ::-1])[:, ::-1]",
+        "layers/test_layers.py -k 'equals_a_loop and rotary'",
+    ),
+    Mutant(
+        "norm of the first half left out of norm='pre'",
+        "layers/transformer.py",
+        "return x + change(self.through(norm, weights, x, mask))",
+        "return x + change(x)",
+        "layers/test_layers.py -k 'equals_a_loop and first'",
+    ),
+    Mutant(
+        "maximum over padded steps too",
+        "layers/pooling.py",
+        "jnp.where(mask[:, None], x, -jnp.inf)).max",
+        "x).max",
+        "layers/test_sequences.py -k 'padding_changes_no_value and maximum'",
+    ),
+    Mutant(
+        "data with padding sampled without masks",
+        "data/dataset.py",
+        "self.columns.kind == TABLE or sequences.any_padding(self.x)",
+        "self.columns.kind == TABLE",
+        "data/test_texts.py -k without_masks",
+    ),
+    Mutant(
         "attention without 1/sqrt(d)",
         "layers/attention.py",
-        'weights["query"] / weights["query"].shape[1] ** 0.5',
-        'weights["query"]',
+        'query / weights["query"].shape[1] ** 0.5',
+        "query",
         "layers/test_layers.py -k 'equals_a_loop and attention'",
     ),
     Mutant(
@@ -34,22 +62,22 @@ MUTANTS = (
     Mutant(
         "attention of the decoder reads padding of the source",
         "layers/transformer.py",
-        "attend(cross, x, memory, None if real is None else real[None, :])",
+        "attend(cross, x, memory, seen)",
         "attend(cross, x, memory, None)",
         "layers/test_decoder.py",
     ),
     Mutant(
         "decoder block sees later steps of the target",
         "layers/transformer.py",
-        "SelfAttention(self.heads, causal=True)",
-        "SelfAttention(self.heads)",
+        'causal=True, bias=self.bias), "first_norm"',
+        'bias=self.bias), "first_norm"',
         "layers/test_decoder.py",
     ),
     Mutant(
-        "decoder block without its residual to the source",
+        "block without its residuals",
         "layers/transformer.py",
-        "x + found, mask)",
-        "found, mask)",
+        "return self.through(norm, weights, x + change(x), mask)",
+        "return self.through(norm, weights, change(x), mask)",
         "layers/test_decoder.py",
     ),
     Mutant(

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
+from bayesnn.prediction.generate import Choice
 
 V, START = 5, 4
 TOKENS = bnn.pad([[1, 2, 3, 1, 2, 3], [2, 3, 1], [3, 1, 2, 3]])
@@ -167,3 +168,33 @@ def test_sequence_to_sequence_goes_from_fit_to_generated_tokens(fake_fit, tmp_pa
 def test_sources_and_targets_are_checked_apart(x, message):
     with pytest.raises(ValueError, match=message):
         bnn.fit(copier(), x, COPIED)
+
+
+def test_temperature_and_the_likeliest_tokens():
+    """By hand: powers of the probabilities, the two largest, and the fewest that reach three quarters."""
+    p = np.array([[0.1, 0.4, 0.3, 0.2]])
+
+    def weights(*settings):
+        log = np.asarray(Choice(*settings).log_weights(p))
+        return np.exp(log) / np.exp(log).sum()
+
+    np.testing.assert_allclose(weights(0.5, None, None), p**2 / (p**2).sum(), rtol=1e-5)
+    np.testing.assert_allclose(weights(1.0, 2, None), [[0, 4 / 7, 3 / 7, 0]], rtol=1e-5)
+    np.testing.assert_allclose(weights(1.0, None, 0.75), [[0, 4 / 9, 3 / 9, 2 / 9]], rtol=1e-5)
+    np.testing.assert_allclose(weights(1.0, None, 0.65), [[0, 4 / 7, 3 / 7, 0]], rtol=1e-5)
+    np.testing.assert_allclose(weights(1.0, 3, 0.75), [[0, 4 / 7, 3 / 7, 0]], rtol=1e-5)
+    np.testing.assert_allclose(weights(1.0, None, 0.01), [[0, 1, 0, 0]], rtol=1e-5)
+
+
+def test_the_likeliest_token_alone_is_that_of_predict(writer):
+    p = bnn.predict(writer, X[2:3], kind="probability").to_numpy()[:, :, 0, 2]
+    for settings in ({"top_k": 1}, {"top_p": 1e-6}, {"temperature": 1e-3}):
+        found = bnn.generate(writer, X[2], 1, key=5, **settings).to_numpy()[..., 0]
+        np.testing.assert_array_equal(found, 1 + p.argmax(axis=-1))
+    for settings, message in (
+        ({"temperature": 0.0}, "temperature must be a finite number above zero"),
+        ({"top_k": 0}, "top_k must be a whole number of at least 1"),
+        ({"top_p": 1.5}, "top_p must be"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            bnn.generate(writer, X[2], 1, **settings)

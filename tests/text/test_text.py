@@ -18,6 +18,7 @@ from bayesnn.text import (
     learn_bpe,
     learn_vocabulary,
     log_ratios,
+    nearest,
     ngrams,
     one_hot,
     rarity,
@@ -286,3 +287,23 @@ def test_vectors_are_found_in_whatever_form_the_file_has_the_word(tmp_path):
     file = tmp_path / "vectors.txt"
     file.write_text(unicodedata.normalize("NFD", "café 1 2\n"), encoding="utf-8")
     assert read_vectors(file, learn_vocabulary(["café"]))[2].tolist() == [1.0, 2.0]
+
+
+def test_the_nearest_words_are_those_of_the_smallest_angles():
+    vocabulary = Vocabulary(("<pad>", "<unk>", "a", "b", "c", "d", "none"))
+    vectors = np.array([[9, 9], [9, 9], [1, 0], [5, 5], [0, -1], [-2, 0.1], [0, 0]], float)
+    found = nearest(vocabulary, vectors, "A")
+    assert found.index.tolist() == ["b", "c", "d"]
+    np.testing.assert_allclose(found, [np.sqrt(0.5), 0.0, -2 / np.hypot(2, 0.1)], rtol=1e-12)
+    assert nearest(vocabulary, vectors, "a", count=1).index.tolist() == ["b"]
+    turn = np.array([[0.6, -0.8], [0.8, 0.6]])  # draws that differ by a rotation say the same
+    draws = np.stack([vectors, vectors @ turn])[None]
+    np.testing.assert_allclose(nearest(vocabulary, draws, "a"), found, atol=1e-12)
+    for arguments, message in (
+        ((vectors[1:], "a"), r"one vector per token of the vocabulary, got \(6, 2\)"),
+        ((vectors, "e"), "must be a token of the vocabulary, got 'e'"),
+        ((vectors, "<unk>"), "must be a token of the vocabulary, got '<unk>'"),
+        ((vectors, "none"), "got 'none', whose vector is zero"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            nearest(vocabulary, *arguments)

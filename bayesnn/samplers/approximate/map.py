@@ -25,6 +25,7 @@ from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import FEW_ROWS, Data, make_density
 from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.plan import Plan
+from bayesnn.samplers.sgmcmc.schedules import Schedule
 
 STARTS = "climb"  # name of the artifact; a run folder holds it as climb.npz
 
@@ -35,14 +36,15 @@ class MAP(Sampler):
 
     The mode is that of the density of the parameters on the unconstrained scale (logarithms of what is positive,
     non-centred where the model is), which is also the one that NUTS samples; modes depend on the scale, posteriors do
-    not. The log likelihood of a minibatch of B of the n rows is multiplied by n/B. The learning rate falls to zero
-    along a quarter of a cosine.
+    not. The log likelihood of a minibatch of B of the n rows is multiplied by n/B.
 
     Parameters
     ----------
-    optimizer : {"adam", "sgd"}
-    learning_rate : float
-        Learning rate for -log posterior divided by the number of rows.
+    optimizer : {"adam", "sgd", "momentum", "rmsprop", "adagrad"}
+        NumPyro's optimisers; momentum has mass 0.9.
+    learning_rate : float or Schedule
+        Learning rate for -log posterior divided by the number of rows; a number falls to zero along a quarter of a
+        cosine. `Polynomial(a, b, c)` gives a (b + step)^-c, which meets the conditions of Robbins and Monro.
     steps : int
         Largest number of steps.
     batch_size : int, optional
@@ -57,6 +59,9 @@ class MAP(Sampler):
         Number of optimisations, each started from a draw of the prior; the mode with the best score is returned.
     precision : {"double", "single"}
         Arithmetic of the optimisation; what is recorded is double.
+    clip : float, optional
+        Longest gradient, in Euclidean norm, that a step uses; longer ones are shortened, so that gradients that explode
+        in recurrent layers do no harm. Default: no limit.
 
     Raises
     ------
@@ -65,7 +70,9 @@ class MAP(Sampler):
 
     References
     ----------
-    D. Kingma and J. Ba (2015), Adam: a method for stochastic optimization, ICLR.
+    D. Kingma and J. Ba (2015), Adam: a method for stochastic optimization, ICLR; H. Robbins and S. Monro (1951), A
+    stochastic approximation method, Annals of Mathematical Statistics 22, 400-407; R. Pascanu, T. Mikolov and Y. Bengio
+    (2013), On the difficulty of training recurrent neural networks, ICML, for clipping.
 
     Examples
     --------
@@ -77,19 +84,23 @@ class MAP(Sampler):
     finds_modes: ClassVar[bool] = True
 
     optimizer: str = "adam"
-    learning_rate: float = 0.01
+    learning_rate: float | Schedule = 0.01
     steps: int = 5000
     batch_size: int | None = None
     validation: float | None = 0.1
     patience: int = 10
     restarts: int = 4
     precision: str = "double"
+    clip: float | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Raise a ValueError for settings out of range."""
         checks.known("optimizer", self.optimizer, OPTIMIZERS)
         checks.known("precision", self.precision, PRECISIONS)
-        checks.positive("learning_rate", self.learning_rate)
+        if not isinstance(self.learning_rate, Schedule):
+            checks.positive("learning_rate", self.learning_rate)
+        if self.clip is not None:
+            checks.positive("clip", self.clip)
         for name in ("steps", "patience", "restarts"):
             checks.positive_integer(name, getattr(self, name))
         if self.batch_size is not None:

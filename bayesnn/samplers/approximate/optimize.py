@@ -22,8 +22,15 @@ from bayesnn._internal.runtime import precision as precision_of
 from bayesnn.samplers.density import Data, Density, take_rows
 from bayesnn.samplers.engine.chains import call_all
 from bayesnn.samplers.engine.plan import Plan
+from bayesnn.samplers.sgmcmc.schedules import Schedule
 
-OPTIMIZERS: dict[str, Callable[[Any], Any]] = {"adam": optim.Adam, "sgd": optim.SGD}
+OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
+    "adam": optim.Adam,
+    "sgd": optim.SGD,
+    "momentum": lambda rate: optim.Momentum(rate, 0.9),
+    "rmsprop": optim.RMSProp,
+    "adagrad": optim.Adagrad,
+}
 EVALUATE_EVERY = 100  # least number of steps between evaluations of the score
 
 
@@ -31,12 +38,18 @@ class OptimizerSettings(NamedTuple):
     """How to optimise: the fields of `MAP` of these names."""
 
     optimizer: str
-    learning_rate: float
+    learning_rate: float | Schedule
     steps: int
     batch_size: int | None
     validation: float | None
     patience: int
     precision: str
+    clip: float | None = None
+
+    def rate(self) -> Callable[[Any], Any]:
+        """The learning rate as a function of the step: a number falls to zero along a quarter of a cosine."""
+        rate = self.learning_rate
+        return rate.size if isinstance(rate, Schedule) else quarter_cosine(rate, self.steps)
 
 
 @dataclass(frozen=True)
@@ -134,6 +147,13 @@ def quarter_cosine(learning_rate: float, steps: int) -> Callable[[Any], Any]:
     return lambda i: learning_rate * jnp.cos(0.5 * jnp.pi * i / steps)
 
 
+def clipped(gradient: jax.Array, limit: float | None) -> jax.Array:
+    """A gradient (d,), shortened to this length if it is longer; R. Pascanu, T. Mikolov and Y. Bengio (2013), ICML."""
+    if limit is None:
+        return gradient
+    return gradient * jnp.minimum(1.0, limit / jnp.maximum(jnp.linalg.norm(gradient), 1e-30))
+
+
 def rows_of(data: Data, rows: np.ndarray) -> Data:
     """The data with these rows, given in increasing order; not copied if these are all rows."""
     return data if len(rows) == len(data[0]) else take_rows(data, rows)
@@ -162,7 +182,7 @@ class _Run:
 
     def optimizer(self) -> Any:
         """The optimiser with its learning rate schedule."""
-        return OPTIMIZERS[self.settings.optimizer](quarter_cosine(self.settings.learning_rate, self.settings.steps))
+        return OPTIMIZERS[self.settings.optimizer](self.settings.rate())
 
     def evaluate_every(self, scored: int) -> int:
         """Steps between evaluations: at least one pass over as many rows as are scored, so that scoring stays cheap."""
@@ -203,7 +223,7 @@ class _Run:
 
         def one(state: Any, key: jax.Array) -> Any:
             gradient = jax.grad(loss)(optimizer.get_params(state), key)
-            return optimizer.update(gradient, state)
+            return optimizer.update(clipped(gradient, self.settings.clip), state)
 
         members = len(jax.tree.leaves(state)[0])
         keys = jax.random.split(jax.random.fold_in(jax.random.fold_in(self.key, i), 1), members)

@@ -20,6 +20,7 @@ from bayesnn import (
     Model,
     Normal,
     Poisson,
+    Polynomial,
     Variational,
     diagnose,
     drop_chains,
@@ -33,7 +34,7 @@ from bayesnn.evaluation.agreement import agreement, close
 from bayesnn.evaluation.linear_reference import against_linear, linear_log_density
 from bayesnn.samplers import SAMPLERS, Chains
 from bayesnn.samplers.approximate import laplace, optimize
-from bayesnn.samplers.approximate.optimize import EVALUATE_EVERY, split_rows
+from bayesnn.samplers.approximate.optimize import EVALUATE_EVERY, OptimizerSettings, split_rows
 from bayesnn.samplers.density import make_density, take_rows
 from bayesnn.samplers.engine.plan import Plan
 
@@ -119,11 +120,49 @@ def test_the_mode_is_that_of_ridge_regression():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["adam", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "momentum", "rmsprop"])
 def test_minibatches_reach_the_same_mode(optimizer):
     """The rate falls to zero at the end, so the remaining noise is a small part of a posterior sd (0.09)."""
     spec = MAP(optimizer, learning_rate=0.02, steps=4000, batch_size=8, validation=None, patience=1000)
     np.testing.assert_allclose(draw(spec).values["b"][0, 0], MODE, atol=0.02)
+
+
+def test_adagrad_reaches_the_mode():
+    """Its steps fall as one over the root of their number, so the first must be long."""
+    spec = MAP("adagrad", learning_rate=0.3, steps=2000, validation=None, restarts=1)
+    np.testing.assert_allclose(draw(spec).values["b"][0, 0], MODE, atol=1e-3)
+
+
+@pytest.mark.slow
+def test_decreasing_learning_rates_reach_the_mode_on_minibatches():
+    """Steps of SGD of 1/t, under the conditions of Robbins and Monro, are averages: the error falls as 1/sqrt(t)."""
+    spec = MAP("sgd", Polynomial(2.0, 40.0, 1.0), steps=20_000, batch_size=8, validation=None, patience=1000)
+    np.testing.assert_allclose(draw(spec).values["b"][0, 0], MODE, atol=0.02)
+
+
+def test_the_learning_rate_is_that_of_the_schedule():
+    rate = OptimizerSettings("sgd", Polynomial(2.0, 40.0, 1.0), 100, None, None, 1, "double").rate()
+    np.testing.assert_allclose([float(rate(i)) for i in (0, 10)], [2 / 40, 2 / 50], rtol=1e-6)
+    falling = OptimizerSettings("sgd", 0.5, 100, None, None, 1, "double").rate()
+    np.testing.assert_allclose([float(falling(i)) for i in (0, 50, 100)], [0.5, 0.5**1.5, 0], atol=1e-6)
+
+
+def test_long_gradients_are_shortened_and_short_ones_kept():
+    gradient = jnp.array([3.0, -4.0])
+    np.testing.assert_allclose(optimize.clipped(gradient, 1.0), [0.6, -0.8], rtol=1e-6)
+    np.testing.assert_array_equal(optimize.clipped(gradient, 6.0), gradient)
+    np.testing.assert_array_equal(optimize.clipped(gradient, None), gradient)
+    np.testing.assert_array_equal(optimize.clipped(jnp.zeros(2), 1.0), [0, 0])
+
+
+def test_clipping_bounds_every_step():
+    """SGD with steps of at most rate x clip = .01 cannot leave a ball of radius .01 x steps around its start."""
+    found = draw(MAP("sgd", 0.1, steps=100, validation=None, restarts=1, clip=0.1))
+    free = draw(MAP("sgd", 0.1, steps=100, validation=None, restarts=1))
+    still = draw(MAP("sgd", 1e-9, steps=100, validation=None, restarts=1))  # the same start, from the same key
+    start = still.values["b"][0, 0]
+    assert np.linalg.norm(found.values["b"][0, 0] - start) <= 1.0
+    np.testing.assert_allclose(free.values["b"][0, 0], MODE, atol=0.05)
 
 
 def test_laplace_is_exact_for_a_gaussian():
@@ -436,6 +475,8 @@ def test_dropping_every_chain_is_refused(fake_fit):
     [
         lambda: MAP(optimizer="newton"),
         lambda: MAP(learning_rate=0.0),
+        lambda: MAP(learning_rate="falling"),
+        lambda: MAP(clip=0.0),
         lambda: MAP(steps=0),
         lambda: MAP(validation=1.0),
         lambda: MAP(batch_size=0),
