@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -117,4 +118,23 @@ def test_a_killed_worker_costs_its_bucket_alone(plain):
 
     with Killing(1, mp_context=get_context("spawn")) as executor:
         again = bnn.auto_forecast(SERIES, executor=executor, **SETTINGS)
+    np.testing.assert_array_equal(again, plain)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_of_dask_gives_the_same_draws(plain):
+    """One worker is killed while the buckets are out: Dask hands its bucket to the other one."""
+    distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'bayesnn[dask]'")
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        whole = bnn.auto_forecast(SERIES, executor=client.get_executor(), **SETTINGS)
+        worker = next(iter(client.run(os.getpid).values()))
+        timer = threading.Timer(0.2, os.kill, (worker, signal.SIGKILL))
+        timer.start()
+        again = bnn.auto_forecast(SERIES, executor=client.get_executor(), **SETTINGS)
+        timer.join()
+    np.testing.assert_array_equal(whole, plain)
     np.testing.assert_array_equal(again, plain)
