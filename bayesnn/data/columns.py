@@ -67,7 +67,7 @@ def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None
     vocabulary, source, words = reads
     if vocabulary is not None:
         steps = sequences.token_ids(ids_of_texts(x, words, source), vocabulary, source).shape[1]
-        return Columns((), (), False, TOKENS, steps, vocabulary, source, words)
+        return Columns((), (), False, TOKENS, steps, vocabulary, source, words=words)
     refuse_texts(x)
     kind = sequences.kind_of(x)
     if kind == NUMBERS:

@@ -131,7 +131,7 @@ class Network:
     def reads(self) -> Reads:
         """What kind of examples the network reads, for the checks of data."""
         words = self.layers[0].words if self.layers else None
-        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words)
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words=words)
 
     @property
     def tokens(self) -> int | None:
