@@ -192,11 +192,11 @@ def mean_of_a_readout_that_has_changed(monkeypatch):
     monkeypatch.setattr(joint, "redraw_mean", lambda source, state, model: state)
 
 
-def units_of_another_size(monkeypatch):
+def units_around_another_mean(monkeypatch):
     right = joint_density.units_prior
 
     def another(gamma, mu, target):
-        prior = replace(target.prior, unit_size=30.0)
+        prior = replace(target.prior, unit_mean=(1.3, 0.5))
         return right(gamma, mu, target._replace(prior=prior))
 
     monkeypatch.setattr(joint_density, "units_prior", another)
@@ -244,7 +244,7 @@ PLANTED = {
     likelihood_counted_twice_by_candidates: "categorical",
     density_of_the_candidates_left_out: "categorical",
     mean_of_a_readout_that_has_changed: "categorical",
-    units_of_another_size: "categorical",
+    units_around_another_mean: "categorical",
     readout_of_another_guess: "categorical",
     hyperparameters_before_the_units: "categorical",
     offset_left_out: "poisson",
