@@ -88,6 +88,7 @@ def test_error_is_that_of_repeated_runs():
     assert abs(scores.mean()) < LIMIT / 12**0.5
 
 
+@pytest.mark.slow
 def test_weights_without_their_temperatures_are_found_out(monkeypatch):
     whole = annealing.annealed
 

@@ -99,6 +99,7 @@ def expected_potential(fit, chain, draw):
     return -log_joint - np.log(precision)  # the Jacobian of the logarithm
 
 
+@pytest.mark.slow
 def test_a_kernel_that_keeps_its_data_samples_those_of_its_own_fit():
     """The second fit finds the compiled program of the first, with other data and another mode."""
     fits = [bnn.fit(FIXED, X, y, sampler=Barker(), warmup=5, key=1, **FEW) for y in (Y, Y[::-1].copy())]

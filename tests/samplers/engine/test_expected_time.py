@@ -36,6 +36,7 @@ def test_it_is_said_once_by_the_chunk_that_passes_the_first_steps():
     warn_of_long_run(progress(50, 0, 50.0), progress(500, 10, 510.0), PLAN)
 
 
+@pytest.mark.slow
 def test_a_fit_says_it_at_the_line_of_its_user(monkeypatch):
     monkeypatch.setattr(expected_time, "LONG", 0.0)
     x = np.linspace(-1, 1, 20)[:, None]

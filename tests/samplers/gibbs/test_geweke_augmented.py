@@ -160,6 +160,7 @@ def some_slow(names, fast):
     return [pytest.param(name, marks=() if name in fast else pytest.mark.slow) for name in names]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", some_slow(CASES, ("bernoulli",)))
 def test_the_augmented_sweep_keeps_the_joint_distribution(name):
     scores = scores_of(CASES[name])

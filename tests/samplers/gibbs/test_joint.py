@@ -16,7 +16,7 @@ from bayesnn import Categorical, Gaussian, Gibbs, Heteroskedastic, Poisson, Shal
 from bayesnn._internal.runtime import double
 from bayesnn.models import readout
 from bayesnn.samplers import StepsKernel
-from bayesnn.samplers.gibbs import joint_density, readout_candidates, sign_moves
+from bayesnn.samplers.gibbs import joint, joint_density, readout_candidates, sign_moves
 from bayesnn.samplers.gibbs.joint import JointGibbs
 from bayesnn.samplers.gibbs.joint_density import Point
 from bayesnn.samplers.gibbs.joint_state import target_of
@@ -223,3 +223,24 @@ def test_it_agrees_with_nuts(likelihood):
     z = (first - second) / np.sqrt(a + b)
     limit = stats.t.isf(1e-4 / z.size / 2, 2 * 31)
     assert np.abs(z).max() < limit, z.round(1)
+
+
+class Reached(Exception):
+    """The moves of single units are reached with these hyperparameters."""
+
+
+def test_what_the_trajectory_integrates_out_is_drawn_anew_before_units_move(monkeypatch):
+    """S_gamma and sigma_beta of before the trajectory belong to other units; the joint distribution hardly shows it."""
+
+    def stop(key, point, hyper, *rest):
+        raise Reached(hyper)
+
+    monkeypatch.setattr(joint, "flip", lambda key, point, *rest: (point, None))
+    monkeypatch.setattr(joint, "move_jointly", lambda key, point, *rest: (point, jnp.asarray(1.0)))
+    monkeypatch.setattr(joint, "move_units", stop)
+    state = state_of(CLASSES)
+    with pytest.raises(Reached) as reached:
+        JointGibbs().sweep(jax.random.key(1), state, CLASSES, jnp.asarray(X), jnp.asarray(CODES))
+    (hyper,) = reached.value.args
+    assert not np.allclose(hyper.s_gamma.factor, state.hyper.s_gamma.factor)
+    assert not np.isclose(hyper.beta_precision, state.hyper.beta_precision).any()

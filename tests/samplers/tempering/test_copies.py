@@ -47,6 +47,7 @@ def test_every_field_of_a_gibbs_state_goes_along(sampler, model, tuned):
             np.testing.assert_array_equal(new, old if stays else old[SOURCE], err_msg=name)
 
 
+@pytest.mark.slow
 @computing
 def test_a_gradient_state_has_the_energy_and_gradient_of_its_new_temperature():
     copies = copies_of(bnn.NUTS(max_tree_depth=2), DEEP)

@@ -88,6 +88,7 @@ def report(scores: dict[str, float]) -> str:
     return ", ".join(f"{name} {z:.1f}" for name, z in sorted(scores.items(), key=lambda item: -abs(item[1]))[:6])
 
 
+@pytest.mark.slow
 def test_a_system_keeps_the_joint_distribution():
     scores = system_scores()
     assert geweke.worst(scores) < 4, report(scores)

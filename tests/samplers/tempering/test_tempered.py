@@ -99,6 +99,7 @@ def test_a_tempered_fit_is_extended_and_read_back(fit, tmp_path):
     assert loaded.idata["sample_stats"]["copy"].dims == ("chain", "draw", "temperature")
 
 
+@pytest.mark.slow
 def test_a_pilot_run_is_kept_in_the_folder(tmp_path):
     sampler = bnn.Tempered(bnn.Gibbs(sweeps=1))
     first = bnn.fit(bnn.shallow(1), X, Y, sampler=sampler, draws=10, path=tmp_path / "run", **OPTIONS)
@@ -107,6 +108,7 @@ def test_a_pilot_run_is_kept_in_the_folder(tmp_path):
     np.testing.assert_array_equal(more.idata["posterior"]["gamma"][:, :10], first.idata["posterior"]["gamma"])
 
 
+@pytest.mark.slow
 def test_copies_start_where_the_chains_of_another_fit_are():
     """Without warm-up, after one round the copies are near the plain chains rather than at draws of the prior."""
     plain = bnn.fit(bnn.shallow(1), X, Y, sampler=bnn.Gibbs(sweeps=3), draws=40, **OPTIONS)
@@ -129,6 +131,7 @@ def test_the_states_of_all_chains_are_shared_out():
     assert start.temperatures.dtype == float
 
 
+@pytest.mark.slow
 def test_the_time_of_the_pilot_run_counts(monkeypatch):
     """A pilot that took all the time leaves the fewest draws that a run has."""
 
