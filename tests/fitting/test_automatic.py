@@ -122,6 +122,7 @@ class Killed(Exception):
     """Stands for a kill: nothing handles it."""
 
 
+@pytest.mark.first_case
 @pytest.mark.parametrize("stage", [1, 2])
 def test_a_killed_choice_goes_on(stage, tmp_path, monkeypatch):
     from bayesnn.samplers.engine import chains

@@ -27,6 +27,7 @@ def first(model):
     return bnn.fit(model, bnn.lagged(series(60), 2), **FEW | {"draws": 100, "warmup": 300})
 
 
+@pytest.mark.slow
 def test_chains_start_where_the_others_ended(model, first):
     """On the same rows the draws are those of the same chains going on; from the prior they are others."""
     data = bnn.lagged(series(60), 2)

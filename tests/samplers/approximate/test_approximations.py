@@ -213,6 +213,7 @@ def test_a_mean_field_guide_is_as_narrow_as_theory_says():
     assert abs(np.corrcoef(b.T)[0, 1]) < 4 / np.sqrt(len(b))
 
 
+@pytest.mark.slow
 def test_a_guide_of_minibatches_is_as_narrow_as_one_of_all_rows():
     spec = Variational("mean_field", steps=2000, learning_rate=0.02, batch_size=10)
     b = draw(spec, data=(*DATA, None, np.ones(40))).values["b"].reshape(-1, 2)  # arrays of NumPy, as weights are

@@ -156,12 +156,8 @@ def scores_of(case: Case, replicas: int = REPLICAS) -> dict[str, float]:
     return geweke.compare(jax.random.key(40), joint_of(case), transition, replicas=replicas, rounds=ROUNDS)
 
 
-def some_slow(names, fast):
-    return [pytest.param(name, marks=() if name in fast else pytest.mark.slow) for name in names]
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("name", some_slow(CASES, ("bernoulli",)))
+@pytest.mark.parametrize("name", CASES)
 def test_the_augmented_sweep_keeps_the_joint_distribution(name):
     scores = scores_of(CASES[name])
     assert geweke.passes(scores), test_geweke.report(scores)
@@ -262,7 +258,8 @@ PLANTED = {
 NAMES = {plant.__name__: plant for plant in PLANTED}
 
 
-@pytest.mark.parametrize("error", some_slow(NAMES, ("offset_left_out_of_eta",)))
+@pytest.mark.slow
+@pytest.mark.parametrize("error", NAMES)
 def test_a_planted_error_is_seen(error, monkeypatch):
     NAMES[error](monkeypatch)
     scores = scores_of(CASES[PLANTED[NAMES[error]]])

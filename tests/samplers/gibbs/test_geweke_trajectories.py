@@ -22,7 +22,7 @@ def step(*arguments):
     return state._replace(log_step=None)
 
 
-@pytest.mark.first_case
+@pytest.mark.slow
 @pytest.mark.parametrize("model", [test_geweke.SMALL, test_geweke.FULL], ids=["units", "intercept-linear"])
 def test_trajectories_keep_the_joint_distribution(model):
     scores = test_geweke.scores_of(step, model)

@@ -29,7 +29,7 @@ def states_of(copies):
     ("sampler", "model", "tuned"),
     [
         (bnn.Gibbs("adaptive", sweeps=1), bnn.shallow(2), {"log_scale"}),
-        (bnn.Gibbs(sweeps=1), bnn.shallow(bnn.Geometric(0.5, 3)), {"log_scale"}),
+        pytest.param(bnn.Gibbs(sweeps=1), bnn.shallow(bnn.Geometric(0.5, 3)), {"log_scale"}, marks=pytest.mark.slow),
         (bnn.Gibbs(steps=2, sweeps=1), DEEP, {"log_step"}),
     ],
     ids=["collapsed", "architecture", "weights"],

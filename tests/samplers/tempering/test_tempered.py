@@ -145,6 +145,7 @@ def test_the_time_of_the_pilot_run_counts(monkeypatch):
     assert found.idata["posterior"].sizes["draw"] < 256  # where it would be judged for the first time
 
 
+@pytest.mark.slow
 def test_given_temperatures_are_kept():
     given = (1.0, 0.5, 0.1)
     fit = bnn.fit(bnn.shallow(1), X, Y, sampler=bnn.Tempered(bnn.Gibbs(sweeps=3), given), draws=5, **OPTIONS)
