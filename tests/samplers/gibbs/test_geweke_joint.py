@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import test_geweke
-from test_geweke_augmented import some_slow
 
 from bayesnn import Categorical, Gaussian, Geometric, Gibbs, Heteroskedastic, Model, Poisson, shallow
 from bayesnn._internal.conditionals import Covariance
@@ -160,7 +159,8 @@ def scores_of(case: Case, replicas: int = REPLICAS) -> dict[str, float]:
     return geweke.compare(jax.random.key(40), joint_of(case), transition, replicas=replicas, rounds=ROUNDS)
 
 
-@pytest.mark.parametrize("name", some_slow(CASES, ()))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CASES)
 def test_the_joint_sweep_keeps_the_joint_distribution(name):
     scores = scores_of(CASES[name])
     assert geweke.passes(scores), test_geweke.report(scores)
@@ -254,7 +254,8 @@ PLANTED = {
 NAMES = {plant.__name__: plant for plant in PLANTED}
 
 
-@pytest.mark.parametrize("error", some_slow(NAMES, ()))
+@pytest.mark.slow
+@pytest.mark.parametrize("error", NAMES)
 def test_a_planted_error_is_seen(error, monkeypatch):
     NAMES[error](monkeypatch)
     scores = scores_of(CASES[PLANTED[NAMES[error]]])
