@@ -19,8 +19,9 @@ os.environ["XLA_FLAGS"] = " ".join([*QUICK, os.environ.get("XLA_FLAGS", "")]).st
 
 import pytest  # noqa: E402
 
-# Scripts, not test modules: `--doctest-modules` would import them otherwise.
-collect_ignore = ["check.py", "mutants.py", "mutant_tables"]
+# Scripts, not test modules: `--doctest-modules` would import them otherwise, and benchmarks import packages that only
+# the extra `bench` installs.
+collect_ignore = ["benchmarks", "check.py", "mutants.py", "mutant_tables"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
