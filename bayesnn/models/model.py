@@ -263,8 +263,14 @@ class Model:
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
         coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
-        for name, value in self.readout_sites(terms, coefficients).items():
+        readout = self.readout_sites(terms, coefficients)
+        for name, value in readout.items():
             numpyro.deterministic(name, value)
+        if terms.predictors:
+            of_linear = None if used is None else used.coefficients[-terms.predictors :]
+            factor = self.prior.log_factor(readout["linear"], of_linear)
+            if factor is not None:
+                numpyro.factor("linear_factor", factor)
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
         distribution = self.distribution(f, x, nuisance)

@@ -33,6 +33,14 @@ def covariance(name: str, value: Any, q: int) -> np.ndarray:
     return matrix
 
 
+def predictor_values(name: str, value: Any, predictors: int) -> np.ndarray:
+    """One number per linear coefficient (p,), from a number or an array (p,)."""
+    array = np.asarray(value, dtype=float)
+    if array.shape not in ((), (predictors,)) and predictors:
+        raise ValueError(f"{name} must be a number or have shape ({predictors},) here, got shape {array.shape}")
+    return np.broadcast_to(array, (predictors,)) if predictors else np.zeros(0)
+
+
 def masked(values: jax.Array, used: jax.Array | None) -> jax.Array:
     """Values (m, ...) with zeros where the mask `used` (m,) is zero; unchanged without a mask."""
     return values if used is None else values * used.reshape(-1, *(1,) * (values.ndim - 1))

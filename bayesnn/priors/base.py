@@ -102,6 +102,13 @@ class Prior(abc.ABC):
     def dims(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[str, ...]]:
         """Reported sites of body and hyperparameters, without the readout, each with the names of its axes."""
 
+    def log_factor(self, linear: jax.Array, used: jax.Array | None = None) -> jax.Array | None:
+        """Log of what multiplies the independent normals of the linear coefficients (p,), of which some are `used`.
+
+        It is -inf outside the region to which a prior may be confined. None where nothing does.
+        """
+        return None
+
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Scales of the weights of each input (..., p) from reported draws; None if no such scale is learnt."""
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,21 +15,11 @@ from jax.scipy.linalg import solve_triangular
 from bayesnn._internal import checks, conditionals, random
 from bayesnn._internal.random import RandomSource
 from bayesnn._internal.weights import Weight, Weights
-from bayesnn.priors.arguments import covariance, frozen, masked
+from bayesnn.priors.arguments import covariance, frozen, masked, predictor_values
+from bayesnn.priors.autoregression import inside_root
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
-
-
-class Hyper(NamedTuple):
-    """The hyperparameters in the form that the exact updates use.
-
-    mu_beta () or (K,), beta_precision 1/sigma_beta^2 of the same shape, mu_gamma (q,), S_gamma (q, q) as factor and
-    inverse.
-    """
-
-    mu_beta: jax.Array
-    beta_precision: jax.Array
-    mu_gamma: jax.Array
-    s_gamma: conditionals.Covariance
+from bayesnn.priors.readout_normal import log_sum_factor, with_common_mean, with_sum
+from bayesnn.priors.shallow_hyper import Hyper
 
 
 @dataclass(frozen=True)
@@ -56,8 +46,15 @@ class MuellerRiosInsua(Prior):
         c_g over q where `unit_size` is not given.
     unit_mean, unit_mean_variance : float, array (q,); the variance also array (q, q)
         a_g and A_g: prior mean and covariance of mu_gamma, the centre of the units.
-    intercept_variance, linear_variance : float
-        Variances of the zero-mean normal priors of the optional intercept and linear coefficients.
+    intercept_variance, linear_variance : float; the latter also array (p,)
+        Variances of the normal priors of the optional intercept and linear coefficients.
+    linear_mean : float or array (p,)
+        Means of the linear coefficients.
+    autoregression : bool
+        Whether a fit of `bnn.lagged` replaces the defaults of the readout's prior by those of an autoregression, which
+        then also fills in `lags` and `largest_root`: see `bayesnn.priors.autoregression`.
+    lags, largest_root : tuple of int, float or None
+        The first linear coefficients are those of these lags; the prior excludes all whose largest root is beyond this.
 
     Raises
     ------
@@ -86,19 +83,27 @@ class MuellerRiosInsua(Prior):
     unit_mean: Any = 0.0
     unit_mean_variance: Any = 1.0
     intercept_variance: float = 1.0
-    linear_variance: float = 1.0
+    linear_variance: Any = 1.0
     unit_size_per_weight: float = field(default=1.0, metadata={"later": True})  # runs made before it do not name it
+    linear_mean: Any = field(default=0.0, metadata={"later": True})
+    autoregression: bool = field(default=True, metadata={"later": True})
+    lags: tuple[int, ...] = field(default=(), metadata={"later": True})
+    largest_root: float | None = field(default=None, metadata={"later": True})
+    sum_variance: float | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Check what does not depend on the inputs, and keep arrays as tuples so that the spec hashes."""
-        for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "linear_variance"):
+        for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance"):
             checks.positive(name, getattr(self, name))
         checks.positive("unit_size_per_weight", self.unit_size_per_weight)
         checks.number("readout_mean", self.readout_mean)
-        for name in ("unit_guess", "unit_mean", "unit_mean_variance"):
+        for name in ("unit_guess", "unit_mean", "unit_mean_variance", "linear_mean", "linear_variance"):
             object.__setattr__(self, name, frozen(name, getattr(self, name)))
-        if self.unit_size is not None:
-            checks.positive("unit_size", self.unit_size)
+        for variance in np.ravel(self.linear_variance).tolist():
+            checks.positive("linear_variance", variance)
+        for name in ("unit_size", "largest_root", "sum_variance"):
+            if getattr(self, name) is not None:
+                checks.positive(name, getattr(self, name))
 
     def unit_size_for(self, q: int) -> float:
         """c_g for q inputs, including the constant."""
@@ -118,9 +123,30 @@ class MuellerRiosInsua(Prior):
 
     def readout_moments(self, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
         """Fixed parts of the readout's prior: means (k,), and variances (k,), zero where sigma_beta^2 is added."""
-        extras = [self.intercept_variance] * terms.intercept + [self.linear_variance] * terms.predictors
-        mean = np.concatenate([np.full(terms.units, self.readout_mean), np.zeros(len(extras))])
-        return mean, np.concatenate([np.zeros(terms.units), extras])
+        mean, variance = (
+            predictor_values(name, getattr(self, name), terms.predictors) for name in ("linear_mean", "linear_variance")
+        )
+        mean = np.concatenate([np.full(terms.units, self.readout_mean), np.zeros(int(terms.intercept)), mean])
+        return mean, np.concatenate([np.zeros(terms.units), [self.intercept_variance] * terms.intercept, variance])
+
+    def inside(self, linear: jax.Array) -> jax.Array:
+        """Whether linear coefficients (p,) are in the region to which the prior is confined."""
+        if self.largest_root is None:
+            return jnp.asarray(True)
+        return inside_root(linear[: len(self.lags)], self.lags, self.largest_root)
+
+    def log_factor(self, linear: jax.Array, used: jax.Array | None = None) -> jax.Array | None:
+        if self.largest_root is None and self.sum_variance is None:
+            return None
+        region = jnp.where(self.inside(linear), 0.0, -jnp.inf)
+        if self.sum_variance is None:
+            return region
+        count, predictors = len(self.lags), linear.shape[0]
+        mean, variance = (
+            predictor_values(name, getattr(self, name), predictors)[:count] for name in ("linear_mean", "linear_variance")
+        )
+        kept = jnp.ones(count) if used is None else used[:count]
+        return region + log_sum_factor(linear[:count], kept, mean, variance, self.sum_variance)
 
     def check(self, table: dict[str, Weight]) -> None:
         """Refuse networks other than one Dense layer, and hyperparameters of the wrong shape."""
@@ -152,28 +178,25 @@ class MuellerRiosInsua(Prior):
         sigma = self._sigma_beta(terms.outputs)
         normal = dist.Normal(self.readout_mean, np.sqrt(self.readout_mean_variance))
         mu = numpyro.sample("mu_beta", normal.expand(terms.outputs).to_event())
-        _, fixed = self.readout_moments(terms)
         column = (terms.size, *(1 for _ in terms.outputs))
+        mean, fixed = (jnp.reshape(values, column) for values in self.readout_moments(terms))
         of_unit = (jnp.arange(terms.size) < terms.units).reshape(column)
-        return jnp.where(of_unit, mu, 0.0), jnp.where(of_unit, sigma, jnp.sqrt(fixed).reshape(column))
+        return jnp.where(of_unit, mu, mean), jnp.where(of_unit, sigma, jnp.sqrt(fixed))
 
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
         """mu_beta integrated out: beta ~ N(a_b 1, sigma_beta^2 I + A_b 11')."""
         return self.collapsed_given(terms, self._sigma_beta(()) ** 2)
 
     def collapsed_given(self, terms: Terms, variance: jax.Array, used: jax.Array | None = None) -> GaussianPrior:
-        """The readout's normal with mu_beta integrated out, given sigma_beta^2.
-
-        Coefficients that are not `used` (k,) get an arbitrary independent prior: their columns of the design are zero.
-        """
+        """The readout's normal with mu_beta integrated out, given sigma_beta^2, of the coefficients `used` (k,)."""
         mean, fixed = self.readout_moments(terms)
         in_use = jnp.ones(terms.size) if used is None else used
         of_unit = (np.arange(terms.size) < terms.units) * in_use
-        diagonal = jnp.where(in_use > 0, fixed + of_unit * variance, 1.0)
-        common = self.readout_mean_variance * of_unit[:, None] * of_unit
-        # Sherman and Morrison: the diagonal is `variance` wherever `common` is not zero
-        less = common / (variance * (variance + self.readout_mean_variance * of_unit.sum()))
-        return GaussianPrior(jnp.asarray(mean) * in_use, jnp.diag(diagonal) + common, jnp.diag(1.0 / diagonal) - less)
+        normal = with_common_mean(mean, fixed, variance, self.readout_mean_variance, of_unit, in_use)
+        if self.sum_variance is None:
+            return normal
+        place = np.arange(terms.size) - (terms.size - terms.predictors)
+        return with_sum(normal, ((place >= 0) & (place < len(self.lags))) * in_use, self.sum_variance)
 
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
         """mu_beta given beta and sigma_beta."""
@@ -264,14 +287,14 @@ class MuellerRiosInsua(Prior):
         covariance = hyper.s_gamma
         noise = {"gamma": (weights["gamma"] - hyper.mu_gamma) @ covariance.precision @ covariance.factor}
         for name in terms.weights():
-            mean, sd = self._readout_moments(name, hyper)
+            mean, sd = self._readout_moments(name, hyper, terms)
             noise[name] = (weights[name] - mean) / sd
         return noise
 
     def unwhiten(self, hyper: Hyper, noise: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
         weights = {"gamma": hyper.mu_gamma + noise["gamma"] @ hyper.s_gamma.factor.T}
         for name in terms.weights():
-            mean, sd = self._readout_moments(name, hyper)
+            mean, sd = self._readout_moments(name, hyper, terms)
             weights[name] = mean + sd * noise[name]
         return weights
 
@@ -288,10 +311,14 @@ class MuellerRiosInsua(Prior):
             "S_gamma": factor @ factor.T,
         }
 
-    def _readout_moments(self, name: str, hyper: Hyper) -> tuple[jax.Array | float, jax.Array | float]:
+    def _readout_moments(self, name: str, hyper: Hyper, terms: Terms) -> tuple[Any, Any]:
         if name == "beta":
             return hyper.mu_beta, hyper.beta_precision**-0.5
-        return 0.0, (self.intercept_variance if name == "intercept" else self.linear_variance) ** 0.5
+        if name == "intercept":
+            return 0.0, self.intercept_variance**0.5
+        column = (terms.predictors, *(1 for _ in terms.outputs))
+        mean, variance = (values[terms.size - terms.predictors :] for values in self.readout_moments(terms))
+        return mean.reshape(column), np.sqrt(variance).reshape(column)
 
     def _sigma_beta(self, outputs: tuple[int, ...]) -> jax.Array:
         prior = dist.Gamma(self.readout_size / 2, self.readout_size / 2 * self.readout_guess)

@@ -8,6 +8,7 @@ hyperparameters drawn given it would follow another distribution.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -38,11 +39,13 @@ from bayesnn.samplers.gibbs.collapsed import (
     sites_of,
     start_of,
 )
+from bayesnn.samplers.gibbs.confined import is_confined
+from bayesnn.samplers.gibbs.confined_sweep import PASSES, confined_sweep
 from bayesnn.samplers.gibbs.joint import JointGibbs
 from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
-from bayesnn.samplers.gibbs.reflections import as_products, reflect
+from bayesnn.samplers.gibbs.reflections import Reflected, as_products, reflect
 from bayesnn.samplers.gibbs.structure import (
     Conditioning,
     UnitsAndStructure,
@@ -52,7 +55,7 @@ from bayesnn.samplers.gibbs.structure import (
 from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, trajectory_step, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
 from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs
-from bayesnn.samplers.gibbs.working_rows import log_likelihood, refresh
+from bayesnn.samplers.gibbs.working_rows import refresh, with_level
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 COLLAPSED, JOINT = "collapsed", "joint"
@@ -214,8 +217,11 @@ class Gibbs(Steps):
             of_trajectory, key = jax.random.split(key)
             steps = self.leapfrogs(*state.gamma.shape)
             state, acceptance = trajectory_step(of_trajectory, state, model, x, y, steps, *rows)
+        sweep, count = self.sweep, self.sweeps
+        if is_confined(model):
+            sweep, count = functools.partial(confined_sweep, self), -(-self.sweeps // PASSES)
         state, infos = random.scan_with_predrawn(
-            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y, *rows), state
+            key, count, lambda source, s: sweep(source, s, model, x, y, *rows), state
         )
         return state, summary_of(infos)._replace(trajectory=acceptance)
 
@@ -244,16 +250,21 @@ class Gibbs(Steps):
         new, level = draw_hyper(of_hyper, state, model, coefficients, data)
         if model.likelihood.augments:
             new = move_on_likelihood(random.as_key(of_likelihood), new, model, x, y, self.candidates, *rows)
-        info = moved_units(moved, active)
-        if state.temperature is not None:
-            level = log_likelihood(new, model, x, y, *rows) if level is None else level
-            info = info._replace(log_likelihood=level)
-        return new, info
+        return new, with_level(moved_units(moved, active), new, level, model, x, y, *rows)
 
     def move_units(
-        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
+        self,
+        source: RandomSource,
+        state: GibbsState,
+        model: Model,
+        x: jax.Array,
+        working: WorkingRows,
+        backwards: jax.Array | None = None,
     ) -> UnitMoveResult:
-        """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma."""
+        """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma.
+
+        With `backwards`, see `update_units`, there is no reflection.
+        """
         of_candidates, of_flips, of_reflection = random.split(source, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.tempered_precision
         proposal = PROPOSALS[self.proposal]
@@ -264,14 +275,21 @@ class Gibbs(Steps):
         active = active_units(state)
         inputs, extra = readout_rows(terms, x, used)
         gamma, gram, moved = update_units(
-            of_flips, gamma, candidates, proposal, hyper, inputs, extra, working, prior, noise_precision, active
+            of_flips, gamma, candidates, proposal, hyper, inputs, extra, working, prior, noise_precision, active, backwards
         )
-        new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
+        if backwards is None:
+            new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
+        else:
+            new = Reflected(gamma, gram, hyper, readout.solve(as_products(gram), prior, noise_precision))
         # the number of rows as a plain number, so that the random numbers for sigma can be drawn ahead
         data = as_products(new.gram)._replace(rows=working.count)
         return UnitMoveResult(
             state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(gamma.dtype)
         )
+
+    def jumps(self, given: Conditioning) -> bool:
+        """Whether the number of units moves by reversible jumps."""
+        return self.structure == BIRTH_DEATH and given.random.hidden is not None
 
     def move_structure(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
@@ -280,7 +298,7 @@ class Gibbs(Steps):
         assert state.structure is not None
         body = UnitsAndStructure(state.gamma, state.structure)
         given = Conditioning(model, x, working, state.hyper, state.tempered_precision)
-        jumps = self.structure == BIRTH_DEATH and given.random.hidden is not None
+        jumps = self.jumps(given)
         key_jump, key_draw = jax.random.split(key)
         body = birth_death(key_jump, body, given) if jumps else body
         body, data = draw_structure(key_draw, body, given, units=not jumps)

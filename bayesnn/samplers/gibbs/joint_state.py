@@ -89,7 +89,7 @@ def target_of(
     return Target(
         inputs,
         extra,
-        jnp.asarray(prior_of(model).readout_moments(terms)[1][terms.units :]),
+        *(jnp.asarray(values[terms.units :]) for values in prior_of(model).readout_moments(terms)),
         0.0 if offset is None else offset,
         lambda f: log_likelihood(f, model, latents, y, shares),
         information,
