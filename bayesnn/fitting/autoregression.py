@@ -28,12 +28,12 @@ def with_lags(model: Model, series: Lagged, data: Dataset) -> Model:
         return model
     if not likelihood.standardizes or likelihood.outputs:
         return model
-    if prior.lags and prior.lags != series.lags:
+    if prior.region is not None and prior.region.lags != series.lags:
         raise ValueError(
-            f"the model must not come from a fit with other lags, {prior.lags}, since its prior is made for them, got "
-            f"data with lags {series.lags}: give the model that was given to that fit"
+            f"the model must not come from a fit with other lags, {prior.region.lags}, since its prior is "
+            f"made for them, got data with lags {series.lags}: give the model that was given to that fit"
         )
-    if prior.lags:
+    if prior.region is not None:
         return model
     differenced = bool(series.transform.differences)
     mean, variance = random_walk_moments(series.lags, series.period, differenced)
@@ -46,14 +46,14 @@ def with_lags(model: Model, series: Lagged, data: Dataset) -> Model:
 
 def is_confined(model: Model) -> bool:
     """Whether the prior of the linear term has more than independent normals: a region, or the sum of the lags."""
-    return isinstance(model.prior, MuellerRiosInsua) and model.linear and bool(model.prior.lags)
+    return isinstance(model.prior, MuellerRiosInsua) and model.linear and model.prior.region is not None
 
 
 def on_one_scale(model: Model, data: Dataset) -> Dataset:
     """The data with lags scaled like the target, so that a coefficient is that of the series, if the prior needs it."""
-    count = len(model.prior.lags) if isinstance(model.prior, MuellerRiosInsua) else 0
-    if not count:
+    region = model.prior.region if isinstance(model.prior, MuellerRiosInsua) else None
+    if region is None:
         return data
-    scaling = data.scaling
+    count, scaling = len(region.lags), data.scaling
     scale = (float(scaling.y_scale),) * count + tuple(scaling.x_scale[count:])  # type: ignore[arg-type]
     return replace(data, scaling=replace(scaling, x_scale=scale))

@@ -25,8 +25,8 @@ from bayesnn.samplers.engine.plan import Plan
 
 RESULT = "result"
 CONFINED = (
-    "marginalize=True cannot integrate a linear term out whose prior is confined to maps that do not run away: leave it "
-    'out, use sampler="gibbs", or keep the prior of tables by hyper=bnn.ShallowHyperparameters(autoregression=False)'
+    "marginalize=True cannot integrate a linear term out whose prior is confined to maps that do not run away: leave "
+    'it out, use sampler="gibbs", or keep the prior of tables by hyper=bnn.ShallowHyperparameters(autoregression=False)'
 )
 TIME_OVER = "time over"
 Target = Model | MarginalModel | MissingValuesModel

@@ -267,10 +267,7 @@ class Model:
         for name, value in readout.items():
             numpyro.deterministic(name, value)
         if terms.predictors:
-            of_linear = None if used is None else used.coefficients[-terms.predictors :]
-            factor = self.prior.log_factor(readout["linear"], of_linear)
-            if factor is not None:
-                numpyro.factor("linear_factor", factor)
+            self.prior.factor(readout["linear"], None if used is None else used.coefficients[-terms.predictors :])
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
         distribution = self.distribution(f, x, nuisance)

@@ -33,12 +33,12 @@ def covariance(name: str, value: Any, q: int) -> np.ndarray:
     return matrix
 
 
-def predictor_values(name: str, value: Any, predictors: int) -> np.ndarray:
-    """One number per linear coefficient (p,), from a number or an array (p,)."""
+def vector(name: str, value: Any, q: int) -> np.ndarray:
+    """A checked vector (q,) from a number or an array (q,)."""
     array = np.asarray(value, dtype=float)
-    if array.shape not in ((), (predictors,)) and predictors:
-        raise ValueError(f"{name} must be a number or have shape ({predictors},) here, got shape {array.shape}")
-    return np.broadcast_to(array, (predictors,)) if predictors else np.zeros(0)
+    if array.shape not in ((), (q,)):
+        raise ValueError(f"{name} must be a number or have shape ({q},) here, got shape {array.shape}")
+    return np.broadcast_to(array, (q,))
 
 
 def masked(values: jax.Array, used: jax.Array | None) -> jax.Array:

@@ -8,13 +8,17 @@ that the network adds a bounded term, and paths of a draw inside the region grow
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+
+from bayesnn._internal import checks
+from bayesnn.priors.base import GaussianPrior
+from bayesnn.priors.readout_normal import log_sum_factor, with_sum
 
 LARGEST_ROOT = 1.02  # of a series as it is; 1 after differences, where a larger root compounds growth
 NEAR_SD = 0.4  # of the coefficients of lag 1 and of the season
@@ -72,6 +76,48 @@ def inside_root(coefficients: jax.Array, lags: tuple[int, ...], largest: float) 
     return lax.fori_loop(0, order, down, (dense, jnp.all(jnp.isfinite(scaled))))[1]
 
 
+@dataclass(frozen=True)
+class LagRegion:
+    """Which coefficients of lags a prior allows, and how it holds their sum, beside independent normals.
+
+    Parameters
+    ----------
+    lags : tuple of int
+        The first linear coefficients are those of these lags, in increasing order.
+    largest_root : float
+        Coefficients with a root beyond it are excluded.
+    sum_variance : float
+        The normals are multiplied by that of the sum of these coefficients around the sum of their means.
+    """
+
+    lags: tuple[int, ...]
+    largest_root: float = LARGEST_ROOT
+    sum_variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Raise a ValueError for numbers that are not positive."""
+        for lag in self.lags:
+            checks.positive_integer("a lag", lag)
+        checks.positive("largest_root", self.largest_root)
+        checks.positive("sum_variance", self.sum_variance)
+
+    def inside(self, linear: jax.Array) -> jax.Array:
+        """Whether linear coefficients (p,) are inside ()."""
+        return inside_root(linear[: len(self.lags)], self.lags, self.largest_root)
+
+    def log_factor(self, linear: jax.Array, mean: Any, variance: Any, used: jax.Array | None = None) -> jax.Array:
+        """Log of what multiplies independent normals of the linear coefficients (p,), of which some are `used`."""
+        count = len(self.lags)
+        kept = jnp.ones(count) if used is None else used[:count]
+        of_sum = log_sum_factor(linear[:count], kept, mean[:count], variance[:count], self.sum_variance)
+        return jnp.where(self.inside(linear), of_sum, -jnp.inf)
+
+    def with_sum(self, normal: GaussianPrior, in_use: jax.Array, first: int) -> GaussianPrior:
+        """The normal of a readout (k,) whose linear coefficients start at `first`, without the region."""
+        place = np.arange(len(normal.mean)) - first
+        return with_sum(normal, jnp.asarray((place >= 0) & (place < len(self.lags))) * in_use, self.sum_variance)
+
+
 class Scales(NamedTuple):
     """What the prior takes from the training rows, as powers of two, so that few programs are compiled.
 
@@ -111,4 +157,4 @@ def for_lags(prior: P, lags: tuple[int, ...], mean: np.ndarray, variance: np.nda
         "readout_mean_variance": NETWORK * scales.changes**2,
     }
     kept = {name: value for name, value in found.items() if getattr(spec, name) == getattr(usual, name)}
-    return replace(spec, **kept, sum_variance=(SPEED * scales.changes) ** 2, lags=lags, largest_root=root)
+    return replace(spec, **kept, region=LagRegion(lags, root, (SPEED * scales.changes) ** 2))

@@ -13,6 +13,7 @@ import abc
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+import numpyro
 
 from bayesnn._internal.weights import Weight, Weights
 
@@ -108,6 +109,12 @@ class Prior(abc.ABC):
         It is -inf outside the region to which a prior may be confined. None where nothing does.
         """
         return None
+
+    def factor(self, linear: jax.Array, used: jax.Array | None) -> None:
+        """Issue the statement of `log_factor`, if there is one."""
+        value = self.log_factor(linear, used)
+        if value is not None:
+            numpyro.factor("linear_factor", value)
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Scales of the weights of each input (..., p) from reported draws; None if no such scale is learnt."""

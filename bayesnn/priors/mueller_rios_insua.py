@@ -15,11 +15,13 @@ from jax.scipy.linalg import solve_triangular
 from bayesnn._internal import checks, conditionals, random
 from bayesnn._internal.random import RandomSource
 from bayesnn._internal.weights import Weight, Weights
-from bayesnn.priors.arguments import covariance, frozen, masked, predictor_values
-from bayesnn.priors.autoregression import inside_root
+from bayesnn.priors.arguments import covariance, frozen, masked, vector
+from bayesnn.priors.autoregression import LagRegion
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
-from bayesnn.priors.readout_normal import log_sum_factor, with_common_mean, with_sum
+from bayesnn.priors.readout_normal import with_common_mean
 from bayesnn.priors.shallow_hyper import Hyper
+
+POSITIVE = ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "unit_size_per_weight")
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,9 @@ class MuellerRiosInsua(Prior):
         Variances of the normal priors of the optional intercept and linear coefficients.
     linear_mean : float or array (p,)
         Means of the linear coefficients.
-    autoregression : bool
-        Whether a fit of `bnn.lagged` replaces the defaults of the readout's prior by those of an autoregression, which
-        then also fills in `lags` and `largest_root`: see `bayesnn.priors.autoregression`.
-    lags, largest_root : tuple of int, float or None
-        The first linear coefficients are those of these lags; the prior excludes all whose largest root is beyond this.
+    autoregression, region : bool, LagRegion
+        Whether a fit of `bnn.lagged` replaces the readout's defaults by those of an autoregression, and adds a region
+        to which the coefficients of lags are confined: see `bayesnn.priors.autoregression`.
 
     Raises
     ------
@@ -87,23 +87,19 @@ class MuellerRiosInsua(Prior):
     unit_size_per_weight: float = field(default=1.0, metadata={"later": True})  # runs made before it do not name it
     linear_mean: Any = field(default=0.0, metadata={"later": True})
     autoregression: bool = field(default=True, metadata={"later": True})
-    lags: tuple[int, ...] = field(default=(), metadata={"later": True})
-    largest_root: float | None = field(default=None, metadata={"later": True})
-    sum_variance: float | None = field(default=None, metadata={"later": True})
+    region: LagRegion | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Check what does not depend on the inputs, and keep arrays as tuples so that the spec hashes."""
-        for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance"):
+        for name in POSITIVE:
             checks.positive(name, getattr(self, name))
-        checks.positive("unit_size_per_weight", self.unit_size_per_weight)
         checks.number("readout_mean", self.readout_mean)
         for name in ("unit_guess", "unit_mean", "unit_mean_variance", "linear_mean", "linear_variance"):
             object.__setattr__(self, name, frozen(name, getattr(self, name)))
         for variance in np.ravel(self.linear_variance).tolist():
             checks.positive("linear_variance", variance)
-        for name in ("unit_size", "largest_root", "sum_variance"):
-            if getattr(self, name) is not None:
-                checks.positive(name, getattr(self, name))
+        if self.unit_size is not None:
+            checks.positive("unit_size", self.unit_size)
 
     def unit_size_for(self, q: int) -> float:
         """c_g for q inputs, including the constant."""
@@ -115,38 +111,24 @@ class MuellerRiosInsua(Prior):
     def unit_matrices(self, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """C_g (q, q), a_g (q,) and A_g (q, q) for q inputs, including the constant."""
         guess = 1.0 / q if self.unit_guess is None else self.unit_guess
-        mean = np.asarray(self.unit_mean, dtype=float)
-        if mean.shape not in ((), (q,)):
-            raise ValueError(f"unit_mean must be a number or have shape ({q},) here, got shape {mean.shape}")
-        covariances = covariance("unit_guess", guess, q), covariance("unit_mean_variance", self.unit_mean_variance, q)
-        return covariances[0], np.broadcast_to(mean, (q,)), covariances[1]
+        mean, variance = vector("unit_mean", self.unit_mean, q), self.unit_mean_variance
+        return covariance("unit_guess", guess, q), mean, covariance("unit_mean_variance", variance, q)
 
     def readout_moments(self, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
         """Fixed parts of the readout's prior: means (k,), and variances (k,), zero where sigma_beta^2 is added."""
-        mean, variance = (
-            predictor_values(name, getattr(self, name), terms.predictors) for name in ("linear_mean", "linear_variance")
-        )
+        mean, variance = self.linear_moments(terms.predictors)
         mean = np.concatenate([np.full(terms.units, self.readout_mean), np.zeros(int(terms.intercept)), mean])
         return mean, np.concatenate([np.zeros(terms.units), [self.intercept_variance] * terms.intercept, variance])
 
-    def inside(self, linear: jax.Array) -> jax.Array:
-        """Whether linear coefficients (p,) are in the region to which the prior is confined."""
-        if self.largest_root is None:
-            return jnp.asarray(True)
-        return inside_root(linear[: len(self.lags)], self.lags, self.largest_root)
-
     def log_factor(self, linear: jax.Array, used: jax.Array | None = None) -> jax.Array | None:
-        if self.largest_root is None and self.sum_variance is None:
+        if self.region is None:
             return None
-        region = jnp.where(self.inside(linear), 0.0, -jnp.inf)
-        if self.sum_variance is None:
-            return region
-        count, predictors = len(self.lags), linear.shape[0]
-        mean, variance = (
-            predictor_values(name, getattr(self, name), predictors)[:count] for name in ("linear_mean", "linear_variance")
-        )
-        kept = jnp.ones(count) if used is None else used[:count]
-        return region + log_sum_factor(linear[:count], kept, mean, variance, self.sum_variance)
+        return self.region.log_factor(linear, *self.linear_moments(linear.shape[0]), used)
+
+    def linear_moments(self, predictors: int) -> tuple[np.ndarray, np.ndarray]:
+        """Means and variances (p,) of the linear coefficients."""
+        mean = vector("linear_mean", self.linear_mean if predictors else 0.0, predictors)
+        return mean, vector("linear_variance", self.linear_variance if predictors else 1.0, predictors)
 
     def check(self, table: dict[str, Weight]) -> None:
         """Refuse networks other than one Dense layer, and hyperparameters of the wrong shape."""
@@ -161,8 +143,7 @@ class MuellerRiosInsua(Prior):
 
     def body(self, table: dict[str, Weight]) -> Weights:
         """Non-centred: gamma = mu_gamma + B^-T raw, where S_gamma^-1 = B B'."""
-        m, p = table["dense0_kernel"].shape
-        q = p + 1
+        m, q = table["dense0_kernel"].shape[0], table["dense0_kernel"].fan_in + 1
         (guess, mean, mean_covariance), size = self.unit_matrices(q), self.unit_size_for(q)
         mu = numpyro.sample("mu_gamma", dist.MultivariateNormal(jnp.asarray(mean), jnp.asarray(mean_covariance)))
         wishart = dist.WishartCholesky(size, scale_matrix=jnp.asarray(np.linalg.inv(size * guess)))
@@ -193,10 +174,7 @@ class MuellerRiosInsua(Prior):
         in_use = jnp.ones(terms.size) if used is None else used
         of_unit = (np.arange(terms.size) < terms.units) * in_use
         normal = with_common_mean(mean, fixed, variance, self.readout_mean_variance, of_unit, in_use)
-        if self.sum_variance is None:
-            return normal
-        place = np.arange(terms.size) - (terms.size - terms.predictors)
-        return with_sum(normal, ((place >= 0) & (place < len(self.lags))) * in_use, self.sum_variance)
+        return normal if self.region is None else self.region.with_sum(normal, in_use, terms.size - terms.predictors)
 
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
         """mu_beta given beta and sigma_beta."""
@@ -210,12 +188,9 @@ class MuellerRiosInsua(Prior):
         `count` is the number of units in use, the others having beta = 0. Default: all units.
         """
         units, known = beta.shape[0] if count is None else count, 1.0 / self.readout_mean_variance
-        if beta.ndim > 1:
-            root = jnp.sqrt(known + units * precision)
-            centre = (known * self.readout_mean + precision * beta.sum(axis=0)) / root
-            return (centre + random.normal(source, root.shape)) / root
-        prior, mean = jnp.full((1, 1), known), jnp.full((1,), self.readout_mean)
-        return conditionals.draw_mean(source, beta.sum()[None], units, precision[None, None], mean, prior)[0]
+        root = jnp.sqrt(known + units * precision)
+        centre = (known * self.readout_mean + precision * beta.sum(axis=0)) / root
+        return (centre + random.normal(source, root.shape)) / root
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Root mean square of the weights over the population of units, sqrt(mu_j^2 + S_jj), without the constant."""
@@ -316,9 +291,8 @@ class MuellerRiosInsua(Prior):
             return hyper.mu_beta, hyper.beta_precision**-0.5
         if name == "intercept":
             return 0.0, self.intercept_variance**0.5
-        column = (terms.predictors, *(1 for _ in terms.outputs))
-        mean, variance = (values[terms.size - terms.predictors :] for values in self.readout_moments(terms))
-        return mean.reshape(column), np.sqrt(variance).reshape(column)
+        mean, variance = (v.reshape(-1, *(1 for _ in terms.outputs)) for v in self.linear_moments(terms.predictors))
+        return mean, np.sqrt(variance)
 
     def _sigma_beta(self, outputs: tuple[int, ...]) -> jax.Array:
         prior = dist.Gamma(self.readout_size / 2, self.readout_size / 2 * self.readout_guess)

@@ -11,7 +11,7 @@ from bayesnn.priors.base import GaussianPrior
 
 
 def with_common_mean(
-    mean: Any, fixed: Any, variance: jax.Array, common_variance: float, of_unit: jax.Array, in_use: jax.Array
+    mean: Any, fixed: Any, variance: jax.Array, common_variance: float, of_unit: Any, in_use: jax.Array
 ) -> GaussianPrior:
     """Coefficients of units (where `of_unit` (k,) is 1) are N(mean, variance I + common_variance 11').
 

@@ -1,17 +1,18 @@
 """The collapsed sweep where the prior is confined to linear terms inside a region, so that no map runs away.
 
-The density is that of the prior without the region, times the indicator of the region, for all unknowns together. With
-the linear term integrated out its probability of being inside would be needed, which has no closed form. Two kinds of
-moves do without it.
+The density is that of the prior without the region, times the indicator of the region, for all unknowns together.
+With the linear term integrated out its probability of being inside would be needed, which has no closed form. Two kinds
+of moves do without it.
 
 Whole moves: a move of units or architecture, with the readout integrated out, that is reversible under the density
-without the region, then an exact draw of the readout. Both together are reversible, so accepting them exactly when the
-readout is inside leaves the confined density invariant. A fixed order of reversible moves is not reversible, a fair coin
-between an order and its reverse is; so units move in an order that a coin decides, and do not flip here.
+without the region, then an exact draw of the readout. Both together are reversible, so accepting them exactly when
+the readout is inside leaves the confined density invariant. A fixed order of reversible moves is not reversible, a fair
+coin between an order and its reverse is; so units move in an order that a coin decides, and do not flip here.
 
-Moves given the linear term, which is then an offset: the sweep as it is. Then the linear term given the units, the other
-coefficients integrated out: elliptical slice sampling of a normal distribution (I. Murray, R. Adams and D. MacKay, 2010)
-whose bracket shrinks until the point is inside, which ends because the present one is; then the rest of the readout.
+Moves given the linear term, which is then an offset: the sweep as it is. Then the linear term given the units, the
+other coefficients integrated out: elliptical slice sampling of a normal distribution (I. Murray, R. Adams and D.
+MacKay, 2010) whose bracket shrinks until the point is inside, which ends because the present one is; then the rest of
+the readout.
 """
 
 from __future__ import annotations
@@ -25,10 +26,10 @@ from jax.scipy.linalg import solve_triangular
 from bayesnn._internal import random
 from bayesnn._internal.conditionals import Bracket, shrink_to_slice
 from bayesnn._internal.random import RandomSource
-from bayesnn.likelihoods import Gaussian
 from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models import readout
 from bayesnn.models.model import Model
+from bayesnn.priors.autoregression import LagRegion
 from bayesnn.samplers.gibbs.collapsed import GibbsState, collapsed_prior, prior_of
 from bayesnn.samplers.gibbs.structure import readout_rows
 from bayesnn.samplers.gibbs.unit_moves import activations
@@ -38,12 +39,19 @@ SMALLEST_ANGLE = 1e-9  # width of a bracket that has closed on the present point
 
 def is_confined(model: Model) -> bool:
     """Whether the prior of the model's linear term is confined to a region."""
-    return model.linear and prior_of(model).largest_root is not None
+    return model.linear and prior_of(model).region is not None
+
+
+def region_of(model: Model) -> LagRegion:
+    """The region of a model for which `is_confined` is true."""
+    region = prior_of(model).region
+    assert region is not None
+    return region
 
 
 def inside(state: GibbsState, model: Model, x: jax.Array) -> jax.Array:
     """Whether the linear term of a state is inside the region ()."""
-    return prior_of(model).inside(model.readout_sites(model.terms(x.shape[1:]), state.coefficients)["linear"])
+    return region_of(model).inside(model.readout_sites(model.terms(x.shape[1:]), state.coefficients)["linear"])
 
 
 def if_inside(new: GibbsState, old: GibbsState, model: Model, x: jax.Array) -> GibbsState:
@@ -94,7 +102,7 @@ def draw_inside(
         return solved.whitened[first:] + jnp.cos(angle) * now + jnp.sin(angle) * noise[first:]
 
     def is_in(angle: jax.Array) -> jax.Array:
-        return prior_of(model).inside(solve_triangular(corner, whitened(angle), lower=True, trans=1) * mask)
+        return region_of(model).inside(solve_triangular(corner, whitened(angle), lower=True, trans=1) * mask)
 
     key_first, key_rest = jax.random.split(random.as_key(of_key))
     angle = 2 * jnp.pi * jax.random.uniform(key_first)

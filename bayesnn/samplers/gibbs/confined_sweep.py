@@ -6,26 +6,22 @@ from dataclasses import replace
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from bayesnn._internal import random
 from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods.working_rows import WorkingRows
-from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info
-from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import (
     GibbsState,
     active_units,
-    collapsed_prior,
     draw_hyper,
     draw_readout,
     moved_units,
 )
 from bayesnn.samplers.gibbs.confined import all_products, draw_inside, if_inside, inside, less_linear
 from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
-from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure, draw_structure, refreshed
+from bayesnn.samplers.gibbs.structure_moves import move_structure_inside
 from bayesnn.samplers.gibbs.working_rows import refresh, with_level
 
 PASSES = 2  # over the units in each of these sweeps, which takes as long as so many others
@@ -40,7 +36,9 @@ def confined_sweep(
     state, working = refresh(of_rows, state, model, x, y, *rows)
     state, moved = move_whole(gibbs, of_whole, state, model, x, working)
     if state.structure is not None:
-        state = move_structure(gibbs, random.as_key(of_structure), state, model, x, working)
+        state = move_structure_inside(
+            gibbs.structure == "birth_death", random.as_key(of_structure), state, model, x, working
+        )
     given_linear = less_linear(state, model, x, working)
     state = gibbs.move_units(of_units, state, replace(model, linear=False), x, given_linear).state
     data = all_products(state, model, x, working)
@@ -59,29 +57,3 @@ def move_whole(
     new, _, solved, moved = gibbs.move_units(of_units, state, model, x, working, backwards)
     new = new._replace(coefficients=draw_readout(of_readout, new, model, x, solved))
     return if_inside(new, state, model, x), moved * inside(new, model, x)
-
-
-def move_structure(
-    gibbs: Any, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
-) -> GibbsState:
-    """A jump, if the number of units moves by jumps, and a draw of the architecture, each accepted if it is inside.
-
-    What has no influence on y is redrawn before and after the draw of the architecture, which makes it reversible.
-    """
-    assert state.structure is not None
-    given = Conditioning(model, x, working, state.hyper, state.tempered_precision)
-    jumps = gibbs.jumps(given)
-    key_jump, key_draw, key_fresh, *keys = jax.random.split(key, 5)
-
-    def accepted(key: jax.Array, body: UnitsAndStructure, old: GibbsState) -> GibbsState:
-        new = old._replace(gamma=body.gamma, structure=body.structure)
-        data = all_products(new, model, x, working)
-        solved = readout.solve(data, collapsed_prior(model, new, x), new.tempered_precision)
-        new = new._replace(coefficients=draw_readout(key, new, model, x, solved))
-        return if_inside(new, old, model, x)
-
-    if jumps:
-        state = accepted(keys[0], birth_death(key_jump, UnitsAndStructure(state.gamma, state.structure), given), state)
-    body, _ = draw_structure(key_draw, UnitsAndStructure(state.gamma, state.structure), given, units=not jumps)
-    body = body._replace(gamma=refreshed(key_fresh, body.gamma, given, body.structure))
-    return accepted(keys[1], body, state)

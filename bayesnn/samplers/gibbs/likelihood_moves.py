@@ -19,7 +19,7 @@ from jax import lax
 from bayesnn._internal import conditionals
 from bayesnn.likelihoods import weighted
 from bayesnn.models.model import Model, shifted
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, prior_of
 from bayesnn.samplers.gibbs.proposals import first_acceptable, shrinking_angles
 from bayesnn.samplers.gibbs.structure import readout_rows
@@ -50,9 +50,7 @@ def move_on_likelihood(
     gamma, beta, f = move_units(key_units, state, inputs, fixed, log_likelihood, count)
     rest = state.coefficients[m:]
     if extra.shape[0]:
-        mean, variance = (
-            jnp.asarray(v[m:]) for v in prior_of(model).readout_moments(model.terms(x.shape[1:]))
-        )
+        mean, variance = (jnp.asarray(v[m:]) for v in prior_of(model).readout_moments(model.terms(x.shape[1:])))
         kept = jnp.ones(rest.shape) if used is None else used.coefficients[m:]
         centre = mean * kept
         factor = functools.partial(log_factors, model, m, kept)

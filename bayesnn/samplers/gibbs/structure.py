@@ -20,8 +20,8 @@ from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import UNBOUND, Architecture, Masks, Structure, used_inputs, used_units
 from bayesnn.priors import MuellerRiosInsua, Terms
-from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.priors.readout_normal import others_of
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.unit_moves import activations, weighted_products
 
 
@@ -165,9 +165,16 @@ def nested_log_marginals(
     aa, wa, ww = leading(a * a), leading(w * a), leading(w * w)
     wa, ww = wa + shift * aa, ww + 2.0 * shift * wa + shift**2 * aa
     rest = jnp.maximum(1.0 - c / variance * aa, 1.0 - c * count)  # its exact lower bound, as K0 >= I/sb2 on the units
-    log_prior = jnp.linalg.slogdet(others.covariance)[1] + count * jnp.log(variance) + jnp.log1p(count * a_var / variance)
+    log_prior = (
+        jnp.linalg.slogdet(others.covariance)[1] + count * jnp.log(variance) + jnp.log1p(count * a_var / variance)
+    )
     log_k = 2.0 * leading(jnp.log(jnp.diag(cholesky))) + jnp.log(rest)
-    squares = noise_precision * data.square + others.mean @ shift_of_others + a_b * shift * count - (ww + c / variance * wa**2 / rest)
+    squares = (
+        noise_precision * data.square
+        + others.mean @ shift_of_others
+        + a_b * shift * count
+        - (ww + c / variance * wa**2 / rest)
+    )
     normal = 0.5 * data.rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
     return normal - 0.5 * (log_prior + log_k + squares)
 

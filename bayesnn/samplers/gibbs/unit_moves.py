@@ -20,7 +20,7 @@ from bayesnn._internal.conditionals import solve_lower
 from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models.readout import Precision
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.proposals import Candidates, Proposal
 
 BLOCK = 1024  # rows of data per block, whose candidate columns fit a second-level cache, for a few chains at once

@@ -15,7 +15,7 @@ import test_geweke
 from bayesnn import Categorical, Gaussian, Geometric, Gibbs, Heteroskedastic, Model, Poisson, shallow
 from bayesnn._internal.conditionals import Covariance
 from bayesnn.models.random_architecture import Structure
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs import joint, joint_density, joint_structure, readout_candidates, sign_moves
 from bayesnn.samplers.gibbs.collapsed import GibbsState
 
