@@ -2,8 +2,9 @@
 
 Run: python tests/benchmarks/series.py [JOB ...] [--quick] [--json series.json]
 
-Jobs: lynx, sunspots, coverage, lstar, passengers, maps, speed, m1 (all by default). The M1 competition comes from BAYESNN_SHARED_DATA, or
-`shared/data` beside the repository, and its comparison needs the package statsforecast; everything else is embedded.
+Jobs: lynx, sunspots, coverage, lstar, passengers, maps, speed, m1 (all by default). The M1 competition comes from
+BAYESNN_SHARED_DATA, or `shared/data` beside the repository, and its comparison needs the package statsforecast;
+everything else is embedded.
 """
 
 import argparse
