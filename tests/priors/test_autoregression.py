@@ -9,6 +9,7 @@ from made import made_fit
 from numpyro import handlers
 
 import bayesnn as bnn
+from bayesnn._internal.runtime import computing
 from bayesnn.data.series.lagged import lagged
 from bayesnn.fitting.binding import bind
 from bayesnn.priors import MuellerRiosInsua
@@ -71,6 +72,7 @@ def test_scales_are_powers_of_two():
     assert scales.roughness[1] == 1.0
 
 
+@computing
 def test_the_normal_with_its_sum_is_that_of_the_definition():
     """collapsed_given, log_factor and the NumPyro model have one density, up to the region."""
     region = LagRegion((1, 2), 1.02, 0.04)
@@ -157,7 +159,7 @@ def test_what_cannot_integrate_it_out_is_refused():
     with pytest.raises(ValueError, match="marginalize=True cannot"):
         bnn.fit(MODEL, data, sampler="nuts", marginalize=True, draws=10, warmup=10, chains=2, progress=False)
     with pytest.raises(ValueError, match="log_marginal_likelihood cannot"):
-        bnn.log_marginal_likelihood(MODEL, data, progress=False)
+        bnn.log_marginal_likelihood(bind(MODEL, data)[0], data.x, data.y, progress=False)
 
 
 def test_hyperparameters_given_elsewhere_are_checked():

@@ -13,7 +13,7 @@ MOST_ROWS = 400  # the last rows of longer series; the cost of an evidence grows
 MOST_LAGS = 10
 LONGEST = 30  # no lag is longer
 VALUES_PER_LAG = 5  # observations per step of the longest lag
-LEAST_GAIN = 1.0  # nats of a further lag
+LEAST_GAIN = 3.0  # nats of a further lag, a factor of twenty: one of many always gains a little by chance
 RETUNED = 2  # candidates whose scales are searched anew
 
 
