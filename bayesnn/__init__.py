@@ -29,6 +29,7 @@ from bayesnn.fitting.select import drop_chains, select_chains
 from bayesnn.forecasting.backtest import backtest
 from bayesnn.forecasting.backtest_result import Backtest
 from bayesnn.forecasting.forecast import forecast
+from bayesnn.forecasting.many.auto_backtest import auto_backtest
 from bayesnn.forecasting.many.auto_fit import auto_fit
 from bayesnn.forecasting.many.auto_forecast import auto_forecast
 from bayesnn.forecasting.many.series_fit import SeriesFit
@@ -158,6 +159,7 @@ __all__ = [
     "architectures",
     "as_sampled",
     "attention_maps",
+    "auto_backtest",
     "auto_fit",
     "auto_forecast",
     "average_marginal_effects",

@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesnn._internal.runtime import computing_in_threads
-from bayesnn.evaluation.scores import SampledPredictive, score_rows
+from bayesnn.evaluation.scores import score_rows
 from bayesnn.forecasting.many.curve_arrays import OBSERVED, CurveArrays, curve_arrays
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.outliers import PASSED, SHIFTED, outlier_log_density, suspect
 from bayesnn.forecasting.many.passes import SIZE, Passed, passes
-from bayesnn.forecasting.many.paths import log_density, sample_paths
+from bayesnn.forecasting.many.paths import log_density, predictive, sample_paths
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior, make_grid
 from bayesnn.forecasting.many.simulate import Drawn, Posterior, above_zero, draw, joined
 
@@ -94,8 +94,7 @@ def score_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
     for one, values, seed, later in every:
         drawn = _draw(one, values, bucket, grid, seed)
         paths = sample_paths(drawn, observed_of(values), bucket.prior, bucket.horizon, seed)
-        density = log_density(drawn, paths, later)[None]
-        found.append(score_rows(SampledPredictive(paths.values[:, None], lambda y, d=density: d), later[None]))
+        found.append(score_rows(predictive(paths.values, log_density(drawn, paths, later)), later[None]))
     return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
 
 

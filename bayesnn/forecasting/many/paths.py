@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import logsumexp
 
+from bayesnn.evaluation.scores import SampledPredictive
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.prior import StructuralPrior
 from bayesnn.forecasting.many.simulate import Drawn, Rolled, inside, roll
@@ -47,6 +48,11 @@ def sample_paths(
     if whole.any() and not whole.all():
         result[~whole] = result[rng.choice(np.flatnonzero(whole), np.count_nonzero(~whole))]
     return Paths(result, rolled, kept)
+
+
+def predictive(paths: np.ndarray, density: np.ndarray) -> SampledPredictive:
+    """The predictive of paths (d, h), one origin, with log densities (h,) of the values that it is asked about."""
+    return SampledPredictive(paths[:, None], lambda y: density[None])
 
 
 def log_density(drawn: Drawn, paths: Paths, y: np.ndarray) -> np.ndarray:

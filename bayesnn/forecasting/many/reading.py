@@ -63,7 +63,7 @@ def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Ta
             failures.append(Failure(name, str(error), NOTHING))
             continue
         if task.fallback:
-            failures.append(Failure(name, _reason(task), task.fallback))
+            failures.append(Failure(name, reason_of(task), task.fallback))
         tasks.append(task)
     if not tasks:
         raise ValueError(f"no series can be forecast; the first, {failures[0].unique_id!r}: {failures[0].reason}")
@@ -118,18 +118,33 @@ def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: int | None)
     seen = np.flatnonzero(np.isfinite(numbers))
     if not len(seen):
         raise ValueError(f"series {name!r} has no observed value: give at least one")
-    numbers = numbers[seen[0] :]
-    observed = numbers[np.isfinite(numbers)]
-    period = season if len(seen) >= LEAST_SEASONS * season else 1
-    fallback = None
+    index = values.index[seen[0] :]
+    return Task(name, numbers[seen[0] :], index, step, season, *_fitted_as(numbers, season))
+
+
+def before(task: Task, count: int) -> Task:
+    """The first values of a series, to be forecast as if no more were known."""
+    values = task.values[:count]
+    return task._replace(values=values, index=task.index[:count], **_fitted_as(values, task.season)._asdict())
+
+
+class FittedAs(NamedTuple):
+    """The season of the model, 1 where there are too few seasons, and the fall-back of what cannot be fitted."""
+
+    period: int
+    fallback: str | None
+
+
+def _fitted_as(values: np.ndarray, season: int) -> FittedAs:
+    observed = values[np.isfinite(values)]
+    period = season if len(observed) >= LEAST_SEASONS * season else 1
     if constant(observed[:, None])[0]:
-        fallback = CONSTANT
-    elif len(seen) < LEAST_VALUES:
-        fallback = WALK
-    return Task(name, numbers, values.index[seen[0] :], step, season, period, fallback)
+        return FittedAs(period, CONSTANT)
+    return FittedAs(period, WALK if len(observed) < LEAST_VALUES else None)
 
 
-def _reason(task: Task) -> str:
+def reason_of(task: Task) -> str:
+    """Why a series has its fall-back."""
     count = int(np.isfinite(task.values).sum())
     if task.fallback == WALK:
         return f"{count} values are observed, fewer than {LEAST_VALUES}"

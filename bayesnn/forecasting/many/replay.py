@@ -31,9 +31,10 @@ def one_step(u: np.ndarray, seen: np.ndarray, ignored: np.ndarray, drawn: Drawn,
 
 
 def log_likelihood(values: np.ndarray, drawn: Drawn, basis: np.ndarray, outlier_size: float) -> np.ndarray:
-    """Log density (d, n) of each value (n,) given those before it and each draw, in units of the series; NaN if missing.
+    """Log density (d, n) of each value (n,) given those before it and each draw, in units of the series.
 
-    An outlier, or the first value of a shift, has `outlier_size` times the error sd.
+    It is NaN where a value is missing. An outlier, or the first value of a shift, has `outlier_size` error sds as its
+    own.
     """
     seen = np.isfinite(values)
     curve, odd = drawn.curve % len(CURVES), drawn.curve // len(CURVES)

@@ -12,6 +12,7 @@ from bayesnn.data.series.reading import read_series
 from bayesnn.evaluation.scores import crps, mase_scale
 from bayesnn.forecasting.many.reading import Task
 
+NO_FORECAST = "future has series {name!r}, which has no forecast: leave it out"
 MISS = 2 / 0.05  # what MSIS charges for a value beyond the 95% interval, over its distance
 
 
@@ -45,19 +46,21 @@ def score_series(
     import pandas as pd
 
     by_name = {task.name: task for task in tasks}
-    later = {
-        name: _steps_ahead(by_name.get(name), name, one, future) for name, one in _named(future, tasks, panel).items()
-    }
-    horizon = max((len(values) for values in later.values()), default=0)
-    if not horizon:
+    given = _named(future, tasks, panel)
+    later = {name: _steps_ahead(by_name.get(name), name, values, future) for name, values in given.items()}
+    later = {name: y for name, y in later.items() if np.isfinite(y).any()}
+    if not later:
         raise ValueError("future must hold at least one observed value, got none")
+    horizon = max(map(len, later.values()))
     paths = forecast(horizon, key=key)
     names = list(np.atleast_1d(paths["unique_id"].to_numpy()))
     draws = paths.to_numpy()[0].reshape(paths.sizes["draw"], len(names), horizon)
     place = {name: i for i, name in enumerate(names)}
-    rows = {
-        n: score_one(draws[:, place[n], : len(y)], y, by_name[n].values, by_name[n].season) for n, y in later.items()
-    }
+    rows = {}
+    for name, y in later.items():
+        if name not in place:
+            raise ValueError(NO_FORECAST.format(name=name))
+        rows[name] = score_one(draws[:, place[name], : len(y)], y, by_name[name].values, by_name[name].season)
     table = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="unique_id", tupleize_cols=False))
     return SeriesScores(table, table.drop(columns="steps").mean())
 
@@ -101,7 +104,7 @@ def _steps_ahead(task: Task | None, name: Any, values: Any, future: Any) -> np.n
     import pandas as pd
 
     if task is None:
-        raise ValueError(f"future has series {name!r}, which has no forecast: leave it out")
+        raise ValueError(NO_FORECAST.format(name=name))
     given = future[name] if isinstance(future, Mapping) else future
     numbers = values.to_numpy()
     if not isinstance(given, (pd.Series, pd.DataFrame)):

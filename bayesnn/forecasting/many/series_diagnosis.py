@@ -77,8 +77,8 @@ def _figures(draws: int, found: Mapping[str, Any]) -> dict[str, Any]:
 def _verdict(fits: Any, table: Any) -> str:
     fitted = table[table["fallback"] == ""]
     parts = [
-        f"{len(fitted)} of {len(table)} series fitted, each with {fits.draws} independent draws of its exact posterior on "
-        "a grid: there are no chains that could fail to converge."
+        f"{len(fitted)} of {len(table)} series fitted, each with {fits.draws} independent draws of its exact posterior "
+        "on a grid: there are no chains that could fail to converge."
     ]
     if fits.draws < LEAST_DRAWS:
         parts.append(f"Ends of 95% intervals need more: ask for at least {LEAST_DRAWS}.")
@@ -88,7 +88,7 @@ def _verdict(fits: Any, table: Any) -> str:
     if coarse:
         worst = fitted["points"].astype(float).idxmin()
         parts.append(
-            f"For {coarse} series fewer than {COARSE:.0f} points of the grid share the probability, least for {worst!r}: "
-            "the uncertainty of its dynamics is rough there."
+            f"For {coarse} series fewer than {COARSE:.0f} points of the grid share the probability, fewest for "
+            f"{worst!r}: the uncertainty of its dynamics is rough there."
         )
     return " ".join(parts)

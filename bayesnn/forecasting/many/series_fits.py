@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing_in_threads
-from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.bucket import MOST, observed_of
+from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.paths import sample_paths
 from bayesnn.forecasting.many.prepare import check_memory, entropy_of, failure_table, labelled_paths, seed_of
 from bayesnn.forecasting.many.prior import StructuralPrior
@@ -57,6 +56,8 @@ class SeriesFits(Mapping[Any, SeriesFit]):
 
     def __getitem__(self, name: Any) -> SeriesFit:
         """The fit of one series."""
+        import pandas as pd
+
         if name not in self.results:
             reason = next((one.reason for one in self.refused if one.unique_id == name), "there is no such series")
             raise KeyError(f"series {name!r} has no fit: {reason}")
