@@ -51,6 +51,7 @@ from bayesnn.layers import (
     Flatten,
     Last,
     LayerNorm,
+    LowRank,
     MaxPool,
     MeanPool,
     PositionalEncoding,
@@ -61,6 +62,7 @@ from bayesnn.layers import (
     TransformerBlock,
     fix,
 )
+from bayesnn.layers.pretrained import convert_weights, read_weights
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Geometric
@@ -134,6 +136,7 @@ __all__ = [
     "Last",
     "LayerNorm",
     "Loo",
+    "LowRank",
     "MaxPool",
     "MeanPool",
     "Model",
@@ -166,6 +169,7 @@ __all__ = [
     "backtest",
     "compare",
     "contrast",
+    "convert_weights",
     "cross_validate",
     "datasets",
     "decide",
@@ -191,6 +195,7 @@ __all__ = [
     "plots",
     "predict",
     "prior_predictive",
+    "read_weights",
     "relevance",
     "save",
     "select_chains",

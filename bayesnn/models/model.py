@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,13 +17,13 @@ from numpyro import handlers
 
 from bayesnn._internal.checks import TooLongError
 from bayesnn._internal.weights import Shape, Weight, Weights
-from bayesnn.layers import DecoderBlock, Layer
-from bayesnn.layers.transformer import MISPLACED
+from bayesnn.layers import Layer
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
-from bayesnn.models.network import Network
+from bayesnn.models.network import Network, checked_layers
 from bayesnn.models.overview import description, layer_table
 from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
 from bayesnn.priors import Normal, Prior, Sites, Terms
+from bayesnn.priors.around import around
 
 
 @dataclass(frozen=True)
@@ -81,16 +81,7 @@ class Model:
 
     def __post_init__(self) -> None:
         """Check the parts, and store the layers as a tuple, so that the model can be hashed."""
-        layers = tuple(self.layers) if isinstance(self.layers, Sequence) else (None,)
-        if not all(isinstance(layer, Layer) for layer in layers):
-            raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {self.layers!r}")
-        if not layers and not self.linear:
-            raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
-        if any(isinstance(layer, DecoderBlock) for layer in layers):
-            raise ValueError(MISPLACED)
-        late = [layer for layer in layers[1:] if layer.tokens is not None]
-        if late:
-            raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
+        layers = checked_layers(self.layers, self.linear)
         if not isinstance(self.likelihood, Likelihood):
             raise ValueError(f"likelihood must be a spec such as Gaussian(), got {self.likelihood!r}")
         if not isinstance(self.prior, Prior):
@@ -109,6 +100,26 @@ class Model:
         table = self.network.weights(shape)
         self.prior.check(table)
         return table
+
+    def prior_at(self, weights: Mapping[str, Any], scale: Any = None) -> Model:
+        """The same model with its prior around given weights, such as pretrained ones, rather than around zero.
+
+        Parameters
+        ----------
+        weights : mapping
+            Arrays by layer ("lstm0", "readout") and name, or by full name ("dense0_kernel", "beta"); weights that are
+            not named keep their prior. `convert_weights` makes those of a layer.
+        scale : float or mapping, optional
+            Standard deviation of the given weights, one or by name. Default: what the model's own prior says.
+
+        Examples
+        --------
+        >>> from bayesnn.layers import Dense
+        >>> model = Model([Dense(3)]).prior_at({"dense0": {"kernel": np.ones((3, 2)), "bias": np.zeros(3)}}, scale=0.1)
+        >>> model.prior.scales
+        (('dense0_kernel', 0.1), ('dense0_bias', 0.1))
+        """
+        return replace(self, prior=around(self.prior, weights, scale, self.network.names()))
 
     def terms(self, shape: Shape) -> Terms:
         """The terms of the readout for examples of this shape."""
@@ -282,13 +293,6 @@ class Model:
         self.architecture.check(shape[0])
         sites = {n: numpyro.sample(n, prior) for n, prior in self.architecture.priors().items()}
         return random_structure(sites, self.terms(shape).units, self.linear)
-
-
-def bind_lags(model: Model, count: int) -> Model:
-    """The model with the number of lag columns of its data filled in, if its lag order is random."""
-    if model.architecture is None or model.architecture.lags is None:
-        return model
-    return replace(model, architecture=replace(model.architecture, lags=count))
 
 
 def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:

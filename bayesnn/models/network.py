@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +13,9 @@ from jax import lax
 
 from bayesnn._internal.weights import Shape, Weight, Weights, without_prefix
 from bayesnn.data.sequences import PADDING, Reads
-from bayesnn.layers import Layer
+from bayesnn.layers import DecoderBlock, Layer
 from bayesnn.layers.dropout import dropout_key, dropping
+from bayesnn.layers.transformer import MISPLACED
 
 SEQUENCE_NUMBERS = 16_000_000  # array elements that the layers may need for the sequences processed at once
 
@@ -157,3 +158,18 @@ def map_in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, max_
         filled = x[jnp.arange(size * parts) % len(x)].reshape(size, parts, *x.shape[1:])
         values = lax.map(jax.vmap(function), filled.swapaxes(0, 1)).swapaxes(0, 1)
     return values.reshape(size * parts, *values.shape[2:])[: len(x)]
+
+
+def checked_layers(layers: Any, linear: bool) -> tuple[Layer, ...]:
+    """The layers of a model, refused where they cannot stand together; `linear` models need none."""
+    found = tuple(layers) if isinstance(layers, Sequence) else (None,)
+    if not all(isinstance(layer, Layer) for layer in found):
+        raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {layers!r}")
+    if not found and not linear:
+        raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
+    if any(isinstance(layer, DecoderBlock) for layer in found):
+        raise ValueError(MISPLACED)
+    late = [layer for layer in found[1:] if layer.tokens is not None]
+    if late:
+        raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
+    return found
