@@ -40,7 +40,8 @@ def auto_forecast(
     ----------
     series : array, pandas.Series, dict, or pandas.DataFrame
         One series (T,), a dictionary of series, a wide table (one column per series) or a long one (unique_id, ds, y).
-        NaN marks missing values. Rows may come in any order of dates.
+        NaN marks missing values, and so do dates that are absent. Rows may come in any order of dates. Tables and
+        series of Polars, PyArrow or xarray are converted by their `to_pandas`.
     horizon : int
         Steps ahead.
     seasonal : int, optional

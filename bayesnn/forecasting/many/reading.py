@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,10 +9,10 @@ import numpy as np
 from bayesnn._internal.numbers import constant
 from bayesnn.data.series import dates
 from bayesnn.data.series.reading import read_series
+from bayesnn.forecasting.many.gaps import complete, most_common_step
 
 LEAST_VALUES = 3
 LEAST_SEASONS = 2
-MOST_GAPS = 10  # dates per value: where there are more, the step is not the right one
 CONSTANT, WALK, NOTHING = "constant", "random walk", "none"
 
 
@@ -52,11 +51,11 @@ def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Ta
     refused: dict[Any, str] = {}
     found, panel = read_series(series, refused)
     found = {name: values.sort_index() for name, values in found.items()}
-    common = _most_common_step(found)
+    common = most_common_step(found)
     tasks, failures = [], [Failure(name, reason, NOTHING) for name, reason in refused.items()]
     for name, values in found.items():
         try:
-            task = _task(name, *_complete(name, values, common), horizon, seasonal)
+            task = _task(name, *complete(name, values, common), horizon, seasonal)
         except ValueError as error:
             if not panel:
                 raise
@@ -68,47 +67,6 @@ def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Ta
     if not tasks:
         raise ValueError(f"no series can be forecast; the first, {failures[0].unique_id!r}: {failures[0].reason}")
     return tasks, failures, panel
-
-
-def _most_common_step(series: dict[Any, Any]) -> Any:
-    """The step that most of the series with regular dates have, or None."""
-    steps: dict[str, Any] = {}
-    counts: Counter[str] = Counter()
-    for name, values in series.items():
-        try:
-            step = dates.step_of(f"series {name!r}", values.index)
-        except ValueError:
-            continue
-        steps[dates.step_name(step)] = step
-        counts[dates.step_name(step)] += 1
-    return steps[counts.most_common(1)[0][0]] if counts else None
-
-
-def _complete(name: Any, values: Any, common: Any) -> tuple[Any, Any]:
-    """A series with a value, or NaN, at every date, and its step; `common` is tried where its dates have gaps."""
-    import pandas as pd
-
-    label = f"series {name!r}"
-    try:
-        return values, dates.step_of(label, values.index)
-    except ValueError:
-        whole = values.index.dtype.kind in "iu"
-        step = common if not whole and not isinstance(values.index, pd.PeriodIndex) else None
-        if isinstance(values.index, pd.PeriodIndex):
-            step = values.index.freq
-        elif whole and values.index.is_unique:
-            step = int(np.min(np.diff(values.index)))
-        if step is None or not values.index.is_unique or values.index.hasnans:
-            raise
-        grid = dates.date_range(values.index[0], step, len(values), values.index)
-        while grid[-1] < values.index[-1]:
-            if len(grid) > MOST_GAPS * len(values):
-                raise
-            grid = dates.date_range(values.index[0], step, 2 * len(grid), values.index)
-        grid = grid[grid <= values.index[-1]]
-        if not values.index.isin(grid).all():
-            raise
-        return values.reindex(grid), step
 
 
 def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: int | None) -> Task:
