@@ -18,10 +18,12 @@ from numpyro import handlers
 from bayesnn._internal.checks import TooLongError
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers import Layer
+from bayesnn.layers.dropout import dropping
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
 from bayesnn.models.network import Network, checked_layers
 from bayesnn.models.overview import description, layer_table
-from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
+from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, sampled_structure, used_inputs
+from bayesnn.models.readout import shifted
 from bayesnn.priors import Normal, Prior, Sites, Terms
 from bayesnn.priors.around import around
 
@@ -51,6 +53,8 @@ class Model:
     padded : bool
         Whether sequences may end in padding. `fit` samples with False where no training row is padded, which saves
         time; in a fit's own model it is always True.
+    dropout : bool
+        Whether every draw drops units, as in the fits of `MCDropout`; its site "dropout" says which.
 
     Raises
     ------
@@ -78,6 +82,7 @@ class Model:
     linear: bool = False
     architecture: Architecture | None = None
     padded: bool = field(default=True, repr=False, metadata={"later": True})
+    dropout: bool = field(default=False, repr=False, metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Check the parts, and store the layers as a tuple, so that the model can be hashed."""
@@ -93,7 +98,7 @@ class Model:
     @property
     def network(self) -> Network:
         """The body as a chain of layers."""
-        return Network(tuple(self.layers), self.padded)
+        return Network(tuple(self.layers), self.padded, self.dropout)
 
     def weight_specs(self, shape: Shape) -> dict[str, Weight]:
         """Weights of the body by name, for examples of this shape, (p,) for rows of a table; the prior checks them."""
@@ -169,7 +174,8 @@ class Model:
         terms = self.terms(shape)
         readout = {name: weight.dims for name, weight in terms.weights().items()}
         random = {} if self.architecture is None else self.architecture.sites()
-        return readout | self.prior.dims(self.weight_specs(shape), terms) | self.likelihood.dims | random
+        kept: dict[str, tuple[str, ...]] = {"dropout": ()} if self.dropout else {}
+        return readout | self.prior.dims(self.weight_specs(shape), terms) | self.likelihood.dims | random | kept
 
     def coordinates(self, inputs: Sequence[str], shape: Shape | None = None) -> dict[str, Any]:
         """Coordinate values of the axes in `dims`: numbers of units, names of inputs with that of the constant first.
@@ -259,7 +265,14 @@ class Model:
         outputs = self.likelihood.outputs
         names = [name for name in ("beta", "intercept", "linear") if name in sites]
         coefficients = jnp.concatenate([sites[name].reshape(-1, *outputs) for name in names])
-        return self.design(weights, x) @ coefficients
+        with self.drops(sites):
+            return self.design(weights, x) @ coefficients
+
+    def drops(self, sites: Sites) -> AbstractContextManager[Any]:
+        """Context in which `Dropout` layers drop what they drop in this draw, the same for all rows."""
+        if not self.dropout:
+            return nullcontext()
+        return dropping(jax.random.key(jnp.asarray(sites["dropout"], jnp.uint32)), by_row=False)
 
     def __call__(self, x: Any, y: Any = None, offset: Any = None, weights: Any = None) -> jax.Array:
         """Issue the sample statements for inputs x (n, p) and target y (n,), which is simulated if it is not given.
@@ -268,7 +281,7 @@ class Model:
         """
         shape = x.shape[1:]
         terms = self.terms(shape)
-        used = self.masks(self._structure(shape), shape)
+        used = self.masks(sampled_structure(self.architecture, shape[0], terms.units, self.linear), shape)
         seen = x if used is None else x * used.inputs
         design = self.design(self.prior.body(self.weight_specs(shape)), seen)
         mean, sd = self.prior.readout(terms)
@@ -285,16 +298,3 @@ class Model:
             distribution, scale = distribution.mask(kept), handlers.scale(scale=jnp.where(kept, weights, 1.0))
         with numpyro.plate("obs", x.shape[0]), scale:
             return numpyro.sample("y", distribution, obs=y)
-
-    def _structure(self, shape: Shape) -> Structure | None:
-        """Issue the sample statements of the random parts of the architecture."""
-        if self.architecture is None:
-            return None
-        self.architecture.check(shape[0])
-        sites = {n: numpyro.sample(n, prior) for n, prior in self.architecture.priors().items()}
-        return random_structure(sites, self.terms(shape).units, self.linear)
-
-
-def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:
-    """f (n,) or (n, K) plus an offset (n,)."""
-    return f if offset is None else f + offset.reshape(-1, *(1,) * (f.ndim - 1))

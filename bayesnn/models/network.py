@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ from jax import lax
 from bayesnn._internal.weights import Shape, Weight, Weights, without_prefix
 from bayesnn.data.sequences import PADDING, Reads
 from bayesnn.layers import DecoderBlock, Layer
-from bayesnn.layers.dropout import dropout_key, dropping
+from bayesnn.layers.dropout import dropout_keys, dropping
 from bayesnn.layers.transformer import MISPLACED
 
 SEQUENCE_NUMBERS = 16_000_000  # array elements that the layers may need for the sequences processed at once
@@ -26,11 +27,13 @@ class Network:
 
     x (n, *shape) -> (n, width), or (n, time, width) if the last layer returns a sequence. Padding is recognised here,
     once for all layers: zeros among token ids, and steps of sequences that are all NaN. A network that is not `padded`
-    takes every step for real, and its layers get no mask.
+    takes every step for real, and its layers get no mask. With `dropout`, units are dropped in all steps of a sequence
+    at once, as in the draws of `MCDropout`.
     """
 
     layers: tuple[Layer, ...]
     padded: bool = True
+    dropout: bool = False
 
     def names(self) -> tuple[str, ...]:
         """One name per layer, its type and position: dense0, dense1, ..."""
@@ -75,14 +78,16 @@ class Network:
             return self._through(weights, example, len(self.layers))[0]
 
         def dropped(key: jax.Array, example: jax.Array) -> jax.Array:
-            with dropping(key):
+            with dropping(key, by_step=not self.dropout):
                 return one(example)
 
-        key = dropout_key()
-        if key is not None:  # in an optimiser, whose minibatches limit the number of examples
-            return jax.vmap(dropped)(jax.random.split(key, len(x)), x)
+        keys, function = dropout_keys(), one
+        if keys is not None and keys.by_row:  # in an optimiser, whose minibatches limit the number of examples
+            return jax.vmap(dropped)(jax.random.split(keys.take(), len(x)), x)
+        if keys is not None:
+            function = functools.partial(dropped, keys.take())
         sequences = x.ndim > 2 or self.tokens is not None
-        return map_in_chunks(one, x, self.max_batch(x.shape[1:])) if sequences else jax.vmap(one)(x)
+        return map_in_chunks(function, x, self.max_batch(x.shape[1:])) if sequences else jax.vmap(function)(x)
 
     def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
         """Attention weights (n, head, time, step) of the layer at this position."""
