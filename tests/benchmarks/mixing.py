@@ -151,8 +151,8 @@ def main():
             print(
                 f"{name}, {way}: {row['r_hat']:.3f}, {row['ess_min']:.0f} {row['ess_median']:.0f}, "
                 f"{row['ess_per_second']:.2f}, {row['levels']} (rise {row['rise']:.1f}), {row['seconds']:.0f} s "
-                f"({row['processor_seconds']:.0f} of processors), {row['draws']} draws, {row['temperatures']} temperatures, "
-                f"trips {row['round_trips']}, {row['sampler']}, {row['verdict']}",
+                f"({row['processor_seconds']:.0f} of processors), {row['draws']} draws, "
+                f"{row['temperatures']} temperatures, trips {row['round_trips']}, {row['sampler']}, {row['verdict']}",
                 flush=True,
             )
     if arguments.json:
