@@ -282,12 +282,11 @@ class MuellerRiosInsua(Prior):
 
     def report(self, hyper: Hyper, table: dict[str, Weight], terms: Terms) -> Sites:
         """Means, standard deviations and covariances."""
-        factor = hyper.s_gamma.factor
         return {
             "mu_beta": hyper.mu_beta,
             "sigma_beta": hyper.beta_precision**-0.5,
             "mu_gamma": hyper.mu_gamma,
-            "S_gamma": factor @ factor.T,
+            "S_gamma": hyper.s_gamma.factor @ hyper.s_gamma.factor.T,
         }
 
     def _readout_moments(self, name: str, hyper: Hyper) -> tuple[jax.Array | float, jax.Array | float]:
