@@ -16,6 +16,7 @@ from bayesnn.evaluation.compare import Comparison, compare
 from bayesnn.evaluation.cross_validation import CrossValidation, cross_validate
 from bayesnn.evaluation.diagnose import Diagnosis, diagnose
 from bayesnn.evaluation.evidence import Evidence, log_marginal_likelihood
+from bayesnn.evaluation.identified import identified
 from bayesnn.evaluation.loo import Loo, loo
 from bayesnn.evaluation.scores.evaluate import evaluate
 from bayesnn.evaluation.stacking import ChainWeights, stack_chains, stacked
@@ -51,6 +52,7 @@ from bayesnn.layers import (
     Flatten,
     Last,
     LayerNorm,
+    LowRank,
     MaxPool,
     MeanPool,
     PositionalEncoding,
@@ -61,6 +63,7 @@ from bayesnn.layers import (
     TransformerBlock,
     fix,
 )
+from bayesnn.layers.pretrained import convert_weights, read_weights
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Geometric
@@ -68,6 +71,7 @@ from bayesnn.models.shallow import ShallowHyperparameters, shallow
 from bayesnn.prediction.attention_maps import attention_maps
 from bayesnn.prediction.decide import Decision, decide
 from bayesnn.prediction.generate import generate, next_tokens
+from bayesnn.prediction.groups import add_groups
 from bayesnn.prediction.predict import predict
 from bayesnn.prediction.prior_predictive import prior_predictive
 from bayesnn.prediction.to_frame import to_frame
@@ -84,6 +88,7 @@ from bayesnn.samplers import (
     Ensemble,
     Gibbs,
     Laplace,
+    MCDropout,
     Polynomial,
     Tempered,
     Variational,
@@ -95,6 +100,7 @@ __all__ = [
     "HMC",
     "LSTM",
     "MAP",
+    "MCDropout",
     "MCLMC",
     "NUTS",
     "SGHMC",
@@ -134,6 +140,7 @@ __all__ = [
     "Last",
     "LayerNorm",
     "Loo",
+    "LowRank",
     "MaxPool",
     "MeanPool",
     "Model",
@@ -156,6 +163,7 @@ __all__ = [
     "TransformerBlock",
     "Tempered",
     "Variational",
+    "add_groups",
     "architectures",
     "as_sampled",
     "attention_maps",
@@ -166,6 +174,7 @@ __all__ = [
     "backtest",
     "compare",
     "contrast",
+    "convert_weights",
     "cross_validate",
     "datasets",
     "decide",
@@ -178,6 +187,7 @@ __all__ = [
     "fix",
     "forecast",
     "generate",
+    "identified",
     "individual_curves",
     "join_hosts",
     "lagged",
@@ -191,6 +201,7 @@ __all__ = [
     "plots",
     "predict",
     "prior_predictive",
+    "read_weights",
     "relevance",
     "save",
     "select_chains",

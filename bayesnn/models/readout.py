@@ -84,3 +84,8 @@ def moments(readout: Readout, design: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Rao-Blackwellised mean (n,) and variance (n,) of f at the rows of a design (n, k)."""
     rows = solve_triangular(readout.cholesky, design.T, lower=True)
     return rows.T @ readout.whitened, jnp.sum(rows**2, axis=0)
+
+
+def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:
+    """f (n,) or (n, K) plus an offset (n,)."""
+    return f if offset is None else f + offset.reshape(-1, *(1,) * (f.ndim - 1))

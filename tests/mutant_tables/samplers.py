@@ -16,6 +16,20 @@ APPROXIMATE = "samplers/approximate/test_approximations.py"
 
 MUTANTS = (
     Mutant(
+        "MCDropout drops other units in each row",
+        "models/model.py",
+        ", by_row=False)",
+        ")",
+        "samplers/approximate/test_mc_dropout.py -k one_function",
+    ),
+    Mutant(
+        "MCDropout drops by step",
+        "models/network.py",
+        "by_step=not self.dropout",
+        "by_step=True",
+        "samplers/approximate/test_mc_dropout.py -k same_units",
+    ),
+    Mutant(
         "prior ratio left out of the random walk of a unit",
         "samplers/gibbs/proposals.py",
         "Candidates(values, log_prior(both, hyper), random.gumbel",

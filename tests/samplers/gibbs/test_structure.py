@@ -12,9 +12,9 @@ from scipy.special import logsumexp
 import bayesnn as bnn
 from bayesnn._internal import runtime
 from bayesnn._internal.conditionals import Covariance
+from bayesnn.fitting.binding import bind_lags
 from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
-from bayesnn.models.model import bind_lags
 from bayesnn.models.random_architecture import Structure
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs import birth_death, structure
