@@ -29,7 +29,11 @@ from bayesnn.fitting.select import drop_chains, select_chains
 from bayesnn.forecasting.backtest import backtest
 from bayesnn.forecasting.backtest_result import Backtest
 from bayesnn.forecasting.forecast import forecast
+from bayesnn.forecasting.many.auto_backtest import auto_backtest
+from bayesnn.forecasting.many.auto_fit import auto_fit
 from bayesnn.forecasting.many.auto_forecast import auto_forecast
+from bayesnn.forecasting.many.series_fit import SeriesFit
+from bayesnn.forecasting.many.series_fits import SeriesFits
 from bayesnn.forecasting.skeleton import Skeleton, skeleton
 from bayesnn.forecasting.stationary import stationary
 from bayesnn.layers import (
@@ -148,6 +152,8 @@ __all__ = [
     "SelfAttention",
     "Seq2Seq",
     "Sequential",
+    "SeriesFit",
+    "SeriesFits",
     "ShallowHyperparameters",
     "Skeleton",
     "StudentT",
@@ -158,6 +164,8 @@ __all__ = [
     "architectures",
     "as_sampled",
     "attention_maps",
+    "auto_backtest",
+    "auto_fit",
     "auto_forecast",
     "average_marginal_effects",
     "backtest",

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesnn._internal import checks
 from bayesnn._internal.numbers import constant
 from bayesnn.data.series import dates
 from bayesnn.data.series.reading import read_series
@@ -19,13 +18,22 @@ CONSTANT, WALK, NOTHING = "constant", "random walk", "none"
 
 
 class Task(NamedTuple):
-    """One series to be forecast: values (n,), NaN where missing, the next dates, steps per season, its fall-back."""
+    """One series to be forecast: values (n,), NaN where missing, and their dates with the step from one to the next.
+
+    season is that of the dates, or as given; period the one of the model, 1 where there are too few seasons.
+    """
 
     name: Any
     values: np.ndarray
-    after: Any
+    index: Any
+    step: Any
+    season: int
     period: int
     fallback: str | None
+
+    def after(self, horizon: int) -> Any:
+        """The next dates."""
+        return dates.next_dates(self.index, self.step, horizon)
 
 
 class Failure(NamedTuple):
@@ -55,7 +63,7 @@ def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Ta
             failures.append(Failure(name, str(error), NOTHING))
             continue
         if task.fallback:
-            failures.append(Failure(name, _reason(task), task.fallback))
+            failures.append(Failure(name, reason_of(task), task.fallback))
         tasks.append(task)
     if not tasks:
         raise ValueError(f"no series can be forecast; the first, {failures[0].unique_id!r}: {failures[0].reason}")
@@ -104,25 +112,39 @@ def _complete(name: Any, values: Any, common: Any) -> tuple[Any, Any]:
 
 
 def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: int | None) -> Task:
-    period = dates.usual_period(step) if seasonal is None else seasonal
+    season = dates.usual_period(step) if seasonal is None else seasonal
+    dates.next_dates(values.index, step, horizon)  # which may be beyond what dates can be
     numbers = values.to_numpy(dtype=float)
     seen = np.flatnonzero(np.isfinite(numbers))
     if not len(seen):
         raise ValueError(f"series {name!r} has no observed value: give at least one")
-    numbers = numbers[seen[0] :]
-    observed = numbers[np.isfinite(numbers)]
-    if len(seen) < LEAST_SEASONS * period:
-        period = 1
-    fallback = None
+    index = values.index[seen[0] :]
+    return Task(name, numbers[seen[0] :], index, step, season, *_fitted_as(numbers, season))
+
+
+def before(task: Task, count: int) -> Task:
+    """The first values of a series, to be forecast as if no more were known."""
+    values = task.values[:count]
+    return task._replace(values=values, index=task.index[:count], **_fitted_as(values, task.season)._asdict())
+
+
+class FittedAs(NamedTuple):
+    """The season of the model, 1 where there are too few seasons, and the fall-back of what cannot be fitted."""
+
+    period: int
+    fallback: str | None
+
+
+def _fitted_as(values: np.ndarray, season: int) -> FittedAs:
+    observed = values[np.isfinite(values)]
+    period = season if len(observed) >= LEAST_SEASONS * season else 1
     if constant(observed[:, None])[0]:
-        fallback = CONSTANT
-    elif len(seen) < LEAST_VALUES:
-        fallback = WALK
-    after = dates.next_dates(values.index, step, checks.positive_integer("horizon", horizon))
-    return Task(name, numbers, after, period, fallback)
+        return FittedAs(period, CONSTANT)
+    return FittedAs(period, WALK if len(observed) < LEAST_VALUES else None)
 
 
-def _reason(task: Task) -> str:
+def reason_of(task: Task) -> str:
+    """Why a series has its fall-back."""
     count = int(np.isfinite(task.values).sum())
     if task.fallback == WALK:
         return f"{count} values are observed, fewer than {LEAST_VALUES}"

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
+from bayesnn.forecasting.many import auto_forecast as module
 from bayesnn.forecasting.many import run
 from bayesnn.forecasting.many.bucket import SIZE, fill, forecast_bucket
 
@@ -63,7 +64,7 @@ def test_a_run_that_was_killed_goes_on_in_its_folder(plain, tmp_path, monkeypatc
             raise KeyboardInterrupt
         return forecast_bucket(bucket)
 
-    monkeypatch.setattr(run, "forecast_bucket", counted)
+    monkeypatch.setattr(module, "forecast_bucket", counted)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
         bnn.auto_forecast(SERIES, path=tmp_path, **SETTINGS)
@@ -88,8 +89,7 @@ def test_a_series_that_fails_does_so_alone(plain, monkeypatch):
             raise FloatingPointError("planted")
         return forecast_bucket(bucket)
 
-    monkeypatch.setattr(run, "forecast_bucket", fails)
-    monkeypatch.setattr("bayesnn.forecasting.many.auto_forecast.forecast_bucket", fails)
+    monkeypatch.setattr(module, "forecast_bucket", fails)
     again = bnn.auto_forecast(SERIES, **SETTINGS)
     assert again.failures.to_numpy().tolist() == [["s3", "FloatingPointError: planted", "none"]]
     others = [name for name in SERIES if name != "s3"]
