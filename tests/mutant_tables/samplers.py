@@ -128,6 +128,13 @@ MUTANTS = (
         "samplers/tempering/test_tempered.py -k statistics",
     ),
     Mutant(
+        "systems that share the states of all chains, and agree on the modes of these",
+        "samplers/tempering/starts.py",
+        "np.repeat(own[:, None], len(ladder), axis=1)",
+        "(own[:, None] + np.arange(len(ladder))) % len(jax.tree.leaves(states)[0])",
+        "samplers/tempering/test_tempered.py -k its_own_chain",
+    ),
+    Mutant(
         "stepping stones from the colder draws",
         "evaluation/stepping_stone.py",
         "steps * levels[:, :, 1:]",
