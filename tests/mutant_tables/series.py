@@ -269,4 +269,18 @@ MUTANTS = (
         "ahead = task.after(2)[1:]",
         "forecasting/many/test_series_fits.py",
     ),
+    Mutant(
+        "of several seasons the phases of the second begin at those of the first",
+        "forecasting/many/seasons.py",
+        "return [start + t % period for",
+        "return [t % period for",
+        "forecasting/many/test_seasons.py",
+    ),
+    Mutant(
+        "a later season shares waves with a shorter one",
+        "forecasting/many/seasons.py",
+        "if not any(h * short % period == 0 for short in shorter)",
+        "if True or shorter",
+        "forecasting/many/test_seasons.py",
+    ),
 )

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior
+from bayesnn.forecasting.many.seasons import phases
 
 LEAST_SHARE = 0.05  # probability of a curve that knows only values above zero
 
@@ -49,7 +50,7 @@ class Drawn(NamedTuple):
     curve (d,) is a number among the curves of the posterior, dynamics (5, d); coefficients (d, k) are level, drift,
     trend and season before the first value; state (d, 3), season (d, m), drift (d,) and error sd (d,) hold after the
     last one, in units of the curve's scale. origin and scale (c,) of the curves, place () of an outlier or -1, and
-    positive (): whether paths must stay above zero.
+    positive (): whether paths must stay above zero. periods (s,): steps of the seasons, whose phases follow each other.
     """
 
     curve: np.ndarray
@@ -63,6 +64,7 @@ class Drawn(NamedTuple):
     scale: np.ndarray
     place: np.ndarray
     positive: np.ndarray
+    periods: np.ndarray
 
 
 class Rolled(NamedTuple):
@@ -100,6 +102,7 @@ def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator,
         posterior.scale[: len(CURVES)],
         posterior.place[-1],
         np.array(positive),
+        np.array(grid.periods),
     )
 
 
@@ -107,19 +110,20 @@ def roll(drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Gene
     """Paths of one series after its last value."""
     alpha, beta, phi, gamma, rho = drawn.dynamics
     level, trend, last = drawn.state.T
-    season, count = drawn.season.copy(), len(drawn.drift)
+    season, count, periods = drawn.season.copy(), len(drawn.drift), tuple(drawn.periods.tolist())
     noise = drawn.noise * np.exp(prior.volatility * rng.standard_normal(count) - prior.calm)
     turn = prior.turn * alpha * noise * rng.standard_normal(count)
     errors = noise[:, None] * rng.standard_normal((count, horizon))
     paths, expected = np.empty((2, count, horizon))
     for step in range(horizon):
-        phase = step % season.shape[1]
+        here = phases(periods, step)
         level, trend, turn = level + drawn.drift + phi * trend + turn, phi * trend, prior.turn_damping * turn
-        expected[:, step] = level + season[:, phase] + rho * last
+        around = level + season[:, here].sum(axis=1)
+        expected[:, step] = around + rho * last
         last = rho * last + errors[:, step]
-        paths[:, step] = level + season[:, phase] + last
+        paths[:, step] = around + last
         level, trend = level + alpha * last, trend + beta * last
-        season[:, phase] += gamma * last
+        season[:, here] += (gamma * last / len(here))[:, None]
     return Rolled(paths, expected, noise)
 
 
