@@ -18,6 +18,7 @@ AUTO = "auto"
 LAGS_WITHOUT_SEASON = 3
 VALUES_PER_LAG = 6  # observations per step of the longest lag
 LEAST_SEASONS = 2  # in a series whose lags contain the season's own
+SEASONS_OF_BOTH = 10  # that the shortest series of a panel must have for both differences
 ROWS_PER_COEFFICIENT = 2  # rows per coefficient that a seasonal difference must leave
 
 
@@ -53,9 +54,10 @@ def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: i
     observations; in a short series the season's own follows. Candidate transforms are none, log, difference, log and
     difference, and each of these with a seasonal difference; logarithms only for series above zero, seasonal
     differences only for series that are long enough. For a panel, each of them also with series in scales of their own:
-    standardised, or divided by the sd of their differences. The chosen transform has the highest marginal likelihood
-    under a linear autoregression with a conjugate prior, one for all series of a panel. Marginal likelihoods are in
-    units of the series and for the same rows, those that have all lags under every candidate.
+    standardised, or divided by the sd of their differences; but both differences only from ten seasons on. The chosen
+    transform has the highest marginal likelihood under a linear autoregression with a conjugate prior, one for all
+    series of a panel. Marginal likelihoods are in units of the series and for the same rows, those that have all lags
+    under every candidate.
 
     Parameters
     ----------
@@ -120,7 +122,9 @@ def candidates(values: Sequence[np.ndarray], period: int, count: int, deepest: i
     rows = min(map(len, values)) - deepest - 1
     differences: list[tuple[str, ...]] = [(), ("difference",)]
     if period > 1 and rows - period >= ROWS_PER_COEFFICIENT * (count + 1):
-        differences += [("seasonal_difference",), ("difference", "seasonal_difference")]
+        differences.append(("seasonal_difference",))
+        if len(values) == 1 or rows >= SEASONS_OF_BOTH * period:
+            differences.append(("difference", "seasonal_difference"))
     curves: list[tuple[str, ...]] = [(), ("log",)] if all((one > 0).all() for one in values) else [()]
     plain = [curve + difference for curve in curves for difference in differences]
     scaled = [
