@@ -99,6 +99,18 @@ class Recurrent(Layer):
         last, states = lax.scan(step, self.initial(first), (x, mask, borders), reverse=self.reverse)
         return states if states is not None else self.visible(last)
 
+    @property
+    def stepwise(self) -> bool:
+        return self.return_sequences and not self.reverse
+
+    def before(self, weights: Weights, shape: Shape) -> CellState:
+        """The initial state."""
+        return self.initial(weights["initial"] if self.learn_initial else jnp.zeros_like(weights["bias"][0]))
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        state = self.cell(self._joined(weights), x, kept)
+        return state, self.visible(state)
+
     def _joined(self, weights: Weights) -> Joined:
         """The weights of all gates as one matrix, since one product of a step is faster than several."""
         rows = self.gates * self.units

@@ -4,6 +4,13 @@ from mutant_tables.base import Mutant
 
 MUTANTS = (
     Mutant(
+        "attention step by step sees a step that is not there yet",
+        "layers/attention.py",
+        "jnp.arange(keys.shape[1]) <= place",
+        "jnp.arange(keys.shape[1]) <= place + 1",
+        "layers/test_sequences.py -k 'same_step_by_step and attention'",
+    ),
+    Mutant(
         "gates of torch's LSTM in torch's order",
         "layers/pretrained/torch_names.py",
         "LSTM: (1, 0, 3, 2)",
