@@ -97,6 +97,7 @@ def generate(
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.layers import GRU, Embedding
     >>> from bayesnn.likelihoods import Categorical
+    >>> from bayesnn.models.model import Model
     >>> from bayesnn.priors import Normal
     >>> from bayesnn.samplers import Gibbs
     >>> x, y = next_tokens([[1, 2, 3, 1, 2, 3], [2, 3, 1, 2, 3, 1]])
