@@ -10,6 +10,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data import sequences
+from bayesnn.data.texts import ids_of_texts, texts_of
 from bayesnn.fitting.draws import over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.prediction.continuation import KEYS, Choice, Continue, ContinueStepwise, goes_stepwise
@@ -64,8 +65,9 @@ def generate(
     fit : Fit
         Of a model of token ids whose targets, one per step, are token ids: see `next_tokens`. For `Seq2Seq`, the
         targets of the decoder.
-    prompt : array of int, shape (time,) or (n, time)
-        The tokens to continue; rows may end in padding. For `Seq2Seq` the source, padded to its length, and then the
+    prompt : array of int, shape (time,) or (n, time), or text
+        The tokens to continue, or a text or list of texts for a model with a vocabulary, whose `text` turns the result
+        into words; rows may end in padding. For `Seq2Seq` the source, padded to its length, and then the
         beginning of the target's input, such as a token that stands for its start.
     length : int
         Tokens to draw.
@@ -111,6 +113,9 @@ def generate(
 
     steps = checks.positive_integer("length", length)
     labels = _labels(fit)
+    if texts_of(prompt) is not None:
+        ids = ids_of_texts([prompt] if isinstance(prompt, str) else prompt, fit.model.network.reads.words)
+        prompt = ids[0] if isinstance(prompt, str) else ids
     rows = np.asarray(prompt)
     rows, columns = rows[None] if rows.ndim == 1 else rows, fit.data.columns
     rows = sequences.token_ids(rows, columns.vocabulary, columns.source)

@@ -4,6 +4,13 @@ from mutant_tables.base import Mutant
 
 MUTANTS = (
     Mutant(
+        "decoder starts at the state of the last encoder layer first",
+        "layers/seq2seq.py",
+        "states.pop(0)",
+        "states.pop()",
+        "layers/test_decoder.py -k recurrent_pair",
+    ),
+    Mutant(
         "attention step by step sees a step that is not there yet",
         "layers/attention.py",
         "jnp.arange(keys.shape[1]) <= place",

@@ -121,6 +121,23 @@ def test_learnt_positions_bound_what_can_be_generated(fake_fit):
         bnn.generate(fit, [1, 2], 5)
 
 
+def test_a_prompt_may_be_a_text(fake_fit):
+    vocabulary = bnn.text.learn_vocabulary(["a good film", "a bad film"])
+    x, y = bnn.next_tokens(vocabulary.ids(["a good film", "a bad film", "good film a"]))
+    body = [bnn.Embedding(vocabulary, 2), bnn.GRU(2, return_sequences=True)]
+    fit = fake_fit(bnn.Model(body, bnn.Categorical(), bnn.Normal()), x, y, chains=1, draws=3)
+    ids = vocabulary.ids(["a good"])
+    np.testing.assert_array_equal(bnn.generate(fit, "a good", 2), bnn.generate(fit, ids[0], 2))
+    np.testing.assert_array_equal(bnn.generate(fit, ["a good"], 2), bnn.generate(fit, ids, 2))
+    with pytest.raises(ValueError, match="knows, got none in text 1, 'zzz'"):
+        bnn.generate(fit, ["a good", "zzz"], 2)
+
+
+def test_texts_for_ids_are_refused(writer):
+    with pytest.raises(ValueError, match="x holds texts, such as 'a good'"):
+        bnn.generate(writer, "a good", 2)
+
+
 STEPWISE = {
     "transformer": BODY,
     "norm first": [
