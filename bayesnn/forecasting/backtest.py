@@ -18,9 +18,16 @@ from bayesnn.evaluation.scores import mase_scale, score_rows, score_table
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.fit import fit as fit_model
 from bayesnn.fitting.store import can_start
-from bayesnn.forecasting.backtest_result import Backtest
+from bayesnn.forecasting.backtest_result import Backtest, in_order
 from bayesnn.forecasting.baselines import LinearAR, Task, make_baselines
-from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows, network_forecasts, observed
+from bayesnn.forecasting.rolling import (
+    Windows,
+    exogenous_rows,
+    make_windows,
+    network_forecasts,
+    observed,
+    windows_and_stride,
+)
 from bayesnn.forecasting.stationary import stationary
 from bayesnn.models.model import Model
 from bayesnn.samplers.engine.compiled_programs import drop_compiled_programs
@@ -79,7 +86,7 @@ def backtest(
         As for `bnn.fit`, which also takes `settings`.
     baselines : sequence of str
         Any of "naive", "seasonal_naive", "drift", "linear_ar" (same lags, transform and inputs, conjugate prior),
-        "naive2", and "auto_arima" and "auto_ets" of the package statsforecast.
+        "naive2", and "auto_arima", "auto_ets", "auto_theta" and "auto_ces" of the package statsforecast.
     only_stationary : bool
         Whether forecasts use only the draws that `bnn.stationary` keeps.
     progress : bool
@@ -110,7 +117,7 @@ def backtest(
     [('network', 1), ('network', 2), ('naive', 1), ('naive', 2)]
     """
     models = dict(model) if isinstance(model, Mapping) else {NETWORK: model}
-    windows, stride = _windows(windows, n_windows, stride, step_size)
+    windows, stride = windows_and_stride(windows, n_windows, stride, step_size)
     checks.positive_integer("horizon", horizon)
     plan = {n: make_windows(n, len(v), horizon, windows, stride, refit) for n, v in read_series(series)[0].items()}
     if is_auto(lags) or is_auto(transform):
@@ -142,25 +149,8 @@ def backtest(
                 bar.update()
                 drop_compiled_programs()
             frames += _baseline_frames(full, part, now, group, horizon, baselines, random_key)
-    forecasts = _in_order(frames)
+    forecasts = in_order(frames)
     return Backtest(score_table(forecasts), forecasts, fits, -(-horizon // stride))
-
-
-def _windows(windows: Any, n_windows: Any, stride: Any, step_size: Any) -> tuple[int, int]:
-    """Number of windows and their distance, by whichever names they were given."""
-    count = _one_of("windows", windows, "n_windows", n_windows)
-    return count, _one_of("stride", stride, "step_size", step_size, 1)
-
-
-def _one_of(name: str, value: int | None, other: str, given: int | None, default: int | None = None) -> int:
-    """A whole number that goes by either of two names."""
-    if value is not None and given is not None:
-        raise ValueError(f"{name} and {other} are two names of one number, got both: leave one of them out")
-    if value is None and given is None:
-        if default is None:
-            raise ValueError(f"{name} (or {other}) must be given: the number of origins of each series")
-        return default
-    return checks.positive_integer(name if given is None else other, value if given is None else given)
 
 
 def _warm(before: Fit | None, warmup: int) -> dict[str, Any]:
@@ -232,14 +222,3 @@ def _scored(
         frames.append(pd.DataFrame(columns | {"scale": scale}))
         start += count
     return frames
-
-
-def _in_order(frames: Sequence[Any]) -> Any:
-    """All rows, by method in the order of appearance, then series, window and horizon."""
-    import pandas as pd
-
-    rows = pd.concat(frames, ignore_index=True)
-    position = {name: i for i, name in enumerate(rows["method"].unique())}
-    series = {name: i for i, name in enumerate(rows["unique_id"].unique())}
-    order = np.lexsort((rows["horizon"], rows["window"], rows["unique_id"].map(series), rows["method"].map(position)))
-    return rows.iloc[order].reset_index(drop=True)

@@ -62,6 +62,44 @@ class Layer(abc.ABC):
         """The layer's output for one example x, given its weight arrays by name."""
 
 
+class Wrapper(Layer):
+    """What layers around another layer share: they read, mask and return what it does."""
+
+    layer: Layer
+
+    @property
+    def tokens(self) -> int | None:
+        return self.layer.tokens
+
+    @property
+    def words(self) -> Any:
+        return self.layer.words
+
+    @property
+    def source(self) -> int:
+        return self.layer.source
+
+    @property
+    def has_attention(self) -> bool:
+        return self.layer.has_attention
+
+    def mask_after(self, mask: jax.Array) -> jax.Array:
+        return self.layer.mask_after(mask)
+
+    def output_shape(self, shape: Shape) -> Shape:
+        return self.layer.output_shape(shape)
+
+    def all_weights(self, weights: Weights) -> Weights:
+        """The weights of the layer inside, given those of this layer."""
+        return weights
+
+    def attention(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        return self.layer.attention(self.all_weights(weights), x, mask)
+
+    def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        return self.layer.apply(self.all_weights(weights), x, mask)
+
+
 def sequence_shape(layer: Layer, shape: Shape) -> tuple[int, int]:
     """The shape (time, d) of a sequence; any other shape is refused."""
     if len(shape) != 2:

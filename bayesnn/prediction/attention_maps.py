@@ -74,7 +74,8 @@ class _Shares:
 
     def __call__(self, model: Model, sites: Sites, x: jax.Array) -> jax.Array:
         weights = model.prior.unpack(sites, model.network.weights(x.shape[1:]))
-        return model.network.attention(weights, x, self.place)
+        with model.drops(sites):
+            return model.network.attention(weights, x, self.place)
 
 
 def _place(fit: Fit, layer: int | None) -> int:

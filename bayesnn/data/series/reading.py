@@ -29,6 +29,7 @@ def read_series(series: Any, refused: dict[Any, str] | None = None) -> tuple[dic
     """
     import pandas as pd
 
+    series = _as_pandas(series)
     if isinstance(series, pd.DataFrame):
         found = _checked(_from_frame(series), refused)
     elif isinstance(series, Mapping):
@@ -66,6 +67,14 @@ def read_lags(lags: Any) -> tuple[int, ...]:
     if len(set(chosen)) != len(chosen):
         raise ValueError(f"lags must differ, got {list(lags)}")
     return tuple(sorted(chosen))
+
+
+def _as_pandas(series: Any) -> Any:
+    """Tables and series of Polars, PyArrow or xarray as those of pandas; ids in the index, as Nixtla had them, too."""
+    convert = getattr(series, "to_pandas", None)
+    series = series if convert is None else convert()
+    index = getattr(series, "index", None)
+    return series.reset_index() if getattr(index, "name", None) == LONG[0] and np.ndim(series) == 2 else series
 
 
 def _from_frame(frame: Any) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The worst fitted observation: how it is found, and what it does to a forecast as an outlier and as a shift."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -24,18 +26,20 @@ def changed(place, by):
 def members(values):
     """Curves of the posterior of a series: 3, or 9 if an observation is suspect."""
     with jax.enable_x64(True):
-        return posteriors_of(Bucket((values,), 1, 1, 10, ((0,),), StructuralPrior()))[0]
+        return posteriors_of(Bucket((values,), (1,), 1, 10, ((0,),), StructuralPrior()))[0]
 
 
 def test_the_loop_is_the_pass():
-    grid = make_grid(StructuralPrior(points=4), 4)
+    grid = make_grid(StructuralPrior(points=4), (4,))
     rng = np.random.default_rng(1)
     u, kind, b = rng.normal(size=15).cumsum(), np.full(15, 2), rng.normal(size=len(grid.precision))
     kind[:2], kind[6], kind[9] = 0, 1, 3
     with jax.enable_x64(True):
-        products = jax.device_get(jax.jit(filtered)(u, kind, 2, grid.dynamics, grid.basis)).products
+        products = jax.device_get(
+            jax.jit(partial(filtered, periods=(4,)))(u, kind, 2, grid.dynamics, grid.basis)
+        ).products
     for point in range(4):
-        errors = one_step_errors(u, kind, grid.dynamics[:, point], grid.basis, b)[kind == 2]
+        errors = one_step_errors(u, kind, grid, point, b)[kind == 2]
         own = np.r_[b, 1.0]
         assert errors @ errors == pytest.approx(own @ products[:, :, point] @ own, rel=1e-10)
 
@@ -65,14 +69,14 @@ def test_the_density_of_an_outlier_is_normal_around_its_expectation():
     values, place = changed(20, 6.0), 20
     u, kind = np.zeros((3, 64)), np.zeros((3, 64), int)
     u[0, 24:], kind[0, 24:] = values - values[0], 2
-    grid, prior = make_grid(StructuralPrior(), 1), StructuralPrior()
+    grid, prior = make_grid(StructuralPrior(), (1,)), StructuralPrior()
     one = members(values)
     found = outlier_log_density(u, kind, one, grid, 24 + place, 8.0)
     weight = one.log_weight[0]
     scale, point = np.unravel_index(int(np.argmax(weight)), weight.shape)
     products = one.products[0, :, :, point]
     mean = np.linalg.solve(products[:3, :3] + np.diag(grid.precision[:, scale]), -products[:3, 3])
-    error = one_step_errors(u[0], kind[0], grid.dynamics[:, point], grid.basis, mean)[24 + place]
+    error = one_step_errors(u[0], kind[0], grid, point, mean)[24 + place]
     noise = np.sqrt(one.rate[0, scale, point] / (prior.noise_shape + 20))
     assert found[0] == pytest.approx(norm.logpdf(error, 0, 8 * noise), rel=1e-10)
     assert (found[1:] == 0).all()
