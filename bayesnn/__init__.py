@@ -16,6 +16,7 @@ from bayesnn.evaluation.compare import Comparison, compare
 from bayesnn.evaluation.cross_validation import CrossValidation, cross_validate
 from bayesnn.evaluation.diagnose import Diagnosis, diagnose
 from bayesnn.evaluation.evidence import Evidence, log_marginal_likelihood
+from bayesnn.evaluation.identified import identified
 from bayesnn.evaluation.loo import Loo, loo
 from bayesnn.evaluation.scores.evaluate import evaluate
 from bayesnn.evaluation.stacking import ChainWeights, stack_chains, stacked
@@ -29,7 +30,11 @@ from bayesnn.fitting.select import drop_chains, select_chains
 from bayesnn.forecasting.backtest import backtest
 from bayesnn.forecasting.backtest_result import Backtest
 from bayesnn.forecasting.forecast import forecast
+from bayesnn.forecasting.many.auto_backtest import auto_backtest
+from bayesnn.forecasting.many.auto_fit import auto_fit
 from bayesnn.forecasting.many.auto_forecast import auto_forecast
+from bayesnn.forecasting.many.series_fit import SeriesFit
+from bayesnn.forecasting.many.series_fits import SeriesFits
 from bayesnn.forecasting.skeleton import Skeleton, skeleton
 from bayesnn.forecasting.stationary import stationary
 from bayesnn.layers import (
@@ -47,6 +52,7 @@ from bayesnn.layers import (
     Flatten,
     Last,
     LayerNorm,
+    LowRank,
     MaxPool,
     MeanPool,
     PositionalEncoding,
@@ -57,6 +63,7 @@ from bayesnn.layers import (
     TransformerBlock,
     fix,
 )
+from bayesnn.layers.pretrained import convert_weights, read_weights
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Geometric
@@ -64,6 +71,7 @@ from bayesnn.models.shallow import ShallowHyperparameters, shallow
 from bayesnn.prediction.attention_maps import attention_maps
 from bayesnn.prediction.decide import Decision, decide
 from bayesnn.prediction.generate import generate, next_tokens
+from bayesnn.prediction.groups import add_groups
 from bayesnn.prediction.predict import predict
 from bayesnn.prediction.prior_predictive import prior_predictive
 from bayesnn.prediction.to_frame import to_frame
@@ -80,6 +88,7 @@ from bayesnn.samplers import (
     Ensemble,
     Gibbs,
     Laplace,
+    MCDropout,
     Polynomial,
     Tempered,
     Variational,
@@ -91,6 +100,7 @@ __all__ = [
     "HMC",
     "LSTM",
     "MAP",
+    "MCDropout",
     "MCLMC",
     "NUTS",
     "SGHMC",
@@ -130,6 +140,7 @@ __all__ = [
     "Last",
     "LayerNorm",
     "Loo",
+    "LowRank",
     "MaxPool",
     "MeanPool",
     "Model",
@@ -143,6 +154,8 @@ __all__ = [
     "SelfAttention",
     "Seq2Seq",
     "Sequential",
+    "SeriesFit",
+    "SeriesFits",
     "ShallowHyperparameters",
     "Skeleton",
     "StudentT",
@@ -150,14 +163,18 @@ __all__ = [
     "TransformerBlock",
     "Tempered",
     "Variational",
+    "add_groups",
     "architectures",
     "as_sampled",
     "attention_maps",
+    "auto_backtest",
+    "auto_fit",
     "auto_forecast",
     "average_marginal_effects",
     "backtest",
     "compare",
     "contrast",
+    "convert_weights",
     "cross_validate",
     "datasets",
     "decide",
@@ -170,6 +187,7 @@ __all__ = [
     "fix",
     "forecast",
     "generate",
+    "identified",
     "individual_curves",
     "join_hosts",
     "lagged",
@@ -183,6 +201,7 @@ __all__ = [
     "plots",
     "predict",
     "prior_predictive",
+    "read_weights",
     "relevance",
     "save",
     "select_chains",

@@ -20,7 +20,7 @@ from bayesnn.fitting.autoregression import on_one_scale, with_lags
 from bayesnn.fitting.targets import NO_CLASS, encode, output_steps, real_values
 from bayesnn.likelihoods import Likelihood
 from bayesnn.models.missing_values import check_series, observed_rows
-from bayesnn.models.model import Model, bind_lags
+from bayesnn.models.model import Model
 from bayesnn.samplers import has_own_sweep
 
 
@@ -133,3 +133,10 @@ def _check(model: Model, shape: Shape) -> None:
     model.architecture.check(shape[0])
     if not has_own_sweep(model):
         raise ValueError("a random architecture needs a likelihood that a Gibbs sweep for shallow networks serves")
+
+
+def bind_lags(model: Model, count: int) -> Model:
+    """The model with the number of lag columns of its data filled in, if its lag order is random."""
+    if model.architecture is None or model.architecture.lags is None:
+        return model
+    return replace(model, architecture=replace(model.architecture, lags=count))

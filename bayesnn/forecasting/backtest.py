@@ -16,10 +16,10 @@ from bayesnn.data.series.reading import read_series
 from bayesnn.data.series.suggest import is_auto, suggest
 from bayesnn.evaluation.scores import score_table
 from bayesnn.fitting.fit import Fit
-from bayesnn.forecasting.backtest_result import Backtest
+from bayesnn.forecasting.backtest_result import Backtest, in_order
 from bayesnn.forecasting.baselines import LinearAR, Task, make_baselines
 from bayesnn.forecasting.refits import Refit, run_jobs, scored
-from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows
+from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows, windows_and_stride
 from bayesnn.models.model import Model
 
 NETWORK = "network"
@@ -76,7 +76,7 @@ def backtest(
         As for `bnn.fit`, which also takes `settings`.
     baselines : sequence of str
         Any of "naive", "seasonal_naive", "drift", "linear_ar" (same lags, transform and inputs, conjugate prior),
-        "naive2", and "auto_arima" and "auto_ets" of the package statsforecast.
+        "naive2", and "auto_arima", "auto_ets", "auto_theta" and "auto_ces" of the package statsforecast.
     only_stationary : bool
         Whether forecasts use only the draws that `bnn.stationary` keeps.
     executor : optional
@@ -110,7 +110,7 @@ def backtest(
     [('network', 1), ('network', 2), ('naive', 1), ('naive', 2)]
     """
     models = dict(model) if isinstance(model, Mapping) else {NETWORK: model}
-    windows, stride = _windows(windows, n_windows, stride, step_size)
+    windows, stride = windows_and_stride(windows, n_windows, stride, step_size)
     checks.positive_integer("horizon", horizon)
     plan = {n: make_windows(n, len(v), horizon, windows, stride, refit) for n, v in read_series(series)[0].items()}
     if is_auto(lags) or is_auto(transform):
@@ -141,25 +141,8 @@ def backtest(
     for group, part, own in zip(groups, parts, keys, strict=True):
         now = {name: one.part(group) for name, one in plan.items()}
         frames += _baseline_frames(full, part, now, group, horizon, baselines, own)
-    forecasts = _in_order(frames)
+    forecasts = in_order(frames)
     return Backtest(score_table(forecasts), forecasts, fits, -(-horizon // stride))
-
-
-def _windows(windows: Any, n_windows: Any, stride: Any, step_size: Any) -> tuple[int, int]:
-    """Number of windows and their distance, by whichever names they were given."""
-    count = _one_of("windows", windows, "n_windows", n_windows)
-    return count, _one_of("stride", stride, "step_size", step_size, 1)
-
-
-def _one_of(name: str, value: int | None, other: str, given: int | None, default: int | None = None) -> int:
-    """A whole number that goes by either of two names."""
-    if value is not None and given is not None:
-        raise ValueError(f"{name} and {other} are two names of one number, got both: leave one of them out")
-    if value is None and given is None:
-        if default is None:
-            raise ValueError(f"{name} (or {other}) must be given: the number of origins of each series")
-        return default
-    return checks.positive_integer(name if given is None else other, value if given is None else given)
 
 
 def learn_from(full: Lagged, plan: Mapping[str, Windows], window: int, rows: Mapping[str, Any]) -> Lagged:
@@ -196,14 +179,3 @@ def _baseline_frames(
         for method, baseline in make_baselines(names, linear).items():
             frames += scored(full, {name: windows}, group, method, baseline.forecast(task), horizon)
     return frames
-
-
-def _in_order(frames: Sequence[Any]) -> Any:
-    """All rows, by method in the order of appearance, then series, window and horizon."""
-    import pandas as pd
-
-    rows = pd.concat(frames, ignore_index=True)
-    position = {name: i for i, name in enumerate(rows["method"].unique())}
-    series = {name: i for i, name in enumerate(rows["unique_id"].unique())}
-    order = np.lexsort((rows["horizon"], rows["window"], rows["unique_id"].map(series), rows["method"].map(position)))
-    return rows.iloc[order].reset_index(drop=True)

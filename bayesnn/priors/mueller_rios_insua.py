@@ -96,8 +96,7 @@ class MuellerRiosInsua(Prior):
         checks.number("readout_mean", self.readout_mean)
         for name in ("unit_guess", "unit_mean", "unit_mean_variance", "linear_mean", "linear_variance"):
             object.__setattr__(self, name, frozen(name, getattr(self, name)))
-        for variance in np.ravel(self.linear_variance).tolist():
-            checks.positive("linear_variance", variance)
+        checks.positive("linear_variance", float(np.min(self.linear_variance)))
         if self.unit_size is not None:
             checks.positive("unit_size", self.unit_size)
 
@@ -121,9 +120,8 @@ class MuellerRiosInsua(Prior):
         return mean, np.concatenate([np.zeros(terms.units), [self.intercept_variance] * terms.intercept, variance])
 
     def log_factor(self, linear: jax.Array, used: jax.Array | None = None) -> jax.Array | None:
-        if self.region is None:
-            return None
-        return self.region.log_factor(linear, *self.linear_moments(linear.shape[0]), used)
+        moments = self.linear_moments(linear.shape[0])
+        return None if self.region is None else self.region.log_factor(linear, *moments, used)
 
     def linear_moments(self, predictors: int) -> tuple[np.ndarray, np.ndarray]:
         """Means and variances (p,) of the linear coefficients."""
@@ -169,7 +167,9 @@ class MuellerRiosInsua(Prior):
         return self.collapsed_given(terms, self._sigma_beta(()) ** 2)
 
     def collapsed_given(self, terms: Terms, variance: jax.Array, used: jax.Array | None = None) -> GaussianPrior:
-        """The readout's normal with mu_beta integrated out, given sigma_beta^2, of the coefficients `used` (k,)."""
+        """The readout's normal given sigma_beta^2, or one for each of several, of the coefficients `used` (k,)."""
+        if jnp.ndim(variance):
+            return jax.vmap(lambda one: self.collapsed_given(terms, one, used))(variance)
         mean, fixed = self.readout_moments(terms)
         in_use = jnp.ones(terms.size) if used is None else used
         of_unit = (np.arange(terms.size) < terms.units) * in_use
@@ -278,12 +278,11 @@ class MuellerRiosInsua(Prior):
 
     def report(self, hyper: Hyper, table: dict[str, Weight], terms: Terms) -> Sites:
         """Means, standard deviations and covariances."""
-        factor = hyper.s_gamma.factor
         return {
             "mu_beta": hyper.mu_beta,
             "sigma_beta": hyper.beta_precision**-0.5,
             "mu_gamma": hyper.mu_gamma,
-            "S_gamma": factor @ factor.T,
+            "S_gamma": hyper.s_gamma.factor @ hyper.s_gamma.factor.T,
         }
 
     def _readout_moments(self, name: str, hyper: Hyper, terms: Terms) -> tuple[Any, Any]:

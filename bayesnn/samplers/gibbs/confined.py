@@ -67,7 +67,7 @@ def all_products(state: GibbsState, model: Model, x: jax.Array, working: Working
     columns = activations(state.gamma, inputs)
     design = jnp.concatenate([columns if used is None else columns * used.units[:, None], extra])
     weighted = design if working.weights is None else design * working.weights
-    return readout.Products(weighted @ design.T, design @ working.target, working.square, working.count)
+    return readout.Products(weighted @ design.T, (design @ working.target.T).T, working.square, working.count)
 
 
 def less_linear(state: GibbsState, model: Model, x: jax.Array, working: WorkingRows) -> WorkingRows:

@@ -18,7 +18,8 @@ from jax import lax
 
 from bayesnn._internal import conditionals
 from bayesnn.likelihoods import weighted
-from bayesnn.models.model import Model, shifted
+from bayesnn.models.model import Model
+from bayesnn.models.readout import shifted
 from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, prior_of
 from bayesnn.samplers.gibbs.proposals import first_acceptable, shrinking_angles

@@ -20,7 +20,8 @@ from jax.flatten_util import ravel_pytree
 from bayesnn._internal.conditionals import Bracket, shrink_to_slice
 from bayesnn._internal.hamiltonian import acceptance_probability, leapfrog
 from bayesnn.likelihoods import weighted
-from bayesnn.models.model import Model, shifted
+from bayesnn.models.model import Model
+from bayesnn.models.readout import shifted
 from bayesnn.priors import Sites
 from bayesnn.samplers.base import Info, Stats, Steps, summary_of
 from bayesnn.samplers.kernel import KernelState, StepsKernel

@@ -15,7 +15,8 @@ from bayesnn._internal import random
 from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods import Gaussian, weighted
 from bayesnn.likelihoods.working_rows import WorkingRows, gaussian_rows, less_offset
-from bayesnn.models.model import Model, shifted
+from bayesnn.models.model import Model
+from bayesnn.models.readout import shifted
 from bayesnn.samplers.base import Info
 from bayesnn.samplers.gibbs.collapsed import GibbsState
 from bayesnn.samplers.gibbs.structure import readout_rows
