@@ -41,8 +41,8 @@ MUTANTS = (
     Mutant(
         "units of y left out of the log likelihood",
         "fitting/pointwise.py",
-        "_evaluated(model, data, posterior, _density) - _volume(data)",
-        "_evaluated(model, data, posterior, _density)",
+        "at_training_rows(model, data, posterior, _density) - _volume(data)",
+        "at_training_rows(model, data, posterior, _density)",
         "fitting/test_fit.py -k log_likelihood_is",
     ),
     Mutant(

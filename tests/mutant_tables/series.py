@@ -258,8 +258,8 @@ MUTANTS = (
     Mutant(
         "a backtest that knows the first value ahead",
         "forecasting/many/auto_backtest.py",
-        "known = [before(task, ends[task.name]) for task in tasks]",
-        "known = [before(task, ends[task.name] + 1) for task in tasks]",
+        "known = [before(task, end) for task, end in zip(tasks, ends, strict=True)]",
+        "known = [before(task, end + 1) for task, end in zip(tasks, ends, strict=True)]",
         "forecasting/many/test_auto_backtest.py",
     ),
     Mutant(
@@ -272,7 +272,7 @@ MUTANTS = (
     Mutant(
         "of several seasons the phases of the second begin at those of the first",
         "forecasting/many/seasons.py",
-        "return [start + t % period for",
+        "return [sum(periods[:place]) + t % period for",
         "return [t % period for",
         "forecasting/many/test_seasons.py",
     ),
