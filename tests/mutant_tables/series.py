@@ -283,4 +283,32 @@ MUTANTS = (
         "if True or shorter",
         "forecasting/many/test_seasons.py",
     ),
+    Mutant(
+        "the step-down recursion with the wrong sign",
+        "priors/autoregression.py",
+        "(phi + last * turned)",
+        "(phi - last * turned)",
+        "priors/test_autoregression.py -k eigenvalues",
+    ),
+    Mutant(
+        "the sum of the lags held without its normaliser",
+        "priors/readout_normal.py",
+        "0.5 * jnp.log1p(kept @ jnp.asarray(variance) / of_sum) - 0.5",
+        "-0.5",
+        "priors/test_autoregression.py -k definition",
+    ),
+    Mutant(
+        "a draw of the whole prior for lags of a random order",
+        "priors/autoregression.py",
+        "kept = jnp.ones(count) if used is None else used[:count]",
+        "kept = jnp.ones(count)",
+        "samplers/gibbs/test_geweke_confined.py -k lags",
+    ),
+    Mutant(
+        "evidence of lags without the determinant",
+        "data/series/kernel_evidence.py",
+        "gammaln(shape) - np.log(np.diag(factor)).sum()",
+        "gammaln(shape)",
+        "data/series/test_lag_search.py -k prefers",
+    ),
 )
