@@ -251,8 +251,8 @@ MUTANTS = (
     Mutant(
         "a backtest that knows the first value ahead",
         "forecasting/many/auto_backtest.py",
-        "known = [before(task, end) for",
-        "known = [before(task, end + 1) for",
+        "known = [before(task, end) for task, end in zip(tasks, ends, strict=True)]",
+        "known = [before(task, end + 1) for task, end in zip(tasks, ends, strict=True)]",
         "forecasting/many/test_auto_backtest.py",
     ),
     Mutant(
