@@ -60,6 +60,7 @@ from bayesnn.layers import (
     Seq2Seq,
     Sequential,
     TransformerBlock,
+    TwoEmbeddings,
     fix,
 )
 from bayesnn.layers.pretrained import convert_weights, read_weights
@@ -159,6 +160,7 @@ __all__ = [
     "StudentT",
     "Suggestion",
     "TransformerBlock",
+    "TwoEmbeddings",
     "Tempered",
     "Variational",
     "architectures",
