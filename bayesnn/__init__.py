@@ -16,6 +16,7 @@ from bayesnn.evaluation.compare import Comparison, compare
 from bayesnn.evaluation.cross_validation import CrossValidation, cross_validate
 from bayesnn.evaluation.diagnose import Diagnosis, diagnose
 from bayesnn.evaluation.evidence import Evidence, log_marginal_likelihood
+from bayesnn.evaluation.identified import identified
 from bayesnn.evaluation.loo import Loo, loo
 from bayesnn.evaluation.scores.evaluate import evaluate
 from bayesnn.evaluation.stacking import ChainWeights, stack_chains, stacked
@@ -71,6 +72,7 @@ from bayesnn.models.shallow import ShallowHyperparameters, shallow
 from bayesnn.prediction.attention_maps import attention_maps
 from bayesnn.prediction.decide import Decision, decide
 from bayesnn.prediction.generate import generate, next_tokens
+from bayesnn.prediction.groups import add_groups
 from bayesnn.prediction.predict import predict
 from bayesnn.prediction.prior_predictive import prior_predictive
 from bayesnn.prediction.to_frame import to_frame
@@ -163,6 +165,7 @@ __all__ = [
     "TwoEmbeddings",
     "Tempered",
     "Variational",
+    "add_groups",
     "architectures",
     "as_sampled",
     "attention_maps",
@@ -186,6 +189,7 @@ __all__ = [
     "fix",
     "forecast",
     "generate",
+    "identified",
     "individual_curves",
     "join_hosts",
     "lagged",

@@ -5,6 +5,7 @@ What is learnt from the training rows is kept, so that new rows are coded in the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.arrays import storable
-from bayesnn._internal.numbers import real_numbers, resolution_of
+from bayesnn._internal.numbers import column_array, real_numbers, resolution_of
 from bayesnn.data import sequences
 from bayesnn.data.categories import categories_of, indicated, indicators
 from bayesnn.data.formulas.formula import Formula
@@ -82,9 +83,17 @@ def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None
         x = as_frame(x)
         names = tuple(str(c) for c in x.columns)
         checks.column_names(names)
-        return Columns(names, tuple(categories_of(x[c], used) for c in x.columns), named=True)
-    checks.two_dimensional("x", np.shape(x))
-    names = tuple(f"x{i}" for i in range(np.shape(x)[1]))
+        found = Columns(names, tuple(categories_of(x[c], used) for c in x.columns), named=True)
+        checks.column_names(found.inputs, "input, which is a column or a category of one")
+        return found
+    if isinstance(x, Mapping) or getattr(getattr(x, "dtype", None), "names", None):
+        raise ValueError(
+            f"x must be an array or a pandas.DataFrame, got named columns in a {type(x).__name__}: use "
+            "pandas.DataFrame(x)"
+        )
+    shape = sequences.shape_of(x)
+    checks.two_dimensional("x", shape)
+    names = tuple(f"x{i}" for i in range(shape[1]))
     checks.column_names(names)
     return Columns(names, (None,) * len(names), named=False)
 
@@ -106,8 +115,9 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
                 f"x must be a DataFrame with the columns {list(columns.formula.columns)} of the formula "
                 f"{columns.formula.text!r}, got {type(x).__name__}"
             )
-        checks.two_dimensional("x", np.shape(x))
-        checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
+        shape = sequences.shape_of(x)
+        checks.two_dimensional("x", shape)
+        checks.columns(columns.names, [""] * shape[1], named=False)
         if any(cats is not None for cats in columns.categories):
             raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
         # contiguous, so that sums do not depend on the memory layout, not even in the last bit
@@ -120,7 +130,7 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
     for i, (name, cats) in enumerate(zip(columns.names, columns.categories, strict=True)):
         series = x.iloc[:, found.index(name) if by_name else i]
         if cats is None:
-            blocks.append(real_numbers(f"column {name!r}", series.to_numpy())[:, None])
+            blocks.append(real_numbers(f"column {name!r}", column_array(name, series))[:, None])
         else:
             blocks.append(indicators(name, cats, series, used))
     return np.concatenate(blocks, axis=1) if blocks else np.empty((len(x), 0))
@@ -173,5 +183,21 @@ def as_frame(x: Any) -> Any:
 
     if not hasattr(x, "__getitem__"):
         raise ValueError(f"x must be an array or a pandas.DataFrame, got {type(x).__name__}: convert it first")
-    names = getattr(x, "column_names", None) or x.columns
-    return pd.DataFrame({str(name): np.asarray(x[name]) for name in list(names)})
+    names = list(getattr(x, "column_names", None) or x.columns)
+    checks.column_names(list(map(str, names)))
+    return pd.DataFrame({str(name): _foreign_column(str(name), x[name]) for name in names})
+
+
+def _foreign_column(name: str, column: Any) -> Any:
+    """A column of another library for pandas; declared categories, as of polars, stay declared."""
+    import pandas as pd
+
+    array = column_array(f"column {name!r}", column)
+    if array.ndim != 1:
+        raise ValueError(
+            f"column {name!r} must hold one number or category in each row, got cells of shape {array.shape[1:]}"
+        )
+    kind: Any = getattr(column, "dtype", None)
+    if type(kind).__name__ == "Enum":
+        return pd.Categorical(array, categories=list(kind.categories))
+    return pd.Categorical(array) if type(kind).__name__ == "Categorical" else array

@@ -225,10 +225,7 @@ def kind_of(x: Any) -> str:
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of an array or of nested lists; sequences of different lengths are refused."""
-    try:
-        return np.shape(x)
-    except ValueError:
-        return np.shape(_array(x))
+    return np.shape(x if hasattr(x, "shape") else _array(x))
 
 
 def _array(x: Any) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing
 from bayesnn.evaluation.diagnose import diagnose
+from bayesnn.evaluation.identified import architecture_sites, identified_sites
 from bayesnn.fitting.draws import over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.mixing import mixing
@@ -96,19 +97,9 @@ def _r_squared(fit: Fit) -> dict[str, np.ndarray]:
 
 def _sites(fit: Fit) -> dict[str, np.ndarray]:
     """Draws (chain, draw) of nuisance parameters, linear coefficients and random parts, each with its label."""
-    posterior = fit.idata["posterior"]
-    random = fit.model.architecture.sites() if fit.model.architecture is not None else {}
-    arrays = {name: posterior[name] for name in (*fit.model.likelihood.dims, *random)}
-    if "linear" in posterior:
-        arrays = {"linear": _per_unit(fit, posterior["linear"])} | arrays
+    shown = {"linear", *fit.model.likelihood.dims} | set(architecture_sites(fit.model))
+    arrays = {name: array for name, array in identified_sites(fit).items() if name in shown}
     return {label: values for name, array in arrays.items() for label, values in _labelled(name, array).items()}
-
-
-def _per_unit(fit: Fit, linear: Any) -> Any:
-    """Linear coefficients per unit of the input, for a target that was scaled in units of y."""
-    scaling = fit.data.scaling
-    x_scale = np.asarray(scaling.x_scale).reshape(-1, *(1,) * (linear.ndim - 3))
-    return linear * np.asarray(scaling.y_scale) / x_scale
 
 
 def _labelled(name: str, array: Any) -> dict[str, np.ndarray]:

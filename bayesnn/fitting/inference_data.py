@@ -14,6 +14,7 @@ import numpy as np
 from bayesnn._internal.arrays import storable
 
 DRAW_DIMS = ("chain", "draw")  # the first axes of everything that is recorded
+OF_THE_PRIOR = frozenset(("prior", "prior_predictive"))  # groups whose chains and draws are not the posterior's
 
 
 class Group(NamedTuple):
@@ -35,7 +36,7 @@ def take_chains(idata: Any, chains: list[int]) -> Any:
     """These chains of every group, numbered anew; the attribute `chains_kept` says which they were."""
     datasets = groups_of(idata)
     for name, data in datasets.items():
-        if "chain" in data.dims:
+        if "chain" in data.dims and name not in OF_THE_PRIOR:
             data = data.isel(chain=chains).assign_coords(chain=np.arange(len(chains)))
             before = np.atleast_1d(data.attrs.get("chains_kept", np.arange(max(chains) + 1)))
             datasets[name] = data.assign_attrs(chains_kept=before[chains])
@@ -48,7 +49,7 @@ def take_draws(idata: Any, rows: np.ndarray) -> Any:
 
     datasets, chains = groups_of(idata), np.arange(len(rows))[:, None]
     for name, data in datasets.items():
-        if "draw" in data.dims:
+        if "draw" in data.dims and name not in OF_THE_PRIOR:
             arrays = {
                 n: (v.dims, v.to_numpy()[chains, rows] if "draw" in v.dims else v.to_numpy())
                 for n, v in data.data_vars.items()
@@ -59,12 +60,20 @@ def take_draws(idata: Any, rows: np.ndarray) -> Any:
 
 
 def append_draws(idata: Any, more: Any) -> Any:
-    """The draws of `more` after those of `idata`, numbered on, with the attributes of `more`; all else from `idata`."""
+    """The draws of `more` after those of `idata`, numbered on, with the attributes of `more`; all else from `idata`.
+
+    Groups with draws that `more` does not have, such as predictions, are left out, those of the prior kept.
+    """
     import xarray as xr
 
-    datasets, new = groups_of(idata), groups_of(more)
+    new = groups_of(more)
+    datasets = {
+        name: data
+        for name, data in groups_of(idata).items()
+        if name in new or name in OF_THE_PRIOR or "draw" not in data.dims
+    }
     for name, data in datasets.items():
-        if "draw" in data.dims:
+        if name in new and "draw" in data.dims:
             joined = xr.concat([data, new[name]], dim="draw", data_vars="minimal", coords="minimal", join="override")
             joined = joined.assign_coords(draw=np.arange(joined.sizes["draw"]))
             datasets[name] = joined.assign_attrs(new[name].attrs)
@@ -83,6 +92,11 @@ def map_chains(idata: Any, function: Callable[[np.ndarray], np.ndarray]) -> Any:
             others = {dim: values for dim, values in data.coords.items() if dim != "chain"}
             datasets[name] = xr.Dataset(arrays, others | {"chain": np.arange(count)}, data.attrs)
     return together(datasets)
+
+
+def with_groups(idata: Any, more: Any) -> Any:
+    """Inference data with the groups of `more` too, which replace those of the same name."""
+    return together(groups_of(idata) | groups_of(more))
 
 
 def groups_of(idata: Any) -> dict[str, Any]:

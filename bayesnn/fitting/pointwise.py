@@ -20,13 +20,13 @@ SLICE_NUMBERS = 20_000_000  # doubles that may be held where rows are not kept
 
 def log_likelihood_by_row(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
     """log p(y_i | draw) (chain, draw, n), in units of y, from sites on the scale the model sees."""
-    return _evaluated(model, data, posterior, _density) - _volume(data)
+    return at_training_rows(model, data, posterior, _density) - _volume(data)
 
 
 def log_likelihood_total(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
     """Log likelihood of all rows together, (chain, draw), in memory that does not grow with draws times rows."""
     volume = np.broadcast_to(_volume(data), len(data.y)).sum()
-    return _evaluated(model, data, posterior, _total) - volume
+    return at_training_rows(model, data, posterior, _total) - volume
 
 
 def stored_log_likelihood(idata: Any) -> Any:
@@ -65,7 +65,11 @@ def log_predictive_by_chain(fit: Any) -> np.ndarray:
     return total - np.log(count)
 
 
-def _evaluated(model: Model, data: Dataset, posterior: dict[str, np.ndarray], quantity: Any) -> np.ndarray:
+def at_training_rows(model: Model, data: Dataset, posterior: dict[str, np.ndarray], quantity: Any) -> np.ndarray:
+    """A quantity of a draw and the training rows (x, y, offset, weights), (chain, draw, ...), scaled as for the model.
+
+    Missing values of a series that are unknowns are those of each draw.
+    """
     x, y = data.scaled()
     shape = next(iter(posterior.values())).shape[:2]
     flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in posterior.items()}

@@ -86,7 +86,7 @@ def backtest(
         As for `bnn.fit`, which also takes `settings`.
     baselines : sequence of str
         Any of "naive", "seasonal_naive", "drift", "linear_ar" (same lags, transform and inputs, conjugate prior),
-        "naive2", and "auto_arima" and "auto_ets" of the package statsforecast.
+        "naive2", and "auto_arima", "auto_ets", "auto_theta" and "auto_ces" of the package statsforecast.
     only_stationary : bool
         Whether forecasts use only the draws that `bnn.stationary` keeps.
     progress : bool

@@ -86,7 +86,7 @@ def predict(
     steps = output_steps(fit.model, fit.data.columns, x)
     shift = offset_for(fit, offset, x, len(inputs))
     if kind == "response":
-        values = _simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
+        values = simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
     else:
         values = over_draws(probabilities if kind == "probability" else expectation, fit.model, sites, inputs, shift)
     if likelihood.standardizes:
@@ -142,7 +142,8 @@ def per_draw(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray) -> dict[str,
     return {name: v.reshape(len(f), *(1,) * rows, *v.shape[1:]) for name, v in nuisance.items()}
 
 
-def _simulate(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
+def simulate(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray, key: Any) -> np.ndarray:
+    """One y for each function value (s, n, ...) of these draws, on the scale the model sees."""
     nuisance = per_draw(fit, sites, f)
     seed = as_key(key)
     return np.asarray(fit.model.likelihood.distribution(f, **nuisance).sample(seed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import numpy as np
 from numpyro.infer import Predictive
 
 from bayesnn._internal import checks
-from bayesnn._internal.runtime import as_key, computing
+from bayesnn._internal.runtime import as_key, as_precision, computing
 from bayesnn.data.columns import code, learn_columns, resolutions, row_labels
 from bayesnn.data.dataset import check_finite, input_scaling
 from bayesnn.data.sequences import DIMS
@@ -53,11 +54,18 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     outputs = model.likelihood.output_dims
     time = ("time",) if model.per_step(coded.shape[1:]) else ()
     dims = model.dims(coded.shape[1:]) | {"f": ("obs", *time, *outputs)}
-    sites = Predictive(model, num_samples=draws, return_sites=[*dims, "y"])(seed, jax.numpy.asarray(inputs))
-    values = {name: np.asarray(v)[None] for name, v in sites.items()}
+    values = draw_prior(model, seed, draws, (*dims, "y"), inputs)
     groups = {
         "prior": Group({n: values[n] for n in dims}, {n: DRAW_DIMS + d for n, d in dims.items()}),
         "prior_predictive": Group({"y": values["y"]}, {"y": (*DRAW_DIMS, "obs", *time, *outputs)[: values["y"].ndim]}),
         "constant_data": Group({"x": coded}, {"x": DIMS[columns.kind]}),
     }
     return build(groups, model.coordinates(columns.inputs, coded.shape[1:]) | {"obs": row_labels(x, len(coded))})
+
+
+def draw_prior(
+    model: Model, key: jax.Array, draws: int, sites: Sequence[str], x: np.ndarray, offset: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Draws (1, draws, ...) of these sites from the prior, y at rows x among them, on the scale the model sees."""
+    simulate = Predictive(model, num_samples=draws, return_sites=list(sites))
+    return {name: np.asarray(v)[None] for name, v in simulate(key, *as_precision((x, None, offset))).items()}

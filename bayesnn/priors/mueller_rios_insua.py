@@ -162,10 +162,12 @@ class MuellerRiosInsua(Prior):
         return self.collapsed_given(terms, self._sigma_beta(()) ** 2)
 
     def collapsed_given(self, terms: Terms, variance: jax.Array, used: jax.Array | None = None) -> GaussianPrior:
-        """The readout's normal with mu_beta integrated out, given sigma_beta^2.
+        """The readout's normal with mu_beta integrated out, given sigma_beta^2; one for each of several (K,).
 
         Coefficients that are not `used` (k,) get an arbitrary independent prior: their columns of the design are zero.
         """
+        if jnp.ndim(variance):
+            return jax.vmap(lambda one: self.collapsed_given(terms, one, used))(variance)
         mean, fixed = self.readout_moments(terms)
         in_use = jnp.ones(terms.size) if used is None else used
         of_unit = (np.arange(terms.size) < terms.units) * in_use
@@ -280,12 +282,11 @@ class MuellerRiosInsua(Prior):
 
     def report(self, hyper: Hyper, table: dict[str, Weight], terms: Terms) -> Sites:
         """Means, standard deviations and covariances."""
-        factor = hyper.s_gamma.factor
         return {
             "mu_beta": hyper.mu_beta,
             "sigma_beta": hyper.beta_precision**-0.5,
             "mu_gamma": hyper.mu_gamma,
-            "S_gamma": factor @ factor.T,
+            "S_gamma": hyper.s_gamma.factor @ hyper.s_gamma.factor.T,
         }
 
     def _readout_moments(self, name: str, hyper: Hyper) -> tuple[jax.Array | float, jax.Array | float]:

@@ -102,8 +102,8 @@ MUTANTS = (
     Mutant(
         "temperature left out of the variance update",
         "samplers/gibbs/collapsed.py",
-        "draw_precision(of_noise, power * squares, power * data.rows)",
-        "draw_precision(of_noise, squares, data.rows)",
+        "update_precision(of_noise, state.noise_precision, power * squares, power * data.rows)",
+        "update_precision(of_noise, state.noise_precision, squares, data.rows)",
         "samplers/tempering/test_geweke_tempering.py -k hot_sweep",
     ),
     Mutant(
@@ -126,6 +126,13 @@ MUTANTS = (
         "(doubled & (done < num_warmup)) | (done == num_warmup)",
         "doubled",
         "samplers/tempering/test_tempered.py -k statistics",
+    ),
+    Mutant(
+        "systems that share the states of all chains, and agree on the modes of these",
+        "samplers/tempering/starts.py",
+        "np.repeat(own[:, None], len(ladder), axis=1)",
+        "(own[:, None] + np.arange(len(ladder))) % len(jax.tree.leaves(states)[0])",
+        "samplers/tempering/test_tempered.py -k its_own_chain",
     ),
     Mutant(
         "stepping stones from the colder draws",
@@ -158,8 +165,8 @@ MUTANTS = (
     Mutant(
         "determinant left out of the density of a trajectory",
         "samplers/gibbs/trajectories.py",
-        "value = 0.5 * whitened @ whitened - jnp.log(jnp.diag(cholesky)).sum()",
-        "value = 0.5 * whitened @ whitened",
+        "return 0.5 * whitened @ whitened - jnp.log(jnp.diag(cholesky)).sum(), by_column",
+        "return 0.5 * whitened @ whitened, by_column",
         f"{TRAJECTORIES} -k direct_formulas",
     ),
     Mutant(

@@ -258,8 +258,8 @@ MUTANTS = (
     Mutant(
         "a backtest that knows the first value ahead",
         "forecasting/many/auto_backtest.py",
-        "known = [before(task, ends[task.name]) for task in tasks]",
-        "known = [before(task, ends[task.name] + 1) for task in tasks]",
+        "known = [before(task, end) for task, end in zip(tasks, ends, strict=True)]",
+        "known = [before(task, end + 1) for task, end in zip(tasks, ends, strict=True)]",
         "forecasting/many/test_auto_backtest.py",
     ),
     Mutant(
@@ -268,5 +268,19 @@ MUTANTS = (
         "ahead = task.after(1)",
         "ahead = task.after(2)[1:]",
         "forecasting/many/test_series_fits.py",
+    ),
+    Mutant(
+        "of several seasons the phases of the second begin at those of the first",
+        "forecasting/many/seasons.py",
+        "return [sum(periods[:place]) + t % period for",
+        "return [t % period for",
+        "forecasting/many/test_seasons.py",
+    ),
+    Mutant(
+        "a later season shares waves with a shorter one",
+        "forecasting/many/seasons.py",
+        "if not any(h * short % period == 0 for short in shorter)",
+        "if True or shorter",
+        "forecasting/many/test_seasons.py",
     ),
 )

@@ -15,6 +15,7 @@ from bayesnn.data import sequences
 from bayesnn.data.dataset import Dataset, case_weights, new_offset
 from bayesnn.data.sequences import DIMS, NUMBERS, TABLE, TOKENS
 from bayesnn.data.series.lagged import Lagged
+from bayesnn.fitting.inference_data import DRAW_DIMS, OF_THE_PRIOR
 from bayesnn.fitting.settings import FitSettings
 from bayesnn.fitting.store.state import State
 from bayesnn.models.missing_values import DIM, SITE, missing_positions
@@ -72,7 +73,8 @@ def check_draws(model: Model, data: Dataset, groups: Mapping[str, Any]) -> None:
     for name, group in groups.items():
         for one, values in group.data_vars.items():
             _require(values.dtype.kind in KINDS, f"{name} holds {one} as {values.dtype}")
-        for axis in {"chain", "draw", "obs"} & set(group.dims):
+        own = {*DRAW_DIMS} if name in OF_THE_PRIOR else {"obs"} if name == "predictions" else set()
+        for axis in {*DRAW_DIMS, "obs"} & set(group.dims) - own:
             wanted = len(data.y) if axis == "obs" else posterior.sizes[axis]
             _require(group.sizes[axis] == wanted, f"{name} has the size {group.sizes[axis]} along {axis}, not {wanted}")
 

@@ -63,7 +63,7 @@ def log_density(gamma: jax.Array, body: UnitsAndStructure, given: Conditioning, 
     gram = gram_matrix(given, gamma, structure)
     terms = given.model.terms(given.x.shape[1:])
     prior = given.prior.collapsed_given(terms, 1.0 / given.hyper.beta_precision, used.coefficients)
-    return readout.log_marginal(products_of(gram, given.working.count), prior, given.noise_precision)
+    return readout.log_marginal(products_of(gram, given.working), prior, given.noise_precision)
 
 
 def mixture(count: jax.Array) -> jax.Array:

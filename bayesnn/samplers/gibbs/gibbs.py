@@ -64,10 +64,10 @@ DEAR = 10  # collapsed sweeps that take about as long as one of units and readou
 class Gibbs(Steps):
     """Gibbs sampling: hyperparameters by their exact conditionals, for every prior and likelihood.
 
-    For `shallow` networks of one output the readout is integrated out and the units move one at a time (the collapsed
-    sweep, which is fast): with Gaussian errors as they are, with `Bernoulli`, `StudentT` and `NegativeBinomial` given
-    auxiliary variables that make the likelihood Gaussian. For `shallow` networks with `Categorical`, `Poisson`,
-    `Heteroskedastic` or several Gaussian outputs, units and readout move together (the joint sweep). For all other
+    For `shallow` networks the readout is integrated out and the units move one at a time (the collapsed sweep, which is
+    fast): with Gaussian errors of one or several outputs as they are, with `Bernoulli`, `StudentT` and
+    `NegativeBinomial` given auxiliary variables that make the likelihood Gaussian. For `shallow` networks with
+    `Categorical`, `Poisson` or `Heteroskedastic`, units and readout move together (the joint sweep). For all other
     models all weights move together, as `weights` says.
 
     Parameters
@@ -144,13 +144,13 @@ class Gibbs(Steps):
             )
         if self.weights == COLLAPSED and not collapses(model):
             raise ValueError(
-                'weights="collapsed" is for bnn.shallow(...) with one output and Gaussian errors, Bernoulli, StudentT '
-                'or NegativeBinomial: use weights="hmc" here'
+                'weights="collapsed" is for bnn.shallow(...) with Gaussian errors, Bernoulli, StudentT or '
+                'NegativeBinomial: use weights="hmc" here'
             )
         if self.weights == JOINT and not moves_jointly(model):
             raise ValueError(
-                'weights="joint" is for bnn.shallow(...) with Categorical, Poisson, Heteroskedastic, several Gaussian '
-                "outputs or Gaussian(noise_scale=...): leave weights at its default here"
+                'weights="joint" is for bnn.shallow(...) with Categorical, Poisson, Heteroskedastic or Gaussian: leave '
+                "weights at its default here"
             )
 
     def kernel(self, model: Model) -> StepsKernel:
@@ -168,7 +168,7 @@ class Gibbs(Steps):
 
     def joint(self, model: Model) -> bool:
         """Whether this model is sampled by the sweep of units and readout together."""
-        return moves_jointly(model) and self.weights in (None, JOINT)
+        return moves_jointly(model) and (self.weights == JOINT or (self.weights is None and not collapses(model)))
 
     def quick(self, target: Model) -> bool:
         """True for the sweeps of shallow networks, which quick compilation does not slow down up to 100,000 rows."""
@@ -195,7 +195,7 @@ class Gibbs(Steps):
         """Units drawn from the prior with hyperparameters at their guesses; the error variance is that of y."""
         state = start_of(key, model, x)
         gaussian = isinstance(model.likelihood, Gaussian)
-        precision = 1.0 / jnp.var(y) if gaussian else state.noise_precision
+        precision = 1.0 / jnp.var(y, axis=0) if gaussian else state.noise_precision
         latents = None if gaussian else model.likelihood.start(jax.random.fold_in(key, 2))
         moves = self.leapfrogs(*state.gamma.shape)
         log_step = jnp.full((), np.log(FIRST_STEP), state.gamma.dtype) if moves else None
@@ -268,7 +268,7 @@ class Gibbs(Steps):
         )
         new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
         # the number of rows as a plain number, so that the random numbers for sigma can be drawn ahead
-        data = as_products(new.gram)._replace(rows=working.count)
+        data = as_products(new.gram, working.outputs)._replace(rows=working.count)
         return UnitMoveResult(
             state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(gamma.dtype)
         )

@@ -54,7 +54,7 @@ def arm_of(design: jax.Array, beta_precision: jax.Array, target: Target, terms: 
 
     It depends on the design and what the target conditions on, never on the current readout.
     """
-    prior = jax.vmap(lambda p: precision_of(target.prior.collapsed_given(terms, 1.0 / p, used)))(beta_precision)
+    prior = precision_of(target.prior.collapsed_given(terms, 1.0 / beta_precision, used))
     functions, k = prior.shift.shape
 
     def slope_and_curvature(c: jax.Array) -> tuple[jax.Array, jax.Array]:

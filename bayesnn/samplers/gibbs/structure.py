@@ -7,7 +7,7 @@ one Cholesky factor serves all numbers of units: the factor of each is a leading
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -84,7 +84,7 @@ def readout_rows(terms: Terms, x: jax.Array, used: Masks | None) -> tuple[jax.Ar
 
 
 def gram_matrix(given: Conditioning, gamma: jax.Array, structure: Structure) -> jax.Array:
-    """Products (k + 1, k + 1) of [design, z], where unused columns are zero."""
+    """Products (k + 1, k + 1) of [design, z], where unused columns are zero; with more z for more outputs."""
     terms = given.model.terms(given.x.shape[1:])
     used = given.model.masks(structure, given.x.shape[1:])
     assert used is not None
@@ -93,12 +93,12 @@ def gram_matrix(given: Conditioning, gamma: jax.Array, structure: Structure) -> 
     return weighted_products(design, given.working)[1][:-1, :-1]
 
 
-def products_of(gram: jax.Array, count: Any, used: jax.Array | None = None) -> readout.Products:
-    """Products of [design, z] as a `readout.Products`, for `count` rows; columns that are not used are zeroed."""
+def products_of(gram: jax.Array, working: WorkingRows, used: jax.Array | None = None) -> readout.Products:
+    """Products of [design, z] as a `readout.Products`; columns that are not used are zeroed."""
     if used is not None:
-        kept = jnp.append(used, 1.0)
+        kept = jnp.append(used, jnp.ones(working.outputs or (1,)))
         gram = gram * kept[:, None] * kept
-    return readout.Products(gram[:-1, :-1], gram[:-1, -1], gram[-1, -1], count)
+    return readout.products_of(gram, working.count, working.outputs)
 
 
 def shuffled(key: jax.Array, gamma: jax.Array, count: jax.Array) -> jax.Array:
@@ -131,11 +131,19 @@ def nested_log_marginals(
 ) -> jax.Array:
     """log p(y | first M units) for M = 0, ..., m, (m + 1,), readout and mu_beta integrated out, with all constants.
 
+    With several outputs, the sum over these.
+
     The prior precision of beta given M is (I - c_M 11')/sb2, c_M = A_b/(sb2 + M A_b). Without its second part the
     matrices K of all M are leading blocks of one matrix, with one factor L; the second part has rank one and enters by
     the matrix determinant lemma and the Sherman-Morrison formula with a = L^-1 1, where 1 is zero for coefficients
     that are not those of units.
     """
+    if jnp.ndim(noise_precision):
+        one = jax.vmap(
+            lambda d, b, s: nested_log_marginals(d, terms, prior, hyper._replace(beta_precision=b), s),
+            (readout.BY_OUTPUT, 0, 0),
+        )
+        return one(data, hyper.beta_precision, noise_precision).sum(axis=0)
     m, k = terms.units, terms.size
     order = jnp.concatenate([jnp.arange(m, k), jnp.arange(m)])
     variance, a_b, a_var = 1.0 / hyper.beta_precision, prior.readout_mean, prior.readout_mean_variance
@@ -181,7 +189,7 @@ def architecture_scores(
 
     def densities(gram: jax.Array, included: jax.Array) -> jax.Array:
         used = jnp.where(jnp.arange(terms.size) < terms.size - terms.predictors, 1.0, included)
-        data = products_of(gram, given.working.count, used)
+        data = products_of(gram, given.working, used)
         return nested_log_marginals(data, terms, given.prior, given.hyper, given.noise_precision)
 
     values = jax.vmap(jax.vmap(densities, (None, 0)), (0, None))(grams, linear)
@@ -210,7 +218,7 @@ def draw_structure(
     chosen, place = choose(key_choice, scores, current)
     used = given.model.masks(chosen, shape)
     assert used is not None
-    return UnitsAndStructure(gamma, chosen), products_of(grams[place], given.working.count, used.coefficients)
+    return UnitsAndStructure(gamma, chosen), products_of(grams[place], given.working, used.coefficients)
 
 
 def choose(key: jax.Array, scores: ArchitectureScores, current: Structure) -> tuple[Structure, jax.Array]:

@@ -14,6 +14,7 @@ import test_geweke
 
 from bayesnn import Categorical, Gaussian, Geometric, Gibbs, Heteroskedastic, Model, Poisson, shallow
 from bayesnn._internal.conditionals import Covariance
+from bayesnn.models.model import shifted
 from bayesnn.models.random_architecture import Structure
 from bayesnn.priors.mueller_rios_insua import Hyper
 from bayesnn.samplers.gibbs import joint, joint_density, joint_structure, readout_candidates, sign_moves
@@ -86,7 +87,7 @@ def state_of(sites: dict[str, jax.Array], case: Case) -> GibbsState:
 
 def simulate(key: jax.Array, sites: dict[str, jax.Array], case: Case) -> jax.Array:
     f = case.model.function(sites, X)
-    f = f if case.offset is None else f + jnp.asarray(case.offset)
+    f = shifted(f, None if case.offset is None else jnp.asarray(case.offset))
     likelihood = case.model.likelihood
     return likelihood.distribution(f, **likelihood.nuisance_of(sites)).sample(key)
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import special, stats
 
 import bayesnn as bnn
-from bayesnn import Categorical, Gaussian, Gibbs, Heteroskedastic, Poisson, ShallowHyperparameters, shallow
+from bayesnn import Categorical, Gaussian, Gibbs, Heteroskedastic, Poisson, ShallowHyperparameters, StudentT, shallow
 from bayesnn._internal.runtime import double
 from bayesnn.models import readout
 from bayesnn.samplers import StepsKernel
@@ -159,7 +159,7 @@ def test_which_models_it_serves():
     assert Gibbs(sweeps=30, trajectory=5).kernel(CLASSES) == StepsKernel(JointGibbs(8, 5, 3), CLASSES)
     assert Gibbs(weights="hmc").kernel(CLASSES) == StepsKernel(WeightGibbs("hmc", 20, 10), CLASSES)
     with pytest.raises(ValueError, match='weights="joint" is for bnn.shallow.*leave weights at its default'):
-        Gibbs(weights="joint").check(shallow(2))
+        Gibbs(weights="joint").check(shallow(2, likelihood=StudentT()))
     assert JointGibbs().leapfrogs(2, 5) == 20 and JointGibbs().leapfrogs(2, 14) == 60
     assert JointGibbs(sweeps=3).rounds(state_of(CLASSES)) == (JointGibbs(sweeps=1), 3)
 
