@@ -11,6 +11,13 @@ MUTANTS = (
         "fitting/test_fit.py -k draws_are_the_sites",
     ),
     Mutant(
+        "the hot end of a ladder without case weights",
+        "fitting/automatic.py",
+        "len(first.data.y) if cases is None else cases.sum()",
+        "len(first.data.y)",
+        "fitting/test_automatic.py -k hot_end",
+    ),
+    Mutant(
         "sites of a fit multiplied by the scale of y again",
         "fitting/fit.py",
         "1.0 / np.asarray(self.data.scaling.y_scale)",

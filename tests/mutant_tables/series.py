@@ -272,7 +272,7 @@ MUTANTS = (
     Mutant(
         "of several seasons the phases of the second begin at those of the first",
         "forecasting/many/seasons.py",
-        "return [start + t % period for",
+        "return [sum(periods[:place]) + t % period for",
         "return [t % period for",
         "forecasting/many/test_seasons.py",
     ),

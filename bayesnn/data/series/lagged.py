@@ -125,9 +125,11 @@ def lagged(
     seasonal : int, optional
         Steps per season, for seasonal differences and scores. Default: 12 for months, 4 for quarters, else 1.
     transform : str or sequence of str, optional
-        At most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by its own mean and sd), then any
-        of "difference" and "seasonal_difference"; or "auto", which leaves the choice to `bnn.suggest`. Forecasts undo
-        the transform exactly. The inverse of a square root is the square, so both signs of a root give the same value.
+        At most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by its own mean and sd) or
+        "scale" (each series divided by the sd of what its differences leave, so that one error variance suits a panel),
+        then any of "difference" and "seasonal_difference"; or "auto", which leaves the choice to `bnn.suggest`.
+        Forecasts undo the transform exactly. The inverse of a square root is the square, so both signs of a root give
+        the same value.
     missing : {"error", "latent"}
         What to do about missing observations (NaN). "error" refuses them and names their dates. "latent" makes them
         unknowns of the fit (site `missing`, in units of the series), which forecasts and log likelihoods use draw by

@@ -12,12 +12,13 @@ from bayesnn._internal import checks
 from bayesnn.data.series import dates
 from bayesnn.data.series.linear_regression import linear_regression
 from bayesnn.data.series.reading import common_step, read_lags, read_series
-from bayesnn.data.series.transforms import Transform, make_transform
+from bayesnn.data.series.transforms import SCALE, STANDARDIZE, Transform, make_transform
 
 AUTO = "auto"
 LAGS_WITHOUT_SEASON = 3
 VALUES_PER_LAG = 6  # observations per step of the longest lag
 LEAST_SEASONS = 2  # in a series whose lags contain the season's own
+SEASONS_OF_BOTH = 10  # that the shortest series of a panel must have for both differences
 ROWS_PER_COEFFICIENT = 2  # rows per coefficient that a seasonal difference must leave
 
 
@@ -32,7 +33,7 @@ class Suggestion:
         Empty for none.
     table : pandas.DataFrame
         One row per candidate, best first. log_marginal is the natural log of the marginal likelihood of a linear
-        autoregression, in units of the series, for the same rows, summed over the series of a panel; probability is the
+        autoregression, in units of the series, for the same rows, one for all series of a panel; probability is the
         posterior probability of the candidate if all have the same prior probability.
     """
 
@@ -52,9 +53,11 @@ def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: i
     Lags run from 1 to one more than the season (1 to 3 if there is none), but no further back than a sixth of the
     observations; in a short series the season's own follows. Candidate transforms are none, log, difference, log and
     difference, and each of these with a seasonal difference; logarithms only for series above zero, seasonal
-    differences only for series that are long enough. The chosen transform has the highest marginal likelihood under a
-    linear autoregression with a conjugate prior. Marginal likelihoods are in units of the series and for the same rows,
-    those that have all lags under every candidate.
+    differences only for series that are long enough. For a panel, each of them also with series in scales of their own:
+    standardised, or divided by the sd of their differences; but both differences only from ten seasons on. The chosen
+    transform has the highest marginal likelihood under a linear autoregression with a conjugate prior, one for all
+    series of a panel. Marginal likelihoods are in units of the series and for the same rows, those that have all lags
+    under every candidate.
 
     Parameters
     ----------
@@ -119,21 +122,44 @@ def candidates(values: Sequence[np.ndarray], period: int, count: int, deepest: i
     rows = min(map(len, values)) - deepest - 1
     differences: list[tuple[str, ...]] = [(), ("difference",)]
     if period > 1 and rows - period >= ROWS_PER_COEFFICIENT * (count + 1):
-        differences += [("seasonal_difference",), ("difference", "seasonal_difference")]
+        differences.append(("seasonal_difference",))
+        if len(values) == 1 or rows >= SEASONS_OF_BOTH * period:
+            differences.append(("difference", "seasonal_difference"))
     curves: list[tuple[str, ...]] = [(), ("log",)] if all((one > 0).all() for one in values) else [()]
-    return [curve + difference for curve in curves for difference in differences]
+    plain = [curve + difference for curve in curves for difference in differences]
+    scaled = [
+        curve + (SCALE if difference else STANDARDIZE, *difference) for curve in curves for difference in differences
+    ]
+    return plain + scaled if len(values) > 1 else plain
 
 
 def log_marginal(values: np.ndarray, transform: Transform, lags: Sequence[int], start: int) -> float:
     """Log marginal density of values[start:] given earlier ones, by a linear autoregression after the transform."""
-    w = np.r_[np.full(transform.lost_values, np.nan), transform.forward(values)]
-    times = np.arange(start, len(values))
-    known = np.isfinite(w[times[:, None] - np.array([0, *lags])]).all(axis=1)
-    times = times if known.all() else times[known]
-    if len(times) < 2:
+    return shared_log_marginal([values], transform, lags, start)
+
+
+def shared_log_marginal(values: Sequence[np.ndarray], transform: Transform, lags: Sequence[int], start: int) -> float:
+    """Log marginal density of values[start:] of all series given earlier ones, by one linear autoregression of all.
+
+    Of a panel, the centre and scale that each series brings cost half the logarithm of its number of rows each, as in
+    the approximation of G. Schwarz (1978), Estimating the dimension of a model, Annals of Statistics 6, 461-464.
+    """
+    rows, targets, slopes = [], [], 0.0
+    for one in values:
+        learnt = transform.learn(one)
+        w = np.r_[np.full(learnt.lost_values, np.nan), learnt.forward(one)]
+        times = np.arange(start, len(one))
+        known = np.isfinite(w[times[:, None] - np.array([0, *lags])]).all(axis=1)
+        times = times if known.all() else times[known]
+        rows.append(w[times[:, None] - np.array(lags)])
+        targets.append(w[times])
+        own = {STANDARDIZE: 2, SCALE: 1}
+        cost = sum(own.get(name, 0) for name in transform.names) * (len(values) > 1) * np.log(max(len(times), 1)) / 2
+        slopes += float(learnt.log_slope(one[times]).sum()) - cost
+    x, y = np.concatenate(rows), np.concatenate(targets)
+    if len(y) < 2:
         raise ValueError("at least two values of a series must have all their lags, got fewer: give fewer lags")
-    line = linear_regression(w[times[:, None] - np.array(lags)], w[times])
-    return line.log_marginal + float(transform.log_slope(values[times]).sum())
+    return linear_regression(x, y).log_marginal + slopes
 
 
 def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: Sequence[int]) -> Any:
@@ -146,12 +172,21 @@ def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: S
             f"series are too short to compare transforms: the shortest has {shortest} values, and lags up to "
             f"{max(lags)} with differences need {start + 2}; give fewer lags, or a transform"
         )
-    total = {
-        label: sum(log_marginal(one, spec.learn(one), lags, start) for one in values) for label, spec in specs.items()
-    }
+    total = {label: _or_none(values, spec, lags, start) for label, spec in specs.items()}
+    total = {label: value for label, value in total.items() if value is not None}
     table = pd.DataFrame({"log_marginal": total}).sort_values("log_marginal", ascending=False, kind="stable")
     share = np.exp(table["log_marginal"] - table["log_marginal"].iloc[0])
     return table.assign(probability=share / share.sum()).rename_axis("transform")
+
+
+def _or_none(values: Sequence[np.ndarray], spec: Transform, lags: Sequence[int], start: int) -> float | None:
+    """The evidence, or None where a series has no scale: its differences are all equal."""
+    try:
+        return shared_log_marginal(values, spec, lags, start)
+    except ValueError:
+        if SCALE in spec.names:
+            return None
+        raise
 
 
 def _names(transform: Any) -> tuple[str, ...]:

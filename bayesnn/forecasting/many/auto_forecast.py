@@ -55,7 +55,8 @@ def auto_forecast(
     draws : int
         Sample paths per series; they are independent draws.
     pool : "hierarchical", optional
-        Whether the prior probabilities of curves, scales and dynamics are learnt over the series of equal season.
+        Whether the prior probabilities of curves, scales and dynamics are learnt over the series of equal season. (One
+        network for all series is another model: `bnn.fit(model, bnn.lagged(series, "auto", transform="auto"))`.)
     path : str or Path, optional
         Folder in which finished series are kept. A call that was ended continues there; other data, settings or keys
         are computed anew.

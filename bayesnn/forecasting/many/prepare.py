@@ -107,6 +107,11 @@ def seed_of(entropy: tuple[int, ...], name: Any) -> tuple[int, ...]:
 
 def check_pool(pool: str | None) -> None:
     """Refuse what is no way of sharing."""
+    if pool == "shared":
+        raise ValueError(
+            'pool must be None or "hierarchical", got "shared": one network for all series is a fit of the panel, '
+            'bnn.fit(model, bnn.lagged(series, "auto", transform="auto")), and bnn.forecast of that'
+        )
     if pool is not None:
         checks.known("pool", pool, POOLS)
 

@@ -50,8 +50,7 @@ def phases(periods: tuple[int, ...], t: int) -> list[int]:
     >>> phases((2, 3), 4)
     [0, 3]
     """
-    starts = np.cumsum((0, *periods[:-1])).tolist()
-    return [start + t % period for start, period in zip(starts, periods, strict=True)]
+    return [sum(periods[:place]) + t % period for place, period in enumerate(periods)]
 
 
 def season_basis(periods: tuple[int, ...]) -> tuple[np.ndarray, list[int]]:

@@ -81,22 +81,25 @@ def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator,
     cumulative = np.cumsum(probability.ravel())
     places = (np.arange(count) + rng.random()) / count * cumulative[-1]
     member = rng.permutation(np.minimum(np.searchsorted(cumulative, places), len(cumulative) - 1))
-    curve, scale, point = np.unravel_index(member, probability.shape)
+    different, which = np.unique(member, return_inverse=True)
+    curve, scale, point = np.unravel_index(different, probability.shape)
     k = len(grid.precision)
     products = posterior.products[curve, :, :, point]
     precision = products[:, :k, :k] + grid.precision[:, scale].T[:, :, None] * np.eye(k)
-    upper = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
-    mean = np.linalg.solve(precision, -products[:, :k, k, None])
-    noise = np.sqrt(posterior.rate[curve, scale, point] / rng.gamma(posterior.shape[curve]))
-    spread = np.linalg.solve(upper, rng.standard_normal((count, k, 1)))
-    coefficients = np.concatenate([mean + noise[:, None, None] * spread, np.ones((count, 1, 1))], axis=1)
+    root = np.linalg.inv(np.linalg.cholesky(precision))  # its product with its transpose is the covariance over s2
+    mean = np.swapaxes(root, 1, 2) @ (root @ -products[:, :k, k, None])
+    noise = np.sqrt(posterior.rate[curve, scale, point][which] / rng.gamma(posterior.shape[curve][which]))
+    normal = rng.standard_normal((count, k))
+    coefficients = mean[which, :, 0] + noise[:, None] * np.einsum("dji,dj->di", root[which], normal)
+    whole = np.column_stack([coefficients, np.ones(count)])
+    state, season = posterior.state[curve, :, :, point], posterior.season[curve, :, :, point]
     return Drawn(
-        curve,
-        grid.dynamics[:, point],
-        coefficients[:, :k, 0],
-        (posterior.state[curve, :, :, point] @ coefficients)[..., 0],
-        (posterior.season[curve, :, :, point] @ coefficients)[..., 0],
-        coefficients[:, 1, 0],
+        curve[which],
+        grid.dynamics[:, point[which]],
+        coefficients,
+        np.einsum("dij,dj->di", state[which], whole),
+        np.einsum("dij,dj->di", season[which], whole),
+        coefficients[:, 1],
         noise,
         posterior.origin[: len(CURVES)],
         posterior.scale[: len(CURVES)],

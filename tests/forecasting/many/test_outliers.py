@@ -80,3 +80,29 @@ def test_the_density_of_an_outlier_is_normal_around_its_expectation():
     noise = np.sqrt(one.rate[0, scale, point] / (prior.noise_shape + 20))
     assert found[0] == pytest.approx(norm.logpdf(error, 0, 8 * noise), rel=1e-10)
     assert (found[1:] == 0).all()
+
+
+@pytest.mark.parametrize("period", [1, 4, 12])
+def test_an_outlier_at_the_end_moves_forecasts_by_a_small_part_of_it(period):
+    """Series with a trend, a season and a walk, whose last value is off by 20 error sds."""
+    rng, t = np.random.default_rng(period), np.arange(72)
+    cycle = 5 * np.cos(2 * np.pi * t / period) * (period > 1)
+    plain = {
+        f"s{i}": 100 + 0.2 * t + cycle + 0.3 * rng.normal(size=72).cumsum() + rng.normal(size=72) for i in range(6)
+    }
+    odd = {name: np.r_[values[:-1], values[-1] + 20] for name, values in plain.items()}
+    settings = FEW | {"seasonal": period}
+    medians = [bnn.auto_forecast(s, 6, **settings).median(("chain", "draw")) for s in (plain, odd)]
+    moved = (medians[1] - medians[0]) / 20
+    assert float(abs(moved).mean()) < 0.15 and float(abs(moved).max()) < 0.4
+
+
+def test_heavy_tails_keep_the_coverage():
+    """Errors of Student's t with three degrees of freedom: intervals hold, and are not those of the outliers."""
+    rng = np.random.default_rng(7)
+    errors = rng.standard_t(3, size=(40, 68)) / np.sqrt(3)
+    whole = 100 + 0.3 * errors.cumsum(axis=1) + 0.7 * errors
+    fits = bnn.auto_fit({f"s{i}": y[:60] for i, y in enumerate(whole)}, **FEW)
+    scores = fits.evaluate({f"s{i}": y[60:] for i, y in enumerate(whole)}).mean
+    assert 0.75 < scores["coverage_80"] < 0.93 and 0.91 < scores["coverage_95"] < 0.995
+    assert scores["mase"] < 1.15

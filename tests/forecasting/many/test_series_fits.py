@@ -35,6 +35,9 @@ def test_forecasts_are_those_of_auto_forecast(fits):
     other = bnn.auto_fit(SERIES, key=3, **FEW).forecast(4, key=3)
     np.testing.assert_array_equal(other, bnn.auto_forecast(SERIES, 4, key=3, **FEW))
     np.testing.assert_array_equal(fits["a"].forecast(4)[0], paths.sel(unique_id="a")[0])
+    np.testing.assert_array_equal(bnn.forecast(fits, 4), paths)
+    with pytest.raises(ValueError, match="neither future nor history"):
+        bnn.forecast(fits, 4, history=SERIES)
 
 
 def test_the_fits_are_a_mapping_of_what_was_fitted(fits):
