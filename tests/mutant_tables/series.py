@@ -235,13 +235,6 @@ MUTANTS = (
         "forecasting/many/test_paths.py",
     ),
     Mutant(
-        "paths by the random numbers of the draws",
-        "forecasting/many/paths.py",
-        "rng = np.random.default_rng((*seed, PATHS))",
-        "rng = np.random.default_rng((*seed, horizon))",
-        "forecasting/many/test_series_fits.py -k later_values_are_found",
-    ),
-    Mutant(
         "an outlier that passed moves the states of the replay",
         "forecasting/many/replay.py",
         "np.where(ignored[:, t] | ~seen[t], rho * last, r)",
@@ -263,10 +256,10 @@ MUTANTS = (
         "forecasting/many/test_auto_backtest.py",
     ),
     Mutant(
-        "later values scored a step too early",
+        "later values scored by their order instead of their dates",
         "forecasting/many/scoring.py",
-        "ahead = task.after(1)",
-        "ahead = task.after(2)[1:]",
+        "whole = values.reindex(ahead).to_numpy()",
+        "whole = values.to_numpy()",
         "forecasting/many/test_series_fits.py",
     ),
     Mutant(
@@ -310,5 +303,19 @@ MUTANTS = (
         "gammaln(shape) - np.log(np.diag(factor)).sum()",
         "gammaln(shape)",
         "data/series/test_lag_search.py -k prefers",
+    ),
+    Mutant(
+        "the scale of a panel's series without its Jacobian",
+        "data/series/suggest.py",
+        "slopes += float(learnt.log_slope(one[times]).sum()) - cost",
+        "slopes += float(transform.log_slope(one[times]).sum()) - cost",
+        "data/series/test_suggest.py",
+    ),
+    Mutant(
+        "dates absent from a series of business days are weekends",
+        "forecasting/many/gaps.py",
+        "_, grid, step = min(found, key=lambda one: one[0])",
+        "_, grid, step = max(found, key=lambda one: one[0])",
+        "forecasting/many/test_bad_input.py -k business",
     ),
 )

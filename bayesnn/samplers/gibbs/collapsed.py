@@ -192,6 +192,11 @@ def refuse_weights(weights: str | None, model: Model) -> None:
             'weights="joint" is for bnn.shallow(...) with Categorical, Poisson, Heteroskedastic, several Gaussian '
             "outputs or Gaussian(noise_scale=...): leave weights at its default here"
         )
+    if weights == JOINT and model.linear and prior_of(model).region is not None:
+        raise ValueError(
+            'weights="joint" does not keep to the maps that the prior of a lagged series allows: leave weights at its '
+            "default, or give the model hyper=bnn.ShallowHyperparameters(autoregression=False)"
+        )
 
 
 def _is_shallow(model: Model) -> bool:

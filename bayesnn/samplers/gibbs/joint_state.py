@@ -26,10 +26,10 @@ def flat(values: jax.Array) -> jax.Array:
     return values.reshape(-1)
 
 
-def flat_hyper(state: GibbsState) -> Hyper:
-    """The hyperparameters, those of the readout as (K,)."""
-    hyper = state.hyper
-    return hyper._replace(mu_beta=flat(hyper.mu_beta), beta_precision=flat(hyper.beta_precision))
+def of_point(point: Point, state: GibbsState) -> Hyper:
+    """The hyperparameters, those of the readout (K,) of the functions of a point, which are the last ones."""
+    hyper, count = state.hyper, point.mu_beta.shape[0]
+    return hyper._replace(mu_beta=flat(hyper.mu_beta)[-count:], beta_precision=flat(hyper.beta_precision)[-count:])
 
 
 def point_of(state: GibbsState) -> Point:
