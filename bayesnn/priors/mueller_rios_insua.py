@@ -96,7 +96,8 @@ class MuellerRiosInsua(Prior):
         checks.number("readout_mean", self.readout_mean)
         for name in ("unit_guess", "unit_mean", "unit_mean_variance", "linear_mean", "linear_variance"):
             object.__setattr__(self, name, frozen(name, getattr(self, name)))
-        checks.positive("linear_variance", float(np.min(self.linear_variance)))
+        smallest = self.linear_variance if self.linear_variance is None else float(np.min(self.linear_variance))
+        checks.positive("linear_variance", smallest)
         if self.unit_size is not None:
             checks.positive("unit_size", self.unit_size)
 
