@@ -155,12 +155,20 @@ def test_the_second_stage_ends_at_its_hot_end(model, offset, expected, monkeypat
     monkeypatch.setattr(automatic, "_learnt", lambda first, seconds: None)
     attrs = {"stopped": DISAGREE, "compile_seconds": 1.0, "warmup_seconds": 1.0, "sampling_seconds": 1.0}
     first = SimpleNamespace(idata={"posterior": xr.Dataset(attrs=attrs)})
-    jobs = []
+    jobs, plans = [], []
     bound, data = bind(model, X, Y, offset=offset, standardize=offset is None)
     job = SamplingJob(bound, data, bnn.Gibbs(), jax.random.key(0), FitSettings())
-    automatic.plain_then_tempered(lambda job, *rest: jobs.append(job) or first, job, Plan(10, 10, 2), 10.0, None)
+
+    def run(job, plan, *rest):
+        jobs.append(job)
+        plans.append(plan)
+        return first
+
+    automatic.plain_then_tempered(run, job, Plan(10, 1000, 2), 10.0, None)
     assert jobs[0] == job
     assert jobs[1].sampler == bnn.Tempered(bnn.Gibbs(), hottest=expected)
+    assert plans[0].warmup == 1000
+    assert plans[1].warmup == (500 if expected == 0.37 else 200)
 
 
 class Killed(Exception):
