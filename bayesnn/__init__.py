@@ -30,7 +30,11 @@ from bayesnn.fitting.select import drop_chains, select_chains
 from bayesnn.forecasting.backtest import backtest
 from bayesnn.forecasting.backtest_result import Backtest
 from bayesnn.forecasting.forecast import forecast
+from bayesnn.forecasting.many.auto_backtest import auto_backtest
+from bayesnn.forecasting.many.auto_fit import auto_fit
 from bayesnn.forecasting.many.auto_forecast import auto_forecast
+from bayesnn.forecasting.many.series_fit import SeriesFit
+from bayesnn.forecasting.many.series_fits import SeriesFits
 from bayesnn.forecasting.skeleton import Skeleton, skeleton
 from bayesnn.forecasting.stationary import stationary
 from bayesnn.layers import (
@@ -48,6 +52,7 @@ from bayesnn.layers import (
     Flatten,
     Last,
     LayerNorm,
+    LowRank,
     MaxPool,
     MeanPool,
     PositionalEncoding,
@@ -56,8 +61,10 @@ from bayesnn.layers import (
     Seq2Seq,
     Sequential,
     TransformerBlock,
+    TwoEmbeddings,
     fix,
 )
+from bayesnn.layers.pretrained import convert_weights, read_weights
 from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Geometric
@@ -82,6 +89,7 @@ from bayesnn.samplers import (
     Ensemble,
     Gibbs,
     Laplace,
+    MCDropout,
     Polynomial,
     Tempered,
     Variational,
@@ -93,6 +101,7 @@ __all__ = [
     "HMC",
     "LSTM",
     "MAP",
+    "MCDropout",
     "MCLMC",
     "NUTS",
     "SGHMC",
@@ -132,6 +141,7 @@ __all__ = [
     "Last",
     "LayerNorm",
     "Loo",
+    "LowRank",
     "MaxPool",
     "MeanPool",
     "Model",
@@ -145,22 +155,28 @@ __all__ = [
     "SelfAttention",
     "Seq2Seq",
     "Sequential",
+    "SeriesFit",
+    "SeriesFits",
     "ShallowHyperparameters",
     "Skeleton",
     "StudentT",
     "Suggestion",
     "TransformerBlock",
+    "TwoEmbeddings",
     "Tempered",
     "Variational",
     "add_groups",
     "architectures",
     "as_sampled",
     "attention_maps",
+    "auto_backtest",
+    "auto_fit",
     "auto_forecast",
     "average_marginal_effects",
     "backtest",
     "compare",
     "contrast",
+    "convert_weights",
     "cross_validate",
     "datasets",
     "decide",
@@ -187,6 +203,7 @@ __all__ = [
     "plots",
     "predict",
     "prior_predictive",
+    "read_weights",
     "relevance",
     "save",
     "select_chains",

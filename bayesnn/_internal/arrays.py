@@ -1,6 +1,8 @@
-"""Arrays of labels."""
+"""Labels: what can be one, their order and arrays of them; and arrays inside frozen specs."""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -33,8 +35,69 @@ def storable(labels: np.ndarray) -> np.ndarray:
     if labels.dtype.kind in "biufSUmM" or all(isinstance(label, str) for label in labels):
         return labels
     if len({type(label) for label in labels}) == 1 and isinstance(labels[0], (bool, int, float)):
-        return np.array(list(labels))
+        numbers = np.array(list(labels))
+        if numbers.dtype != object:  # as whole numbers of more than 64 bits are
+            return numbers
     text = [str(label) for label in labels]
     if len(set(text)) < len(set(map(repr, labels))):
         text = [repr(label) for label in labels]
     return np.array(text)
+
+
+@dataclass(frozen=True, eq=False)
+class Vectors:
+    """An array of numbers of any shape that compares and hashes by its content, as specs do."""
+
+    values: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Keep a read-only copy and a hash of its content."""
+        values = np.array(self.values, dtype=np.float64)
+        values.setflags(write=False)
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "digest", hashlib.sha256(values.tobytes()).hexdigest() + str(values.shape))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vectors) and self.digest == other.digest  # type: ignore[attr-defined]
+
+    def __hash__(self) -> int:
+        return hash(self.digest)  # type: ignore[attr-defined]
+
+    def __repr__(self) -> str:
+        return f"Vectors(shape={self.values.shape})"
+
+
+def is_label(value: Any) -> bool:
+    """Whether a value can be a label: it really hashes, whereas a tuple of lists is only an instance of Hashable.
+
+    Examples
+    --------
+    >>> is_label("a"), is_label((1, [2]))
+    (True, False)
+    """
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return not isinstance(value, np.void)
+
+
+def in_order(labels: Iterable[Any]) -> list[Any]:
+    """Labels grouped by type, each group sorted by its own order if there is one, else by the text of its labels.
+
+    Examples
+    --------
+    >>> in_order(["b", 2, "a", 1])
+    [1, 2, 'a', 'b']
+    """
+    groups: dict[str, list[Any]] = {}
+    for label in labels:
+        groups.setdefault(type(label).__name__, []).append(label)
+    ordered: list[Any] = []
+    for kind in sorted(groups):
+        try:
+            # `<` of sets means "is a subset of", which does not sort them
+            ordered += sorted(groups[kind], key=repr) if kind == "frozenset" else sorted(groups[kind])
+        except TypeError:
+            ordered += sorted(groups[kind], key=repr)
+    return ordered

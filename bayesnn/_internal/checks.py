@@ -65,13 +65,13 @@ def two_dimensional(name: str, shape: tuple[int, ...]) -> None:
     raise ValueError(f"{name} must be two-dimensional, (rows, columns), got shape {shape}:{cure or ' reshape it'}")
 
 
-def column_names(names: Sequence[str]) -> None:
+def column_names(names: Sequence[str], what: str = "column") -> None:
     """Refuse a table without columns, and columns with the same name."""
     if not names:
         raise ValueError("x must have at least one column, got none")
     shared = sorted({name for name in names if list(names).count(name) > 1})
     if shared:
-        raise ValueError(f"x must have a different name for every column, got several called {shared}: rename them")
+        raise ValueError(f"x must have a different name for every {what}, got several called {shared}: rename them")
 
 
 def rows(count_x: int, count_y: int) -> None:

@@ -16,6 +16,7 @@ EXTRAS = {
     "sklearn": "scikit-learn",
     "forecast": "statsforecast",
     "text": "tokenizers",
+    "safetensors": "safetensors",
 }
 VARIABLES = (CACHE_VARIABLE, "JAX_PLATFORMS", "JAX_ENABLE_X64", "XLA_FLAGS", "OPENBLAS_NUM_THREADS")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import warnings
 from decimal import Decimal
 from numbers import Real
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 
 LARGEST = 1e75  # squares of squares of such numbers are still doubles
 ROUNDINGS = 32  # spacings of neighbouring numbers by which computed values of the same number may differ
+COARSEST = 6e-5  # no type has a relative resolution above this one, or whole percents would be rounding errors
+OF_JAX = ("bfloat", "float", "int", "uint")  # types of numbers that NumPy does not know itself: bfloat16, int4, ...
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
 OTHER_DATES = ("Period",)  # of pandas, which is loaded only where a user brings it
 
@@ -28,7 +31,7 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     kind = array.dtype.kind
     if kind == "O":
         numbers = _from_objects(name, array, mask)
-    elif kind in "biuf" or (kind == "V" and "float" in array.dtype.name):  # V: JAX's bfloat16
+    elif kind in "biuf" or (kind == "V" and array.dtype.name.startswith(OF_JAX)):
         numbers = np.asarray(array, dtype=np.float64)
     else:
         raise ValueError(_refusal(name, array))
@@ -38,21 +41,64 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
 
 
 def as_array(name: str, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Values as an array of their own type, and which of them are masked, or None; sparse and ragged ones refused."""
+    """Values as an array of their own type, and which of them are masked, or None.
+
+    Raises
+    ------
+    ValueError
+        For sparse matrices, ragged lists, and what NumPy has no type for.
+    """
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
         raise ValueError(f"{name} must be a dense array, got a sparse {type(values).__name__}: use x.toarray()")
     if isinstance(values, np.ma.MaskedArray):
         return values.data, np.ma.getmaskarray(values)
     try:
-        return np.asarray(values), None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of masked elements in a list, which become NaN
+            return np.asarray(values), None
     except ValueError as error:
         raise ValueError(f"{name} must be one array, and its rows differ in length ({error})") from None
+    except Exception as error:  # of whatever library the values come from
+        raise ValueError(
+            f"{name} must be an array of numbers or labels, and this {type(values).__name__} is none ({error}): "
+            "convert it to a NumPy array"
+        ) from None
+
+
+def column_array(name: str, column: Any) -> np.ndarray:
+    """A column of any library as an array, masked if it is; missing values of pandas are None, NaN or NA."""
+    if not hasattr(column, "to_numpy"):
+        array, mask = as_array(name, column)
+        return array if mask is None else np.ma.masked_array(array, mask)
+    try:
+        return np.asarray(column.to_numpy())
+    except Exception:  # such as PyArrow, which refuses to copy unless it is told to
+        return as_array(name, column)[0]
+
+
+def measured_numbers(name: str, column: Any) -> np.ndarray:
+    """Numbers (n,) of a column as doubles, for a caller that will no longer know in which type they were given.
+
+    So if they are constant but for rounding of that type, they are made equal; missing ones stay NaN.
+
+    Examples
+    --------
+    >>> measured_numbers("y", np.array([0.3, 0.3 + 6e-8, 0.3], dtype=np.float32)).std() == 0
+    np.True_
+    """
+    numbers = real_numbers(name, column_array(name, column))
+    seen = np.isfinite(numbers)
+    if seen.any() and constant(numbers[seen], resolution_of(getattr(column, "dtype", np.dtype(float)))):
+        numbers = np.where(seen, numbers[seen][0], numbers)
+    return numbers
 
 
 def is_missing(value: Any) -> bool:
     """Whether a single value is None, NaN, a missing value of pandas, or masked."""
     if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
         return True
+    if isinstance(value, Decimal):
+        return value.is_nan()
     return isinstance(value, (float, np.floating, np.datetime64, np.timedelta64)) and bool(value != value)
 
 
@@ -67,12 +113,14 @@ def is_date(value: Any) -> bool:
 
 
 def spells_number(value: Any) -> bool:
-    """Whether a text is a number in writing."""
+    """Whether a text, or bytes of one, is a number in writing."""
+    if not isinstance(value, (str, bytes)):
+        return False
     try:
         float(value)
-    except (TypeError, ValueError):
+    except ValueError:
         return False
-    return isinstance(value, str)
+    return True
 
 
 def resolution_of(dtype: Any) -> float:
@@ -87,13 +135,19 @@ def resolution_of(dtype: Any) -> float:
 def constant(values: np.ndarray, resolution: Any = resolution_of(np.dtype(float))) -> np.ndarray:
     """Which columns of (n, ...) have one value, but for rounding relative to its size.
 
+    Whole numbers that the type holds exactly, such as years in half precision, differ if they are different.
+
     Examples
     --------
     >>> constant(np.array([[0.1 + 0.2, 1.0], [0.3, 2.0]])).tolist()
     [True, False]
     """
-    size = np.maximum(np.abs(values.max(axis=0)), np.abs(values.min(axis=0)))
-    return np.ptp(values, axis=0) <= ROUNDINGS * np.asarray(resolution) * size
+    largest, smallest = values.max(axis=0), values.min(axis=0)
+    size = np.maximum(np.abs(largest), np.abs(smallest))
+    resolution = np.asarray(resolution)
+    near = largest - smallest <= ROUNDINGS * np.minimum(resolution, COARSEST) * size
+    exact = (size * resolution <= 2.0) & (np.floor(largest) == largest) & (np.floor(smallest) == smallest)
+    return near & (~exact | (largest == smallest))
 
 
 def _from_objects(name: str, array: np.ndarray, mask: np.ndarray | None) -> np.ndarray:

@@ -5,6 +5,7 @@ What is learnt from the training rows is kept, so that new rows are coded in the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.arrays import storable
-from bayesnn._internal.numbers import real_numbers, resolution_of
+from bayesnn._internal.numbers import column_array, real_numbers, resolution_of
 from bayesnn.data import sequences
 from bayesnn.data.categories import categories_of, indicated, indicators
 from bayesnn.data.formulas.formula import Formula
@@ -26,8 +27,8 @@ class Columns:
 
     For sequences, with `kind` "sequence" or "tokens", the columns are the features at each step. `steps` is the length
     of the sequences at fit time, `vocabulary` the number of token ids, and `source` the number of leading steps that
-    form a sequence of their own; `words` turns texts into token ids. With a `formula` the columns are those that it
-    makes of a table.
+    form a sequence of their own, with `of_source` token ids if it is not zero; `words` turns texts into token ids. With
+    a `formula` the columns are those that it makes of a table.
     """
 
     names: tuple[str, ...]
@@ -39,6 +40,7 @@ class Columns:
     source: int = 0
     formula: Formula | None = field(default=None, repr=False)
     words: Any = field(default=None, repr=False)
+    of_source: int = field(default=0, repr=False, metadata={"later": True})
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -53,6 +55,10 @@ class Columns:
         """Token ids (n, time) of texts, by the model's vocabulary; anything else as it is."""
         return ids_of_texts(x, self.words, self.source) if self.kind == TOKENS else x
 
+    def ids(self, x: Any) -> np.ndarray:
+        """Token ids (n, time), checked."""
+        return sequences.token_ids(x, self.vocabulary, self.source, self.of_source)
+
     def check_table(self, what: str) -> None:
         """Refuse sequences, for a function that needs a table."""
         if self.kind != TABLE:
@@ -64,10 +70,10 @@ def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None
 
     `used` (n,) says from which rows to learn, as `used_rows` does.
     """
-    vocabulary, source, words = reads
+    vocabulary, source, words, of_source = reads
     if vocabulary is not None:
-        steps = sequences.token_ids(ids_of_texts(x, words, source), vocabulary, source).shape[1]
-        return Columns((), (), False, TOKENS, steps, vocabulary, source, words=words)
+        steps = sequences.token_ids(ids_of_texts(x, words, source), vocabulary, source, of_source).shape[1]
+        return Columns((), (), False, TOKENS, steps, vocabulary, source, words=words, of_source=of_source)
     refuse_texts(x)
     kind = sequences.kind_of(x)
     if kind == NUMBERS:
@@ -77,9 +83,17 @@ def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None
         x = as_frame(x)
         names = tuple(str(c) for c in x.columns)
         checks.column_names(names)
-        return Columns(names, tuple(categories_of(x[c], used) for c in x.columns), named=True)
-    checks.two_dimensional("x", np.shape(x))
-    names = tuple(f"x{i}" for i in range(np.shape(x)[1]))
+        found = Columns(names, tuple(categories_of(x[c], used) for c in x.columns), named=True)
+        checks.column_names(found.inputs, "input, which is a column or a category of one")
+        return found
+    if isinstance(x, Mapping) or getattr(getattr(x, "dtype", None), "names", None):
+        raise ValueError(
+            f"x must be an array or a pandas.DataFrame, got named columns in a {type(x).__name__}: use "
+            "pandas.DataFrame(x)"
+        )
+    shape = sequences.shape_of(x)
+    checks.two_dimensional("x", shape)
+    names = tuple(f"x{i}" for i in range(shape[1]))
     checks.column_names(names)
     return Columns(names, (None,) * len(names), named=False)
 
@@ -91,9 +105,7 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
     not, may have categories of their own.
     """
     if columns.kind == TOKENS:
-        return sequences.to_steps(
-            sequences.token_ids(columns.read(x), columns.vocabulary, columns.source), columns.steps
-        )
+        return sequences.to_steps(columns.ids(columns.read(x)), columns.steps)
     refuse_texts(x)
     if columns.kind == NUMBERS:
         return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)
@@ -103,8 +115,9 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
                 f"x must be a DataFrame with the columns {list(columns.formula.columns)} of the formula "
                 f"{columns.formula.text!r}, got {type(x).__name__}"
             )
-        checks.two_dimensional("x", np.shape(x))
-        checks.columns(columns.names, [""] * np.shape(x)[1], named=False)
+        shape = sequences.shape_of(x)
+        checks.two_dimensional("x", shape)
+        checks.columns(columns.names, [""] * shape[1], named=False)
         if any(cats is not None for cats in columns.categories):
             raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
         # contiguous, so that sums do not depend on the memory layout, not even in the last bit
@@ -117,7 +130,7 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
     for i, (name, cats) in enumerate(zip(columns.names, columns.categories, strict=True)):
         series = x.iloc[:, found.index(name) if by_name else i]
         if cats is None:
-            blocks.append(real_numbers(f"column {name!r}", series.to_numpy())[:, None])
+            blocks.append(real_numbers(f"column {name!r}", column_array(name, series))[:, None])
         else:
             blocks.append(indicators(name, cats, series, used))
     return np.concatenate(blocks, axis=1) if blocks else np.empty((len(x), 0))
@@ -170,5 +183,21 @@ def as_frame(x: Any) -> Any:
 
     if not hasattr(x, "__getitem__"):
         raise ValueError(f"x must be an array or a pandas.DataFrame, got {type(x).__name__}: convert it first")
-    names = getattr(x, "column_names", None) or x.columns
-    return pd.DataFrame({str(name): np.asarray(x[name]) for name in list(names)})
+    names = list(getattr(x, "column_names", None) or x.columns)
+    checks.column_names(list(map(str, names)))
+    return pd.DataFrame({str(name): _foreign_column(str(name), x[name]) for name in names})
+
+
+def _foreign_column(name: str, column: Any) -> Any:
+    """A column of another library for pandas; declared categories, as of polars, stay declared."""
+    import pandas as pd
+
+    array = column_array(f"column {name!r}", column)
+    if array.ndim != 1:
+        raise ValueError(
+            f"column {name!r} must hold one number or category in each row, got cells of shape {array.shape[1:]}"
+        )
+    kind: Any = getattr(column, "dtype", None)
+    if type(kind).__name__ == "Enum":
+        return pd.Categorical(array, categories=list(kind.categories))
+    return pd.Categorical(array) if type(kind).__name__ == "Categorical" else array

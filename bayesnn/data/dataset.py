@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.numbers import LARGEST, constant, real_numbers, resolution_of
+from bayesnn._internal.numbers import LARGEST, column_array, constant, real_numbers, resolution_of
 from bayesnn.data import sequences
 from bayesnn.data.columns import Columns, code, is_frame, learn_columns, resolutions, row_labels
 from bayesnn.data.sequences import DIMS, TABLE, TOKENS
@@ -176,7 +176,7 @@ def check_finite(name: str, columns: Columns, coded: np.ndarray) -> None:
 def numeric_target(y: Any) -> np.ndarray:
     """A target as float64, (n,) or (n, K); a single column becomes (n,)."""
     try:
-        values = real_numbers("y", y.to_numpy() if hasattr(y, "to_numpy") else y)
+        values = real_numbers("y", column_array("y", y) if hasattr(y, "to_numpy") else y)
     except ValueError as error:
         raise ValueError(f"{error}; for labels use Categorical() or Bernoulli()") from None
     if values.ndim == 2 and values.shape[1] == 1:

@@ -136,6 +136,7 @@ def _approximation(
     state = "" if fit.complete else "Interrupted. "
     kind = type(fit.sampler).__name__
     verdict = f"{state}APPROXIMATION: {kind} draws are not from the posterior, however many there are."
+    verdict += f" {fit.sampler.caution}" if fit.sampler.caution else ""
     if apart is None:
         verdict += " diagnose(fit, reference=...) or diagnose(fit, check=True) shows how far off they are."
     warnings = _members(fit)

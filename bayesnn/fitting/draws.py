@@ -15,8 +15,9 @@ import numpy as np
 
 from bayesnn._internal.runtime import as_precision, computing
 from bayesnn.likelihoods import class_probabilities, weighted
-from bayesnn.models.model import Model, shifted
+from bayesnn.models.model import Model
 from bayesnn.models.network import SEQUENCE_NUMBERS
+from bayesnn.models.readout import shifted
 from bayesnn.priors import Sites
 
 BLOCK_NUMBERS = 2_000_000  # doubles of workspace a block may take

@@ -228,6 +228,7 @@ def fit(
         model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
     )
     spec = sampler_for(model, rows, sampler)
+    model = spec.serve(model)
     count, seconds = length_of(draws_for(sampler, spec, chains, path) if draws is None else draws, max_seconds)
     plan = Plan(count, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     settings = FitSettings(

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn.evaluation.compare import SMALL_DIFFERENCE
 from bayesnn.evaluation.scores import Difference, paired_difference
 from bayesnn.fitting.fit import Fit
+from bayesnn.forecasting.comparison import method_table
 
 SCORES = {"crps": False, "log_score": True}  # whether larger is better
+ORDERED_BY = ("mase", "smape", "msis", "crps")
 CLEAR = 2.0  # standard errors
 
 
@@ -32,12 +36,18 @@ class Backtest:
         The last fit of each model.
     overlap : int
         Number of consecutive windows whose forecasts contain the same date.
+    seconds : dict of float
+        Wall time of each method, in fitting and forecasting.
+    failures : pandas.DataFrame or None
+        Of `auto_backtest`: series that have no forecasts, and methods that were replaced by another, with the reason.
     """
 
     table: Any
     forecasts: Any
     fits: Mapping[str, Fit]
     overlap: int
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    failures: Any = None
 
     @property
     def pit(self) -> Any:
@@ -63,6 +73,31 @@ class Backtest:
         rows = self.forecasts if horizon is None else self.forecasts[self.forecasts["horizon"] == horizon]
         means = rows.groupby(["method", "window"])[score].mean()
         return paired_difference((means[one] - means[other]).to_numpy(), self.overlap)
+
+    def comparison(self, by: str = "crps") -> Any:
+        """A table of the methods, best first, by scores that do not depend on units, averaged over all horizons.
+
+        Parameters
+        ----------
+        by : {"mase", "smape", "msis", "crps"}
+            Which score orders the methods.
+
+        Returns
+        -------
+        pandas.DataFrame
+            mase and smape (per cent; of the median), msis (of the 95% interval), crps (over the scale of MASE),
+            coverage_80, coverage_95, seconds, and how far the mean score is behind that of the best method: behind, its
+            standard error se, and z. The standard error is that of Diebold and Mariano; where there are more series
+            than windows, it is over series, which are taken as independent.
+
+        References
+        ----------
+        F. Diebold and R. Mariano (1995), Comparing predictive accuracy, Journal of Business & Economic Statistics 13,
+        253-263; S. Makridakis, E. Spiliotis and V. Assimakopoulos (2020), The M4 competition, International Journal of
+        Forecasting 36, 54-74, section 3.2, for sMAPE, MASE and MSIS.
+        """
+        checks.known("by", by, ORDERED_BY)
+        return method_table(self.forecasts, self.overlap, self.seconds, by)
 
     def best(self, score: str = "crps") -> str:
         """One line: which method has the best mean score over all horizons, and how far the next one is behind.
@@ -105,3 +140,14 @@ class Backtest:
         title = f"{count} window(s)" + (f" of {several} series" if several > 1 else "")
         shown = self.table.to_string(float_format=lambda value: f"{value:.3g}")
         return "\n".join([title, shown, *(self.best(score) for score in SCORES)])
+
+
+def in_order(frames: Sequence[Any]) -> Any:
+    """All rows, by method in the order of appearance, then series, window and horizon."""
+    import pandas as pd
+
+    rows = pd.concat(frames, ignore_index=True)
+    position = {name: i for i, name in enumerate(rows["method"].unique())}
+    series = {name: i for i, name in enumerate(rows["unique_id"].unique())}
+    order = np.lexsort((rows["horizon"], rows["window"], rows["unique_id"].map(series), rows["method"].map(position)))
+    return rows.iloc[order].reset_index(drop=True)

@@ -30,6 +30,23 @@ class Windows(NamedTuple):
         return Windows(self.origins[group], self.learn_to[group])
 
 
+def windows_and_stride(windows: Any, n_windows: Any, stride: Any, step_size: Any) -> tuple[int, int]:
+    """Number of windows and their distance, by whichever names they were given."""
+    count = _one_of("windows", windows, "n_windows", n_windows)
+    return count, _one_of("stride", stride, "step_size", step_size, 1)
+
+
+def _one_of(name: str, value: int | None, other: str, given: int | None, default: int | None = None) -> int:
+    """A whole number that goes by either of two names."""
+    if value is not None and given is not None:
+        raise ValueError(f"{name} and {other} are two names of one number, got both: leave one of them out")
+    if value is None and given is None:
+        if default is None:
+            raise ValueError(f"{name} (or {other}) must be given: the number of origins of each series")
+        return default
+    return checks.positive_integer(name if given is None else other, value if given is None else given)
+
+
 def make_windows(name: str, count: int, horizon: int, windows: int, stride: int, refit: Any) -> Windows:
     """Origins of a series of `count` observations, the last one `horizon` before its end."""
     origins = count - horizon - stride * np.arange(windows - 1, -1, -1)

@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.arrays import Vectors
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.base import Layer
-
-
-@dataclass(frozen=True, eq=False)
-class Vectors:
-    """An array of numbers, (tokens,) or (tokens, width), that compares and hashes by its content, as specs do."""
-
-    values: np.ndarray
-
-    def __post_init__(self) -> None:
-        """Keep a read-only copy and a hash of its content."""
-        values = np.array(self.values, dtype=np.float64)
-        values.setflags(write=False)
-        object.__setattr__(self, "values", values)
-        object.__setattr__(self, "digest", hashlib.sha256(values.tobytes()).hexdigest() + str(values.shape))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vectors) and self.digest == other.digest  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        return hash(self.digest)  # type: ignore[attr-defined]
-
-    def __repr__(self) -> str:
-        return f"Vectors(shape={self.values.shape})"
 
 
 @dataclass(frozen=True)
@@ -70,6 +47,8 @@ class Embedding(Layer):
     >>> Embedding(1000, 8).output_shape((20,))
     (20, 8)
     """
+
+    at_each_step: ClassVar[bool] = True
 
     vocabulary: Any
     width: int | None = None

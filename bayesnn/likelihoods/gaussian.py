@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 
-from bayesnn._internal import checks, conditionals
+from bayesnn._internal import checks, conditionals, random
 from bayesnn._internal.random import RandomSource
 from bayesnn.data.columns import is_frame
 from bayesnn.data.dataset import numeric_target, target_names
@@ -123,29 +123,30 @@ class Gaussian(Likelihood):
         """1/sigma^2 from its exact conditional, given the sum of squares of `count` residuals."""
         return conditionals.draw_precision(source, squares, count, self.noise_guess, self.noise_size)
 
+    def update_precision(self, source: RandomSource, precision: jax.Array, squares: jax.Array, count: Any) -> jax.Array:
+        """A new 1/sigma^2 () or (K,) given the sums of squares of `count` residuals of each output.
+
+        From its exact conditional; under the half-Cauchy prior by a slice move of log sigma, from its current value.
+        """
+        if self.noise_scale is None:
+            return self.draw_precision(source, squares, count)
+
+        def one(key: jax.Array, precision: jax.Array, squares: jax.Array) -> jax.Array:
+            def log_density(log_sigma: jax.Array) -> jax.Array:
+                prior = dist.HalfCauchy(self.noise_scale).log_prob(jnp.exp(log_sigma))
+                return prior + (1.0 - count) * log_sigma - 0.5 * squares * jnp.exp(-2.0 * log_sigma)
+
+            return jnp.exp(-2.0 * conditionals.slice_move(key, -0.5 * jnp.log(precision), log_density))
+
+        keys = jax.random.split(random.as_key(source), jnp.shape(squares))
+        return jnp.vectorize(one, signature="(),(),()->()")(keys, precision, squares)
+
     def update(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> Latents:
         """Draw the precisions from their exact conditionals; under the half-Cauchy prior, by slice sampling."""
-        if self.noise_scale is not None:
-            return self._update_scales(key, latents, f, y, weights)
         rows = y.shape[0] if weights is None else weights.sum()
         squares = jnp.sum(weighted(((y - f) ** 2).T, weights), axis=-1)
-        return {"noise_precision": self.draw_precision(key, squares, rows)}
-
-    def _update_scales(
-        self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
-    ) -> Latents:
-        rows = y.shape[0] if weights is None else weights.sum()
-        squares = jnp.sum(weighted(((y - f) ** 2).T, weights), axis=-1)
-
-        def one(key: jax.Array, sigma: jax.Array, squares: jax.Array) -> jax.Array:
-            def log_density(log_sigma: jax.Array) -> jax.Array:
-                variance = jnp.exp(2.0 * log_sigma)
-                prior = dist.HalfCauchy(self.noise_scale).log_prob(jnp.exp(log_sigma))
-                return prior + (1.0 - rows) * log_sigma - 0.5 * squares / variance
-
-            return jnp.exp(conditionals.slice_move(key, jnp.log(sigma), log_density))
-
-        keys = jax.random.split(key, self.outputs)
-        return {"sigma": jnp.vectorize(one, signature="(),(),()->()")(keys, latents["sigma"], squares)}
+        if self.noise_scale is None:
+            return {"noise_precision": self.draw_precision(key, squares, rows)}
+        return {"sigma": self.update_precision(key, latents["sigma"] ** -2, squares, rows) ** -0.5}

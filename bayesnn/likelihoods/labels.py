@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Mapping, Sequence, Set, Sized
 from typing import Any
 
 import numpy as np
 
-from bayesnn._internal.arrays import object_array
-from bayesnn._internal.numbers import is_missing
+from bayesnn._internal.arrays import in_order, is_label, object_array
+from bayesnn._internal.numbers import column_array, is_missing
 
 
 def learn_classes(y: Any) -> tuple[Hashable, ...]:
@@ -16,7 +16,7 @@ def learn_classes(y: Any) -> tuple[Hashable, ...]:
     labels = _labels(y)
     present = set(labels)
     own = getattr(getattr(y, "dtype", None), "categories", None)
-    ordered = _ordered(present) if own is None else list(own)
+    ordered = in_order(present) if own is None else list(own)
     classes = tuple(_plain(c) for c in ordered if c in present)
     if len(classes) < 2:
         held = repr(classes[0]) if classes else "nothing"
@@ -43,27 +43,31 @@ def as_coordinate(labels: Sequence[Any]) -> np.ndarray:
 
 def _labels(y: Any) -> list[Hashable]:
     """The labels as plain Python values; floats are refused, since rounding makes them unsafe to compare."""
-    values = y.to_numpy() if hasattr(y, "to_numpy") else y
-    array = values if isinstance(values, np.ndarray) else None
+    if isinstance(y, (str, bytes, Mapping, Set)) or not (hasattr(y, "__array__") or isinstance(y, Sized)):
+        shown = f" {y!r}" if y is None or np.isscalar(y) else f" a {type(y).__name__}"
+        raise ValueError(f"y must hold one label per row, got{shown}: give an array, a Series or a list")
+    dtype = getattr(y, "dtype", None)
+    if getattr(dtype, "kind", "") in tuple("mM"):
+        raise ValueError(f"y must hold class labels, got dates or durations ({dtype}): use y.astype(str)")
+    listed = isinstance(y, Sequence) and not hasattr(y, "__array__")
+    array = None if listed else column_array("y", y)
     if array is not None and array.dtype.kind in "mM":
         raise ValueError(f"y must hold class labels, got dates or durations ({array.dtype}): use y.astype(str)")
     if array is not None and array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
+        array = np.ravel(array)
     if array is not None and array.ndim != 1:
         raise ValueError(f"y must hold one label per row, shape (n,), got shape {array.shape}")
-    if array is None and (isinstance(values, (str, bytes)) or not isinstance(values, Iterable)):
-        raise ValueError(f"y must hold one label per row, got {values!r}")
-    labels = [_plain(v) for v in (array if array is not None else list(values))]
+    labels = [_plain(v) for v in (y if array is None else array)]
     if not labels:
         raise ValueError("y is empty: at least two rows are needed")
-    floats = [v for v in labels if isinstance(v, float)]
+    floats = [v for v in labels if isinstance(v, (float, np.floating))]
     if floats:
-        missing = sum(v != v for v in floats)
+        missing = sum(bool(v != v) for v in floats)
         raise ValueError(
             f"y must hold class labels (text, whole numbers, booleans ...), got {len(floats)} float(s)"
             + (f", {missing} of them NaN: drop these rows" if missing else f" such as {floats[0]!r}: use y.astype(int)")
         )
-    bad = [row for row, v in enumerate(labels) if is_missing(v) or not _hashes(v)]
+    bad = [row for row, v in enumerate(labels) if is_missing(v) or isinstance(v, complex) or not is_label(v)]
     if bad:
         raise ValueError(
             f"y must hold hashable labels and no missing ones, got {labels[bad[0]]!r} in {len(bad)} row(s), the first "
@@ -74,25 +78,3 @@ def _labels(y: Any) -> list[Hashable]:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
-
-
-def _hashes(value: Any) -> bool:
-    """Whether a label really hashes: a tuple of lists is an instance of Hashable, and does not."""
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True
-
-
-def _ordered(labels: set[Any]) -> list[Any]:
-    """Labels grouped by type, each group sorted by its own order if there is one, else by the text of its labels."""
-    ordered: list[Any] = []
-    for kind in sorted({type(label).__name__ for label in labels}):
-        own = [label for label in labels if type(label).__name__ == kind]
-        try:
-            # `<` of sets means "is a subset of", which does not sort them
-            ordered += sorted(own, key=repr) if kind == "frozenset" else sorted(own)
-        except TypeError:
-            ordered += sorted(own, key=repr)
-    return ordered

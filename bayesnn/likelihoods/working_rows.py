@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 
 class WorkingRows(NamedTuple):
     """log p(y, auxiliaries | f) = const + precision sum_i (target_i f_i - weights_i f_i^2 / 2).
+
+    With K outputs, targets are (K, n) and squares (K,), all outputs have the same weights, and the log density is the
+    sum over outputs.
 
     `weights` (n,), None where all are one, and `target` (n,), the weights times the pseudo-targets z; in this form rows
     of weight zero need no case of their own. `square` (), the sum of weights times z^2, and `count`, the sum of case
@@ -21,9 +25,14 @@ class WorkingRows(NamedTuple):
     square: Any
     count: Any
 
+    @property
+    def outputs(self) -> tuple[int, ...]:
+        """(K,) with K outputs, () with one."""
+        return self.target.shape[:-1]
+
 
 def gaussian_rows(y: jax.Array, offset: jax.Array | None = None, weights: jax.Array | None = None) -> WorkingRows:
-    """The rows of Gaussian errors: targets less the offset (n,), each row times its case weight (n,).
+    """The rows of Gaussian errors: targets (n,) or (n, K) less the offset (n,), times case weights (n,).
 
     Examples
     --------
@@ -31,10 +40,10 @@ def gaussian_rows(y: jax.Array, offset: jax.Array | None = None, weights: jax.Ar
     >>> gaussian_rows(jnp.array([1.0, 2.0])).count
     2
     """
-    z = y if offset is None else y - offset
+    z = y.T if offset is None else y.T - offset
     if weights is None:
-        return WorkingRows(None, z, z @ z, y.shape[0])
-    return WorkingRows(weights, weights * z, weights @ z**2, weights.sum())
+        return WorkingRows(None, z, z @ z if z.ndim == 1 else jnp.sum(z**2, axis=-1), y.shape[0])
+    return WorkingRows(weights, weights * z, z**2 @ weights if z.ndim > 1 else weights @ z**2, weights.sum())
 
 
 def less_offset(rows: WorkingRows, offset: jax.Array | None) -> WorkingRows:

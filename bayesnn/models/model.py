@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,13 +17,15 @@ from numpyro import handlers
 
 from bayesnn._internal.checks import TooLongError
 from bayesnn._internal.weights import Shape, Weight, Weights
-from bayesnn.layers import DecoderBlock, Layer
-from bayesnn.layers.transformer import MISPLACED
+from bayesnn.layers import Layer
+from bayesnn.layers.dropout import dropping
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
-from bayesnn.models.network import Network
+from bayesnn.models.network import Network, checked_layers
 from bayesnn.models.overview import description, layer_table
-from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, random_structure, used_inputs
+from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, sampled_structure, used_inputs
+from bayesnn.models.readout import coefficients, shifted
 from bayesnn.priors import Normal, Prior, Sites, Terms
+from bayesnn.priors.around import around
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ class Model:
     padded : bool
         Whether sequences may end in padding. `fit` samples with False where no training row is padded, which saves
         time; in a fit's own model it is always True.
+    dropout : bool
+        Whether every draw drops units, as in the fits of `MCDropout`; its site "dropout" says which.
 
     Raises
     ------
@@ -78,19 +82,11 @@ class Model:
     linear: bool = False
     architecture: Architecture | None = None
     padded: bool = field(default=True, repr=False, metadata={"later": True})
+    dropout: bool = field(default=False, repr=False, metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Check the parts, and store the layers as a tuple, so that the model can be hashed."""
-        layers = tuple(self.layers) if isinstance(self.layers, Sequence) else (None,)
-        if not all(isinstance(layer, Layer) for layer in layers):
-            raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {self.layers!r}")
-        if not layers and not self.linear:
-            raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
-        if any(isinstance(layer, DecoderBlock) for layer in layers):
-            raise ValueError(MISPLACED)
-        late = [layer for layer in layers[1:] if layer.tokens is not None]
-        if late:
-            raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
+        layers = checked_layers(self.layers, self.linear)
         if not isinstance(self.likelihood, Likelihood):
             raise ValueError(f"likelihood must be a spec such as Gaussian(), got {self.likelihood!r}")
         if not isinstance(self.prior, Prior):
@@ -102,13 +98,33 @@ class Model:
     @property
     def network(self) -> Network:
         """The body as a chain of layers."""
-        return Network(tuple(self.layers), self.padded)
+        return Network(tuple(self.layers), self.padded, self.dropout)
 
     def weight_specs(self, shape: Shape) -> dict[str, Weight]:
         """Weights of the body by name, for examples of this shape, (p,) for rows of a table; the prior checks them."""
         table = self.network.weights(shape)
         self.prior.check(table)
         return table
+
+    def prior_at(self, weights: Mapping[str, Any], scale: Any = None) -> Model:
+        """The same model with its prior around given weights, such as pretrained ones, rather than around zero.
+
+        Parameters
+        ----------
+        weights : mapping
+            Arrays by layer ("lstm0", "readout") and name, or by full name ("dense0_kernel", "beta"); weights that are
+            not named keep their prior. `convert_weights` makes those of a layer.
+        scale : float or mapping, optional
+            Standard deviation of the given weights, one or by name. Default: what the model's own prior says.
+
+        Examples
+        --------
+        >>> from bayesnn.layers import Dense
+        >>> model = Model([Dense(3)]).prior_at({"dense0": {"kernel": np.ones((3, 2)), "bias": np.zeros(3)}}, scale=0.1)
+        >>> model.prior.scales
+        (('dense0_kernel', 0.1), ('dense0_bias', 0.1))
+        """
+        return replace(self, prior=around(self.prior, weights, scale, self.network.names()))
 
     def terms(self, shape: Shape) -> Terms:
         """The terms of the readout for examples of this shape."""
@@ -158,7 +174,8 @@ class Model:
         terms = self.terms(shape)
         readout = {name: weight.dims for name, weight in terms.weights().items()}
         random = {} if self.architecture is None else self.architecture.sites()
-        return readout | self.prior.dims(self.weight_specs(shape), terms) | self.likelihood.dims | random
+        kept: dict[str, tuple[str, ...]] = {"dropout": ()} if self.dropout else {}
+        return readout | self.prior.dims(self.weight_specs(shape), terms) | self.likelihood.dims | random | kept
 
     def coordinates(self, inputs: Sequence[str], shape: Shape | None = None) -> dict[str, Any]:
         """Coordinate values of the axes in `dims`: numbers of units, names of inputs with that of the constant first.
@@ -245,10 +262,14 @@ class Model:
         weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
         if self.architecture is not None and "lag_order" in sites:  # unused units and terms have coefficients of zero
             x = x * used_inputs(self.architecture, sites["lag_order"], x.shape[1])
-        outputs = self.likelihood.outputs
-        names = [name for name in ("beta", "intercept", "linear") if name in sites]
-        coefficients = jnp.concatenate([sites[name].reshape(-1, *outputs) for name in names])
-        return self.design(weights, x) @ coefficients
+        with self.drops(sites):
+            return self.design(weights, x) @ coefficients(sites, self.likelihood.outputs)
+
+    def drops(self, sites: Sites) -> AbstractContextManager[Any]:
+        """Context in which `Dropout` layers drop what they drop in this draw, the same for all rows."""
+        if not self.dropout:
+            return nullcontext()
+        return dropping(jax.random.key(jnp.asarray(sites["dropout"], jnp.uint32)), by_row=False)
 
     def __call__(self, x: Any, y: Any = None, offset: Any = None, weights: Any = None) -> jax.Array:
         """Issue the sample statements for inputs x (n, p) and target y (n,), which is simulated if it is not given.
@@ -257,14 +278,17 @@ class Model:
         """
         shape = x.shape[1:]
         terms = self.terms(shape)
-        used = self.masks(self._structure(shape), shape)
+        used = self.masks(sampled_structure(self.architecture, shape[0], terms.units, self.linear), shape)
         seen = x if used is None else x * used.inputs
         design = self.design(self.prior.body(self.weight_specs(shape)), seen)
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
         coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
-        for name, value in self.readout_sites(terms, coefficients).items():
+        readout = self.readout_sites(terms, coefficients)
+        for name, value in readout.items():
             numpyro.deterministic(name, value)
+        if terms.predictors:
+            self.prior.factor(readout["linear"], None if used is None else used.coefficients[-terms.predictors :])
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
         distribution = self.distribution(f, x, nuisance)
@@ -274,23 +298,3 @@ class Model:
             distribution, scale = distribution.mask(kept), handlers.scale(scale=jnp.where(kept, weights, 1.0))
         with numpyro.plate("obs", x.shape[0]), scale:
             return numpyro.sample("y", distribution, obs=y)
-
-    def _structure(self, shape: Shape) -> Structure | None:
-        """Issue the sample statements of the random parts of the architecture."""
-        if self.architecture is None:
-            return None
-        self.architecture.check(shape[0])
-        sites = {n: numpyro.sample(n, prior) for n, prior in self.architecture.priors().items()}
-        return random_structure(sites, self.terms(shape).units, self.linear)
-
-
-def bind_lags(model: Model, count: int) -> Model:
-    """The model with the number of lag columns of its data filled in, if its lag order is random."""
-    if model.architecture is None or model.architecture.lags is None:
-        return model
-    return replace(model, architecture=replace(model.architecture, lags=count))
-
-
-def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:
-    """f (n,) or (n, K) plus an offset (n,)."""
-    return f if offset is None else f + offset.reshape(-1, *(1,) * (f.ndim - 1))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,8 +14,9 @@ from jax import lax
 
 from bayesnn._internal.weights import Shape, Weight, Weights, without_prefix
 from bayesnn.data.sequences import PADDING, Reads
-from bayesnn.layers import Layer
-from bayesnn.layers.dropout import dropout_key, dropping
+from bayesnn.layers import DecoderBlock, Layer
+from bayesnn.layers.dropout import dropout_keys, dropping
+from bayesnn.layers.transformer import MISPLACED
 
 SEQUENCE_NUMBERS = 16_000_000  # array elements that the layers may need for the sequences processed at once
 
@@ -25,11 +27,13 @@ class Network:
 
     x (n, *shape) -> (n, width), or (n, time, width) if the last layer returns a sequence. Padding is recognised here,
     once for all layers: zeros among token ids, and steps of sequences that are all NaN. A network that is not `padded`
-    takes every step for real, and its layers get no mask.
+    takes every step for real, and its layers get no mask. With `dropout`, units are dropped in all steps of a sequence
+    at once, as in the draws of `MCDropout`.
     """
 
     layers: tuple[Layer, ...]
     padded: bool = True
+    dropout: bool = False
 
     def names(self) -> tuple[str, ...]:
         """One name per layer, its type and position: dense0, dense1, ..."""
@@ -74,14 +78,37 @@ class Network:
             return self._through(weights, example, len(self.layers))[0]
 
         def dropped(key: jax.Array, example: jax.Array) -> jax.Array:
-            with dropping(key):
+            with dropping(key, by_step=not self.dropout):
                 return one(example)
 
-        key = dropout_key()
-        if key is not None:  # in an optimiser, whose minibatches limit the number of examples
-            return jax.vmap(dropped)(jax.random.split(key, len(x)), x)
+        keys, function = dropout_keys(), one
+        if keys is not None and keys.by_row:  # in an optimiser, whose minibatches limit the number of examples
+            return jax.vmap(dropped)(jax.random.split(keys.take(), len(x)), x)
+        if keys is not None:
+            function = functools.partial(dropped, keys.take())
         sequences = x.ndim > 2 or self.tokens is not None
-        return map_in_chunks(one, x, self.max_batch(x.shape[1:])) if sequences else jax.vmap(one)(x)
+        return map_in_chunks(function, x, self.max_batch(x.shape[1:])) if sequences else jax.vmap(function)(x)
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether outputs can be had step by step, each at a cost that hardly depends on the steps before."""
+        return all(layer.stepwise for layer in self.layers)
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        """What the layers keep at the beginning of a sequence of this shape."""
+        kept = []
+        for place, layer in enumerate(self.layers):
+            kept.append(layer.before(self._own(weights, place), shape))
+            shape = layer.output_shape(shape)
+        return tuple(kept)
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        """What the layers keep after step `place`, and the output (width,) there."""
+        new = []
+        for number, (layer, own) in enumerate(zip(self.layers, kept, strict=True)):
+            after, x = layer.step(self._own(weights, number), own, x, place)
+            new.append(after)
+        return tuple(new), x
 
     def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
         """Attention weights (n, head, time, step) of the layer at this position."""
@@ -131,7 +158,8 @@ class Network:
     def reads(self) -> Reads:
         """What kind of examples the network reads, for the checks of data."""
         words = self.layers[0].words if self.layers else None
-        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words=words)
+        of_source = self.layers[0].source_tokens if self.layers else 0
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words, of_source)
 
     @property
     def tokens(self) -> int | None:
@@ -157,3 +185,21 @@ def map_in_chunks(function: Callable[[jax.Array], jax.Array], x: jax.Array, max_
         filled = x[jnp.arange(size * parts) % len(x)].reshape(size, parts, *x.shape[1:])
         values = lax.map(jax.vmap(function), filled.swapaxes(0, 1)).swapaxes(0, 1)
     return values.reshape(size * parts, *values.shape[2:])[: len(x)]
+
+
+def checked_layers(layers: Any, linear: bool) -> tuple[Layer, ...]:
+    """The layers of a model, refused where they cannot stand together; `linear` models need none."""
+    found = tuple(layers) if isinstance(layers, Sequence) else (None,)
+    if not all(isinstance(layer, Layer) for layer in found):
+        raise ValueError(f"layers must be a sequence of layers such as [Dense(5)], got {layers!r}")
+    if not found and not linear:
+        raise ValueError("layers must have at least one layer, got none: for a linear model give linear=True too")
+    if any(isinstance(layer, DecoderBlock) for layer in found):
+        raise ValueError(MISPLACED)
+    late = [layer for layer in found[1:] if layer.tokens is not None]
+    if late:
+        raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
+    sources = {layer.source for layer in found if layer.source}
+    if len(sources) > 1:
+        raise ValueError(f"all layers must see a source of the same number of steps, got {sorted(sources)}")
+    return found

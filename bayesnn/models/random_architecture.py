@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro
 import numpyro.distributions as dist
 
 from bayesnn._internal import checks
@@ -131,6 +132,15 @@ class Masks(NamedTuple):
     units: jax.Array
     inputs: jax.Array
     coefficients: jax.Array
+
+
+def sampled_structure(architecture: Architecture | None, width: int, units: int, linear: bool) -> Structure | None:
+    """Issue the sample statements of the random parts of the architecture; None if nothing is random."""
+    if architecture is None:
+        return None
+    architecture.check(width)
+    sites = {n: numpyro.sample(n, prior) for n, prior in architecture.priors().items()}
+    return random_structure(sites, units, linear)
 
 
 def masks(architecture: Architecture, structure: Structure, units: int, extras: tuple[int, int]) -> Masks:

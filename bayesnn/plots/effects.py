@@ -117,8 +117,10 @@ def relevance(
     fit: Fit, x: Any = None, y: Any = None, *, levels: Sequence[float] = (50, 95), ax: Any = None, **options: Any
 ) -> Any:
     """Relevance of each input with its intervals, the most relevant on top; options of `bnn.relevance`."""
-    axes = new_axes(ax)
     scores = relevance_effects.relevance(fit, x, y, **options)
+    if "token" in scores.coords:
+        raise ValueError("a text is drawn by bnn.plots.text(bnn.relevance(fit, texts))")
+    axes = new_axes(ax)
     order = scores.mean([d for d in scores.dims if d != "input"]).to_numpy().argsort()[::-1]
     _forest(axes, scores.isel(input=order), levels)
     axes.axvline(0.0, color="0.6", lw=0.8, zorder=0)

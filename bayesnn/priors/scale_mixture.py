@@ -1,4 +1,4 @@
-"""The common base of priors under which weights are independent around zero, with products of factors as scales.
+"""The common base of priors under which weights are independent normals, with products of factors as scales.
 
 Such a prior gives, for each weight array, a fixed sd and its factors; sample statements, exact Gibbs updates and
 reports follow from these.
@@ -24,7 +24,7 @@ FactorStates = dict[str, tuple[FactorState, ...]]
 
 
 class ScaleMixture(Prior):
-    """w ~ N(0, sd^2 / product of factors) for every weight."""
+    """w ~ N(mean, sd^2 / product of factors) for every weight; means are zero unless `mean_of` says otherwise."""
 
     @abc.abstractmethod
     def sd(self, weight: Weight) -> float:
@@ -34,27 +34,42 @@ class ScaleMixture(Prior):
     def factors(self, name: str, weight: Weight, first: bool) -> tuple[Factor, ...]:
         """The factors of an array; `first` says whether it is the kernel that reads the inputs themselves."""
 
+    def mean_of(self, name: str) -> jax.Array | None:
+        """The prior mean of an array; None if it is zero."""
+        return None
+
+    def sd_of(self, name: str, weight: Weight) -> float:
+        """The fixed part of the scale of an array by its name."""
+        return self.sd(weight)
+
     def check(self, table: Table) -> None:
         """Accept any network."""
 
     def body(self, table: Table) -> Weights:
-        """One normal site per array: the weights themselves if their scale is fixed, else before they are scaled."""
+        """One normal site per array: the weights themselves if their distribution is fixed and around zero.
+
+        Otherwise the site is what they are before they are scaled and the mean is added.
+        """
         weights = {}
         for name, weight in table.items():
             normal = dist.Normal(0.0, 1.0).expand(weight.shape).to_event()
-            if not self._factors(name, table):
-                scaled = dist.Normal(0.0, self.sd(weight)).expand(weight.shape).to_event()
+            mean = self.mean_of(name)
+            if mean is None and not self._factors(name, table):
+                scaled = dist.Normal(0.0, self.sd_of(name, weight)).expand(weight.shape).to_event()
                 weights[name] = numpyro.sample(name, scaled)
                 continue
-            scale = self._sampled_scale(name, table)
-            weights[name] = numpyro.deterministic(name, scale * numpyro.sample(f"{name}_raw", normal))
+            change = self._sampled_scale(name, table) * numpyro.sample(f"{name}_raw", normal)
+            weights[name] = numpyro.deterministic(name, change if mean is None else mean + change)
         return weights
 
     def readout(self, terms: Terms) -> tuple[jax.Array, jax.Array]:
-        """Means of zero, and the scales."""
+        """Means and scales of all coefficients."""
         table = terms.weights()
         scales = [jnp.broadcast_to(self._sampled_scale(n, table), w.shape) for n, w in table.items()]
-        return jnp.zeros(terms.shape), jnp.concatenate([s.reshape(-1, *terms.outputs) for s in scales])
+        given = [self.mean_of(n) for n in table]
+        means = [jnp.zeros(w.shape) if m is None else m for m, w in zip(given, table.values(), strict=True)]
+        of_all = (jnp.concatenate([v.reshape(-1, *terms.outputs) for v in values]) for values in (means, scales))
+        return next(of_all), next(of_all)
 
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
         """The same as a joint normal; no hyperparameter can be integrated out."""
@@ -82,7 +97,7 @@ class ScaleMixture(Prior):
         if not name.endswith("0_kernel"):  # the first layer has no kernel that reads the inputs
             return None
         source = sites.get(f"{name}_source_scale")
-        return None if source is None else self.sd(table[name]) * sites[f"{name}_scale"][..., None] * source
+        return None if source is None else self.sd_of(name, table[name]) * sites[f"{name}_scale"][..., None] * source
 
     def start(self, key: jax.Array, table: Table, terms: Terms) -> FactorStates:
         everything = table | terms.weights()
@@ -98,12 +113,16 @@ class ScaleMixture(Prior):
         return {name: w.shape for name, w in (table | terms.weights()).items()}
 
     def whiten(self, hyper: FactorStates, weights: Sites, table: Table, terms: Terms) -> Sites:
-        """Weights divided by their scales."""
-        return {n: v / self._scale(hyper[n], w) for n, v, w in _aligned(weights, table, terms)}
+        """Distances of the weights from their means, divided by their scales."""
+        return {n: self._change(n, v) / self._scale(n, hyper[n], w) for n, v, w in _aligned(weights, table, terms)}
 
     def unwhiten(self, hyper: FactorStates, noise: Sites, table: Table, terms: Terms) -> Sites:
-        """Noise times the scales of the weights."""
-        return {n: v * self._scale(hyper[n], w) for n, v, w in _aligned(noise, table, terms)}
+        """Noise times the scales of the weights, plus their means."""
+        weights = {}
+        for n, v, w in _aligned(noise, table, terms):
+            change, mean = v * self._scale(n, hyper[n], w), self.mean_of(n)
+            weights[n] = change if mean is None else mean + change
+        return weights
 
     def update(self, key: jax.Array, hyper: FactorStates, weights: Sites, table: Table, terms: Terms) -> FactorStates:
         """Draw every factor from its exact conditional, one after the other."""
@@ -113,7 +132,7 @@ class ScaleMixture(Prior):
             for i, factor in enumerate(self._factors(name, everything)):
                 key, own = jax.random.split(key)
                 others = new[name][:i] + new[name][i + 1 :]
-                squares, count = factor.squares(values / self._scale(others, weight))
+                squares, count = factor.squares(self._change(name, values) / self._scale(name, others, weight))
                 new[name] = (*new[name][:i], factor.update(own, new[name][i], squares, count), *new[name][i + 1 :])
         return new
 
@@ -141,7 +160,7 @@ class ScaleMixture(Prior):
 
     def _sampled_scale(self, name: str, table: Table) -> jax.Array:
         weight = table[name]
-        scale = jnp.full((1,) * len(weight.shape), self.sd(weight))
+        scale = jnp.full((1,) * len(weight.shape), self.sd_of(name, weight))
         for factor in self._factors(name, table):
             value = factor.sample(f"{name}_{factor.level}", factor.shape(weight.shape))
             if factor in self._reported(name, weight, table):
@@ -149,8 +168,13 @@ class ScaleMixture(Prior):
             scale = scale * value**-0.5
         return scale
 
-    def _scale(self, states: tuple[FactorState, ...], weight: Weight) -> jax.Array:
-        scale = jnp.asarray(self.sd(weight))
+    def _change(self, name: str, values: jax.Array) -> jax.Array:
+        """The distance of weights from their mean."""
+        mean = self.mean_of(name)
+        return values if mean is None else values - mean
+
+    def _scale(self, name: str, states: tuple[FactorState, ...], weight: Weight) -> jax.Array:
+        scale = jnp.asarray(self.sd_of(name, weight))
         for state in states:
             scale = scale * state[0] ** -0.5
         return scale

@@ -3,6 +3,7 @@
 from bayesnn._internal import checks
 from bayesnn.samplers.approximate.laplace import Laplace
 from bayesnn.samplers.approximate.map import MAP, Ensemble
+from bayesnn.samplers.approximate.mc_dropout import MCDropout
 from bayesnn.samplers.approximate.variational import Variational
 from bayesnn.samplers.base import Chains, Info, Sampler, Stats, Steps
 from bayesnn.samplers.fixed_layers import with_fixed
@@ -28,6 +29,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
     "map": MAP,
     "ensemble": Ensemble,
     "laplace": Laplace,
+    "mc_dropout": MCDropout,
     "variational": Variational,
     "tempered": Tempered,
 }
@@ -47,6 +49,7 @@ __all__ = [
     "HMC",
     "MAP",
     "MCLMC",
+    "MCDropout",
     "NUTS",
     "PROPOSALS",
     "SAMPLERS",

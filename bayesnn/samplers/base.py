@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -43,6 +43,8 @@ class Sampler(abc.ABC):
         It samples any NumPyro model, also one some of whose sites are held at values: what `bnn.fix` needs.
     finds_modes
         All weights are at modes anyway, so that `bnn.fix` changes nothing.
+    caution
+        What `diagnose` says of an approximation beside that it is one.
     serves_gaps
         It samples the missing values of a series too, which `lagged(..., missing="latent")` needs; see `for_gaps`.
     marginalizes
@@ -56,6 +58,7 @@ class Sampler(abc.ABC):
     unadjusted: ClassVar[bool] = False
     conditions: ClassVar[bool] = False
     finds_modes: ClassVar[bool] = False
+    caution: ClassVar[str] = ""
     serves_gaps: ClassVar[bool] = False
     marginalizes: ClassVar[bool] = False
     moves_architectures: ClassVar[bool] = False
@@ -71,6 +74,10 @@ class Sampler(abc.ABC):
         Sample statistics are recorded beside the sites, under their name with the prefix "stat ", such as "stat lp".
         `report` needs a key per draw, for sites that were integrated out and are drawn afterwards.
         """
+
+    def serve(self, model: Model) -> Model:
+        """The model of a fit by this sampler, which says what is recorded of a draw."""
+        return replace(model, dropout=False) if model.dropout else model
 
     def for_rows(self) -> Sampler:
         """The sampler of a model whose rows have case weights or an offset."""

@@ -28,7 +28,7 @@ Sites = dict[str, Any]
 def fixed_layers(model: Model) -> tuple[str, ...]:
     """Names of the layers whose weights are fixed at the mode."""
     names = zip(model.network.names(), model.layers, strict=True)
-    return tuple(name for name, layer in names if isinstance(layer, Fixed))
+    return tuple(name for name, layer in names if isinstance(layer, Fixed) and layer.values is None)
 
 
 def with_fixed(model: Model, sampler: Sampler) -> Sampler:

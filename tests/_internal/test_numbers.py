@@ -4,13 +4,14 @@ import datetime
 from decimal import Decimal
 from fractions import Fraction
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse
 
-from bayesnn._internal.numbers import constant, real_numbers, resolution_of
+from bayesnn._internal.numbers import column_array, constant, measured_numbers, real_numbers, resolution_of
 
 DAY = np.datetime64("2020-01-01")
 
@@ -23,6 +24,9 @@ DAY = np.datetime64("2020-01-01")
         np.array([Decimal(1), Fraction(5, 2), np.bool_(True)], object),
         jnp.array([1.0, 2.5, 1.0], jnp.bfloat16),
         np.array([9.0, 1.0, 9.0, 2.5, 9.0, 1.0])[1::2],
+        np.asfortranarray(np.array([[1.0, 2.5, 1.0]]).T)[:, 0],
+        np.array([1.0, 2.5, 1.0], np.longdouble),
+        np.array([1.0, 2.5, 1.0], ">f8"),
         pd.Series([1.0, 2.5, 1.0], dtype="Float64").to_numpy(),
     ],
 )
@@ -32,7 +36,9 @@ def test_numbers_of_every_type(values):
     assert found.tolist() == [1.0, 2.5, 1.0]
 
 
-@pytest.mark.parametrize("missing", [None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT", "D"), np.ma.masked])
+@pytest.mark.parametrize(
+    "missing", [None, np.nan, pd.NA, pd.NaT, np.datetime64("NaT", "D"), np.ma.masked, Decimal("NaN"), Decimal("sNaN")]
+)
 def test_missing_values_are_nan(missing):
     values = np.empty(2, object)
     values[:] = [1.0, missing]
@@ -88,6 +94,37 @@ def test_constant_but_for_rounding():
     assert constant(single, resolution_of(np.dtype(np.float32))).tolist() == [True]
     assert constant(single).tolist() == [False]
     assert constant(np.array([[1e15], [1e15 + 1.0]]), resolution_of(np.dtype(int))).tolist() == [False]
+    half = resolution_of(np.dtype(np.float16))
+    assert constant(np.array([[2000.0, 0.3], [2024.0, 0.31]]), half).tolist() == [
+        False,
+        False,
+    ]  # whole, and 41 spacings
+    assert constant(np.array([[0.3], [0.30003]]), half).tolist() == [True]
+
+
+def test_numbers_of_columns_keep_what_their_type_says():
+    single = np.array([0.3, 0.3 + 6e-8, np.nan], np.float32)
+    np.testing.assert_array_equal(measured_numbers("y", single), [single[0], single[0], np.nan])
+    np.testing.assert_array_equal(measured_numbers("y", single.astype(float)), single)
+    assert measured_numbers("y", pd.Series([1, 2], dtype="Int64")).tolist() == [1.0, 2.0]
+    four_bits = jnp.array([1, 2], jnp.int4)
+    assert real_numbers("y", four_bits).tolist() == [1.0, 2.0]
+
+
+class Unwilling:
+    """A column whose library refuses to convert it in one way, as PyArrow does without being told to copy."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array([1.0, 2.0])
+
+    def to_numpy(self):
+        raise RuntimeError("needs a copy")
+
+
+def test_columns_of_other_libraries():
+    assert column_array("y", Unwilling()).tolist() == [1.0, 2.0]
+    with pytest.raises(ValueError, match="y must be an array of numbers or labels, and this PRNGKeyArray is none"):
+        real_numbers("y", jax.random.split(jax.random.key(0), 2))
 
 
 @pytest.mark.parametrize(

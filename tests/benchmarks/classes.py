@@ -2,7 +2,8 @@
 
 Run: python tests/benchmarks/classes.py [JOB ...] [--quick] [--json classes.json]
 
-Jobs: cancer, ripley, iris, wine, digits, nuts, weights, rows (all by default). Needs scikit-learn.
+Jobs: cancer, ripley, iris, wine, digits, robot, nuts, weights, rows (all by default). Needs scikit-learn; the data
+of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
 
 cancer   Breast cancer of scikit-learn, 30% held out, stratified, seed 0: default settings until converged (R-hat up to
          1.01 and 400 effective draws of every function value), log loss and AUC beside `LogisticRegressionCV`.
@@ -10,6 +11,7 @@ ripley   Ripley's synthetic classes, 250 rows to train and 1000 to test, likewis
 iris     Log loss of tenfold cross-validation, each fold until converged, beside `LogisticRegressionCV`.
 wine     178 wines of three cultivars, 13 inputs, two units: default settings until converged.
 digits   500 images of the digits 0 to 3, 64 inputs, four units: likewise.
+robot    MacKay's robot arm, two outputs, eight units: R-hat and effective draws of the joint and the collapsed sweep.
 nuts     Least effective draws of a function value per second of sampling: the default sampler and NumPyro's NUTS on the
          same model in the same process, for Bernoulli (Ripley), Categorical (iris), StudentT, NegativeBinomial, Poisson
          (simulated).
@@ -21,12 +23,14 @@ import argparse
 import json
 import os
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 import bayesnn as bnn
 
+FOLDER = Path(os.environ.get("BAYESNN_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 LIMIT = 300  # seconds after which a run is no longer continued
 
 
@@ -137,6 +141,24 @@ def digits(quick):
     return of_scikit_learn(load_digits, 4, quick, rows=500, classes=4)
 
 
+def robot(quick):
+    """The joint sweep of before, and the collapsed one that is the default, for the same number of draws."""
+    folder = FOLDER / "mackay_robot_arm"
+    x, y = (np.loadtxt(folder / f"{part}.data") for part in ("inputs", "outputs"))
+    few, result = 50 if quick else 1000, {}
+    for weights in ("joint", "collapsed"):
+        cpu = time.process_time()
+        sampler = bnn.Gibbs(weights=weights)
+        settings = {"draws": few, "warmup": few, "key": 0, "progress": False}
+        fit = bnn.fit(bnn.shallow(8), x[:200], y[:200], sampler=sampler, **settings)
+        cpu, table = time.process_time() - cpu, bnn.diagnose(fit).table
+        mean = bnn.predict(fit, x[200:400]).mean(("chain", "draw")).to_numpy()
+        found = {"r_hat": table.loc["f, worst", "r_hat"], "ess, worst": table.loc["f, worst", "ess_bulk"]}
+        found |= {"ess, median": table.loc["f, median", "ess_bulk"], "cpu seconds": cpu}
+        result[weights] = found | {"summed mse": float(np.mean((mean - y[200:400]) ** 2, axis=0).sum())}
+    return result
+
+
 def least_effective(fit, x):
     """Least effective draws of a function value, per second of sampling of wall and of CPU time."""
     worst = bnn.diagnose(fit).table.loc["f, worst"]
@@ -198,7 +220,7 @@ def rows(quick):
     return {"gaussian": plain, "bernoulli": classes, "ratio": classes / plain, "asked": "at most 3"}
 
 
-JOBS = {job.__name__: job for job in (cancer, ripley, iris, wine, digits, nuts, weights, rows)}
+JOBS = {job.__name__: job for job in (cancer, ripley, iris, wine, digits, robot, nuts, weights, rows)}
 
 
 def main():

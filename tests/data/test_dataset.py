@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,6 +36,14 @@ def table():
 def make_dataset(x, y, *, standardize=True):
     """The rows as a fit to one Gaussian output keeps them: the target made numbers by the likelihood."""
     return bind(Model([Dense(1)], Gaussian()), x, y, standardize=standardize)[1]
+
+
+class Columnar(dict):
+    """A table of a library that has nothing to do with pandas."""
+
+    @property
+    def columns(self):
+        return list(self)
 
 
 def refused(function, *arguments, **options):
@@ -94,6 +103,35 @@ def test_numbers_that_are_declared_categories_are_categories():
 def test_categories_of_different_types_are_allowed():
     x = pd.DataFrame({"a": ["u", 1, "u", 2]})
     assert learn_columns(x).inputs == ("a[1]", "a[2]", "a[u]")
+
+
+def test_categories_may_be_tuples_and_intervals():
+    x = pd.DataFrame({"a": [("u", 1), ("v", 2), ("u", 1)], "b": pd.IntervalIndex.from_breaks([0, 1, 2, 3])})
+    columns = learn_columns(x)
+    assert columns.inputs == ("a[('v', 2)]", "b[(0, 1]]", "b[(1, 2]]", "b[(2, 3]]")
+    np.testing.assert_array_equal(code(columns, x), [[0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]])
+
+
+def test_declared_categories_of_other_libraries_are_categories():
+    """As polars has them: numerals that are declared categories, in the order in which they are declared."""
+
+    class Enum:
+        categories = ("10", "9", "8")
+
+    class Column(list):
+        dtype = Enum()
+
+    x = Columnar(a=Column(["8", "10", "9"]), b=[1.0, 2.0, 3.0])
+    columns = learn_columns(x)
+    assert columns.inputs == ("a[10]", "a[9]", "a[8]", "b")
+    np.testing.assert_array_equal(code(columns, x)[:, 0], [0.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("type_", [np.float16, np.float32])
+def test_whole_numbers_in_short_types_are_no_rounding_errors(type_):
+    years = np.array([[2000], [2001], [2002], [2003]], dtype=type_)
+    np.testing.assert_allclose(make_dataset(years, Y).scaled()[0].std(), 1.0)
+    assert make_dataset(np.full((4, 1), 0.3, type_), Y).scaling.x_scale == (1.0,)
 
 
 def test_a_category_met_nowhere_is_left_out_and_a_single_one_stays(table):
@@ -268,6 +306,21 @@ def test_missing_numbers_of_pandas():
         (pd.DataFrame({"day": pd.date_range("2020", periods=4)}), Y, "column 'day' must hold numbers or categories"),
         (pd.DataFrame({"a": ["u", None, "v", "u"]}), Y, "column 'a' must have no missing categories, got 1"),
         (pd.DataFrame(X), pd.Series(Y, index=range(1, 5)), "the same index, got different ones: align them, or pass"),
+        (pd.DataFrame({"a": [1.5, "?", 2.5, 3.5]}), Y, "got both, such as 1.5, and '?' at row 1: replace what is no"),
+        (pd.DataFrame({"a": ["1", "2.5", "?", "4"]}), Y, "got numbers as text, such as '1' beside '?' at row 2: use"),
+        (pd.DataFrame({"a": [b"1", b"2", b"3", b"4"]}), Y, "got numbers as text, such as b'1': use astype(float)"),
+        (pd.DataFrame({"a": [1j, 2j, 3j, 1.0]}, dtype=object), Y, "one number or category in each row, got a complex"),
+        (pd.DataFrame({"a": [[1], [2], [3], [4]]}), Y, "one number or category in each row, got a list"),
+        (pd.DataFrame({"a": [object() for _ in Y]}), Y, "one number or category in each row, got a object"),
+        (pd.DataFrame({"a": np.array(Y).astype("V8")}), Y, "one number or category in each row, got records of type"),
+        (pd.DataFrame({"a": ["1", 1, "u", 1]}), Y, "name for every input, which is a column or a category of one"),
+        (pd.DataFrame({"a": ["u", "v", "w", "u"], "a[u]": Y}), Y, "got several called ['a[u]']: rename them"),
+        ({"a": Y}, Y, "got named columns in a dict: use pandas.DataFrame(x)"),
+        (np.array([(1.0, 2.0)] * 4, "f8,f8"), Y, "got named columns in a ndarray: use pandas.DataFrame(x)"),
+        (pd.DataFrame({"a": [Decimal("sNaN"), 1, 2, 3]}), Y, "x must be finite, got 1 NaN"),
+        ([[1.0], [2.0], [np.ma.masked], [4.0]], Y, "x must be finite, got 1 NaN"),
+        (Columnar(a=jax.random.split(jax.random.key(0), 4)), Y, "column 'a' must be an array of numbers or labels"),
+        (Columnar(a=X), Y, "column 'a' must hold one number or category in each row, got cells of shape (2,)"),
     ],
 )
 def test_tables_that_cannot_be_fitted(x, y, message):

@@ -8,7 +8,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 import bayesnn as bnn  # noqa: E402
-from bayesnn.models.model import bind_lags  # noqa: E402
+from bayesnn.fitting.binding import bind_lags  # noqa: E402
 
 X = np.random.default_rng(0).normal(size=(30, 2))
 Y = np.sin(X[:, 0])

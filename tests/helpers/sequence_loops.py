@@ -17,6 +17,7 @@ from bayesnn.layers import (
     Flatten,
     Last,
     LayerNorm,
+    LowRank,
     MaxPool,
     MeanPool,
     PositionalEncoding,
@@ -24,6 +25,7 @@ from bayesnn.layers import (
     SelfAttention,
     Sequential,
     TransformerBlock,
+    fix,
 )
 
 SHAPE = (5, 2)  # of an example: steps, features
@@ -212,6 +214,26 @@ def attention_pool(growth):
     return loop
 
 
+GIVEN = {
+    name: np.cos(np.arange(weight.shape[0] * np.prod(weight.shape[1:], dtype=int))).reshape(weight.shape)
+    for name, weight in Elman(3).weights(SHAPE).items()
+}
+
+
+def low_rank(scale):
+    """A simple recurrent layer whose given kernels are changed by the products of their factors."""
+
+    def loop(w, x):
+        weights = dict(GIVEN)
+        for name in ("input_kernel", "recurrent_kernel"):
+            up, down = w[f"{name}_up"], w[f"{name}_down"]
+            rows = [[scale * dot(up[j], down[:, i]) for i in range(down.shape[1])] for j in range(len(up))]
+            weights[name] = GIVEN[name] + np.array(rows)[None]
+        return recurrent(elman_step)(weights, x)
+
+    return loop
+
+
 SEQUENCES = {
     "elman": (Elman(3), SHAPE, recurrent(elman_step)),
     "elman, all states": (Elman(3, return_sequences=True), SHAPE, recurrent(elman_step, sequences=True)),
@@ -277,4 +299,6 @@ SEQUENCES = {
     "dropout, where nothing is dropped": (Dropout(), SHAPE, lambda w, x: x),
     "last": (Last(), SHAPE, lambda w, x: x[-1]),
     "flatten": (Flatten(), SHAPE, lambda w, x: np.concatenate(list(x))),
+    "fixed at given weights": (fix(Elman(3), GIVEN), SHAPE, lambda w, x: recurrent(elman_step)(GIVEN, x)),
+    "low rank": (LowRank(Elman(3), GIVEN, rank=2, scale=0.5), SHAPE, low_rank(0.5)),
 }

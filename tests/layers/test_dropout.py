@@ -9,7 +9,7 @@ from scipy import stats
 import bayesnn as bnn
 from bayesnn._internal.runtime import double
 from bayesnn.layers import Dense, Dropout, Flatten, Residual
-from bayesnn.layers.dropout import dropout_key, dropping
+from bayesnn.layers.dropout import dropout_keys, dropping
 from bayesnn.models.network import Network
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -42,7 +42,7 @@ def test_examples_and_layers_drop_by_keys_of_their_own():
     assert (first != second).any()
     np.testing.assert_array_equal(first, again)
     assert set(np.unique(inner)) == {1.0, 3.0}
-    assert dropout_key() is None
+    assert dropout_keys() is None
 
 
 def test_two_layers_of_one_network_drop_apart():

@@ -23,6 +23,7 @@ from bayesnn.layers import (
     Last,
     Layer,
     LayerNorm,
+    LowRank,
     MaxPool,
     MeanPool,
     PositionalEncoding,
@@ -30,6 +31,7 @@ from bayesnn.layers import (
     SelfAttention,
     Sequential,
     TransformerBlock,
+    fix,
 )
 from bayesnn.models.model import Model
 from bayesnn.models.network import Network
@@ -37,6 +39,18 @@ from bayesnn.prediction.predict import predict
 from bayesnn.priors import Hierarchical, Horseshoe, Normal
 
 SHAPE, REAL = (6, 4), 4  # steps and features, of which the first steps are real
+
+
+def given(layer):
+    """Fixed numbers for every weight of a layer."""
+    return {n: np.sin(np.arange(1.0, 1.0 + w.size)).reshape(w.shape) for n, w in sized(layer).items()}
+
+
+def sized(layer):
+    """Arrays of the shapes of a layer's weights."""
+    return {name: np.empty(weight.shape) for name, weight in layer.weights(SHAPE).items()}
+
+
 PADDED = {
     "elman": Elman(3),
     "elman, all states": Elman(3, return_sequences=True),
@@ -68,6 +82,8 @@ PADDED = {
     "maximum": MaxPool(),
     "last": Last(),
     "attention pool": AttentionPool(2, growth=0.5),
+    "fixed at given weights": fix(TransformerBlock(2, hidden=3), given(TransformerBlock(2, hidden=3))),
+    "low rank": LowRank(Bidirectional(LSTM(2)), given(Bidirectional(LSTM(2))), rank=1),
 }
 CAUSAL = {
     "elman": Elman(3, return_sequences=True),
@@ -83,6 +99,8 @@ CAUSAL = {
     "positions": PositionalEncoding(),
     "layer norm": LayerNorm(),
     "dense": Dense(3),
+    "fixed at given weights": fix(SelfAttention(2, causal=True), given(SelfAttention(2))),
+    "low rank": LowRank(SelfAttention(2, causal=True), given(SelfAttention(2)), rank=2),
 }
 AHEAD = {
     "reversed": LSTM(3, return_sequences=True, reverse=True),
@@ -199,6 +217,25 @@ def test_attention_weights_are_those_of_the_layer():
     np.testing.assert_allclose(share.sum(axis=-1), 1.0, rtol=1e-12)
     assert not share[..., REAL:].any()
     assert not np.triu(share, 1).any()
+
+
+@pytest.mark.first_case
+@pytest.mark.parametrize("layer", CAUSAL.values(), ids=CAUSAL)
+def test_causal_layers_give_the_same_step_by_step(layer):
+    assert layer.stepwise
+    with double():
+        weights, x = {n: jnp.asarray(w) for n, w in weights_of(layer).items()}, jnp.asarray(example())
+
+        def one(kept, now):
+            return layer.step(weights, kept, *now)
+
+        steps = jax.jit(lambda x: jax.lax.scan(one, layer.before(weights, SHAPE), (x, jnp.arange(len(x))))[1])(x)
+        np.testing.assert_allclose(steps, layer.apply(weights, x), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("layer", [*AHEAD.values(), GRU(3), MeanPool()])
+def test_layers_that_see_later_steps_do_not_go_step_by_step(layer):
+    assert not layer.stepwise
 
 
 def test_every_sequence_layer_has_a_padding_row():

@@ -2,10 +2,14 @@
 
 import datetime
 import enum
+from decimal import Decimal
+from fractions import Fraction
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
 from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate, class_probabilities
 
@@ -30,6 +34,9 @@ LABELS = {
     "sets": ([frozenset({2}), frozenset({1})], (frozenset({1}), frozenset({2})), [1, 0]),
     "mixed": (["a", 1, "a", 0], (0, 1, "a"), [2, 1, 2, 0]),
     "numpy": (np.array(["b", "a"]), ("a", "b"), [1, 0]),
+    "integers of JAX": (jnp.array([3, 1, 3]), (1, 3), [1, 0, 1]),
+    "fractions": ([Fraction(1, 2), Fraction(1, 3)], (Fraction(1, 3), Fraction(1, 2)), [1, 0]),
+    "bytes": (np.array([b"y", b"x"]), (b"x", b"y"), [1, 0]),
     "numpy integers": (np.array([3, 1, 3], dtype=np.uint8), (1, 3), [1, 0, 1]),
     "one column": (np.array([["b"], ["a"]]), ("a", "b"), [1, 0]),
     "pandas": (pd.Series(["b", "a"], index=[5, 6]), ("a", "b"), [1, 0]),
@@ -100,6 +107,15 @@ def test_two_classes_have_one_function():
         (None, "y must hold one label per row, got None"),
         ("spam", "y must hold one label per row, got 'spam'"),
         (3, "y must hold one label per row, got 3"),
+        ({"a": 0, "b": 1}, "y must hold one label per row, got a dict: give an array, a Series or a list"),
+        ({"a", "b"}, "y must hold one label per row, got a set"),
+        ((label for label in "ab"), "y must hold one label per row, got a generator"),
+        (np.array([1.0, 2.0], np.longdouble), "got 2 float(s)"),
+        (np.array([1.0, 2.0j]), "y must hold hashable labels and no missing ones, got (1+0j) in 2 row(s)"),
+        ([Decimal("NaN"), Decimal(1)], "no missing ones, got Decimal('NaN') in 1 row(s)"),
+        (pd.Series(pd.date_range("2020", periods=2, tz="UTC")), "got dates or durations (datetime64["),
+        (np.ma.masked_array([1, 2, 3], mask=[True, False, False]), "no missing ones, got masked in 1 row(s)"),
+        (scipy.sparse.csr_matrix([[1, 2]]), "y must be a dense array, got a sparse csr_matrix"),
     ],
 )
 @pytest.mark.parametrize("likelihood", [Categorical(), Bernoulli()])

@@ -10,8 +10,8 @@ from scipy import stats
 
 import bayesnn as bnn
 from bayesnn._internal import runtime
+from bayesnn.fitting.binding import bind_lags
 from bayesnn.likelihoods import Likelihood
-from bayesnn.models.model import bind_lags
 from bayesnn.models.random_architecture import Architecture, Structure, masks, used_inputs
 
 RNG = np.random.default_rng(0)

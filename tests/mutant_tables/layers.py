@@ -4,6 +4,55 @@ from mutant_tables.base import Mutant
 
 MUTANTS = (
     Mutant(
+        "decoder starts at the state of the last encoder layer first",
+        "layers/seq2seq.py",
+        "states.pop(0)",
+        "states.pop()",
+        "layers/test_decoder.py -k recurrent_pair",
+    ),
+    Mutant(
+        "attention step by step sees a step that is not there yet",
+        "layers/attention.py",
+        "jnp.arange(keys.shape[1]) <= place",
+        "jnp.arange(keys.shape[1]) <= place + 1",
+        "layers/test_sequences.py -k 'same_step_by_step and attention'",
+    ),
+    Mutant(
+        "gates of torch's LSTM in torch's order",
+        "layers/pretrained/torch_names.py",
+        "LSTM: (1, 0, 3, 2)",
+        "LSTM: (0, 1, 2, 3)",
+        "layers/pretrained/test_convert.py -k 'torch_give_the_same and LSTM'",
+    ),
+    Mutant(
+        "update gate of torch's GRU not turned",
+        "layers/pretrained/torch_names.py",
+        "np.array([-1.0, 1.0, 1.0])",
+        "np.array([1.0, 1.0, 1.0])",
+        "layers/pretrained/test_convert.py -k 'torch_give_the_same and GRU'",
+    ),
+    Mutant(
+        "gain of torch's layer norm not lowered by one",
+        "layers/pretrained/torch_names.py",
+        '"gain": gain - 1.0',
+        '"gain": gain',
+        "layers/pretrained/test_convert.py -k 'torch_give_the_same and LayerNorm'",
+    ),
+    Mutant(
+        "prior means of given weights left out",
+        "priors/scale_mixture.py",
+        "change if mean is None else mean + change)\n        return weights",
+        "change)\n        return weights",
+        "priors/test_around.py -k 'normal_around'",
+    ),
+    Mutant(
+        "given weights whitened without their mean",
+        "priors/scale_mixture.py",
+        "return values if mean is None else values - mean",
+        "return values",
+        "priors/test_whitening.py -k 'raw_sites and around'",
+    ),
+    Mutant(
         "rotary positions turn the other way for keys",
         "layers/attention.py",
         "turned(query), turned(key)",

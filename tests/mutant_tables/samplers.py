@@ -16,6 +16,20 @@ APPROXIMATE = "samplers/approximate/test_approximations.py"
 
 MUTANTS = (
     Mutant(
+        "MCDropout drops other units in each row",
+        "models/model.py",
+        ", by_row=False)",
+        ")",
+        "samplers/approximate/test_mc_dropout.py -k one_function",
+    ),
+    Mutant(
+        "MCDropout drops by step",
+        "models/network.py",
+        "by_step=not self.dropout",
+        "by_step=True",
+        "samplers/approximate/test_mc_dropout.py -k same_units",
+    ),
+    Mutant(
         "prior ratio left out of the random walk of a unit",
         "samplers/gibbs/proposals.py",
         "Candidates(values, log_prior(both, hyper), random.gumbel",
@@ -88,8 +102,8 @@ MUTANTS = (
     Mutant(
         "temperature left out of the variance update",
         "samplers/gibbs/collapsed.py",
-        "draw_precision(of_noise, power * squares, power * data.rows)",
-        "draw_precision(of_noise, squares, data.rows)",
+        "update_precision(of_noise, state.noise_precision, power * squares, power * data.rows)",
+        "update_precision(of_noise, state.noise_precision, squares, data.rows)",
         "samplers/tempering/test_geweke_tempering.py -k hot_sweep",
     ),
     Mutant(
@@ -112,6 +126,13 @@ MUTANTS = (
         "(doubled & (done < num_warmup)) | (done == num_warmup)",
         "doubled",
         "samplers/tempering/test_tempered.py -k statistics",
+    ),
+    Mutant(
+        "systems that share the states of all chains, and agree on the modes of these",
+        "samplers/tempering/starts.py",
+        "np.repeat(own[:, None], len(ladder), axis=1)",
+        "(own[:, None] + np.arange(len(ladder))) % len(jax.tree.leaves(states)[0])",
+        "samplers/tempering/test_tempered.py -k its_own_chain",
     ),
     Mutant(
         "stepping stones from the colder draws",
@@ -144,8 +165,8 @@ MUTANTS = (
     Mutant(
         "determinant left out of the density of a trajectory",
         "samplers/gibbs/trajectories.py",
-        "value = 0.5 * whitened @ whitened - jnp.log(jnp.diag(cholesky)).sum()",
-        "value = 0.5 * whitened @ whitened",
+        "return 0.5 * whitened @ whitened - jnp.log(jnp.diag(cholesky)).sum(), by_column",
+        "return 0.5 * whitened @ whitened, by_column",
         f"{TRAJECTORIES} -k direct_formulas",
     ),
     Mutant(
@@ -378,5 +399,26 @@ MUTANTS = (
         "(1, 1) if warming else (progress.every, progress.every * plan.thinning)",
         "(1, plan.thinning) if warming else (progress.every, progress.every * plan.thinning)",
         "samplers/engine/test_chains.py -k thinning",
+    ),
+    Mutant(
+        "a move accepted although its linear term is outside the region",
+        "samplers/gibbs/confined.py",
+        "accept = inside(new, model, x)",
+        "accept = jnp.isfinite(new.coefficients[0])",
+        "samplers/gibbs/test_geweke_confined.py -k fixed",
+    ),
+    Mutant(
+        "units moved given the linear term without taking it off",
+        "samplers/gibbs/confined.py",
+        "shift = x @ (linear if used is None",
+        "shift = 0.0 * x @ (linear if used is None",
+        "samplers/gibbs/test_geweke_confined.py -k fixed",
+    ),
+    Mutant(
+        "the slice of the linear term around zero",
+        "samplers/gibbs/confined.py",
+        "now = corner.T @ state.coefficients[first:] - solved.whitened[first:]",
+        "now = corner.T @ state.coefficients[first:]",
+        "samplers/gibbs/test_geweke_confined.py -k fixed",
     ),
 )

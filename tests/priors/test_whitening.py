@@ -14,7 +14,7 @@ from bayesnn._internal.runtime import computing
 from bayesnn.layers import Dense, Residual
 from bayesnn.likelihoods import Categorical, Gaussian
 from bayesnn.models.model import Model
-from bayesnn.priors import HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
+from bayesnn.priors import Around, HeavyTailed, Hierarchical, Horseshoe, MuellerRiosInsua, Normal
 
 WIDTH = 3
 X = np.random.default_rng(0).normal(size=(4, WIDTH))
@@ -25,6 +25,11 @@ PRIORS = {
     "horseshoe": Horseshoe(0.3, 0.6),
     "t tails": HeavyTailed("student_t", 5.0, 0.7, 3.0, 0.6),
     "laplace": HeavyTailed("laplace", guess=0.7, size=3.0, extra=0.6),
+    "around": Around(
+        Horseshoe(0.3, 0.6),
+        (("dense0_kernel", [[1.0, 2.0, 3.0], [-1.0, 0.0, 1.0]]), ("dense0_bias", [0.5, -0.5])),
+        (("dense0_bias", 0.2),),
+    ),
     "units": MuellerRiosInsua(readout_mean=0.4, unit_mean=0.3, unit_guess=2.0, unit_size=7.0, intercept_variance=3.0),
 }
 LIKELIHOODS = {"one output": Gaussian(), "classes": Categorical(("a", "b", "c"))}
@@ -36,7 +41,7 @@ MODELS = {
     for outputs, y in LIKELIHOODS.items()
 }
 models = pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
-FEW = tuple(f"{name}, one output" for name in ("normal", "hierarchical", "horseshoe", "units"))
+FEW = tuple(f"{name}, one output" for name in ("normal", "hierarchical", "horseshoe", "around", "units"))
 few = pytest.mark.parametrize(
     "model", [pytest.param(m, id=n, marks=() if n in FEW else pytest.mark.slow) for n, m in MODELS.items()]
 )
@@ -106,18 +111,20 @@ def log_density(model, sites):
         value += stats.norm.logpdf(sites["beta"], sites["mu_beta"], sites["sigma_beta"]).sum()
         value += stats.norm.logpdf(sites["intercept"], 0, p.intercept_variance**0.5).sum()
         return value + stats.norm.logpdf(sites["linear"], 0, p.linear_variance**0.5).sum()
-    value = 0.0
+    value, given = 0.0, p if isinstance(p, Around) else Around(Normal(), ())
+    p = p.prior if isinstance(p, Around) else p
+    means = {name: v.values for name, v in given.means}
     for name, weight in (table | terms.weights()).items():
         fixed = {"kernel": weight.fan_in**-0.5, "readout": units**-0.5, "bias": 1.0, "linear": 1.0}
         if isinstance(p, Normal):
             fixed = {"kernel": p.scale * weight.fan_in**-0.5, "readout": p.readout_scale * units**-0.5}
             fixed |= {"bias": p.scale, "linear": p.extra}
-        sd = (fixed | {"intercept": p.extra})[weight.role]
+        sd = dict(given.scales).get(name, (fixed | {"intercept": p.extra})[weight.role])
         powers = {"precision": -0.5, "variance": 0.5, "sd": 1.0}
         for ending, power in powers.items():
             for level in ("scale", "source_scale", "weight_scale", "local_scale", "tail"):
                 sd = sd * np.asarray(sites.get(f"{name}_{level}_{ending}", 1.0)) ** power
-        value += stats.norm.logpdf(sites[name], 0, sd).sum()
+        value += stats.norm.logpdf(sites[name], means.get(name, 0.0), sd).sum()
     return value
 
 

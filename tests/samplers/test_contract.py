@@ -19,6 +19,7 @@ from bayesnn import (
     SGLD,
     Categorical,
     Dense,
+    Gaussian,
     Gibbs,
     Hierarchical,
     Horseshoe,
@@ -272,7 +273,7 @@ def test_where_units_do_not_collapse_all_weights_move(model):
     assert Gibbs(steps=7, sweeps=3).kernel(model) == StepsKernel(WeightGibbs("hmc", 7, 3), model)
     assert Gibbs(weights="slice").kernel(model) == StepsKernel(WeightGibbs("slice", 20, 10), model)
     with pytest.raises(
-        ValueError, match=r'weights="collapsed" is for bnn\.shallow.*one output.*: use weights="hmc" here'
+        ValueError, match=r'weights="collapsed" is for bnn\.shallow.*Gaussian errors.*: use weights="hmc" here'
     ):
         Gibbs(weights="collapsed").check(model)
     y = Y if not model.likelihood.outputs else np.stack([Y, Y**2], axis=1)
@@ -284,6 +285,9 @@ def test_units_collapse_where_they_can():
     for spec in (Gibbs(), Gibbs(weights="collapsed")):
         spec.check(SHALLOW)
         assert spec.kernel(SHALLOW) == StepsKernel(spec, SHALLOW)
+    outputs = shallow(2, likelihood=Gaussian(outputs_named=("a", "b"), noise_scale=1.0))
+    assert Gibbs().kernel(outputs) == StepsKernel(Gibbs(), outputs)
+    assert Gibbs(weights="joint").kernel(outputs) == StepsKernel(JointGibbs(), outputs)
     assert Gibbs(weights="slice", steps=3).kernel(SHALLOW) == StepsKernel(WeightGibbs("slice", 3, 10), SHALLOW)
 
 

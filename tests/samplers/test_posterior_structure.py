@@ -13,8 +13,8 @@ from scipy.special import logsumexp
 
 import bayesnn as bnn
 from bayesnn._internal import runtime
+from bayesnn.fitting.binding import bind_lags
 from bayesnn.models import readout
-from bayesnn.models.model import bind_lags
 from bayesnn.samplers.gibbs.unit_moves import activations
 
 METHODS = ("exact", "birth_death")

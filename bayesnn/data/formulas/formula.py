@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.numbers import is_missing, real_numbers
+from bayesnn._internal.numbers import is_missing, measured_numbers
 from bayesnn.data.formulas import design
 from bayesnn.data.formulas.syntax import columns_in, outer_function
 
@@ -129,7 +129,7 @@ def typed_column(name: str, series: Any, categories: tuple[Any, ...] | None) -> 
     if series.dtype.kind in "iub":
         return pd.Series(series.to_numpy(dtype=bool if series.dtype.kind == "b" else np.int64), index=series.index)
     try:
-        numbers = real_numbers(f"column {name!r}", series.to_numpy())
+        numbers = measured_numbers(f"column {name!r}", series)
     except ValueError as error:
         raise ValueError(f"{error}; it held numbers in the fit") from None
     return pd.Series(numbers, index=series.index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import warnings
 from typing import Any
 
@@ -32,15 +33,34 @@ def step_of(name: str, index: Any) -> Any:
         if found is None and own is None:
             _refuse_gaps(name, index)
         step = own or pd.tseries.frequencies.to_offset(found)
-    elif index.dtype.kind in "iu":
-        step = int(np.min(np.diff(index))) if len(index) > 1 else 1
     else:
-        raise ValueError(
-            f"the index of {name} must hold dates, periods or whole numbers, got {index.dtype}: convert it, for "
-            "example with pd.PeriodIndex(index, freq='M'), or drop it with series.to_numpy()"
-        )
+        step = int(np.min(np.diff(index))) if len(index) > 1 else 1
     check_step(name, index, step)
     return step
+
+
+def plain_index(index: Any) -> Any:
+    """Dates and whole numbers as pandas' own index of them: those of PyArrow, nullable numbers, objects of `datetime`.
+
+    Anything else stays as it is, to be refused.
+
+    Examples
+    --------
+    >>> import datetime, pandas as pd
+    >>> plain_index(pd.Index([datetime.date(2020, 1, 1), datetime.date(2020, 1, 2)])).dtype.kind
+    'M'
+    """
+    import pandas as pd
+
+    kind = index.dtype.kind
+    if isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex, pd.RangeIndex, pd.MultiIndex)) or index.hasnans:
+        return index
+    if kind in "iu":
+        native = isinstance(index.dtype, np.dtype) and index.dtype.isnative
+        return index if native else pd.Index(index.to_numpy("int64"))
+    if kind == "M" or (kind == "O" and all(isinstance(value, datetime.date) for value in index)):
+        return pd.DatetimeIndex(list(index))
+    return index
 
 
 def check_step(name: str, index: Any, step: Any) -> None:
@@ -128,8 +148,15 @@ def labels(index: Any) -> np.ndarray:
 
 
 def _check_order(name: str, index: Any) -> None:
+    import pandas as pd
+
     if index.hasnans:
         raise ValueError(f"the dates of {name} must be known, got {int(index.isna().sum())} missing")
+    if not isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)) and index.dtype.kind not in "iu":
+        raise ValueError(
+            f"the index of {name} must hold dates, periods or whole numbers, got {index.dtype}: convert it, for "
+            "example with pd.PeriodIndex(index, freq='M'), or drop it with series.to_numpy()"
+        )
     if not index.is_unique:
         twice = checks.some(list(index[index.duplicated()].unique()))
         raise ValueError(f"the dates of {name} must differ, got more than one value for {twice}: drop or average them")

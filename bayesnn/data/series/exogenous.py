@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.numbers import real_numbers
+from bayesnn._internal.numbers import measured_numbers
+from bayesnn.data.series.dates import plain_index
 
 Columns = tuple[tuple[str, int], ...]  # (column, lag), in the order of the inputs
 
@@ -104,6 +105,7 @@ def _table_of(exogenous: Any, name: Any) -> Any:
 
 def _numbers(name: Any, table: Any, index: Any, what: str = "exogenous") -> Any:
     """A table as floats; its dates must be unique and of the same type as those of the series."""
+    table = table.set_axis(plain_index(table.index))
     if not table.index.is_unique:
         twice = checks.some(list(table.index[table.index.duplicated()].unique()))
         raise ValueError(f"{what} must have one row per date for series {name!r}, got several for {twice}")
@@ -116,7 +118,7 @@ def _numbers(name: Any, table: Any, index: Any, what: str = "exogenous") -> Any:
     columns = {}
     for place, column in enumerate(names):
         try:
-            columns[column] = real_numbers(f"column {column!r}", table.iloc[:, place].to_numpy())
+            columns[column] = measured_numbers(f"column {column!r}", table.iloc[:, place])
         except ValueError as error:
             raise ValueError(f"{what} must hold numbers: {error}; code categories as indicators") from None
     return table.__class__(columns, index=table.index)

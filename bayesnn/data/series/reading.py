@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.numbers import is_missing, real_numbers
+from bayesnn._internal.arrays import is_label
+from bayesnn._internal.numbers import as_array, is_missing, measured_numbers
 from bayesnn.data.series import dates
 
 LONG = ("unique_id", "ds", "y")
@@ -28,6 +29,7 @@ def read_series(series: Any, refused: dict[Any, str] | None = None) -> tuple[dic
     """
     import pandas as pd
 
+    series = _as_pandas(series)
     if isinstance(series, pd.DataFrame):
         found = _checked(_from_frame(series), refused)
     elif isinstance(series, Mapping):
@@ -67,6 +69,14 @@ def read_lags(lags: Any) -> tuple[int, ...]:
     return tuple(sorted(chosen))
 
 
+def _as_pandas(series: Any) -> Any:
+    """Tables and series of Polars, PyArrow or xarray as those of pandas; ids in the index, as Nixtla had them, too."""
+    convert = getattr(series, "to_pandas", None)
+    series = series if convert is None else convert()
+    index = getattr(series, "index", None)
+    return series.reset_index() if getattr(index, "name", None) == LONG[0] and np.ndim(series) == 2 else series
+
+
 def _from_frame(frame: Any) -> dict[str, Any]:
     """Values of a long table, with columns unique_id, ds and y, or of a wide one, with one column per series."""
     if not _is_wide(frame):
@@ -74,7 +84,7 @@ def _from_frame(frame: Any) -> dict[str, Any]:
         if absent:
             raise ValueError(f"a long table must have the columns {', '.join(LONG)}, got none called {absent}")
         ids = frame["unique_id"]
-        _checked_ids([value for _, value in dict.fromkeys((type(v), v) for v in ids)])
+        _checked_ids(_different(ids))
         places: dict[Any, list[int]] = {}
         for row, name in enumerate(ids):
             places.setdefault(_plain(name), []).append(row)
@@ -100,6 +110,16 @@ def _checked(series: Mapping[Any, Any], refused: dict[Any, str] | None) -> dict[
     return found
 
 
+def _different(ids: Any) -> list[Any]:
+    """Ids of a long table, each once for each of its types, in the order in which they occur; or a missing one."""
+    for name in ids:
+        if is_missing(name):
+            return [name]
+        if not is_label(name):
+            raise ValueError(f"names of series must be text, numbers or the like, got {name!r}")
+    return [value for _, value in dict.fromkeys((type(v), v) for v in ids)]
+
+
 def _checked_ids(ids: Any) -> list[Any]:
     """Names of series as plain values; missing ones are refused, and those that are equal or read the same."""
     names = list(map(_plain, ids))
@@ -107,7 +127,7 @@ def _checked_ids(ids: Any) -> list[Any]:
     for name in names:
         if is_missing(name):
             raise ValueError(f"every series must have a name, got the missing one {name!r}: give it an id, or drop it")
-        if not isinstance(name, Hashable):
+        if not is_label(name):
             raise ValueError(f"names of series must be text, numbers or the like, got {name!r}")
         for other in (first.get(str(name)), next((n for n in first.values() if n == name), None)):
             if other is not None:
@@ -140,18 +160,17 @@ def _checked_series(name: Any, values: Any) -> Any:
     """One series as floats on an index, checked."""
     import pandas as pd
 
-    if np.ndim(values) != 1:
-        raise ValueError(
-            f"a series must have shape (T,), got {np.shape(values)}: give several as a dictionary or a DataFrame"
-        )
-    index = values.index if isinstance(values, pd.Series) else pd.RangeIndex(len(values))
+    shape = tuple(values.shape if hasattr(values, "shape") else as_array(f"series {name!r}", values)[0].shape)
+    if len(shape) != 1:
+        raise ValueError(f"a series must have shape (T,), got {shape}: give several as a dictionary or a DataFrame")
+    numbers = measured_numbers(f"series {name!r}", values)
+    index = values.index if isinstance(values, pd.Series) else pd.RangeIndex(len(numbers))
     if index.nlevels > 1:
         raise ValueError(f"series {name!r} must have an index of one level, its dates, got {index.nlevels}: {PANEL}")
-    numbers = real_numbers(f"series {name!r}", values.to_numpy() if isinstance(values, pd.Series) else values)
     if not len(numbers):
         raise ValueError(f"series {name!r} is empty: give its observations")
     infinite = np.flatnonzero(np.isinf(numbers))
     if len(infinite):
         where = checks.some([index[i] for i in infinite])
         raise ValueError(f"series {name!r} must be finite, got infinite value(s) at {where}")
-    return pd.Series(numbers, index=index, name=name)
+    return pd.Series(numbers, index=dates.plain_index(index), name=name)

@@ -15,6 +15,8 @@ LEVELS = (50, 80, 95)
 def mase_scale(training: np.ndarray, period: int) -> float:
     """Mean absolute error of the seasonal naive forecast within the training part, by which MASE divides errors.
 
+    Pairs of which a value is missing are left out.
+
     References
     ----------
     R. Hyndman and A. Koehler (2006), Another look at measures of forecast accuracy, International Journal of
@@ -28,7 +30,7 @@ def mase_scale(training: np.ndarray, period: int) -> float:
     1.5
     """
     step = period if len(training) > period else 1
-    return float(np.abs(training[step:] - training[:-step]).mean())
+    return float(np.nanmean(np.abs(training[step:] - training[:-step])))
 
 
 def score_rows(predictive: Predictive, observed: np.ndarray, levels: Sequence[float] = LEVELS) -> dict[str, np.ndarray]:

@@ -34,7 +34,8 @@ class ScoredRows(NamedTuple):
 
     def average(self, values: np.ndarray) -> Any:
         """Average over targets, weighted by the case weights of their rows, if there are any."""
-        return np.average(values, axis=0, weights=self.each_weight)
+        weights = self.each_weight
+        return np.average(values, axis=0, weights=None if weights is None else weights / weights.max())
 
     def each(self, values: np.ndarray) -> np.ndarray:
         """Values of rows (n, ...), or of steps (n, time, ...), reduced to one value per target: real steps only."""

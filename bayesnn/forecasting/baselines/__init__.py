@@ -16,6 +16,8 @@ PLAIN: dict[str, Baseline] = {
     "naive2": Naive2(),
     "auto_arima": Automatic("auto_arima"),
     "auto_ets": Automatic("auto_ets"),
+    "auto_theta": Automatic("auto_theta"),
+    "auto_ces": Automatic("auto_ces"),
 }
 LINEAR = "linear_ar"
 NAMES = (*PLAIN, LINEAR)
@@ -37,6 +39,7 @@ def make_baselines(names: Sequence[Any], linear: LinearAR) -> dict[str, Baseline
 
 __all__ = [
     "NAMES",
+    "PLAIN",
     "Automatic",
     "Baseline",
     "Drift",

@@ -1,4 +1,4 @@
-"""ARIMA and exponential smoothing with orders chosen automatically, by the optional package statsforecast."""
+"""ARIMA, exponential smoothing and Theta with orders chosen automatically, by the optional package statsforecast."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEVEL = 95
 def models() -> Any:
     """The module statsforecast.models, which is slow to import and may be missing."""
     return extra_module(
-        "statsforecast.models", "forecast", 'baselines "auto_arima" and "auto_ets" need', ", or leave them out"
+        "statsforecast.models", "forecast", 'baselines such as "auto_arima" need', ", or leave them out"
     )
 
 
@@ -36,7 +36,12 @@ class Automatic(Baseline):
     """
 
     kind: str
-    KINDS: ClassVar[dict[str, str]] = {"auto_arima": "AutoARIMA", "auto_ets": "AutoETS"}
+    KINDS: ClassVar[dict[str, str]] = {
+        "auto_arima": "AutoARIMA",
+        "auto_ets": "AutoETS",
+        "auto_theta": "AutoTheta",
+        "auto_ces": "AutoCES",
+    }
 
     def forecast(self, task: Task) -> NormalPredictive:
         enough(self.kind, task, 4)

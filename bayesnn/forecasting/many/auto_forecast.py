@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-import numpy as np
-
 from bayesnn._internal import checks
-from bayesnn._internal.runtime import as_key, computing_in_threads
-from bayesnn.forecasting.many.bucket import Bucket, fill, forecast_bucket
-from bayesnn.forecasting.many.learn import with_learnt_priors
-from bayesnn.forecasting.many.prior import StructuralPrior
-from bayesnn.forecasting.many.reading import NOTHING, Failure, Task, fallback_paths, read_tasks
-from bayesnn.forecasting.many.run import run_buckets
-from bayesnn.forecasting.path_array import path_array
-
-POOLS = ("hierarchical",)
+from bayesnn._internal.runtime import computing_in_threads
+from bayesnn.forecasting.many.bucket import forecast_bucket
+from bayesnn.forecasting.many.prepare import (
+    check_memory,
+    check_pool,
+    entropy_of,
+    labelled_paths,
+    make_buckets,
+    results_by_name,
+)
+from bayesnn.forecasting.many.reading import read_tasks
+from bayesnn.forecasting.many.seasons import read_seasons
 
 
 @computing_in_threads
@@ -26,7 +25,7 @@ def auto_forecast(
     series: Any,
     horizon: int,
     *,
-    seasonal: int | None = None,
+    seasonal: int | Sequence[int] | None = None,
     key: Any = 0,
     draws: int = 1000,
     pool: str | None = None,
@@ -43,18 +42,21 @@ def auto_forecast(
     ----------
     series : array, pandas.Series, dict, or pandas.DataFrame
         One series (T,), a dictionary of series, a wide table (one column per series) or a long one (unique_id, ds, y).
-        NaN marks missing values. Rows may come in any order of dates.
+        NaN marks missing values, and so do dates that are absent. Rows may come in any order of dates. Tables and
+        series of Polars, PyArrow or xarray are converted by their `to_pandas`.
     horizon : int
         Steps ahead.
-    seasonal : int, optional
-        Steps per season; 1 for none. Default: from the dates of each series (hours 24, half-hours 48, minutes 60,
-        days 7, weeks 52, months 12, quarters 4, else 1). A season is ignored where there are fewer than two of them.
+    seasonal : int or sequence of int, optional
+        Steps per season; 1 for none; up to three of them, such as [24, 168]. Default: from the dates of each series
+        (hours 24 and 168, half-hours 48 and 336, minutes 60, days 7, weeks 52, months 12, quarters 4, else 1). A season
+        is ignored where there are fewer than two of it.
     key : int or jax.Array
         Seed. The draws of a series depend on it and on the series' name, not on other series.
     draws : int
         Sample paths per series; they are independent draws.
     pool : "hierarchical", optional
-        Whether the prior probabilities of curves, scales and dynamics are learnt over the series of equal season.
+        Whether the prior probabilities of curves, scales and dynamics are learnt over the series of equal season. (One
+        network for all series is another model: `bnn.fit(model, bnn.lagged(series, "auto", transform="auto"))`.)
     path : str or Path, optional
         Folder in which finished series are kept. A call that was ended continues there; other data, settings or keys
         are computed anew.
@@ -82,16 +84,16 @@ def auto_forecast(
     -----
     A curve u of the series (the values, their square roots or logarithms, by evidence with the Jacobian), divided by
     the sd of its differences, follows u_t = level + drift + phi trend + season + r_t, where r_t = rho r_{t-1} + e_t;
-    level, trend and season are corrected by alpha r_t, beta r_t and gamma r_t. Random walks with drift, exponential
-    smoothing with trends that are damped, and autoregressions around a level are among its members. Level, drift, trend
-    and seasonal effects at the start have normal priors in units of the error sd, with several scales (season: also
-    zero); they and the error variance are integrated out in closed form, the rest is averaged over a grid by evidence,
-    to a power that falls with the length. The future has an error sd of its own (lognormal, .5), and
-    a trend that turns at the origin. The roots of a member are at most one; in addition, paths stay within two
-    ranges of the past curve around its last value, growing with the horizon as a share of the length; and those of a
-    series above zero stay there, unless roots and logarithms have less than .05 of the probability. An observation
-    far from the rest may be an outlier that passed or a shift, which are members of their own. A missing value moves
-    the states by their expectation. Of a series longer than 4096 values, the last 4096 are used.
+    level, trend and season are corrected by alpha r_t, beta r_t and gamma r_t, the last divided among several seasons.
+    Random walks with drift, exponential smoothing with trends that are damped, and autoregressions around a level are
+    among its members. Level, drift, trend and seasonal effects at the start have normal priors in units of the error
+    sd, with several scales (season: also zero); they and the error variance are integrated out in closed form, the rest
+    is averaged over a grid by evidence, to a power that falls with the length. The future has an error sd of its own
+    (lognormal, .5), and a trend that turns at the origin. The roots of a member are at most one; in addition, paths
+    stay within two ranges of the past curve around its last value, growing with the horizon as a share of the length;
+    and those of a series above zero stay there, unless roots and logarithms have less than .05 of the probability. An
+    observation far from the rest may be an outlier that passed or a shift, which are members of their own. A missing
+    value moves the states by their expectation. Of a series longer than 4096 values, the last 4096 are used.
 
     References
     ----------
@@ -112,58 +114,13 @@ def auto_forecast(
     [{'unique_id': 'a', 'reason': 'all 9 observed values are equal', 'fallback': 'constant'}]
     """
     steps, count = checks.positive_integer("horizon", horizon), checks.positive_integer("draws", draws)
-    season = None if seasonal is None else checks.positive_integer("seasonal", seasonal)
-    if pool is not None:
-        checks.known("pool", pool, POOLS)
-    tasks, failures, panel = read_tasks(series, steps, season)
-    entropy = tuple(int(word) for word in np.ravel(jax.random.key_data(as_key(key))))
-    fitted = [task for task in tasks if task.fallback is None]
-    groups = fill([len(task.values) for task in fitted], [task.period for task in fitted])
-    buckets = [_bucket([fitted[i] for i in group], steps, count, entropy) for group in groups]
-    if pool is not None:
-        buckets = with_learnt_priors(buckets)
-    found: dict[Any, np.ndarray] = {}
-    for group, bucket, result in zip(groups, buckets, run_buckets(buckets, path, executor, progress), strict=True):
-        for place, i in enumerate(group):
-            one = result[place] if isinstance(result, np.ndarray) else _alone(bucket, place)
-            if isinstance(one, np.ndarray):
-                found[fitted[i].name] = one
-            elif not panel:
-                raise one
-            else:
-                failures.append(Failure(fitted[i].name, f"{type(one).__name__}: {one}", NOTHING))
-    for task in tasks:
-        if task.fallback is not None:
-            found[task.name] = fallback_paths(task, steps, count, _seed(entropy, task.name))
-    return _labelled(tasks, found, failures, panel)
-
-
-def _bucket(tasks: Sequence[Task], horizon: int, draws: int, entropy: tuple[int, ...]) -> Bucket:
-    values, seeds = tuple(task.values for task in tasks), tuple(_seed(entropy, task.name) for task in tasks)
-    return Bucket(values, tasks[0].period, horizon, draws, seeds, StructuralPrior())
-
-
-def _seed(entropy: tuple[int, ...], name: Any) -> tuple[int, ...]:
-    return (*entropy, zlib.crc32(str(name).encode()))
-
-
-def _alone(bucket: Bucket, place: int) -> np.ndarray | Exception:
-    """Paths of one series of a bucket that failed, or its own error."""
-    part = bucket._replace(values=bucket.values[place : place + 1], seeds=bucket.seeds[place : place + 1])
-    try:
-        return np.asarray(forecast_bucket(part)[0])
-    except Exception as error:
-        return error
-
-
-def _labelled(tasks: Sequence[Task], found: dict[Any, np.ndarray], failures: Sequence[Failure], panel: bool) -> Any:
-    """Paths as an array with dates, in the order of the input, and the table of failures."""
-    import pandas as pd
-
-    after = {task.name: task.after for task in tasks if task.name in found}
-    if not after:
-        raise ValueError(f"no series could be forecast; the first, {failures[0].unique_id!r}: {failures[0].reason}")
-    values = np.stack([found[name] for name in after], axis=1)[None]
-    paths = path_array(values, after, panel)
-    paths.attrs["failures"] = pd.DataFrame(failures, columns=list(Failure._fields))
-    return paths
+    seasons = read_seasons(seasonal)
+    check_pool(pool)
+    check_memory(1, count, steps)
+    tasks, failures, panel = read_tasks(series, steps, seasons)
+    check_memory(len(tasks), count, steps)
+    entropy = entropy_of(key)
+    parts, buckets = make_buckets(tasks, steps, count, entropy, pool)
+    results, failed = results_by_name(forecast_bucket, "paths", parts, buckets, path, executor, progress)
+    found = {name: one["paths"] for name, one in results.items()}
+    return labelled_paths(tasks, found, [*failures, *failed], panel, (count, steps), entropy)

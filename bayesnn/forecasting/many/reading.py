@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesnn._internal import checks
 from bayesnn._internal.numbers import constant
 from bayesnn.data.series import dates
 from bayesnn.data.series.reading import read_series
+from bayesnn.forecasting.many.gaps import complete, most_common_step
+from bayesnn.forecasting.many.seasons import seen_often_enough, usual_seasons
 
 LEAST_VALUES = 3
-LEAST_SEASONS = 2
-MOST_GAPS = 10  # dates per value: where there are more, the step is not the right one
 CONSTANT, WALK, NOTHING = "constant", "random walk", "none"
 
 
 class Task(NamedTuple):
-    """One series to be forecast: values (n,), NaN where missing, the next dates, steps per season, its fall-back."""
+    """One series to be forecast: values (n,), NaN where missing, and their dates with the step from one to the next.
+
+    seasons are those of the dates, or as given; periods those of the model, (1,) where there are too few of all.
+    """
 
     name: Any
     values: np.ndarray
-    after: Any
-    period: int
+    index: Any
+    step: Any
+    seasons: tuple[int, ...]
+    periods: tuple[int, ...]
     fallback: str | None
+
+    @property
+    def season(self) -> int:
+        """Steps of the shortest season, by which scores are scaled."""
+        return self.seasons[0]
+
+    def after(self, horizon: int) -> Any:
+        """The next dates."""
+        return dates.next_dates(self.index, self.step, horizon)
 
 
 class Failure(NamedTuple):
@@ -36,7 +48,7 @@ class Failure(NamedTuple):
     fallback: str
 
 
-def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Task], list[Failure], bool]:
+def read_tasks(series: Any, horizon: int, seasonal: tuple[int, ...] | None) -> tuple[list[Task], list[Failure], bool]:
     """Tasks in the order of the input, failures, and whether the series are a panel.
 
     A single series that cannot be read raises its error, and so does a panel of which no series can be.
@@ -44,85 +56,58 @@ def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Ta
     refused: dict[Any, str] = {}
     found, panel = read_series(series, refused)
     found = {name: values.sort_index() for name, values in found.items()}
-    common = _most_common_step(found)
+    common = most_common_step(found)
     tasks, failures = [], [Failure(name, reason, NOTHING) for name, reason in refused.items()]
     for name, values in found.items():
         try:
-            task = _task(name, *_complete(name, values, common), horizon, seasonal)
+            task = _task(name, *complete(name, values, common), horizon, seasonal)
         except ValueError as error:
             if not panel:
                 raise
             failures.append(Failure(name, str(error), NOTHING))
             continue
         if task.fallback:
-            failures.append(Failure(name, _reason(task), task.fallback))
+            failures.append(Failure(name, reason_of(task), task.fallback))
         tasks.append(task)
     if not tasks:
         raise ValueError(f"no series can be forecast; the first, {failures[0].unique_id!r}: {failures[0].reason}")
     return tasks, failures, panel
 
 
-def _most_common_step(series: dict[Any, Any]) -> Any:
-    """The step that most of the series with regular dates have, or None."""
-    steps: dict[str, Any] = {}
-    counts: Counter[str] = Counter()
-    for name, values in series.items():
-        try:
-            step = dates.step_of(f"series {name!r}", values.index)
-        except ValueError:
-            continue
-        steps[dates.step_name(step)] = step
-        counts[dates.step_name(step)] += 1
-    return steps[counts.most_common(1)[0][0]] if counts else None
-
-
-def _complete(name: Any, values: Any, common: Any) -> tuple[Any, Any]:
-    """A series with a value, or NaN, at every date, and its step; `common` is tried where its dates have gaps."""
-    import pandas as pd
-
-    label = f"series {name!r}"
-    try:
-        return values, dates.step_of(label, values.index)
-    except ValueError:
-        whole = values.index.dtype.kind in "iu"
-        step = common if not whole and not isinstance(values.index, pd.PeriodIndex) else None
-        if isinstance(values.index, pd.PeriodIndex):
-            step = values.index.freq
-        elif whole and values.index.is_unique:
-            step = int(np.min(np.diff(values.index)))
-        if step is None or not values.index.is_unique or values.index.hasnans:
-            raise
-        grid = dates.date_range(values.index[0], step, len(values), values.index)
-        while grid[-1] < values.index[-1]:
-            if len(grid) > MOST_GAPS * len(values):
-                raise
-            grid = dates.date_range(values.index[0], step, 2 * len(grid), values.index)
-        grid = grid[grid <= values.index[-1]]
-        if not values.index.isin(grid).all():
-            raise
-        return values.reindex(grid), step
-
-
-def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: int | None) -> Task:
-    period = dates.usual_period(step) if seasonal is None else seasonal
+def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: tuple[int, ...] | None) -> Task:
+    seasons = usual_seasons(dates.usual_period(step)) if seasonal is None else seasonal
+    dates.next_dates(values.index, step, horizon)  # which may be beyond what dates can be
     numbers = values.to_numpy(dtype=float)
     seen = np.flatnonzero(np.isfinite(numbers))
     if not len(seen):
         raise ValueError(f"series {name!r} has no observed value: give at least one")
-    numbers = numbers[seen[0] :]
-    observed = numbers[np.isfinite(numbers)]
-    if len(seen) < LEAST_SEASONS * period:
-        period = 1
-    fallback = None
+    index = values.index[seen[0] :]
+    return Task(name, numbers[seen[0] :], index, step, seasons, *_fitted_as(numbers, seasons))
+
+
+def before(task: Task, count: int) -> Task:
+    """The first values of a series, to be forecast as if no more were known."""
+    values = task.values[:count]
+    return task._replace(values=values, index=task.index[:count], **_fitted_as(values, task.seasons)._asdict())
+
+
+class FittedAs(NamedTuple):
+    """The seasons of the model, and the fall-back of what cannot be fitted."""
+
+    periods: tuple[int, ...]
+    fallback: str | None
+
+
+def _fitted_as(values: np.ndarray, seasons: tuple[int, ...]) -> FittedAs:
+    observed = values[np.isfinite(values)]
+    periods = seen_often_enough(seasons, len(observed))
     if constant(observed[:, None])[0]:
-        fallback = CONSTANT
-    elif len(seen) < LEAST_VALUES:
-        fallback = WALK
-    after = dates.next_dates(values.index, step, checks.positive_integer("horizon", horizon))
-    return Task(name, numbers, after, period, fallback)
+        return FittedAs(periods, CONSTANT)
+    return FittedAs(periods, WALK if len(observed) < LEAST_VALUES else None)
 
 
-def _reason(task: Task) -> str:
+def reason_of(task: Task) -> str:
+    """Why a series has its fall-back."""
     count = int(np.isfinite(task.values).sum())
     if task.fallback == WALK:
         return f"{count} values are observed, fewer than {LEAST_VALUES}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior
+from bayesnn.forecasting.many.seasons import phases
 
 LEAST_SHARE = 0.05  # probability of a curve that knows only values above zero
 
@@ -17,7 +18,8 @@ class Posterior(NamedTuple):
 
     log_weight (c, p, g), up to a constant; products (c, k + 1, k + 1, g), state (c, 3, k + 1, g) and season
     (c, m, k + 1, g) as in `Filtered`; rate (c, p, g) and shape (c,) of the error variance; origin and scale (c,) of the
-    curves. With outliers, the curves come several times, always in their order.
+    curves; place (c,) of the value that is taken as an outlier, -1 for none. With outliers, the curves come three
+    times, always in their order: without one, with one that passed, with a shift.
     """
 
     log_weight: np.ndarray
@@ -28,6 +30,7 @@ class Posterior(NamedTuple):
     shape: np.ndarray
     origin: np.ndarray
     scale: np.ndarray
+    place: np.ndarray
 
     @property
     def probability(self) -> np.ndarray:
@@ -42,97 +45,101 @@ def joined(one: Posterior, other: Posterior) -> Posterior:
 
 
 class Drawn(NamedTuple):
-    """Draws (d,) of the member and of the unknowns: state (d, 3), season (d, m), drift (d,), error sd (d,)."""
+    """Draws (d,) of the member and of the unknowns of one series; of several series, with an axis (s,) before all.
+
+    curve (d,) is a number among the curves of the posterior, dynamics (5, d); coefficients (d, k) are level, drift,
+    trend and season before the first value; state (d, 3), season (d, m), drift (d,) and error sd (d,) hold after the
+    last one, in units of the curve's scale. origin and scale (c,) of the curves, place () of an outlier or -1, and
+    positive (): whether paths must stay above zero. periods (s,): steps of the seasons, whose phases follow each other.
+    """
 
     curve: np.ndarray
     dynamics: np.ndarray
+    coefficients: np.ndarray
     state: np.ndarray
     season: np.ndarray
     drift: np.ndarray
     noise: np.ndarray
+    origin: np.ndarray
+    scale: np.ndarray
+    place: np.ndarray
+    positive: np.ndarray
+    periods: np.ndarray
 
 
-def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator) -> Drawn:
+class Rolled(NamedTuple):
+    """Paths (d, h) of the curves in their own scale, their expectations a step before, and the error sd (d,)."""
+
+    paths: np.ndarray
+    expected: np.ndarray
+    noise: np.ndarray
+
+
+def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator, positive: bool = False) -> Drawn:
     """`count` independent draws; members by systematic sampling, which lowers the noise of quantiles."""
     probability = posterior.probability
     cumulative = np.cumsum(probability.ravel())
     places = (np.arange(count) + rng.random()) / count * cumulative[-1]
     member = rng.permutation(np.minimum(np.searchsorted(cumulative, places), len(cumulative) - 1))
-    curve, scale, point = np.unravel_index(member, probability.shape)
+    different, which = np.unique(member, return_inverse=True)
+    curve, scale, point = np.unravel_index(different, probability.shape)
     k = len(grid.precision)
     products = posterior.products[curve, :, :, point]
     precision = products[:, :k, :k] + grid.precision[:, scale].T[:, :, None] * np.eye(k)
-    upper = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
-    mean = np.linalg.solve(precision, -products[:, :k, k, None])
-    noise = np.sqrt(posterior.rate[curve, scale, point] / rng.gamma(posterior.shape[curve]))
-    spread = np.linalg.solve(upper, rng.standard_normal((count, k, 1)))
-    coefficients = np.concatenate([mean + noise[:, None, None] * spread, np.ones((count, 1, 1))], axis=1)
+    root = np.linalg.inv(np.linalg.cholesky(precision))  # its product with its transpose is the covariance over s2
+    mean = np.swapaxes(root, 1, 2) @ (root @ -products[:, :k, k, None])
+    noise = np.sqrt(posterior.rate[curve, scale, point][which] / rng.gamma(posterior.shape[curve][which]))
+    normal = rng.standard_normal((count, k))
+    coefficients = mean[which, :, 0] + noise[:, None] * np.einsum("dji,dj->di", root[which], normal)
+    whole = np.column_stack([coefficients, np.ones(count)])
+    state, season = posterior.state[curve, :, :, point], posterior.season[curve, :, :, point]
     return Drawn(
-        curve,
-        grid.dynamics[:, point],
-        (posterior.state[curve, :, :, point] @ coefficients)[..., 0],
-        (posterior.season[curve, :, :, point] @ coefficients)[..., 0],
-        coefficients[:, 1, 0],
+        curve[which],
+        grid.dynamics[:, point[which]],
+        coefficients,
+        np.einsum("dij,dj->di", state[which], whole),
+        np.einsum("dij,dj->di", season[which], whole),
+        coefficients[:, 1],
         noise,
+        posterior.origin[: len(CURVES)],
+        posterior.scale[: len(CURVES)],
+        posterior.place[-1],
+        np.array(positive),
+        np.array(grid.periods),
     )
 
 
-def roll(drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Generator) -> np.ndarray:
-    """Paths (d, horizon) of the curves in their own scale, after the last value of the series."""
+def roll(drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Generator) -> Rolled:
+    """Paths of one series after its last value."""
     alpha, beta, phi, gamma, rho = drawn.dynamics
     level, trend, last = drawn.state.T
-    season, count = drawn.season.copy(), len(drawn.drift)
+    season, count, periods = drawn.season.copy(), len(drawn.drift), tuple(drawn.periods.tolist())
     noise = drawn.noise * np.exp(prior.volatility * rng.standard_normal(count) - prior.calm)
     turn = prior.turn * alpha * noise * rng.standard_normal(count)
     errors = noise[:, None] * rng.standard_normal((count, horizon))
-    paths = np.empty((count, horizon))
+    paths, expected = np.empty((2, count, horizon))
     for step in range(horizon):
-        phase = step % season.shape[1]
+        here = phases(periods, step)
         level, trend, turn = level + drawn.drift + phi * trend + turn, phi * trend, prior.turn_damping * turn
+        around = level + season[:, here].sum(axis=1)
+        expected[:, step] = around + rho * last
         last = rho * last + errors[:, step]
-        paths[:, step] = level + season[:, phase] + last
+        paths[:, step] = around + last
         level, trend = level + alpha * last, trend + beta * last
-        season[:, phase] += gamma * last
-    return paths
+        season[:, here] += (gamma * last / len(here))[:, None]
+    return Rolled(paths, expected, noise)
 
 
 def inside(paths: np.ndarray, curve: np.ndarray, region: float) -> np.ndarray:
-    """Which paths (d, h) stay in the region of the prior around the end of a curve (n,), both in the curve's units.
+    """Which values of paths (d, h) are in the region of the prior around the end of a curve (n,), in the curve's units.
 
     It is `region` ranges of the curve wide at each side, and grows by the same share of it as the length of the series.
     """
     steps = 1 + np.arange(1, paths.shape[1] + 1) / len(curve)
-    return (np.abs(paths - curve[-1]) <= region * (np.ptp(curve) * steps)).all(axis=1)
+    return np.asarray(np.abs(paths - curve[-1]) <= region * (np.ptp(curve) * steps))
 
 
 def above_zero(posterior: Posterior, values: np.ndarray) -> bool:
     """Whether paths must stay above zero: the series is, and a root or logarithm is not out of the question."""
     share = posterior.probability.reshape(-1, len(CURVES), *posterior.rate.shape[1:]).sum(axis=(0, 2, 3))
     return bool((values > 0).all()) and float(share[1:].sum()) > LEAST_SHARE
-
-
-def sample_paths(
-    posterior: Posterior,
-    values: np.ndarray,
-    grid: Grid,
-    prior: StructuralPrior,
-    horizon: int,
-    count: int,
-    seed: tuple[int, ...],
-) -> np.ndarray:
-    """Sample paths (count, horizon) of the series in its own units. values (n,) are those observed."""
-    rng = np.random.default_rng(seed)
-    drawn = draw(posterior, grid, count, rng)
-    paths = roll(drawn, horizon, prior, rng)
-    paths = posterior.origin[drawn.curve, None] + posterior.scale[drawn.curve, None] * paths
-    result, kept = np.empty_like(paths), np.zeros(count, bool)
-    for number, curve in enumerate(CURVES.values()):
-        mine = drawn.curve % len(CURVES) == number
-        if mine.any():
-            kept[mine] = inside(paths[mine], curve.forward(values), prior.region)
-            result[mine] = curve.inverse(paths[mine])
-    if above_zero(posterior, values):
-        kept &= (result > 0).all(axis=1)
-    if kept.any() and not kept.all():
-        result[~kept] = result[rng.choice(np.flatnonzero(kept), np.count_nonzero(~kept))]
-    return result

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from bayesnn.models import readout
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure, gram_matrix, products_of, shuffled
 
 # Chosen here, not tuned: any positive values leave the posterior invariant and change the acceptance rate alone.
@@ -63,7 +63,7 @@ def log_density(gamma: jax.Array, body: UnitsAndStructure, given: Conditioning, 
     gram = gram_matrix(given, gamma, structure)
     terms = given.model.terms(given.x.shape[1:])
     prior = given.prior.collapsed_given(terms, 1.0 / given.hyper.beta_precision, used.coefficients)
-    return readout.log_marginal(products_of(gram, given.working.count), prior, given.noise_precision)
+    return readout.log_marginal(products_of(gram, given.working), prior, given.noise_precision)
 
 
 def mixture(count: jax.Array) -> jax.Array:

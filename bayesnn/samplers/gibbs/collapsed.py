@@ -15,17 +15,18 @@ from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Structure, used_units
 from bayesnn.priors import MuellerRiosInsua
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.base import Info
 from bayesnn.samplers.gibbs.structure import start_structure, structure_sites
 
+COLLAPSED, JOINT = "collapsed", "joint"  # ways to update weights, beside those of `weight_moves`
 TARGET_MOVES = 0.5  # fraction of units that move per sweep, for which the adaptive walk is tuned; chosen here
 
 
 class GibbsState(NamedTuple):
     """gamma (m, q), readout coefficients (k,), hyperparameters, 1/sigma^2 (), log scale of the adaptive walk (m,).
 
-    Coefficients of K functions are (k, K).
+    Coefficients of K functions are (k, K), and the errors of K outputs have 1/sigma^2 (K,).
 
     `structure` says which units and terms are in use; None if the architecture is fixed. `latents` are the latent sites
     of a likelihood other than Gaussian, whose 1/sigma^2 here is one; None for Gaussian errors. `log_step` () is the log
@@ -121,16 +122,16 @@ def collapsed_prior(model: Model, state: GibbsState, x: jax.Array) -> readout.Pr
 def draw_readout(
     source: RandomSource, state: GibbsState, model: Model, x: jax.Array, solved: readout.Readout
 ) -> jax.Array:
-    """Step 2: draw beta (and intercept, linear) given the units, with mu_beta integrated out."""
+    """Step 2: draw beta (and intercept, linear) given the units, with mu_beta integrated out: (k,) or (k, K)."""
     coefficients = readout.draw(source, solved)
     used = model.masks(state.structure, x.shape[1:])
-    return coefficients if used is None else coefficients * used.coefficients
+    return (coefficients if used is None else coefficients * used.coefficients).T
 
 
 def draw_hyper(
     source: RandomSource, state: GibbsState, model: Model, coefficients: jax.Array, data: readout.Products
 ) -> tuple[GibbsState, jax.Array | None]:
-    """Step 3: draw all hyperparameters given the units and the readout (k,): the state, and its log likelihood ().
+    """Step 3: draw all hyperparameters given the units and the readout (k,) or (k, K): the state, its log likelihood.
 
     The log likelihood comes with the products of Gaussian errors; None for other likelihoods.
     """
@@ -140,32 +141,62 @@ def draw_hyper(
     state = state._replace(coefficients=coefficients, hyper=hyper)
     if not isinstance(model.likelihood, Gaussian):
         return state, None
-    squares = jnp.maximum(data.square + coefficients @ (data.gram @ coefficients - 2.0 * data.cross), 0.0)
+    squares = residual_squares(coefficients.T, data)
     power = 1.0 if state.temperature is None else state.temperature
-    noise = model.likelihood.draw_precision(of_noise, power * squares, power * data.rows)
+    noise = model.likelihood.update_precision(of_noise, state.noise_precision, power * squares, power * data.rows)
     level = 0.5 * (data.rows * (jnp.log(noise) - jnp.log(2 * jnp.pi)) - noise * squares)
-    return state._replace(noise_precision=noise), level
+    return state._replace(noise_precision=noise), level.sum()
+
+
+def residual_squares(coefficients: jax.Array, data: readout.Products) -> jax.Array:
+    """Sum of squared residuals () of coefficients (k,), or (K,) of coefficients (K, k)."""
+    if coefficients.ndim > 1:
+        return jax.vmap(residual_squares, (0, readout.BY_OUTPUT))(coefficients, data)
+    return jnp.maximum(data.square + coefficients @ (data.gram @ coefficients - 2.0 * data.cross), 0.0)
 
 
 def collapses(model: Model) -> bool:
     """Whether units can be moved with the readout integrated out.
 
-    That needs one logistic layer, the Müller-Ríos Insua prior, and one output with Gaussian errors that have a gamma
-    prior on their precision, or with a likelihood that is Gaussian given auxiliary variables.
+    That needs one logistic layer, the Müller-Ríos Insua prior, and Gaussian errors of any number of outputs, or one
+    function with a likelihood that is Gaussian given auxiliary variables.
     """
     y = model.likelihood
-    gaussian = y.noise_scale is None and not y.outputs if isinstance(y, Gaussian) else y.augments and not y.outputs
-    return _is_shallow(model) and gaussian
+    return _is_shallow(model) and (isinstance(y, Gaussian) or (y.augments and not y.outputs))
 
 
 def moves_jointly(model: Model) -> bool:
-    """Whether units can be moved together with the readout of all functions (`joint`), and not without it."""
-    return _is_shallow(model) and model.likelihood.informs and not collapses(model)
+    """Whether units can be moved together with the readout of all functions (`joint`)."""
+    return _is_shallow(model) and model.likelihood.informs
 
 
 def has_own_sweep(model: Model) -> bool:
     """Whether a sweep made for shallow networks serves the model, random architectures included."""
     return collapses(model) or moves_jointly(model)
+
+
+def refuse_weights(weights: str | None, model: Model) -> None:
+    """Raise a ValueError if a way to update weights does not go with the model."""
+    if weights not in (None, COLLAPSED, JOINT) and model.architecture is not None:
+        raise ValueError(
+            f'weights="{weights}" does not move between architectures: leave weights at its default if the '
+            "architecture is random"
+        )
+    if weights == COLLAPSED and not collapses(model):
+        raise ValueError(
+            'weights="collapsed" is for bnn.shallow(...) with Gaussian errors, Bernoulli, StudentT or '
+            'NegativeBinomial: use weights="hmc" here'
+        )
+    if weights == JOINT and not moves_jointly(model):
+        raise ValueError(
+            'weights="joint" is for bnn.shallow(...) with Categorical, Poisson, Heteroskedastic, several Gaussian '
+            "outputs or Gaussian(noise_scale=...): leave weights at its default here"
+        )
+    if weights == JOINT and model.linear and prior_of(model).region is not None:
+        raise ValueError(
+            'weights="joint" does not keep to the maps that the prior of a lagged series allows: leave weights at its '
+            "default, or give the model hyper=bnn.ShallowHyperparameters(autoregression=False)"
+        )
 
 
 def _is_shallow(model: Model) -> bool:

@@ -18,11 +18,11 @@ from bayesnn._internal.random import RandomSource
 from bayesnn.models import readout
 from bayesnn.models.readout import Precision
 from bayesnn.priors import MuellerRiosInsua
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 
 
 class Reflected(NamedTuple):
-    """Units (m, q), products (k + 2, k + 2) and hyperparameters after the step, and the readout given these."""
+    """Units (m, q), products (k + 1 + outputs, ...) and hyperparameters after the step, and the readout given these."""
 
     gamma: jax.Array
     gram: jax.Array
@@ -40,12 +40,13 @@ def reflect(
     noise_precision: jax.Array,
     active: jax.Array | None = None,
 ) -> Reflected:
-    """Accept or reject the reflection, from products (k + 2, k + 2) of [design, y, 1].
+    """Accept or reject the reflection, from products (k + 2, k + 2) of [design, y, 1], with more y for more outputs.
 
     `active` (m,) says which units are in use, and these come first; the columns of the others stay zero.
     """
     both = jnp.stack([gram, reflected_products(gram, gamma.shape[0] if active is None else active.sum())])
-    solved = jax.vmap(lambda one: readout.solve(as_products(one), prior, noise_precision))(both)
+    outputs = jnp.shape(noise_precision)
+    solved = jax.vmap(lambda one: readout.solve(as_products(one, outputs), prior, noise_precision))(both)
     means = jnp.stack([hyper.mu_gamma, -hyper.mu_gamma])
     density = jax.vmap(log_density)(solved) + jax.vmap(weights.log_mean_prior)(means)
     accept = jnp.log(random.uniform(source)) < density[1] - density[0]
@@ -61,11 +62,13 @@ def reflected_products(gram: jax.Array, m: int | jax.Array) -> jax.Array:
     return turn @ gram @ turn.T
 
 
-def as_products(gram: jax.Array) -> readout.Products:
-    """Products of [design, y, 1] as a `readout.Products`."""
-    return readout.Products(gram[:-2, :-2], gram[:-2, -2], gram[-2, -2], gram[-1, -1])
+def as_products(gram: jax.Array, outputs: tuple[int, ...] = ()) -> readout.Products:
+    """Products of [design, y of all outputs, 1] as a `readout.Products`."""
+    return readout.products_of(gram[:-1, :-1], gram[-1, -1], outputs)
 
 
 def log_density(solved: readout.Readout) -> jax.Array:
     """log p(y | units), the readout integrated out, up to terms that the reflection does not change."""
+    if solved.whitened.ndim > 1:
+        return jax.vmap(log_density)(solved).sum()
     return 0.5 * solved.whitened @ solved.whitened - jnp.log(jnp.diag(solved.cholesky)).sum()

@@ -33,6 +33,7 @@ from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.readout import Precision
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, collapsed_prior, draw_readout, prior_of
+from bayesnn.samplers.gibbs.confined import all_products, if_inside, is_confined
 from bayesnn.samplers.gibbs.structure import readout_rows
 from bayesnn.samplers.gibbs.unit_moves import activations
 from bayesnn.samplers.gibbs.working_rows import refresh
@@ -55,7 +56,8 @@ class UnitsTarget(NamedTuple):
 
     inputs (q, n) with the constant, other columns of the readout `extra` (k - m, n), the working rows' targets y (n,),
     the readout's prior, 1/s2, mu_gamma (q,), c_g, P = (c_g C_g)^-1 (q, q), which units are in use (m,), None if all
-    are, and the weights of the working rows (n,), None if all are one.
+    are, and the weights of the working rows (n,), None if all are one. With K outputs y is (K, n), and prior and 1/s2
+    have an axis of outputs.
     """
 
     inputs: jax.Array
@@ -98,21 +100,30 @@ class Phase(NamedTuple):
 
 def log_likelihood(gamma: jax.Array, target: UnitsTarget) -> Density:
     """log p(y | gamma) with readout and mu_beta integrated out, up to a constant, and its gradient."""
-    m, tau, prior = gamma.shape[0], target.noise_precision, target.prior
+    m = gamma.shape[0]
     z = activations(gamma, target.inputs)
     slope = z * (1.0 - z)
     if target.active is not None:
         z, slope = z * target.active[:, None], slope * target.active[:, None]
     rows = jnp.concatenate([z, target.extra])
     weighted = target.weighted(rows)
-    cholesky = jnp.linalg.cholesky(weighted @ rows.T * tau + prior.matrix)
-    root = solve_lower(cholesky, jnp.eye(len(rows)))
-    covariance = root.T @ root
-    h = rows @ target.y * tau + prior.shift
-    whitened, b = root @ h, covariance @ h
-    residuals = target.y - b @ weighted
-    by_column = tau * (b[:m, None] * residuals - covariance[:m] @ weighted)
-    value = 0.5 * whitened @ whitened - jnp.log(jnp.diag(cholesky)).sum()
+    gram = weighted @ rows.T
+
+    def of_output(y: jax.Array, prior: Precision, tau: jax.Array) -> tuple[jax.Array, jax.Array]:
+        cholesky = jnp.linalg.cholesky(gram * tau + prior.matrix)
+        root = solve_lower(cholesky, jnp.eye(len(rows)))
+        covariance = root.T @ root
+        h = rows @ y * tau + prior.shift
+        whitened, b = root @ h, covariance @ h
+        residuals = y - b @ weighted
+        by_column = tau * (b[:m, None] * residuals - covariance[:m] @ weighted)
+        return 0.5 * whitened @ whitened - jnp.log(jnp.diag(cholesky)).sum(), by_column
+
+    of_targets = target.y, target.prior, target.noise_precision
+    if target.y.ndim > 1:
+        value, by_column = (values.sum(axis=0) for values in jax.vmap(of_output)(*of_targets))
+    else:
+        value, by_column = of_output(*of_targets)
     return Density(value, (by_column * slope) @ target.inputs.T)
 
 
@@ -140,8 +151,9 @@ def metric(target: UnitsTarget, units: int) -> jax.Array:
     slope c, its likelihood would have the curvature tau beta^2 c^2 X'X.
     """
     of_prior = jnp.asarray((target.size + units) * target.precision)
-    variance = target.prior.variance[0]  # of a readout weight: sigma_beta^2 + A_b, the same for all units
-    return of_prior + CURVATURE * target.noise_precision * variance * (target.weighted(target.inputs) @ target.inputs.T)
+    variance = target.prior.variance[..., 0]  # of a readout weight: sigma_beta^2 + A_b, the same for all units
+    curvature = jnp.sum(CURVATURE * target.noise_precision * variance)  # over outputs
+    return of_prior + curvature * (target.weighted(target.inputs) @ target.inputs.T)
 
 
 def move_together(
@@ -214,10 +226,10 @@ def trajectory_step(
     def one(source: RandomSource, state: GibbsState) -> tuple[GibbsState, jax.Array]:
         of_rows, of_trajectory, of_readout = random.split(source, 3)
         state, working = refresh(of_rows, state, model, x, y, *rows)
-        state, acceptance = move_and_redraw(of_trajectory, state, model, x, working, steps)
-        if model.likelihood.augments:
-            state = state._replace(coefficients=fresh_readout(of_readout, state, model, x, working))
-        return state, acceptance
+        new, acceptance = move_and_redraw(of_trajectory, state, model, x, working, steps)
+        if model.likelihood.augments or is_confined(model):
+            new = new._replace(coefficients=fresh_readout(of_readout, new, model, x, working))
+        return if_inside(new, state, model, x) if is_confined(model) else new, acceptance
 
     moved, acceptance = random.scan_with_predrawn(key, 1, one, state)
     return moved, acceptance[0]
@@ -227,12 +239,7 @@ def fresh_readout(
     source: RandomSource, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
 ) -> jax.Array:
     """A draw of the readout (k,) given the units and the working rows."""
-    used = model.masks(state.structure, x.shape[1:])
-    inputs, extra = readout_rows(model.terms(x.shape[1:]), x, used)
-    columns = activations(state.gamma, inputs)
-    design = jnp.concatenate([columns if used is None else columns * used.units[:, None], extra])
-    weighted = design if working.weights is None else design * working.weights
-    data = readout.Products(weighted @ design.T, design @ working.target, working.square, working.count)
+    data = all_products(state, model, x, working)
     return draw_readout(
         source, state, model, x, readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
     )

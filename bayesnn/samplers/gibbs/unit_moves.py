@@ -4,6 +4,9 @@ With column j of the design left out, K_-j = L_-j L_-j' and a candidate column z
 s(z) = z'z/s2 + V^-1_jj - a'a and t(z) = z'y/s2 + (V^-1 b0)_j - a'b, where L_-j a = k, k = D_-j'z/s2 + V^-1_-j,j and
 L_-j b = h_-j: log p(y | z, rest) = const - log(s)/2 + t^2/(2 s). So K candidates cost one matrix product and one
 triangular solve, and no factorisation of their own.
+
+With several outputs log p(y | z, rest) is a sum over outputs, each with V, b0, s2, h and L_-j of its own; D_-j and z
+are common. Shapes below are those of one output; with K outputs, products are those of [design, y_1, ..., y_K, 1].
 """
 
 from __future__ import annotations
@@ -19,8 +22,8 @@ from bayesnn._internal import random
 from bayesnn._internal.conditionals import solve_lower
 from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods.working_rows import WorkingRows
-from bayesnn.models.readout import Precision
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.models.readout import BY_OUTPUT, Precision, Products, products_of
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.proposals import Candidates, Proposal
 
 BLOCK = 1024  # rows of data per block, whose candidate columns fit a second-level cache, for a few chains at once
@@ -112,11 +115,13 @@ def update_units(
     prior: Precision,
     noise_precision: jax.Array,
     active: jax.Array | None = None,
+    backwards: jax.Array | None = None,
 ) -> MovedUnits:
     """Move each unit in turn to one of its candidates or not at all, and then perhaps flip its sign.
 
     gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n). `active` (m,) says which units are
-    in use, and these come first: the others stay, and their columns are zero.
+    in use, and these come first: the others stay, and their columns are zero. Where `backwards` () is given, it says
+    whether the last unit moves first, and no sign flips: if it is a fair coin, all moves together are reversible.
     """
     m = gamma.shape[0]
     columns = activations(gamma, inputs)
@@ -127,17 +132,19 @@ def update_units(
     ones = 1.0 if working.weights is None else working.weights
     ratio_of_flip = flip_ratio(values, hyper)
 
-    def move(j: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def move(turn: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         rows, gram, chosen, sign = carry
+        j = turn if backwards is None else jnp.where(backwards, count - 1 - turn, turn)
         scored = candidate_products(candidates.values[j], rows, inputs, working.weights)
         cross = jnp.concatenate([gram[:, j][:, None], scored.cross], axis=1)  # current first: (k + 2, K + 1)
         squares = jnp.concatenate([gram[j, j][None], scored.squares])
         cross, squares = with_turned(cross, squares, gram[-1])
-        score, turned_score = jnp.split(score_columns(leave_out(j, gram, prior, noise_precision), cross, squares), 2)
+        score, turned_score = jnp.split(scores(j, gram, cross, squares, prior, noise_precision), 2)
         index = proposal.choose(score + candidates.log_weight[j], candidates.noise[j])
         column = jnp.where(index > 0, scored.column(index - 1), rows[j])
 
         flip = level[j] < turned_score[index] - score[index] + ratio_of_flip[j, index]
+        flip &= backwards is None
         column = jnp.where(flip, ones - column, column)
         place = jnp.where(flip, index + len(score), index)
         new = set_row_unchecked(cross[:, place], j, squares[place])
@@ -158,19 +165,21 @@ def update_units(
 def weighted_products(design: jax.Array, working: WorkingRows) -> tuple[jax.Array, jax.Array]:
     """Rows [design, z, 1] times their weights (k + 2, n), and products (k + 2, k + 2), from columns of a design (k, n).
 
-    The product of z with itself is that of `working`, which the moves of units do not use.
+    The product of z with itself is that of `working`, which the moves of units do not use; nor do they use those of one
+    output's z with another's.
     """
-    one = jnp.ones((1, design.shape[1]))
+    k, one, targets = design.shape[0], jnp.ones((1, design.shape[1])), jnp.atleast_2d(working.target)
     if working.weights is None:
-        rows = jnp.concatenate([design, working.target[None], one])
+        rows = jnp.concatenate([design, targets, one])
         return rows, rows @ rows.T
     others = jnp.concatenate([design, one])
     times = others * working.weights
-    cross, gram = others @ working.target, times @ others.T
-    place = jnp.array([*range(design.shape[0]), design.shape[0] + 1])
-    full = jnp.zeros((len(place) + 1, len(place) + 1)).at[place[:, None], place].set(gram)
-    full = full.at[place, -2].set(cross).at[-2, place].set(cross).at[-2, -2].set(working.square)
-    return jnp.concatenate([times[:-1], working.target[None], times[-1:]]), full
+    cross, gram = (others @ working.target.T).reshape(k + 1, -1), times @ others.T
+    last = k + len(targets)
+    place, of_target = jnp.array([*range(k), last]), jnp.arange(k, last)
+    full = jnp.zeros((last + 1, last + 1)).at[place[:, None], place].set(gram)
+    full = full.at[place[:, None], of_target].set(cross).at[of_target[:, None], place].set(cross.T)
+    return jnp.concatenate([times[:-1], targets, times[-1:]]), full.at[of_target, of_target].set(working.square)
 
 
 def set_row_unchecked(array: jax.Array, j: jax.Array, row: jax.Array) -> jax.Array:
@@ -183,33 +192,46 @@ def flip_ratio(gamma: jax.Array, hyper: Hyper) -> jax.Array:
     return -2.0 * gamma @ (hyper.s_gamma.precision @ hyper.mu_gamma)
 
 
-def leave_out(j: jax.Array, gram: jax.Array, prior: Precision, noise_precision: jax.Array) -> WithoutColumn:
-    """The readout posterior without column j, from the products of [design (k), y, ...].
+def scores(
+    j: jax.Array, gram: jax.Array, cross: jax.Array, squares: jax.Array, prior: Precision, noise_precision: jax.Array
+) -> jax.Array:
+    """log p(y | column j is z) up to a constant, for candidate columns z with these products (c,).
 
-    Shapes are unchanged: row and column j become those of the identity.
+    From products (k + 2, k + 2) of [design, y, 1], cross (k + 2, c) of these with the candidates, and squares (c,).
     """
+    k, outputs = prior.shift.shape[-1], jnp.shape(noise_precision)
+
+    def of_output(data: Products, target: jax.Array, prior: Precision, noise_precision: jax.Array) -> jax.Array:
+        return score_columns(leave_out(j, data, prior, noise_precision), cross[:k], target, squares)
+
+    data = products_of(gram[:-1, :-1], gram[-1, -1], outputs)
+    if not outputs:
+        return of_output(data, cross[k], prior, noise_precision)
+    return jax.vmap(of_output, (BY_OUTPUT, 0, 0, 0))(data, cross[k:-1], prior, noise_precision).sum(axis=0)
+
+
+def leave_out(j: jax.Array, data: Products, prior: Precision, noise_precision: jax.Array) -> WithoutColumn:
+    """The readout posterior without column j. Shapes are unchanged: row and column j become those of the identity."""
     k = prior.shift.shape[0]
     others = jnp.arange(k) != j
-    k_left = gram[:k, :k] * noise_precision + prior.matrix
+    k_left = data.gram * noise_precision + prior.matrix
     cholesky = jnp.linalg.cholesky(jnp.where(others[:, None] & others, k_left, jnp.eye(k)))
-    h = jnp.where(others, gram[:k, k] * noise_precision + prior.shift, 0.0)
+    h = jnp.where(others, data.cross * noise_precision + prior.shift, 0.0)
     own = prior.matrix[j, j], prior.shift[j], prior.variance[j]
     return WithoutColumn(others, cholesky, h, prior.matrix[:, j], *own, noise_precision)
 
 
-def score_columns(left: WithoutColumn, cross: jax.Array, squares: jax.Array) -> jax.Array:
-    """log p(y | column j is z) up to a constant, for candidate columns z with these products (c,).
+def score_columns(left: WithoutColumn, cross: jax.Array, target: jax.Array, squares: jax.Array) -> jax.Array:
+    """`scores` of one output, from products of the design (k, c), of y (c,) and of themselves (c,) with the candidates.
 
-    cross (k + 1 or more, c) of [design, y, ...] with the candidates, squares (c,). s is at least 1/V_jj; rounding could
-    take it below, so this bound is enforced.
+    s is at least 1/V_jj; rounding could take it below, so this bound is enforced.
     """
-    k = left.h.shape[0]
-    against = jnp.where(left.others[:, None], cross[:k] * left.noise_precision + left.coupling[:, None], 0.0)
+    against = jnp.where(left.others[:, None], cross * left.noise_precision + left.coupling[:, None], 0.0)
     solved = solve_lower(left.cholesky, jnp.concatenate([left.h[:, None], against], axis=1))
     b, a = solved[:, 0], solved[:, 1:]
     s = squares * left.noise_precision + left.own - jnp.sum(a**2, axis=0)
     s = jnp.maximum(s, 1.0 / left.variance)
-    t = cross[k] * left.noise_precision + left.shift - b @ a
+    t = target * left.noise_precision + left.shift - b @ a
     return -0.5 * jnp.log(s) + t**2 / (2.0 * s)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import jax
 
 from bayesnn.likelihoods import class_probabilities
-from bayesnn.models.model import Model, shifted
+from bayesnn.models.model import Model
+from bayesnn.models.readout import shifted
 from bayesnn.samplers.base import Observe
 from bayesnn.samplers.density import Data, take_rows
 

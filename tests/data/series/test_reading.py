@@ -1,5 +1,7 @@
 """Series and panels in every form: names keep their type, and what is no series is refused in words."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -138,3 +140,47 @@ def test_gaps_leave_a_choice_of_lags_and_transform():
     assert not chosen.transform.differences
     with pytest.raises(ValueError, match="must be finite"):
         lagged(gaps, lags="auto")
+
+
+DAYS = [datetime.date(2020, 1, 1) + datetime.timedelta(i) for i in range(12)]
+
+
+@pytest.mark.parametrize(
+    ("index", "plain"),
+    [
+        (pd.Index(range(12), dtype="Int64"), pd.RangeIndex(12)),
+        (pd.Index(np.arange(12, dtype=">i4")), pd.RangeIndex(12)),
+        (pd.Index(pd.arrays.SparseArray(np.arange(12))), pd.RangeIndex(12)),
+        (pd.Index(DAYS), pd.date_range("2020-01-01", periods=12)),
+        (pd.CategoricalIndex(pd.to_datetime(DAYS)), pd.date_range("2020-01-01", periods=12)),
+    ],
+)
+def test_dates_of_every_type_are_dates(index, plain):
+    series = pd.Series(A, index=index)
+    expected = lagged(pd.Series(A, index=plain), lags=2, exogenous=pd.DataFrame({"e": B}, index=plain))
+    found = lagged(series, lags=2, exogenous=pd.DataFrame({"e": B}, index=index))
+    assert found.step == expected.step
+    assert found.x.index.tolist() == expected.x.index.tolist()
+    np.testing.assert_array_equal(found.x, expected.x)
+
+
+@pytest.mark.parametrize("index", [list("zyxwvutsrqpo"), A, [True] * 12, [f"{day}" for day in reversed(DAYS)]])
+def test_an_index_of_no_dates_is_refused_for_what_it_holds(index):
+    with pytest.raises(ValueError, match="the index of series 'y' must hold dates, periods or whole numbers"):
+        lagged(pd.Series(A, index=index), lags=1)
+
+
+@pytest.mark.parametrize("name", [[1], {"a": 1}])
+def test_names_that_are_no_labels(name):
+    frame = long(1, 2).assign(unique_id=[name] * 24)
+    with pytest.raises(ValueError, match="names of series must be text, numbers or the like, got"):
+        read_series(frame)
+
+
+def test_rounding_of_single_precision_is_no_variation():
+    single = np.full(12, 0.3, np.float32)
+    single[::2] = np.nextafter(single[0], np.float32(1.0))
+    with pytest.raises(ValueError, match="series 'y' must vary, got 0.3"):
+        lagged(single, lags=1)
+    found = lagged(A, lags=1, exogenous=pd.DataFrame({"e": single}))
+    assert found.x["e"].nunique() == 1

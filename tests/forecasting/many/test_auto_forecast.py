@@ -113,8 +113,10 @@ def test_missing_values_and_dates_count_as_unknown():
     marked = bnn.auto_forecast({"a": gap, "b": y}, 2, seasonal=1, **FEW)
     absent = bnn.auto_forecast({"a": gap.dropna(), "b": y}, 2, seasonal=1, **FEW)
     np.testing.assert_array_equal(marked, absent)
+    alone = bnn.auto_forecast(gap.dropna().rename("a"), 2, seasonal=1, **FEW)
+    np.testing.assert_allclose(alone, marked.sel(unique_id="a"), rtol=1e-6)
     with pytest.raises(ValueError, match="evenly spaced"):
-        bnn.auto_forecast(gap.dropna(), 2, **FEW)
+        bnn.auto_forecast(pd.Series([1.0, 3.0, 2.0, 5.0], index[:4] + pd.to_timedelta([0, 3, 1, 8], "h")), 2, **FEW)
 
 
 @pytest.mark.parametrize(
@@ -141,7 +143,13 @@ def test_two_values_of_a_date_fail_alone():
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [({"seasonal": 0}, "seasonal"), ({"draws": 0}, "draws"), ({"pool": "all"}, "pool")]
+    ("settings", "message"),
+    [
+        ({"seasonal": 0}, "seasonal"),
+        ({"draws": 0}, "draws"),
+        ({"pool": "all"}, "pool"),
+        ({"pool": "shared"}, r"bnn\.lagged\("),
+    ],
 )
 def test_settings_are_checked(settings, message):
     with pytest.raises(ValueError, match=message):

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
+from bayesnn.forecasting.many import auto_forecast as module
 from bayesnn.forecasting.many import run
-from bayesnn.forecasting.many.bucket import SIZE, fill, forecast_bucket
+from bayesnn.forecasting.many.bucket import fill, forecast_bucket
+from bayesnn.forecasting.many.passes import SIZE
 
 SERIES = {f"s{i}": np.random.default_rng(i).normal(size=12 + i % 3).cumsum() for i in range(SIZE + 5)}
 SETTINGS = {"horizon": 2, "draws": 50, "progress": False}
@@ -40,7 +42,7 @@ class Failing(ThreadPoolExecutor):
 
 
 def test_buckets_have_one_season_and_similar_lengths():
-    lengths, periods = [70, 5, 60, 8] * 10, [1, 4] * 20
+    lengths, periods = [70, 5, 60, 8] * 10, [(1,), (4,)] * 20
     groups = fill(lengths, periods)
     assert sorted(i for group in groups for i in group) == list(range(40))
     for group in groups:
@@ -63,7 +65,7 @@ def test_a_run_that_was_killed_goes_on_in_its_folder(plain, tmp_path, monkeypatc
             raise KeyboardInterrupt
         return forecast_bucket(bucket)
 
-    monkeypatch.setattr(run, "forecast_bucket", counted)
+    monkeypatch.setattr(module, "forecast_bucket", counted)
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
     with pytest.raises(KeyboardInterrupt):
         bnn.auto_forecast(SERIES, path=tmp_path, **SETTINGS)
@@ -88,8 +90,7 @@ def test_a_series_that_fails_does_so_alone(plain, monkeypatch):
             raise FloatingPointError("planted")
         return forecast_bucket(bucket)
 
-    monkeypatch.setattr(run, "forecast_bucket", fails)
-    monkeypatch.setattr("bayesnn.forecasting.many.auto_forecast.forecast_bucket", fails)
+    monkeypatch.setattr(module, "forecast_bucket", fails)
     again = bnn.auto_forecast(SERIES, **SETTINGS)
     assert again.failures.to_numpy().tolist() == [["s3", "FloatingPointError: planted", "none"]]
     others = [name for name in SERIES if name != "s3"]

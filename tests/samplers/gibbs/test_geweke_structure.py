@@ -15,7 +15,7 @@ import test_geweke
 
 import bayesnn as bnn
 from bayesnn import Geometric, Gibbs, Model, shallow
-from bayesnn.models.model import bind_lags
+from bayesnn.fitting.binding import bind_lags
 from bayesnn.models.random_architecture import Structure, random_structure
 from bayesnn.priors import MuellerRiosInsua
 from bayesnn.samplers.gibbs import birth_death, structure

@@ -12,11 +12,11 @@ from scipy.special import logsumexp
 import bayesnn as bnn
 from bayesnn._internal import runtime
 from bayesnn._internal.conditionals import Covariance
+from bayesnn.fitting.binding import bind_lags
 from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
-from bayesnn.models.model import bind_lags
 from bayesnn.models.random_architecture import Structure
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs import birth_death, structure
 from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure
 
@@ -127,9 +127,22 @@ def masked_log_marginal(case):
     def density(state):
         gram = structure.gram_matrix(case, jnp.asarray(some_units()), state)
         prior = case.prior.collapsed_given(terms, VARIANCE, case.model.masks(state, (P,)).coefficients)
-        return readout.log_marginal(structure.products_of(gram, N), prior, NOISE_PRECISION)
+        return readout.log_marginal(structure.products_of(gram, case.working), prior, NOISE_PRECISION)
 
     return density
+
+
+def test_scores_of_several_outputs_are_sums():
+    case = problem()
+    y = np.stack([case.working.target, np.random.default_rng(3).normal(size=N)], axis=1)
+    each = [
+        table(case._replace(working=gaussian_rows(jnp.asarray(y[:, i]))), some_units(), STATE).values for i in (0, 1)
+    ]
+    hyper = case.hyper._replace(beta_precision=jnp.repeat(case.hyper.beta_precision, 2))
+    precisions = jnp.full(2, NOISE_PRECISION)
+    both = case._replace(working=gaussian_rows(jnp.asarray(y)), hyper=hyper, noise_precision=precisions)
+    prior = case.random.hidden.log_probabilities()
+    np.testing.assert_allclose(table(both, some_units(), STATE).values, each[0] + each[1] - prior, rtol=1e-9)
 
 
 # What is redrawn

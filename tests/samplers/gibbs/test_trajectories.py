@@ -103,6 +103,19 @@ def test_a_row_of_weight_two_is_as_two_rows():
         np.testing.assert_allclose(trajectories.metric(repeated, M), trajectories.metric(weighted, M), rtol=1e-12)
 
 
+def test_the_density_of_several_outputs_is_the_sum():
+    first, _ = target_of()
+    with runtime.double():
+        second = first._replace(y=jnp.cos(first.y), noise_precision=jnp.asarray(0.7))
+        second = second._replace(prior=second.prior._replace(shift=-0.5 * second.prior.shift))
+        own = ("y", "prior", "noise_precision")
+        both = {n: jax.tree.map(lambda *each: jnp.stack(each), getattr(first, n), getattr(second, n)) for n in own}
+        found = trajectories.log_likelihood(GAMMA, first._replace(**both))
+        one, other = (trajectories.log_likelihood(GAMMA, target) for target in (first, second))
+        np.testing.assert_allclose(found.value, one.value + other.value, rtol=1e-9)
+        np.testing.assert_allclose(found.gradient, one.gradient + other.gradient, rtol=1e-9, atol=1e-12)
+
+
 def trajectory(target, log_step):
     with runtime.double():
         end = trajectories.move_together(jax.random.key(0), jnp.asarray(GAMMA), target, jnp.asarray(log_step), 5)

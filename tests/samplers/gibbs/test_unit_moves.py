@@ -11,7 +11,7 @@ from bayesnn._internal.runtime import computing
 from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
 from bayesnn.priors import GaussianPrior
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs import unit_moves
 from bayesnn.samplers.gibbs.proposals import PROPOSALS, Candidates, Proposal
 from bayesnn.samplers.gibbs.reflections import as_products, reflected_products
@@ -51,12 +51,12 @@ def _log_marginal(rows, y, prior, weights):
 
 @computing
 def scores(j, rows, y, candidates, prior, noise_precision=NOISE_PRECISION):
-    """Scores of the current column j and of the candidates (c, n)."""
+    """Scores of the current column j and of the candidates (c, n), of one target (n,) or several (K, n)."""
     everyone = np.concatenate([rows[j][None], candidates])
-    with_y = np.concatenate([rows, y[None]])
-    gram, cross = jnp.asarray(with_y @ with_y.T), jnp.asarray(with_y @ everyone.T)
-    left = unit_moves.leave_out(jnp.asarray(j), gram, readout.precision_of(prior), noise_precision)
-    return np.asarray(unit_moves.score_columns(left, cross, jnp.asarray(np.sum(everyone**2, axis=1))))
+    whole = np.concatenate([rows, np.atleast_2d(y), np.ones((1, N))])
+    products = whole @ whole.T, whole @ everyone.T, np.sum(everyone**2, axis=1)
+    given = (jnp.asarray(a) for a in (j, *products))
+    return np.asarray(unit_moves.scores(*given, readout.precision_of(prior), jnp.asarray(noise_precision)))
 
 
 @computing
@@ -86,6 +86,41 @@ def test_scores_are_log_densities_but_for_a_constant(j, extras):
     assert agrees(scores(j, rows, y, candidates, prior))
     assert not agrees(scores(j, rows, y, candidates, prior._replace(mean=1.01 * prior.mean)))
     assert not agrees(scores(j, rows, y, candidates, prior, 1.01 * NOISE_PRECISION))
+
+
+def two_outputs(prior):
+    """A prior for each of two outputs, with the axis of outputs first, and their error precisions."""
+    other = GaussianPrior(prior.mean - 0.7, 2.0 * prior.covariance, prior.precision / 2.0)
+    return jax.tree.map(lambda *each: np.stack(each), prior, other), np.array([NOISE_PRECISION, 0.4])
+
+
+@pytest.mark.parametrize("extras", [0, 3])
+def test_scores_of_several_outputs_are_sums(extras):
+    rng = np.random.default_rng(7)
+    *_, extra, y, prior = problem(extras)
+    rows, y = np.concatenate([rng.uniform(size=(M, N)), extra]), np.stack([y, rng.normal(size=N)])
+    candidates, (priors, precisions) = rng.uniform(size=(K, N)), two_outputs(prior)
+    each = [
+        scores(1, rows, y[i], candidates, jax.tree.map(lambda a, i=i: a[i], priors), precisions[i]) for i in range(2)
+    ]
+    together = scores(1, rows, y, candidates, priors, precisions)
+    np.testing.assert_allclose(together, each[0] + each[1], rtol=1e-10)
+    assert not np.allclose(together, scores(1, rows, y, candidates, priors, precisions[::-1]), rtol=1e-3)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
+def test_products_of_several_outputs_follow_their_units(weights):
+    gamma, values, inputs, extra, y, prior = problem(3)
+    y, (priors, precisions) = np.stack([y, np.cos(y)]), two_outputs(prior)
+    candidates = Candidates(values, np.zeros((M, K + 1)), np.array([3, 2, 4]))
+    moved, _ = update(1, gamma, candidates, AS_TOLD, inputs, extra, y, priors, weights, precisions)
+    design = np.concatenate([activations(moved.gamma, inputs), extra])
+    found = as_products(jnp.asarray(moved.gram), (2,))
+    for i in range(2):
+        exact = readout.products(design.T, y[i], weights)
+        each = found.gram, found.cross[i], found.square[i], found.rows
+        for ours, right in zip(each, exact, strict=True):
+            np.testing.assert_allclose(ours, right, rtol=1e-5)
 
 
 def test_columns_that_nearly_coincide_have_finite_scores(monkeypatch):
@@ -141,11 +176,11 @@ def products(values, rows, inputs, index, weights):
 
 
 @computing
-def update(key, gamma, candidates, proposal, inputs, extra, y, prior, weights=None):
-    working = gaussian_rows(jnp.asarray(y), None, None if weights is None else jnp.asarray(weights))
+def update(key, gamma, candidates, proposal, inputs, extra, y, prior, weights=None, precision=NOISE_PRECISION):
+    working = gaussian_rows(jnp.asarray(y.T), None, None if weights is None else jnp.asarray(weights))
     prior = readout.precision_of(prior)
     key = jax.random.key(key)
-    moved = _update(key, gamma, candidates, proposal, HYPER, inputs, extra, working, prior, NOISE_PRECISION)
+    moved = _update(key, gamma, candidates, proposal, HYPER, inputs, extra, working, prior, precision)
     level = np.log(jax.random.uniform(key, (M,)))  # what the flips are decided with
     return jax.tree.map(np.asarray, moved), np.asarray(level)
 

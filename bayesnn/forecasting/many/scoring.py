@@ -1,0 +1,130 @@
+"""Scores of the forecasts of many series against later values, matched by name and date."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bayesnn.data.series.reading import read_series
+from bayesnn.evaluation.scores import crps, mase_scale
+from bayesnn.forecasting.many.reading import Task
+
+NO_FORECAST = "future has series {name!r}, which has no forecast: leave it out"
+MISS = 2 / 0.05  # what MSIS charges for a value beyond the 95% interval, over its distance
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesScores:
+    """Scores of the forecasts of many series.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row per series: steps (scored), mase and smape (of the median; smape in per cent), msis (of the 95%
+        interval), crps (over the scale of MASE), coverage_80 and coverage_95 (shares). NaN where the scale is zero.
+    mean : pandas.Series
+        Averages over the series.
+    """
+
+    table: Any
+    mean: Any
+
+    def __str__(self) -> str:
+        """The averages, and the five series with the largest errors."""
+        worst = self.table.sort_values("mase", ascending=False, kind="stable").head(5)
+        mean = self.mean.round(3).to_frame("mean").T.to_string()
+        return f"{len(self.table)} series\n{mean}\n\nlargest errors\n{worst.round(3).to_string()}"
+
+
+def score_series(
+    forecast: Callable[..., Any], tasks: Sequence[Task], panel: bool, future: Any, key: Any
+) -> SeriesScores:
+    """Scores of the paths that `forecast(horizon, key=key)` makes for the tasks."""
+    import pandas as pd
+
+    by_name = {task.name: task for task in tasks}
+    given = _named(future, tasks, panel)
+    later = {name: _steps_ahead(by_name.get(name), name, values, future) for name, values in given.items()}
+    later = {name: y for name, y in later.items() if np.isfinite(y).any()}
+    if not later:
+        raise ValueError("future must hold at least one observed value, got none")
+    horizon = max(map(len, later.values()))
+    paths = forecast(horizon, key=key)
+    names = list(np.atleast_1d(paths["unique_id"].to_numpy()))
+    draws = paths.to_numpy()[0].reshape(paths.sizes["draw"], len(names), horizon)
+    place = {name: i for i, name in enumerate(names)}
+    rows = {}
+    for name, y in later.items():
+        if name not in place:
+            raise ValueError(NO_FORECAST.format(name=name))
+        rows[name] = score_one(draws[:, place[name], : len(y)], y, by_name[name].values, by_name[name].season)
+    table = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="unique_id", tupleize_cols=False))
+    return SeriesScores(table, table.drop(columns="steps").mean())
+
+
+def score_one(draws: np.ndarray, y: np.ndarray, training: np.ndarray, season: int) -> dict[str, float]:
+    """Scores of paths (d, h) of one series against y (h,), NaN where it is unknown.
+
+    References
+    ----------
+    S. Makridakis, E. Spiliotis and V. Assimakopoulos (2020), The M4 competition: 100,000 time series and 61 forecasting
+    methods, International Journal of Forecasting 36, 54-74, section 3.2 and equation (1) for MSIS.
+    """
+    seen = np.isfinite(y)
+    draws, y = draws[:, seen], y[seen]
+    low95, low80, median, high80, high95 = np.quantile(draws, [0.025, 0.1, 0.5, 0.9, 0.975], axis=0)
+    scale = mase_scale(training, season) or np.nan
+    error, size = np.abs(y - median), np.abs(y) + np.abs(median)
+    missed = np.maximum(low95 - y, 0) + np.maximum(y - high95, 0)
+    return {
+        "steps": len(y),
+        "mase": float(error.mean() / scale),
+        "smape": float(200 * np.mean(error / np.where(size > 0, size, 1.0))),
+        "msis": float(np.mean(high95 - low95 + MISS * missed) / scale),
+        "crps": float(np.mean(crps(draws, y)) / scale),
+        "coverage_80": float(np.mean((low80 <= y) & (y <= high80))),
+        "coverage_95": float(np.mean((low95 <= y) & (y <= high95))),
+    }
+
+
+def _named(future: Any, tasks: Sequence[Task], panel: bool) -> dict[Any, Any]:
+    """Later values by name; those of a single series take its name."""
+    found, several = read_series(future)
+    if several != panel:
+        kinds = ("one series", "a panel, by name")
+        raise ValueError(f"future must be {kinds[panel]}, like what was fitted, got {kinds[several]}")
+    return found if panel else {tasks[0].name: next(iter(found.values()))}
+
+
+def _steps_ahead(task: Task | None, name: Any, values: Any, future: Any) -> np.ndarray:
+    """Values (h,) of the steps after the end of a series, NaN where nothing is known."""
+    import pandas as pd
+
+    if task is None:
+        raise ValueError(NO_FORECAST.format(name=name))
+    given = future[name] if isinstance(future, Mapping) else future
+    numbers = values.to_numpy()
+    if not isinstance(given, (pd.Series, pd.DataFrame)):
+        return numbers
+    values = values[values.notna()].sort_index()
+    if not len(values):
+        return numbers[:0]
+    label = f"future of series {name!r} must have dates that follow {task.index[-1]}, one every step"
+    if _kind(values.index) != _kind(task.index):
+        raise ValueError(f"{label}, got an index of {values.index.dtype} where the series has {task.index.dtype}")
+    ahead = task.after(1)
+    while ahead[-1] < values.index[-1]:
+        ahead = task.after(2 * len(ahead))
+    odd = values.index[~values.index.isin(ahead)]
+    if len(odd):
+        raise ValueError(f"{label}, got {odd[0]}")
+    whole = values.reindex(ahead).to_numpy()
+    return whole[: int(np.flatnonzero(np.isfinite(whole))[-1]) + 1]
+
+
+def _kind(index: Any) -> Any:
+    """What must be equal of two indices for their dates to be compared: whole numbers, or the type and time zone."""
+    return "whole numbers" if index.dtype.kind in "iu" else (type(index), str(getattr(index, "tz", "")))

@@ -1,0 +1,143 @@
+"""SeriesFit: the posterior of one series of many, with its draws as inference data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from bayesnn._internal import checks
+from bayesnn._internal.version import __version__
+from bayesnn.data.series import dates
+from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build
+from bayesnn.forecasting.many.bucket import MOST, observed_of
+from bayesnn.forecasting.many.curves import CURVES
+from bayesnn.forecasting.many.paths import sample_paths
+from bayesnn.forecasting.many.prepare import check_memory, entropy_of, seed_of
+from bayesnn.forecasting.many.prior import DYNAMICS, StructuralPrior, make_grid
+from bayesnn.forecasting.many.replay import log_likelihood
+from bayesnn.forecasting.many.simulate import Drawn
+from bayesnn.forecasting.path_array import path_array
+
+CHAINS, LEAST_DRAWS = 4, 4  # ArviZ compares chains of at least four draws
+
+
+@dataclass(frozen=True, eq=False)
+class SeriesFit:
+    """The posterior of one series, of `bnn.auto_fit`.
+
+    Attributes
+    ----------
+    name
+        Its id.
+    series : pandas.Series
+        Its values by date, from the first that is observed.
+    periods : tuple of int
+        Steps of the seasons of the model; (1,) if it has none.
+    points : float
+        How many points of the grid of dynamics share the probability, 1 / sum p^2.
+    curves : pandas.DataFrame
+        Probabilities: a row per curve (none, sqrt, log), columns "no outlier", "passed" and "shift".
+    outlier : date or None
+        The value that may be an outlier, if one lies far from the rest.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from bayesnn.forecasting.many.auto_fit import auto_fit
+    >>> fits = auto_fit({"a": np.arange(20.0) + np.sin(np.arange(20.0))}, draws=100, progress=False)
+    >>> fits["a"].idata["posterior"]["level"].dims
+    ('chain', 'draw')
+    >>> fits["a"].forecast(2)["time"].values.tolist()
+    [20, 21]
+    """
+
+    name: Any
+    series: Any
+    step: Any
+    periods: tuple[int, ...]
+    points: float
+    curves: Any
+    outlier: Any
+    prior: StructuralPrior
+    drawn: Drawn
+
+    @cached_property
+    def idata(self) -> Any:
+        """Inference data: posterior, log_likelihood, observed_data, constant_data.
+
+        Draws are independent; they are shown as four chains where their number allows, since ArviZ compares chains, one
+        after the other in the order of the paths. Sites of the posterior: alpha, beta, phi, gamma, rho (the dynamics);
+        level, drift, trend, season (phase) and residual after the last value, of several seasons season_24 (phase_24)
+        and so on; sigma (the error sd); curve (0 none, 1 sqrt, 2 log); and, if a value lies far off, outlier (0 none,
+        1 one that passed, 2 a shift). `level` is in units of the series, the other states and sigma in units of the sd
+        of the differences of each draw's own curve, so that draws of several curves can be compared. `phase` 1 is that
+        of the next value. The log likelihood of a value is its log density given those before it, in units of the
+        series; since the evidence has a power below one, PSIS-LOO is a rough guide.
+        """
+        used = self.series.iloc[-MOST:]
+        seen = used.notna().to_numpy()
+        sites, chains = self._sites(), chains_of(len(self.drawn.curve))
+        grid = make_grid(self.prior, self.periods)
+        log = log_likelihood(used.to_numpy(), self.drawn, grid.basis, self.prior.outlier_size)[:, seen]
+        names = self._season_sites()
+        dims = {name: (*DRAW_DIMS, names[name]) if name in names else DRAW_DIMS for name in sites}
+        attrs = {"sampler": "exact", "bayesnn_version": __version__, "complete": 1}
+        curves = {"scale": self.drawn.scale, "origin": self.drawn.origin}
+        groups = {
+            "posterior": Group({n: v.reshape(chains, -1, *v.shape[1:]) for n, v in sites.items()}, dims, attrs),
+            "log_likelihood": Group({"y": log.reshape(chains, -1, log.shape[1])}, {"y": (*DRAW_DIMS, "obs")}, attrs),
+            "observed_data": Group({"y": used.to_numpy()[seen]}, {"y": ("obs",)}),
+            "constant_data": Group(curves, {name: ("curves",) for name in curves}),
+        }
+        coords = {dim: np.arange(1, m + 1) for dim, m in zip(names.values(), self.periods, strict=False)}
+        return build(groups, coords | {"obs": dates.labels(used.index[seen]), "curves": list(CURVES)})
+
+    def _sites(self) -> dict[str, np.ndarray]:
+        """Draws (d, ...) by the name of their site."""
+        drawn, curve = self.drawn, self.drawn.curve % len(CURVES)
+        level, trend, residual = drawn.state.T
+        level = drawn.origin[curve] + drawn.scale[curve] * level
+        sites = dict(zip(DYNAMICS, drawn.dynamics, strict=True))
+        sites["level"] = np.choose(curve, [one.inverse(level) for one in CURVES.values()])
+        sites |= {"drift": drawn.drift, "trend": trend, "residual": residual, "sigma": drawn.noise}
+        sites |= {"curve": curve} | ({} if self.outlier is None else {"outlier": drawn.curve // len(CURVES)})
+        ends = np.cumsum(self.periods)[:-1]
+        return sites | dict(zip(self._season_sites(), np.split(drawn.season, ends, axis=1), strict=False))
+
+    def _season_sites(self) -> dict[str, str]:
+        """Sites of the seasons, and the names of their phases."""
+        if len(self.periods) == 1:
+            return {"season": "phase"} if self.periods[0] > 1 else {}
+        return {f"season_{period}": f"phase_{period}" for period in self.periods}
+
+    def forecast(self, horizon: int, *, key: Any = 0) -> Any:
+        """Sample paths (chain, draw, time) of the next values, one per posterior draw, as `bnn.forecast` has them."""
+        steps = checks.positive_integer("horizon", horizon)
+        check_memory(1, len(self.drawn.curve), steps)
+        seed = seed_of(entropy_of(key), self.name)
+        paths = sample_paths(self.drawn, observed_of(self.series.to_numpy()), self.prior, steps, seed)
+        after = {self.name: dates.next_dates(self.series.index, self.step, steps)}
+        return path_array(paths.values[None, :, None], after, panel=False)
+
+    def __repr__(self) -> str:
+        """Series, model and draws, a line each."""
+        curve = self.curves.sum(axis=1)
+        likely = ", ".join(f"{name} {share:.2f}" for name, share in curve.items() if share >= 0.005)
+        season = "none" if self.periods == (1,) else " and ".join(map(str, self.periods))
+        lines = [
+            f"series {self.name!r}: {int(self.series.notna().sum())} observed values to {self.series.index[-1]}",
+            f"structural autoregression, season {season}; curve: {likely}",
+            f"{len(self.drawn.curve)} independent draws of its posterior, in effect on {self.points:.0f} grid points",
+        ]
+        if self.outlier is not None:
+            share = self.curves.iloc[:, 1:].to_numpy().sum()
+            lines.append(f"the value at {self.outlier} is an outlier, or begins a shift, with probability {share:.2f}")
+        return "\n".join(lines)
+
+
+def chains_of(draws: int) -> int:
+    """Into how many chains independent draws are split for ArviZ."""
+    return CHAINS if draws % CHAINS == 0 and draws >= CHAINS * LEAST_DRAWS else 1
