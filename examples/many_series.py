@@ -18,6 +18,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pandas as pd
+from scipy.signal import lfilter
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
@@ -34,9 +35,9 @@ def simulated(rng):
     for period, horizon in ((1, 6), (4, 8), (12, 18)):
         for number in range(20):
             count = int(rng.integers(20, 30)) + 4 * period + horizon
-            trend = np.cumsum(0.05 * rng.normal(size=count) / np.sqrt(period))
+            trend = lfilter([0.05 / np.sqrt(period)], [1.0, -0.9], rng.normal(size=count))
             season = rng.normal(size=period)[np.arange(count) % period] * 0.15 * (period > 1)
-            walk = np.cumsum(0.02 + 0.3 * trend + 0.1 * rng.normal(size=count) / np.sqrt(period))
+            walk = np.cumsum(0.02 / period + 0.3 * trend + 0.1 * rng.normal(size=count) / np.sqrt(period))
             values = 100 * np.exp(walk + season)
             rows.append((f"{NAMES[period]} {number}", period, horizon, values[:-horizon], values[-horizon:]))
     return pd.DataFrame(rows, columns=["id", "freq", "h", "train", "test"])
@@ -90,6 +91,7 @@ def main(quick: bool, data: str, output: str) -> None:
         paths = paths.drop_vars("ds", errors="ignore").assign_coords(time=later.index.to_numpy())
         bnn.plots.forecast(past, paths, observed=later, history=4 * one.h, ax=ax)
         ax.set_title(f"{NAMES[one.freq]}: {one.id}")
+        ax.set_ylabel("")
         ax.legend().set_visible(ax is axes[0, 0])
     figure.savefig(output, dpi=110)
     print(f"\npicture: {output}")

@@ -5,6 +5,8 @@ kills    Fits that keep a run, each killed by SIGKILL at a random moment of its 
 flips    Single bytes of a finished run folder changed: opening and continuing it gives the same draws, or an error.
 files    Saved fits with random damage (bytes, pieces left out, doubled or moved, numbers in the document): they load
          as they were, or are refused; nothing else happens, within a limit of memory.
+interrupts  Ctrl-C at a random moment of a fit by each sampler, a backtest and automatic forecasts: what was drawn so
+         far, a KeyboardInterrupt, or the end; and the same call afterwards gives what it gives without one.
 threads  Fits of several models from eight threads at once give the draws of fits in turn.
 
 Each job prints how many attempts it made and what became of them; the exit status is 1 where one of them gave other
@@ -22,6 +24,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -171,6 +174,65 @@ def other_number(whole: bytes, chance: random.Random) -> bytes:
 DAMAGES = (changed_bytes, cut, repeated, other_number)
 
 
+def interrupts(count: int, chance: random.Random) -> Outcomes:
+    """Interrupt each kind of call in turn, `count` times in all, and make the same call again."""
+    import bayesnn as bnn
+
+    x = np.linspace(-1.0, 1.0, 15)[:, None]
+    y, series = x[:, 0] ** 2, np.sin(np.arange(30.0)) + 0.1 * np.cos(17 * np.arange(30.0))
+    short = {"draws": 20, "warmup": 20, "chains": 2, "progress": False}
+    mode = bnn.MAP(steps=100, validation=None, restarts=2)
+    samplers = {
+        "gibbs": bnn.Gibbs(),
+        "nuts": bnn.NUTS(max_tree_depth=3),
+        "variational": bnn.Variational(steps=100, start=None),
+        "laplace": bnn.Laplace(mode),
+        "ensemble": bnn.Ensemble(2, mode),
+    }
+
+    def fit_by(sampler: Any) -> Callable[[], Any]:
+        return lambda: draws_of(bnn.fit(bnn.shallow(1), x, y, sampler=sampler, **short).idata)
+
+    calls = {name: fit_by(sampler) for name, sampler in samplers.items()} | {
+        "backtest": lambda: bnn.backtest(
+            bnn.shallow(1), series, lags=2, windows=2, refit=True, baselines=["naive"], **short
+        ).table.to_numpy(),
+        "auto_forecast": lambda: bnn.auto_forecast(series, 3, draws=20, progress=False).to_numpy(),
+    }
+    for name, call in calls.items():
+        begun = time.monotonic()
+        expected = call()
+        span = time.monotonic() - begun
+        for _ in range(-(-count // len(calls))):
+            yield interrupted(name, call, expected, chance.uniform(0.0, span))
+
+
+def interrupted(name: str, call: Callable[[], Any], expected: Any, moment: float) -> str:
+    """What became of a call after Ctrl-C at a moment (s), and whether the same call gives the same afterwards."""
+    timer = threading.Timer(moment, os.kill, (os.getpid(), signal.SIGINT))
+    outcome = f"{name}: the end"
+    try:
+        timer.start()
+        found = call()
+        if not same(found, expected):
+            shorter = isinstance(found, dict) and all(
+                np.array_equal(values, expected[site][:, : values.shape[1]]) for site, values in found.items()
+            )
+            outcome = f"{name}: the draws so far" if shorter else f"{name}: other numbers, from what there was"
+        timer.cancel()
+        timer.join()
+    except KeyboardInterrupt:
+        outcome = f"{name}: KeyboardInterrupt"
+    except Exception as error:
+        outcome = f"WRONG: {name}: {type(error).__name__}: {str(error)[:80]}"
+    return outcome if same(call(), expected) else f"WRONG: {name}: the next call gives other numbers"
+
+
+def same(found: Any, expected: Any) -> bool:
+    """Whether two results, draws by site or an array, are the same bit for bit."""
+    return equal(found, expected) if isinstance(expected, dict) else np.array_equal(found, expected, equal_nan=True)
+
+
 def threads(count: int, chance: random.Random) -> Outcomes:
     """Fits from eight threads, `count` in all, beside the same fits in turn."""
     import bayesnn as bnn
@@ -195,7 +257,13 @@ def threads(count: int, chance: random.Random) -> Outcomes:
         yield SAME if equal(found, one(number)) else "WRONG: other draws"
 
 
-JOBS = {"kills": (kills, 200), "flips": (flips, 2000), "files": (files, 1000), "threads": (threads, 24)}
+JOBS = {
+    "kills": (kills, 200),
+    "flips": (flips, 2000),
+    "files": (files, 1000),
+    "interrupts": (interrupts, 100),
+    "threads": (threads, 24),
+}
 
 
 def run(name: str, count: int | None, seed: int) -> collections.Counter[str]:

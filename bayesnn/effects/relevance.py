@@ -13,13 +13,14 @@ from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.dataset import center_and_scale, used_rows
 from bayesnn.data.sequences import TOKENS
 from bayesnn.effects.expected import slopes
+from bayesnn.effects.occlusion import occlusion
 from bayesnn.effects.table import Rows, coded_places, rows_to_average
 from bayesnn.evaluation.scores import ScoredRows, scored_rows
 from bayesnn.fitting.draws import expectation, log_density, over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.likelihoods import as_coordinate
 
-METHODS = ("permutation", "sensitivity", "ard")
+METHODS = ("permutation", "sensitivity", "ard", "occlusion")
 SCORES = ("log_density", "predictive", "rmse")
 
 
@@ -29,7 +30,7 @@ def relevance(
     x: Any = None,
     y: Any = None,
     *,
-    method: str = "permutation",
+    method: str | None = None,
     score: str = "log_density",
     repeats: int = 10,
     offset: Any = None,
@@ -42,12 +43,16 @@ def relevance(
     fit : Fit
     x, y : table (n, p) and target, optional
         Rows to score; the training rows by default. Held-out rows measure the value of the inputs for
-        prediction, training rows how much the fit uses them.
-    method : {"permutation", "sensitivity", "ard"}
+        prediction, training rows how much the fit uses them. For a model that reads token ids, x holds the texts, or
+        their ids.
+    method : {"permutation", "sensitivity", "ard", "occlusion"}
+        Default: "occlusion" for a model that reads token ids, "permutation" for all others.
         "permutation": how much worse each draw's score gets when the input's column is shuffled; the indicators
         of a categorical input are shuffled together. "sensitivity": root mean square over rows of the derivative, times
         the sd of the input, in units of y or as a probability; numeric inputs only. "ard": the scale of the weights
         that leave each coded input, under a prior that learns one per input (MuellerRiosInsua, Hierarchical).
+        "occlusion", for token ids only: prediction with each token of each text minus that without it, where the other
+        tokens move up; as a probability of each class, or in units of y. `bnn.plots.text` colours a text by it.
     score : {"log_density", "predictive", "rmse"}
         For permutation. "log_density": drop of the average log density (or log probability) of a row given the draw,
         in nats; draws with small error sd drop most. "predictive": the same of the posterior predictive, which
@@ -64,13 +69,15 @@ def relevance(
     -------
     xarray.DataArray
         (chain, draw, input); for permutation (chain, draw, permutation, input), or (permutation, input) of the
-        predictive; for sensitivity with a last axis class or output if there are several. `to_frame` makes a table of
-        it, over draws and permutations.
+        predictive; for sensitivity with a last axis class or output if there are several; for occlusion (chain, draw,
+        obs, step), perhaps with such an axis, NaN at padded steps, and a coordinate `token` (obs, step). `to_frame`
+        makes a table of it, over draws and permutations.
 
     References
     ----------
     L. Breiman (2001), Random forests, Machine Learning 45, 5-32, section 10; R. Neal (1996), Bayesian Learning for
-    Neural Networks, section 1.2.3, for the scales of automatic relevance determination.
+    Neural Networks, section 1.2.3, for the scales of automatic relevance determination; J. Li, W. Monroe and
+    D. Jurafsky (2016), Understanding neural networks through representation erasure, arXiv:1612.08220, equation (1).
 
     Examples
     --------
@@ -82,12 +89,18 @@ def relevance(
     >>> relevance(result, repeats=3).sizes["permutation"]
     3
     """
+    reads_tokens = fit.data.columns.kind == TOKENS
+    method = ("occlusion" if reads_tokens else "permutation") if method is None else method
     checks.known("method", method, METHODS)
-    if fit.data.columns.kind == TOKENS:
+    if reads_tokens != (method == "occlusion"):
         raise ValueError(
-            "relevance is of the inputs of a table, or of the features of sequences, and this fit reads token ids, "
-            "which have none: see what predict says of texts with and without a word, or bnn.attention_maps"
+            'method="occlusion" is for models that read token ids, and the others are for inputs of a table or for '
+            f"features of sequences; this fit reads {'token ids' if reads_tokens else 'numbers'}"
         )
+    if method == "occlusion":
+        if x is None:
+            raise ValueError("relevance of tokens needs texts, or their ids: give x")
+        return occlusion(fit, x, offset)
     if y is None and x is not None and method == "permutation":
         raise ValueError("x and y go together: pass both to score other rows, none for the training rows")
     if method == "permutation":

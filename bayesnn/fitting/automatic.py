@@ -13,21 +13,27 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.store import SamplingJob
 from bayesnn.fitting.until_converged import DISAGREE, until_converged
+from bayesnn.likelihoods import Gaussian
 from bayesnn.models.missing_values import missing_positions
 from bayesnn.models.model import Model
-from bayesnn.samplers import NUTS, Gibbs, Sampler, Tempered, has_own_sweep, make_sampler
+from bayesnn.samplers import NUTS, Gibbs, Sampler, Tempered, collapses, has_own_sweep, make_sampler
 from bayesnn.samplers.engine.checkpoint import Artifact, as_artifact
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.fixed_layers import fixed_layers
 
 GIVE_UP = (1024, 1.05)  # draws of plain chains, and the R-hat of the function above which they are given up
 FOLDER = "tempered"  # of the second stage, in the folder of the run
-HOTTEST = 0.1  # temperature: on boston that takes 22 copies where a ladder down to the prior takes about 30
+HOTTEST = 0.1  # power of the likelihood at which the second stage ends, where nothing better is known
+COLDEST_END, HOTTEST_END = 0.5, 0.02  # between which that power is chosen where it can be
+NATS_PER_WEIGHT = 2.0  # what the data still say at that end
 WARMUP = 200  # steps of the second stage, in which the ladder is spaced
+LONGER_WARMUP = 500  # where steps are cheap: until then copies have left the modes in which they started
+FEW_ROWS = 4000  # up to which they are: warm-up is finished whatever the limit of time is
 SECONDS = 1.0  # that the second stage has at least
 
 
@@ -53,10 +59,36 @@ def plain_then_tempered(run: Callable[..., Any], job: SamplingJob, plan: Plan, s
     if attrs["stopped"] != DISAGREE:
         return first
     taken = sum(attrs[f"{phase}_seconds"] for phase in ("compile", "warmup", "sampling"))
+    warmup = WARMUP
+    if isinstance(then, Tempered) and _has_one_error(job):
+        then = replace(then, hottest=hot_end(first))
+        warmup = LONGER_WARMUP if len(job.data.y) <= FEW_ROWS else WARMUP
     second = replace(job, sampler=then, key=jax.random.fold_in(job.key, 1))
-    plan = replace(plan, keeper=None, warmup=min(plan.warmup, WARMUP))  # the chains have arrived before
+    plan = replace(plan, keeper=None, warmup=min(plan.warmup, warmup))  # the chains have arrived before
     left = until_converged(plan, second, max(SECONDS, seconds - taken))
     return run(second, left, None if path is None else Path(path) / FOLDER, _learnt(first, taken))
+
+
+def hot_end(first: Any) -> float:
+    """The power of the likelihood at which the ladder may end, from plain chains of a network with Gaussian errors.
+
+    A function with error sd sigma explains n log(sd(y)/sigma) nats more than a constant does. At the power at which
+    that is `NATS_PER_WEIGHT` for each weight, units still have shapes that the data ask for, yet copies move freely;
+    hotter ones would have to find such shapes anew, past a change of phase. Rounded, as it becomes part of a sampler.
+    """
+    cases = first.data.weights
+    rows = len(first.data.y) if cases is None else cases.sum()
+    sd = np.sqrt(np.cov(first.data.y, aweights=cases, ddof=0))
+    explained = rows * float(np.log(sd / first.idata["posterior"]["sigma"].to_numpy()).mean())
+    weights = sum(first.model.sizes(first.data.x.shape[1:]).values())
+    power = NATS_PER_WEIGHT * weights / max(explained, 1.0)
+    return float(f"{np.clip(power, HOTTEST_END, COLDEST_END):.2g}")
+
+
+def _has_one_error(job: SamplingJob) -> bool:
+    """Whether the collapsed sweep of one network serves the model, with Gaussian errors of one size and no offset."""
+    gaussian = isinstance(job.model.likelihood, Gaussian) and collapses(job.model)
+    return gaussian and job.model.architecture is None and job.data.offset is None
 
 
 def _can_be_tempered(job: SamplingJob) -> bool:

@@ -13,13 +13,17 @@ from bayesnn.data.series.exogenous import input_rows, with_future
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.reading import read_series
 from bayesnn.fitting.fit import Fit
+from bayesnn.forecasting.many.series_fit import SeriesFit
+from bayesnn.forecasting.many.series_fits import SeriesFits
 from bayesnn.forecasting.path_array import path_array
 from bayesnn.forecasting.paths import Origins, lagged_data, make_origins, simulate
 from bayesnn.models.missing_values import SITE, missing_positions
 
 
 @computing
-def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None, key: Any = 0) -> Any:
+def forecast(
+    fit: Fit | SeriesFit | SeriesFits, horizon: int, *, future: Any = None, history: Any = None, key: Any = 0
+) -> Any:
     """Sample paths of the next `horizon` values, in units of the series.
 
     Each posterior draw simulates its own path: it draws a value with its own noise, uses it as the latest lag of the
@@ -28,8 +32,8 @@ def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None,
 
     Parameters
     ----------
-    fit : Fit
-        Of `bnn.lagged(series, lags)`.
+    fit : Fit, SeriesFit or SeriesFits
+        Of `bnn.lagged(series, lags)`; or of `bnn.auto_fit`, which needs neither `future` nor `history`.
     horizon : int
         Steps ahead, at least 1.
     future : pandas.DataFrame, optional
@@ -71,6 +75,10 @@ def forecast(fit: Fit, horizon: int, *, future: Any = None, history: Any = None,
     >>> forecast(result, 3)["time"].values.tolist()
     [22, 23, 24]
     """
+    if isinstance(fit, (SeriesFit, SeriesFits)):
+        if future is not None or history is not None:
+            raise ValueError("fits of auto_fit take neither future nor history: fit the longer series again")
+        return fit.forecast(horizon, key=key)
     data = lagged_data(fit)
     steps = checks.positive_integer("horizon", horizon)
     series = data.series if history is None else _histories(data, history)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -88,6 +89,26 @@ class SelfAttention(Layer):
         """Attention weights (head, query step, key step); rows sum to one."""
         return attention_weights(weights, x, x, self._seen(len(x), mask), rotary=self.rotary)
 
+    @property
+    def stepwise(self) -> bool:
+        return self.causal
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        """Keys and values (head, time, size) of all steps, to be filled in."""
+        heads, size, _ = weights["key"].shape
+        return (jnp.zeros((heads, shape[0], size), weights["key"].dtype),) * 2
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        """The step's own key and value are kept, and it attends to all that are."""
+        query, key, value = (projected(weights, role, x[None]) for role in ("query", "key", "value"))
+        if self.rotary:
+            query, key = turned(query, place), turned(key, place)
+        keys, values = (all_.at[:, place].set(own[:, 0]) for all_, own in zip(kept, (key, value), strict=True))
+        score = scaled(weights, query, keys)[:, 0]
+        share = jax.nn.softmax(jnp.where(jnp.arange(keys.shape[1]) <= place, score, -jnp.inf), axis=-1)
+        mixed = jnp.einsum("hs,hsf->hf", share, values)
+        return (keys, values), jnp.einsum("uhf,hf->u", weights["output"], mixed) + weights["bias"]
+
     def _seen(self, time: int, mask: jax.Array | None) -> jax.Array | None:
         """Which steps (..., time) a step may attend to; None if to all."""
         if not self.causal:
@@ -134,8 +155,13 @@ def scores(weights: Weights, x: jax.Array, source: jax.Array, seen: jax.Array | 
     query, key = projected(weights, "query", x), projected(weights, "key", source)
     if rotary:
         query, key = turned(query), turned(key)
-    score = jnp.einsum("htf,hsf->hts", query / weights["query"].shape[1] ** 0.5, key)
+    score = scaled(weights, query, key)
     return score if seen is None else jnp.where(seen, score, -jnp.inf)
+
+
+def scaled(weights: Weights, query: jax.Array, key: jax.Array) -> jax.Array:
+    """Products (head, time, source time) of queries and keys over the root of their size."""
+    return jnp.einsum("htf,hsf->hts", query / weights["query"].shape[1] ** 0.5, key)
 
 
 def projected(weights: Weights, role: str, x: jax.Array) -> jax.Array:
@@ -145,10 +171,18 @@ def projected(weights: Weights, role: str, x: jax.Array) -> jax.Array:
     return values if bias is None else values + bias[:, None, :]
 
 
-def turned(values: jax.Array) -> jax.Array:
-    """Queries or keys (head, time, size): pair i of features at step t turned by the angle t / 10000^(2i/size)."""
+def turned(values: jax.Array, first: jax.Array | int = 0) -> jax.Array:
+    """Queries or keys (head, time, size): pair i of features at step t turned by the angle t / 10000^(2i/size).
+
+    `first` is the step of the first of them.
+    """
     _, time, size = values.shape
-    angle = np.arange(time)[:, None] / LONGEST ** (np.arange(0, size, 2) / size)
-    cosine, sine = (jnp.asarray(part, values.dtype) for part in (np.cos(angle), np.sin(angle)))
+    rate = LONGEST ** -(np.arange(0, size, 2) / size)
+    if isinstance(first, int):  # known when the program is made, so in double precision
+        angle = (first + np.arange(time))[:, None] * rate
+        cosine, sine = (jnp.asarray(part, values.dtype) for part in (np.cos(angle), np.sin(angle)))
+    else:
+        angles = (first + jnp.arange(time))[:, None] * rate
+        cosine, sine = (part.astype(values.dtype) for part in (jnp.cos(angles), jnp.sin(angles)))
     even, odd = values[..., 0::2], values[..., 1::2]
     return jnp.stack([even * cosine - odd * sine, even * sine + odd * cosine], axis=-1).reshape(values.shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 
@@ -18,8 +18,11 @@ class Layer(abc.ABC):
     output at a real step, and values at padded steps are unspecified.
 
     To write a layer, subclass this as a frozen dataclass and implement `weights`, `output_shape` and `apply`. The other
-    methods describe special layers and have defaults.
+    methods describe special layers and have defaults. `at_each_step` says that an output is a function of the input at
+    the same step alone.
     """
+
+    at_each_step: ClassVar[bool] = False
 
     @property
     def tokens(self) -> int | None:
@@ -32,9 +35,27 @@ class Layer(abc.ABC):
         return None
 
     @property
+    def source_tokens(self) -> int:
+        """Number of token ids of the source, where it has a vocabulary of its own; 0 for most layers."""
+        return 0
+
+    @property
     def source(self) -> int:
         """Number of leading steps that form a sequence of their own, with its own padding; 0 for most layers."""
         return 0
+
+    @property
+    def stepwise(self) -> bool:
+        """Whether `step` gives the outputs of `apply` one after the other, which takes that no step sees later ones."""
+        return self.at_each_step
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        """What a step needs of those before it, at the beginning of a sequence (time, d): arrays, or () for nothing."""
+        return ()
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        """What the next step needs, and the output at step `place` with the input x, (d,) or () for a token id."""
+        return kept, self.apply(weights, x[None])[0]
 
     @property
     def has_attention(self) -> bool:
@@ -76,6 +97,10 @@ class Wrapper(Layer):
         return self.layer.words
 
     @property
+    def source_tokens(self) -> int:
+        return self.layer.source_tokens
+
+    @property
     def source(self) -> int:
         return self.layer.source
 
@@ -88,6 +113,16 @@ class Wrapper(Layer):
 
     def output_shape(self, shape: Shape) -> Shape:
         return self.layer.output_shape(shape)
+
+    @property
+    def stepwise(self) -> bool:
+        return self.layer.stepwise
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        return self.layer.before(self.all_weights(weights), shape)
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        return self.layer.step(self.all_weights(weights), kept, x, place)
 
     def all_weights(self, weights: Weights) -> Weights:
         """The weights of the layer inside, given those of this layer."""

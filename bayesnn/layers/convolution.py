@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -55,6 +56,19 @@ class Conv1D(Layer):
             "kernel": Weight((self.units, self.window, width), ("unit", "window", "input"), "kernel", sources),
             "bias": Weight((self.units,), ("unit",), "bias", sources),
         }
+
+    @property
+    def stepwise(self) -> bool:
+        return self.causal
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        """The inputs of the window's earlier steps, (window - 1, d)."""
+        return jnp.zeros((self.window - 1, shape[1]), weights["kernel"].dtype)
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        seen = jnp.concatenate([kept, x[None]])
+        e = jnp.einsum("ukw,kw->u", weights["kernel"], seen) + weights["bias"]
+        return seen[1:], as_activation(self.activation)(e)
 
     def output_shape(self, shape: Shape) -> Shape:
         return sequence_shape(self, shape)[0], self.units

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +60,8 @@ class Dense(Layer):
     >>> Dense(3, "tanh").weights((2,))["kernel"].shape
     (3, 2)
     """
+
+    at_each_step: ClassVar[bool] = True
 
     units: int
     activation: str | Callable[[jax.Array], jax.Array] = "logistic"

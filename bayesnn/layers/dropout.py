@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -85,6 +85,8 @@ class Dropout(Weightless):
     >>> Dropout(0.5).output_shape((10, 4))
     (10, 4)
     """
+
+    at_each_step: ClassVar[bool] = True
 
     rate: float = 0.5
 

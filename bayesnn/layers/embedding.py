@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -47,6 +47,8 @@ class Embedding(Layer):
     >>> Embedding(1000, 8).output_shape((20,))
     (20, 8)
     """
+
+    at_each_step: ClassVar[bool] = True
 
     vocabulary: Any
     width: int | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -32,6 +33,8 @@ class LayerNorm(Layer):
     >>> LayerNorm().output_shape((10, 4))
     (10, 4)
     """
+
+    at_each_step: ClassVar[bool] = True
 
     epsilon: float = 1e-5
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +69,17 @@ class PositionalEncoding(Layer):
         if self.kind == "learnt":
             return x + weights["positions"][:time]
         return x + jnp.asarray(sinusoids(time, width), x.dtype)
+
+    @property
+    def stepwise(self) -> bool:
+        return True
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        """The vectors of all positions, (time, d)."""
+        return self.apply(weights, jnp.zeros(shape))
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        return kept, x + kept[place]
 
 
 def sinusoids(time: int, width: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,33 +15,10 @@ from jax.ad_checkpoint import checkpoint_name
 from bayesnn._internal import checks
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.base import Layer, sequence_shape
+from bayesnn.layers.gates import SUMS, Joined
 
 CellState = Any  # of one cell: arrays (units,)
-SUMS = "sums at the gates"
 LARGE = 64  # inputs and units together
-
-
-class Joined(NamedTuple):
-    """The weights of several gates side by side, gate after gate.
-
-    input (d, gates x units), recurrent (units, gates x units), bias (gates x units,); recurrent_bias (units,) of layers
-    that have one.
-    """
-
-    input: jax.Array
-    recurrent: jax.Array
-    bias: jax.Array
-    recurrent_bias: jax.Array | None = None
-
-    def sums(self, x: jax.Array, state: jax.Array) -> jax.Array:
-        """Weighted sums (gates x units,) of the inputs x (d,) and of a state (units,), biases included."""
-        return checkpoint_name(x @ self.input + state @ self.recurrent + self.bias, SUMS)
-
-    def split(self, place: int) -> tuple[Joined, Joined]:
-        """The columns before this place, and the others."""
-        w, u, b, own = self
-        first = Joined(w[:, :place], u[:, :place], b[:place], own)
-        return first, Joined(w[:, place:], u[:, place:], b[place:], own)
 
 
 class Recurrent(Layer):
@@ -83,6 +60,12 @@ class Recurrent(Layer):
 
     def apply(self, weights: Weights, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
         """The state of the cell at every step, or only the last one."""
+        return self.run(weights, x, mask, self.before(weights, x.shape))[1]
+
+    def run(
+        self, weights: Weights, x: jax.Array, mask: jax.Array | None, start: CellState
+    ) -> tuple[CellState, jax.Array]:
+        """The final state, from this one at the start, and the layer's output."""
         joined = self._joined(weights)
         cell = jax.checkpoint(self.cell, policy=self._kept(x.shape[1]), prevent_cse=False)  # needless in scans
 
@@ -94,10 +77,21 @@ class Recurrent(Layer):
             state = new if is_real is None else jax.tree.map(lambda a, b: jnp.where(is_real, a, b), new, state)
             return state, self.visible(state) if self.return_sequences else None
 
-        first = weights["initial"] if self.learn_initial else jnp.zeros(self.units, joined.bias.dtype)
         borders = self._borders(jnp.ones(len(x), bool) if mask is None else mask)
-        last, states = lax.scan(step, self.initial(first), (x, mask, borders), reverse=self.reverse)
-        return states if states is not None else self.visible(last)
+        last, states = lax.scan(step, start, (x, mask, borders), reverse=self.reverse)
+        return last, self.visible(last) if states is None else states
+
+    @property
+    def stepwise(self) -> bool:
+        return self.return_sequences and not self.reverse
+
+    def before(self, weights: Weights, shape: Shape) -> CellState:
+        """The initial state."""
+        return self.initial(weights["initial"] if self.learn_initial else jnp.zeros_like(weights["bias"][0]))
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        state = self.cell(self._joined(weights), x, kept)
+        return state, self.visible(state)
 
     def _joined(self, weights: Weights) -> Joined:
         """The weights of all gates as one matrix, since one product of a step is faster than several."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 
@@ -54,6 +55,17 @@ class Residual(Layer):
                 f"Residual needs a layer that keeps the shape {shape}, got {self.layer} with shape {after}"
             )
         return shape
+
+    @property
+    def stepwise(self) -> bool:
+        return self.layer.stepwise
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        return self.layer.before(weights, shape)
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        kept, change = self.layer.step(weights, kept, x, place)
+        return kept, x + change
 
     @property
     def has_attention(self) -> bool:

@@ -81,6 +81,24 @@ class Sequential(Layer):
         return self._through(weights, x, mask, len(self.layers))[0]
 
     @property
+    def stepwise(self) -> bool:
+        return all(layer.stepwise for layer in self.layers)
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        kept = []
+        for name, layer in self._named():
+            kept.append(layer.before(without_prefix(weights, name), shape))
+            shape = layer.output_shape(shape)
+        return tuple(kept)
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        new = []
+        for (name, layer), own in zip(self._named(), kept, strict=True):
+            after, x = layer.step(without_prefix(weights, name), own, x, place)
+            new.append(after)
+        return tuple(new), x
+
+    @property
     def has_attention(self) -> bool:
         return any(layer.has_attention for layer in self.layers)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 
@@ -128,6 +129,27 @@ class TransformerBlock(Block):
         """Two halves, each of which adds to its input."""
         x = self.added("first_norm", weights, x, mask, lambda x: self.through("attention", weights, x, mask))
         return self.added("second_norm", weights, x, mask, lambda x: self.through_dense(weights, x, mask))
+
+    @property
+    def stepwise(self) -> bool:
+        return self.causal
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        """That of the attention."""
+        return self.parts(shape[1])["attention"].before(without_prefix(weights, "attention"), shape)
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        attention, own = self.parts(x.shape[0])["attention"], without_prefix(weights, "attention")
+        after = []
+
+        def attend_to_kept(x: jax.Array) -> jax.Array:
+            new, value = attention.step(own, kept, x[0], place)
+            after.append(new)
+            return value[None]
+
+        value = self.added("first_norm", weights, x[None], None, attend_to_kept)
+        value = self.added("second_norm", weights, value, None, lambda x: self.through_dense(weights, x, None))
+        return after[0], value[0]
 
     @property
     def has_attention(self) -> bool:

@@ -23,7 +23,7 @@ from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
 from bayesnn.models.network import Network, checked_layers
 from bayesnn.models.overview import description, layer_table
 from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, sampled_structure, used_inputs
-from bayesnn.models.readout import shifted
+from bayesnn.models.readout import coefficients, shifted
 from bayesnn.priors import Normal, Prior, Sites, Terms
 from bayesnn.priors.around import around
 
@@ -262,11 +262,8 @@ class Model:
         weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
         if self.architecture is not None and "lag_order" in sites:  # unused units and terms have coefficients of zero
             x = x * used_inputs(self.architecture, sites["lag_order"], x.shape[1])
-        outputs = self.likelihood.outputs
-        names = [name for name in ("beta", "intercept", "linear") if name in sites]
-        coefficients = jnp.concatenate([sites[name].reshape(-1, *outputs) for name in names])
         with self.drops(sites):
-            return self.design(weights, x) @ coefficients
+            return self.design(weights, x) @ coefficients(sites, self.likelihood.outputs)
 
     def drops(self, sites: Sites) -> AbstractContextManager[Any]:
         """Context in which `Dropout` layers drop what they drop in this draw, the same for all rows."""
@@ -287,8 +284,11 @@ class Model:
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
         coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
-        for name, value in self.readout_sites(terms, coefficients).items():
+        readout = self.readout_sites(terms, coefficients)
+        for name, value in readout.items():
             numpyro.deterministic(name, value)
+        if terms.predictors:
+            self.prior.factor(readout["linear"], None if used is None else used.coefficients[-terms.predictors :])
         f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
         distribution = self.distribution(f, x, nuisance)

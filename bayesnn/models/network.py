@@ -89,6 +89,27 @@ class Network:
         sequences = x.ndim > 2 or self.tokens is not None
         return map_in_chunks(function, x, self.max_batch(x.shape[1:])) if sequences else jax.vmap(function)(x)
 
+    @property
+    def stepwise(self) -> bool:
+        """Whether outputs can be had step by step, each at a cost that hardly depends on the steps before."""
+        return all(layer.stepwise for layer in self.layers)
+
+    def before(self, weights: Weights, shape: Shape) -> Any:
+        """What the layers keep at the beginning of a sequence of this shape."""
+        kept = []
+        for place, layer in enumerate(self.layers):
+            kept.append(layer.before(self._own(weights, place), shape))
+            shape = layer.output_shape(shape)
+        return tuple(kept)
+
+    def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
+        """What the layers keep after step `place`, and the output (width,) there."""
+        new = []
+        for number, (layer, own) in enumerate(zip(self.layers, kept, strict=True)):
+            after, x = layer.step(self._own(weights, number), own, x, place)
+            new.append(after)
+        return tuple(new), x
+
     def attention(self, weights: Weights, x: jax.Array, place: int) -> jax.Array:
         """Attention weights (n, head, time, step) of the layer at this position."""
 
@@ -137,7 +158,8 @@ class Network:
     def reads(self) -> Reads:
         """What kind of examples the network reads, for the checks of data."""
         words = self.layers[0].words if self.layers else None
-        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words=words)
+        of_source = self.layers[0].source_tokens if self.layers else 0
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words, of_source)
 
     @property
     def tokens(self) -> int | None:
@@ -177,4 +199,7 @@ def checked_layers(layers: Any, linear: bool) -> tuple[Layer, ...]:
     late = [layer for layer in found[1:] if layer.tokens is not None]
     if late:
         raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
+    sources = {layer.source for layer in found if layer.source}
+    if len(sources) > 1:
+        raise ValueError(f"all layers must see a source of the same number of steps, got {sorted(sources)}")
     return found

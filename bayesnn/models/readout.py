@@ -113,3 +113,8 @@ def moments(readout: Readout, design: jax.Array) -> tuple[jax.Array, jax.Array]:
 def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:
     """f (n,) or (n, K) plus an offset (n,)."""
     return f if offset is None else f + offset.reshape(-1, *(1,) * (f.ndim - 1))
+
+
+def coefficients(sites: dict[str, jax.Array], outputs: tuple[int, ...]) -> jax.Array:
+    """All coefficients of the readout (k,) or (k, K), from one draw of their sites."""
+    return jnp.concatenate([sites[n].reshape(-1, *outputs) for n in ("beta", "intercept", "linear") if n in sites])

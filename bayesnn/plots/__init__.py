@@ -8,6 +8,7 @@ from bayesnn.plots.forecasts import coverage, forecast, pit
 from bayesnn.plots.scores import calibration, pareto_k, pit_histogram
 from bayesnn.plots.skeletons import skeleton
 from bayesnn.plots.tempering import temperature_walk
+from bayesnn.plots.texts import text
 
 __all__ = [
     "architecture",
@@ -28,5 +29,6 @@ __all__ = [
     "reliability",
     "skeleton",
     "temperature_walk",
+    "text",
     "units",
 ]

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data import sequences
-from bayesnn.fitting.draws import function_value, over_draws
+from bayesnn.data.texts import ids_of_texts, texts_of
+from bayesnn.fitting.draws import over_draws
 from bayesnn.fitting.fit import Fit
-from bayesnn.likelihoods import class_probabilities
-from bayesnn.models.model import Model
-from bayesnn.priors import Sites
-
-KEYS = "keys of the draw"  # an entry beside the sites, so that every draw has its own keys
+from bayesnn.prediction.continuation import KEYS, Choice, Continue, ContinueStepwise, goes_stepwise
 
 
 def next_tokens(tokens: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -63,15 +57,17 @@ def generate(
     """Draw the tokens that follow a prompt, by a model with one class, the next token, at every step.
 
     Each posterior draw makes its own continuation: it draws a token from its own probabilities and appends it to its
-    input.
+    input. Layers in which no step sees later ones go on from what they keep of the steps before (states; keys and
+    values of attention), so that the time grows with the length; others read the whole sequence for each token.
 
     Parameters
     ----------
     fit : Fit
         Of a model of token ids whose targets, one per step, are token ids: see `next_tokens`. For `Seq2Seq`, the
         targets of the decoder.
-    prompt : array of int, shape (time,) or (n, time)
-        The tokens to continue; rows may end in padding. For `Seq2Seq` the source, padded to its length, and then the
+    prompt : array of int, shape (time,) or (n, time), or text
+        The tokens to continue, or a text or list of texts for a model with a vocabulary, whose `text` turns the result
+        into words; rows may end in padding. For `Seq2Seq` the source, padded to its length, and then the
         beginning of the target's input, such as a token that stands for its start.
     length : int
         Tokens to draw.
@@ -103,6 +99,7 @@ def generate(
     >>> from bayesnn.fitting.fit import fit
     >>> from bayesnn.layers import GRU, Embedding
     >>> from bayesnn.likelihoods import Categorical
+    >>> from bayesnn.models.model import Model
     >>> from bayesnn.priors import Normal
     >>> from bayesnn.samplers import Gibbs
     >>> x, y = next_tokens([[1, 2, 3, 1, 2, 3], [2, 3, 1, 2, 3, 1]])
@@ -116,16 +113,20 @@ def generate(
 
     steps = checks.positive_integer("length", length)
     labels = _labels(fit)
+    if texts_of(prompt) is not None:
+        ids = ids_of_texts([prompt] if isinstance(prompt, str) else prompt, fit.model.network.reads.words)
+        prompt = ids[0] if isinstance(prompt, str) else ids
     rows = np.asarray(prompt)
     rows, columns = rows[None] if rows.ndim == 1 else rows, fit.data.columns
-    rows = sequences.token_ids(rows, columns.vocabulary, columns.source)
+    rows = columns.ids(rows)
     first = columns.source + (rows[:, columns.source :] != sequences.PADDING).sum(axis=1)
     x = _room(fit, rows, int(first.max()) + steps - 1)  # the last token is never fed back
     sites, sizes = fit.draws(), fit.idata["posterior"].sizes
     keys = jax.random.split(as_key(key), sizes["chain"] * sizes["draw"])
     sites[KEYS] = np.asarray(jax.random.key_data(jax.vmap(lambda k: jax.random.split(k, steps))(keys)))
     order = np.arange(len(x))
-    values = over_draws(Continue(_choice(temperature, top_k, top_p)), fit.model, sites, x, first, order).astype(int)
+    how = ContinueStepwise if goes_stepwise(fit.model) else Continue
+    values = over_draws(how(_choice(temperature, top_k, top_p)), fit.model, sites, x, first, order).astype(int)
     if end is not None:
         after = np.cumsum(values == end, axis=-1) - (values == end) > 0
         values = np.where(after, sequences.PADDING, values)
@@ -133,27 +134,6 @@ def generate(
     values = values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:])
     result = xr.DataArray(values, coords=coords, dims=tuple(coords), name="token", attrs={"classes": len(labels)})
     return result.isel(obs=0, drop=True) if np.ndim(prompt) == 1 else result
-
-
-class Choice(NamedTuple):
-    """How probabilities are changed before a token is drawn: see `generate`."""
-
-    temperature: float
-    top_k: int | None
-    top_p: float | None
-
-    def log_weights(self, p: jax.Array) -> jax.Array:
-        """Probabilities (n, classes) -> unnormalised log probabilities, minus infinity for what cannot be drawn."""
-        log_p = jax.nn.log_softmax(jnp.log(p) / self.temperature)
-        descending = jnp.argsort(-log_p, axis=-1)
-        rank = jnp.argsort(descending, axis=-1)
-        allowed = rank < (p.shape[-1] if self.top_k is None else self.top_k)
-        if self.top_p is not None:
-            likeliest = jnp.where(jnp.take_along_axis(allowed, descending, -1), jnp.exp(jnp.sort(log_p)[:, ::-1]), 0.0)
-            share = likeliest / likeliest.sum(axis=-1, keepdims=True)
-            before = jnp.cumsum(share, axis=-1) - share  # of the likelier ones: below top_p for all that are needed
-            allowed &= jnp.take_along_axis(before < self.top_p, rank, -1)
-        return jnp.where(allowed, log_p, -jnp.inf)
 
 
 def _choice(temperature: float, top_k: int | None, top_p: float | None) -> Choice | None:
@@ -165,37 +145,6 @@ def _choice(temperature: float, top_k: int | None, top_p: float | None) -> Choic
         checks.fraction("top_p", top_p)
     plain = temperature == 1 and top_k is None and top_p is None
     return None if plain else Choice(float(temperature), top_k, top_p)
-
-
-@dataclass(frozen=True)
-class Continue:
-    """Tokens (n, length) of one draw after the first tokens of x (n, time), its own keys being among the sites."""
-
-    choice: Choice | None
-
-    def __call__(self, model: Model, sites: Sites, x: jax.Array, first: jax.Array, order: jax.Array) -> jax.Array:
-        """Draw the tokens one after the other."""
-        keys = jax.random.wrap_key_data(sites[KEYS])
-        sites = {name: values for name, values in sites.items() if name != KEYS}
-        labels = jnp.asarray(model.likelihood.classes, x.dtype)  # type: ignore[attr-defined]
-        source, rows = model.network.reads.source, jnp.arange(len(x))
-
-        def step(x: jax.Array, now: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-            key, place = now
-            f = function_value(model, sites, x)[rows, first + place - 1 - source]
-            own = jax.vmap(lambda row: jax.random.fold_in(key, row))(order)  # whatever parts rows are split into
-            token = labels[jax.vmap(lambda key, f: self.code(model, key, f))(own, f)]
-            return x.at[rows, first + place].set(token, mode="drop"), token
-
-        _, tokens = lax.scan(step, x, (keys, jnp.arange(len(keys))))
-        return tokens.T
-
-    def code(self, model: Model, key: jax.Array, f: jax.Array) -> jax.Array:
-        """The code of one token, given its function values."""
-        if self.choice is None:
-            return model.likelihood.distribution(f).sample(key)
-        p = class_probabilities(f[None], model.likelihood.outputs)
-        return jax.random.categorical(key, self.choice.log_weights(p)[0])
 
 
 def _labels(fit: Fit) -> tuple[int, ...]:

@@ -69,8 +69,11 @@ class BayesianNetworkClassifier(ClassifierMixin, BayesianNetwork):
             Case weights: a row of weight w counts as w equal rows.
         """
         rows, labels, weights = self._rows(X, y, sample_weight, numeric=False)
+        try:
+            self.classes_, codes = np.unique(labels, return_inverse=True)
+        except TypeError:
+            raise ValueError("y must hold labels of one type, which have an order: use y.astype(str)") from None
         check_classification_targets(labels)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y must hold at least two classes, got one class, {self.classes_.tolist()}")
         default = Bernoulli() if len(self.classes_) == 2 else Categorical()

@@ -6,6 +6,7 @@ from numbers import Number
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
@@ -13,12 +14,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from bayesnn.data.columns import is_frame
+from bayesnn._internal.numbers import column_array, is_date, is_missing, real_numbers
+from bayesnn.data.columns import as_frame, is_frame
 from bayesnn.data.dataset import case_weights
 
 
 def training_rows(estimator: Any, X: Any, y: Any, weights: Any, numeric: bool) -> tuple[Any, np.ndarray, Any]:
     """Inputs (n, p), target (n,) and case weights (n,) or None, checked; sets `n_features_in_`, `feature_names_in_`."""
+    X, y = understood("X", X), understood("y", y, numeric)
     if has_categories(X):
         validate_data(estimator, X, y, skip_check_array=True)
         y = check_array(y, ensure_2d=False, dtype="numeric" if numeric else None)
@@ -30,17 +33,51 @@ def training_rows(estimator: Any, X: Any, y: Any, weights: Any, numeric: bool) -
     cases = None
     if weights is not None:
         values = np.full(len(rows), weights) if isinstance(weights, Number) else weights
-        cases = case_weights(check_array(values, ensure_2d=False, input_name="sample_weight"), len(rows))
+        cases = case_weights(values, len(rows))
     return counted(rows, np.asarray(y), cases)
 
 
 def new_rows(estimator: Any, X: Any) -> Any:
     """Rows to predict at, checked against the columns of the fit."""
+    X = understood("X", X)
     if has_categories(X):
         validate_data(estimator, X, reset=False, skip_check_array=True)
         return X
     rows = validate_data(estimator, X, dtype=np.float64, reset=False)
     return X if is_frame(X) and hasattr(X, "iloc") else rows
+
+
+def understood(name: str, values: Any, numeric: bool = True) -> Any:
+    """Values for scikit-learn's checks, which take text, dates, records and masked values for numbers.
+
+    Tables of pandas stay as they are, those of other libraries become one; arrays of plain numbers, and what
+    scikit-learn refuses in its own words, stay as they are.
+
+    Raises
+    ------
+    ValueError
+        If something would be misread.
+    """
+    if values is None or isinstance(values, Number) or issparse(values):
+        return values
+    if is_frame(values):
+        return as_frame(values) if numeric else values
+    array = column_array(name, values)
+    if not numeric:
+        missing = [row for row, label in enumerate(array.ravel()) if is_missing(label)]
+        if missing:
+            raise ValueError(f"{name} must have no missing labels, got {len(missing)}, the first at row {missing[0]}")
+        return array if hasattr(values, "to_numpy") else values
+    odd = array.dtype.kind in "USTmMV" or isinstance(array, np.ma.MaskedArray)
+    return real_numbers(name, array) if odd or any(map(_misread, _objects(array))) else values
+
+
+def _objects(array: np.ndarray) -> Any:
+    return array.ravel() if array.dtype.kind == "O" else ()
+
+
+def _misread(value: Any) -> bool:
+    return isinstance(value, (str, bytes)) or is_date(value) or is_missing(value)
 
 
 def has_categories(X: Any) -> bool:
@@ -56,7 +93,7 @@ def counted(X: Any, y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, np.
     are, without weights.
     """
     cases = np.ones(len(y)) if weights is None else weights
-    codes = np.column_stack([*_columns_as_codes(X), np.unique(y, return_inverse=True)[1]])
+    codes = np.column_stack([*_columns_as_codes(X), _codes(y)])
     used = np.flatnonzero(cases)
     _, first, group = np.unique(codes[used], axis=0, return_index=True, return_inverse=True)
     if len(first) == len(y) and (cases == 1.0).all():
@@ -70,9 +107,12 @@ def counted(X: Any, y: np.ndarray, weights: np.ndarray | None) -> tuple[Any, np.
 def _columns_as_codes(X: Any) -> list[np.ndarray]:
     """Each column as the ranks of its values, whatever these are."""
     if not hasattr(X, "iloc"):
-        return [np.unique(X[:, j], return_inverse=True)[1] for j in range(X.shape[1])]
-    columns = (X.iloc[:, j] for j in range(X.shape[1]))
-    return [
-        np.unique(column.to_numpy() if column.dtype.kind in "iufb" else column.astype(str), return_inverse=True)[1]
-        for column in columns
-    ]
+        return [_codes(X[:, j]) for j in range(X.shape[1])]
+    return [_codes(X.iloc[:, j]) for j in range(X.shape[1])]
+
+
+def _codes(column: Any) -> np.ndarray:
+    """The rank (n,) of each value; what is no number is ranked by a text that no other value shares."""
+    numbers = column.dtype.kind in "iufb"
+    values = np.asarray(column) if numbers else [f"{type(cell).__name__} {cell!r}" for cell in column]
+    return np.unique(values, return_inverse=True)[1]

@@ -1,28 +1,27 @@
-"""Pretrained word vectors, read from text files."""
+"""Pretrained word vectors, read from files of word2vec and GloVe."""
 
 from __future__ import annotations
 
-import gzip
-import lzma
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bayesnn.text.binary_vectors import OPEN, binary_vectors
 from bayesnn.text.cutting import one_form
-
-OPEN: dict[str, Any] = {".gz": gzip.open, ".xz": lzma.open}
 
 
 def read_vectors(path: Any, vocabulary: Any, *, width: int | None = None) -> np.ndarray:
-    r"""Vectors (tokens, width) of a vocabulary from a text file of word2vec or GloVe, for `Embedding(initial=...)`.
+    r"""Vectors (tokens, width) of a vocabulary from a file of word2vec or GloVe, for `Embedding(initial=...)`.
 
     Parameters
     ----------
     path : str or Path
         One line per word: the word and its numbers, separated by spaces. As in files of word2vec, the first line may
-        hold the number of words and the width instead. The file may be compressed, .gz or .xz.
+        hold the number of words and the width instead. A name that ends in .bin is that of word2vec's binary files:
+        after such a first line, each word, a space, and its numbers in single precision. The file may be compressed,
+        .gz or .xz.
     vocabulary : Vocabulary
         Its tokens are looked up unchanged; tokens missing from the file get vectors of zeros.
     width : int, optional
@@ -31,7 +30,8 @@ def read_vectors(path: Any, vocabulary: Any, *, width: int | None = None) -> np.
     Raises
     ------
     ValueError
-        If a line has another number of values (the error names the line), or no token of the vocabulary is in the file.
+        If a line has another number of values (the error names the line), a binary file ends early or holds text, or no
+        token of the vocabulary is in the file.
 
     References
     ----------
@@ -49,8 +49,24 @@ def read_vectors(path: Any, vocabulary: Any, *, width: int | None = None) -> np.
     [[0.0, 0.0], [0.0, 0.0], [-1.0, 0.0]]
     """
     places = {token: place for place, token in enumerate(vocabulary.tokens)}
-    found: dict[int, list[float]] = {}
-    for number, line in _lines(Path(path)):
+    file = Path(path)
+    if file.suffix == ".bin" or file.with_suffix("").suffix == ".bin":
+        width, read = binary_vectors(file, places, width)
+    else:
+        width, read = _text_vectors(file, places, width)
+    if not read or width is None:
+        raise ValueError(
+            f"{path} has none of the {len(places)} tokens of the vocabulary: check whether upper and lower case agree"
+        )
+    vectors = np.zeros((len(places), width))
+    vectors[list(read)] = list(read.values())
+    return vectors
+
+
+def _text_vectors(path: Path, places: dict[str, int], width: int | None) -> tuple[int | None, dict[int, Any]]:
+    """Width and vectors by the place of their token, from lines of text."""
+    found: dict[int, Any] = {}
+    for number, line in _lines(path):
         parts = line.split(" ")
         if number == 1 and len(parts) == 2 and all(part.isdigit() for part in parts):
             width = _agreed(path, number, int(parts[1]), width)
@@ -60,13 +76,7 @@ def read_vectors(path: Any, vocabulary: Any, *, width: int | None = None) -> np.
         word = word if word in places else one_form(word)  # tokens are in the form NFC, files in any
         if word in places:
             found[places[word]] = _numbers(path, number, parts[len(parts) - width :])
-    if not found or width is None:
-        raise ValueError(
-            f"{path} has none of the {len(places)} tokens of the vocabulary: check whether upper and lower case agree"
-        )
-    vectors = np.zeros((len(places), width))
-    vectors[list(found)] = list(found.values())
-    return vectors
+    return width, found
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:

@@ -7,7 +7,8 @@ Problems: galaxy, rdata, mcycle4, mcycle2, lynx, sunspots2, arm, sunspots9, bost
 those that are not embedded come from BAYESNN_SHARED_DATA, or `shared/data` beside the repository. Ways: `plain`, the
 Gibbs sampler with 1000 draws after 1000; `tempered`, the same sampler tempered; `default`, `fit(model, x, y)`; `nuts`,
 NUTS with the readout integrated out. All but `plain` and `nuts` end after --minutes. Function values at 40
-rows; levels are mean log likelihoods by chain, in nats and units of y.
+rows; levels are mean log likelihoods by chain, in nats and units of y. Seconds of processors are those of sampling with
+compiling, on a machine that is shared the fair measure.
 """
 
 import argparse
@@ -91,9 +92,9 @@ def measure(name, way, chains, minutes, few):
     """One row of the table."""
     load, units = PROBLEMS[name]
     x, y = load()
-    start = time.perf_counter()
+    start, used = time.perf_counter(), time.process_time()
     fit = bnn.fit(bnn.shallow(units), x, y, chains=chains, progress=False, **options(way, minutes, few))
-    seconds = time.perf_counter() - start
+    seconds, used = time.perf_counter() - start, time.process_time() - used
     rows = np.unique(np.linspace(0, len(x) - 1, ROWS).astype(int))
     found = convergence(bnn.predict(fit, x[rows], kind="mean").to_numpy())
     levels = log_likelihood_by_draw(fit.idata)
@@ -108,6 +109,9 @@ def measure(name, way, chains, minutes, few):
         "rise": float((levels[:, half:].mean(axis=1) - levels[:, :half].mean(axis=1)).mean()),
         "draws": int(levels.shape[1]),
         "seconds": seconds,
+        "processor_seconds": used,
+        "sampler": str(fit.sampler),
+        "temperatures": fit.idata["posterior"].attrs.get("temperatures"),
         "round_trips": None if trips is None else trips.tolist(),
         "verdict": bnn.diagnose(fit).verdict.split(":")[0],
     }
@@ -146,8 +150,9 @@ def main():
             found.append(row)
             print(
                 f"{name}, {way}: {row['r_hat']:.3f}, {row['ess_min']:.0f} {row['ess_median']:.0f}, "
-                f"{row['ess_per_second']:.2f}, {row['levels']} (rise {row['rise']:.1f}), {row['seconds']:.0f} s, "
-                f"{row['draws']} draws, trips {row['round_trips']}, {row['verdict']}",
+                f"{row['ess_per_second']:.2f}, {row['levels']} (rise {row['rise']:.1f}), {row['seconds']:.0f} s "
+                f"({row['processor_seconds']:.0f} of processors), {row['draws']} draws, "
+                f"{row['temperatures']} temperatures, trips {row['round_trips']}, {row['sampler']}, {row['verdict']}",
                 flush=True,
             )
     if arguments.json:

@@ -134,7 +134,7 @@ def test_relevance_of_texts_and_sequences(fake_fit):
     tokens = RNG.integers(1, 5, (6, 4))
     reader = fake_fit(bnn.Model([bnn.Embedding(5, 2), bnn.MeanPool()], bnn.Bernoulli()), tokens, [0, 1] * 3, draws=2)
     for method in ("permutation", "sensitivity", "ard"):
-        with pytest.raises(ValueError, match="this fit reads token ids, which have none: see what predict says"):
+        with pytest.raises(ValueError, match="this fit reads token ids"):
             bnn.relevance(reader, method=method)
     x = RNG.normal(size=(6, 4, 2))
     model = bnn.Model([bnn.MeanPool()])

@@ -2,19 +2,25 @@
 
 import math
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
+import xarray as xr
 from test_chains import SAMPLER, X, Y
 from test_run_folder import same_idata
 from test_until_converged import QUICK
 
 import bayesnn as bnn
 from bayesnn.fitting import automatic
+from bayesnn.fitting.binding import bind
 from bayesnn.fitting.sampling_job import TIME_OVER
+from bayesnn.fitting.settings import FitSettings
+from bayesnn.fitting.store import SamplingJob
 from bayesnn.fitting.until_converged import DISAGREE, draws_for
 from bayesnn.samplers.engine.checkpoint import HANDED, from_artifact
+from bayesnn.samplers.engine.plan import Plan
 
 MODEL = bnn.shallow(2)
 SECOND = replace(SAMPLER, candidates=4)  # stands for the sampler of the second stage
@@ -116,6 +122,53 @@ def test_chains_that_disagree_hand_over_their_states(monkeypatch):
     assert "after 12 draws" in bnn.diagnose(found).verdict
     more = bnn.extend(found, 3, progress=False)
     assert more.idata["posterior"].attrs["before"] == artifact[1]["note"]
+
+
+def learnt_by(y, sigma, weights=None, units=8):
+    """What `hot_end` reads of a fit to 13 inputs."""
+    data = SimpleNamespace(y=y, weights=weights, x=np.zeros((len(y), 13)))
+    draws = {"posterior": {"sigma": xr.DataArray(np.full((2, 3), sigma))}}
+    return SimpleNamespace(model=bnn.shallow(units), data=data, idata=draws)
+
+
+def test_the_hot_end_is_where_the_data_say_two_nats_per_weight():
+    """120 weights and 506 rows of which 0.22 of an sd is not explained: 240/(506 log(1/0.22))."""
+    y = np.random.default_rng(0).normal(size=506)
+    y = 50.0 * y / y.std()
+    assert automatic.hot_end(learnt_by(y, 11.0)) == 0.31
+    twice = np.repeat(y, 2)
+    assert automatic.hot_end(learnt_by(twice, 11.0)) == 0.16
+    assert automatic.hot_end(learnt_by(y, 11.0, np.full(506, 2.0))) == 0.16
+    assert automatic.hot_end(learnt_by(y, 49.0)) == automatic.hot_end(learnt_by(y, 51.0)) == 0.5
+    assert automatic.hot_end(learnt_by(y, 1e-9, units=1)) == 0.02
+
+
+@pytest.mark.parametrize(
+    ("model", "offset", "expected"),
+    [(MODEL, None, 0.37), (MODEL, np.zeros(len(Y)), 0.1), (bnn.shallow(2, likelihood=bnn.StudentT()), None, 0.1)],
+    ids=["one error", "offset", "other errors"],
+)
+def test_the_second_stage_ends_at_its_hot_end(model, offset, expected, monkeypatch):
+    """Where the errors are Gaussian and of one size; elsewhere at the power that is stated."""
+    monkeypatch.setattr(automatic, "tempered", OF_THE_PACKAGE)
+    monkeypatch.setattr(automatic, "hot_end", lambda first: 0.37)
+    monkeypatch.setattr(automatic, "_learnt", lambda first, seconds: None)
+    attrs = {"stopped": DISAGREE, "compile_seconds": 1.0, "warmup_seconds": 1.0, "sampling_seconds": 1.0}
+    first = SimpleNamespace(idata={"posterior": xr.Dataset(attrs=attrs)})
+    jobs, plans = [], []
+    bound, data = bind(model, X, Y, offset=offset, standardize=offset is None)
+    job = SamplingJob(bound, data, bnn.Gibbs(), jax.random.key(0), FitSettings())
+
+    def run(job, plan, *rest):
+        jobs.append(job)
+        plans.append(plan)
+        return first
+
+    automatic.plain_then_tempered(run, job, Plan(10, 1000, 2), 10.0, None)
+    assert jobs[0] == job
+    assert jobs[1].sampler == bnn.Tempered(bnn.Gibbs(), hottest=expected)
+    assert plans[0].warmup == 1000
+    assert plans[1].warmup == (500 if expected == 0.37 else 200)
 
 
 class Killed(Exception):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sequence_loops import attention, dense_at_each_step, norm
+from sequence_loops import attention, dense_at_each_step, elman_step, gru_step, lstm_step, norm
 
 import bayesnn as bnn
 from bayesnn._internal.runtime import double
@@ -154,3 +154,64 @@ def test_attention_to_the_source_sums_to_one_over_its_real_steps():
 def test_impossible_specs_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+# Recurrent layers that hand their state over
+
+STEPS = {"elman": (bnn.Elman, elman_step), "gru": (bnn.GRU, gru_step), "lstm": (bnn.LSTM, lstm_step)}
+
+
+def run(step, weights, x, h, c):
+    """States of a recurrent layer as a loop, from a given state."""
+    states = []
+    for now in x:
+        h, c = step(weights, now, h, c)
+        states.append(h)
+    return np.array(states), h, c
+
+
+@pytest.mark.parametrize(("kind", "step"), STEPS.values(), ids=STEPS)
+def test_the_decoder_goes_on_from_the_state_of_the_encoder(kind, step):
+    layer = Seq2Seq(
+        SOURCE,
+        [
+            kind(3),
+        ],
+        [bnn.Dense(2), kind(3, return_sequences=True)],
+        state=True,
+    )
+    weights, x = weights_of(layer), example()
+    with double():
+        found = jax.jit(layer.apply)(weights, jnp.asarray(x))
+    zero = [0.0] * 3
+    _, h, c = run(step, without_prefix(weights, "encoder0"), x[:SOURCE], zero, zero)
+    part = without_prefix(weights, "decoder0")
+    hidden = 1 / (1 + np.exp(-(x[SOURCE:] @ part["kernel"].T + part["bias"])))
+    np.testing.assert_allclose(found, run(step, without_prefix(weights, "decoder1"), hidden, h, c)[0], rtol=1e-10)
+
+
+def test_padding_of_a_recurrent_pair_changes_nothing_and_later_targets_are_not_seen():
+    layers = [bnn.LSTM(3, return_sequences=True), bnn.GRU(2, return_sequences=True)]
+    layer, short = (Seq2Seq(steps, layers, layers, state=True) for steps in (SOURCE, 2))
+    real = jnp.array([True, True, False, False, True, True, False])
+    with double():
+        weights, x = weights_of(layer), jnp.asarray(example())
+        long = layer.apply(weights, jnp.where(real[:, None], x, 9.0), real)[:2]
+        np.testing.assert_allclose(long, short.apply(weights, x[real]), rtol=1e-11)
+        slopes = np.abs(jax.jacobian(lambda x: layer.apply(weights, x))(x)).sum(axis=(1, 3))
+    assert (slopes[:, :SOURCE] > 0).all()
+    assert not np.triu(slopes[:, SOURCE:], 1).any()
+
+
+@pytest.mark.parametrize(
+    ("encoder", "decoder", "message"),
+    [
+        ([bnn.LSTM(3)], [bnn.GRU(3, return_sequences=True)], r"got LSTM\(3\) and GRU\(3\)"),
+        ([bnn.LSTM(3)], [bnn.LSTM(4, return_sequences=True)], r"got LSTM\(3\) and LSTM\(4\)"),
+        ([bnn.Dense(3)], [bnn.Dense(3)], "got none and none"),
+        ([bnn.GRU(3)], [bnn.GRU(3, return_sequences=True, learn_initial=True)], "leave out reverse, learn_initial"),
+    ],
+)
+def test_states_that_cannot_be_handed_over_are_refused(encoder, decoder, message):
+    with pytest.raises(ValueError, match=message):
+        Seq2Seq(SOURCE, encoder, decoder, state=True)

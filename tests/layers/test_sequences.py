@@ -219,6 +219,25 @@ def test_attention_weights_are_those_of_the_layer():
     assert not np.triu(share, 1).any()
 
 
+@pytest.mark.first_case
+@pytest.mark.parametrize("layer", CAUSAL.values(), ids=CAUSAL)
+def test_causal_layers_give_the_same_step_by_step(layer):
+    assert layer.stepwise
+    with double():
+        weights, x = {n: jnp.asarray(w) for n, w in weights_of(layer).items()}, jnp.asarray(example())
+
+        def one(kept, now):
+            return layer.step(weights, kept, *now)
+
+        steps = jax.jit(lambda x: jax.lax.scan(one, layer.before(weights, SHAPE), (x, jnp.arange(len(x))))[1])(x)
+        np.testing.assert_allclose(steps, layer.apply(weights, x), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("layer", [*AHEAD.values(), GRU(3), MeanPool()])
+def test_layers_that_see_later_steps_do_not_go_step_by_step(layer):
+    assert not layer.stepwise
+
+
 def test_every_sequence_layer_has_a_padding_row():
     exempt = {"AsSequence", "Flatten", "Residual"}  # they make sequences, need fixed lengths, or wrap
     assert {type(layer).__name__ for layer, _, _ in SEQUENCES.values()} - exempt == {

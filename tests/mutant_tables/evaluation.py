@@ -12,6 +12,13 @@ TEMPERING = "evaluation/test_tempering.py"
 
 MUTANTS = (
     Mutant(
+        "occlusion leaves a gap where the token stood",
+        "effects/occlusion.py",
+        "rows[t] = np.append(np.delete(row, t), PADDING)",
+        "rows[t, t] = PADDING",
+        "effects/test_occlusion.py -k loses_without",
+    ),
+    Mutant(
         "CRPS with half the spread",
         "evaluation/scores/calibration.py",
         "- np.tensordot(weights, np.sort(draws, axis=0), axes=1)",

@@ -11,6 +11,13 @@ MUTANTS = (
         "fitting/test_fit.py -k draws_are_the_sites",
     ),
     Mutant(
+        "the hot end of a ladder without case weights",
+        "fitting/automatic.py",
+        "len(first.data.y) if cases is None else cases.sum()",
+        "len(first.data.y)",
+        "fitting/test_automatic.py -k hot_end",
+    ),
+    Mutant(
         "sites of a fit multiplied by the scale of y again",
         "fitting/fit.py",
         "1.0 / np.asarray(self.data.scaling.y_scale)",
@@ -34,8 +41,8 @@ MUTANTS = (
     Mutant(
         "units of y left out of the log likelihood",
         "fitting/pointwise.py",
-        "_evaluated(model, data, posterior, _density) - _volume(data)",
-        "_evaluated(model, data, posterior, _density)",
+        "at_training_rows(model, data, posterior, _density) - _volume(data)",
+        "at_training_rows(model, data, posterior, _density)",
         "fitting/test_fit.py -k log_likelihood_is",
     ),
     Mutant(

@@ -4,6 +4,20 @@ from mutant_tables.base import Mutant
 
 MUTANTS = (
     Mutant(
+        "decoder starts at the state of the last encoder layer first",
+        "layers/seq2seq.py",
+        "states.pop(0)",
+        "states.pop()",
+        "layers/test_decoder.py -k recurrent_pair",
+    ),
+    Mutant(
+        "attention step by step sees a step that is not there yet",
+        "layers/attention.py",
+        "jnp.arange(keys.shape[1]) <= place",
+        "jnp.arange(keys.shape[1]) <= place + 1",
+        "layers/test_sequences.py -k 'same_step_by_step and attention'",
+    ),
+    Mutant(
         "gates of torch's LSTM in torch's order",
         "layers/pretrained/torch_names.py",
         "LSTM: (1, 0, 3, 2)",

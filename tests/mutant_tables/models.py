@@ -28,17 +28,17 @@ MUTANTS = (
         "likelihoods/gaussian.py",
         """rows = y.shape[0] if weights is None else weights.sum()
         squares = jnp.sum(weighted(((y - f) ** 2).T, weights), axis=-1)
-        return {""",
+        if self""",
         """rows = y.shape[0]
         squares = jnp.sum(weighted(((y - f) ** 2).T, weights), axis=-1)
-        return {""",
+        if self""",
         "likelihoods/test_updates.py -k weight_of_two",
     ),
     Mutant(
         "Jacobian of log sigma left out under the half-Cauchy",
         "likelihoods/gaussian.py",
-        "(1.0 - rows) * log_sigma",
-        "-rows * log_sigma",
+        "(1.0 - count) * log_sigma",
+        "-count * log_sigma",
         "likelihoods/test_updates.py -k 'is_the_conditional and cauchy'",
     ),
     Mutant(

@@ -1,11 +1,13 @@
 """Next-token models and sequence to sequence, from fit to generated tokens."""
 
+import importlib
+
 import jax
 import numpy as np
 import pytest
 
 import bayesnn as bnn
-from bayesnn.prediction.generate import Choice
+from bayesnn.prediction.continuation import Choice, goes_stepwise
 
 V, START = 5, 4
 TOKENS = bnn.pad([[1, 2, 3, 1, 2, 3], [2, 3, 1], [3, 1, 2, 3]])
@@ -117,6 +119,59 @@ def test_learnt_positions_bound_what_can_be_generated(fake_fit):
     assert bnn.generate(fit, [1, 2], 4).shape == (1, 2, 4)  # reads five, the last token being read by nobody
     with pytest.raises(ValueError, match="at most the 5 steps of the fit"):
         bnn.generate(fit, [1, 2], 5)
+
+
+def test_a_prompt_may_be_a_text(fake_fit):
+    vocabulary = bnn.text.learn_vocabulary(["a good film", "a bad film"])
+    x, y = bnn.next_tokens(vocabulary.ids(["a good film", "a bad film", "good film a"]))
+    body = [bnn.Embedding(vocabulary, 2), bnn.GRU(2, return_sequences=True)]
+    fit = fake_fit(bnn.Model(body, bnn.Categorical(), bnn.Normal()), x, y, chains=1, draws=3)
+    ids = vocabulary.ids(["a good"])
+    np.testing.assert_array_equal(bnn.generate(fit, "a good", 2), bnn.generate(fit, ids[0], 2))
+    np.testing.assert_array_equal(bnn.generate(fit, ["a good"], 2), bnn.generate(fit, ids, 2))
+    with pytest.raises(ValueError, match="knows, got none in text 1, 'zzz'"):
+        bnn.generate(fit, ["a good", "zzz"], 2)
+
+
+def test_texts_for_ids_are_refused(writer):
+    with pytest.raises(ValueError, match="x holds texts, such as 'a good'"):
+        bnn.generate(writer, "a good", 2)
+
+
+STEPWISE = {
+    "transformer": BODY,
+    "norm first": [
+        bnn.Embedding(V, 4),
+        bnn.TransformerBlock(2, 3, causal=True, norm="pre", bias=True, rotary=True),
+        bnn.LayerNorm(),
+    ],
+    "recurrent": [
+        bnn.Embedding(V, 2),
+        bnn.Residual(bnn.Sequential([bnn.Conv1D(2, 3, causal=True), bnn.LSTM(2, return_sequences=True)])),
+        bnn.GRU(2, return_sequences=True, learn_initial=True),
+    ],
+}
+
+
+@pytest.mark.first_case
+@pytest.mark.parametrize("body", STEPWISE.values(), ids=STEPWISE)
+def test_tokens_are_the_same_with_and_without_what_is_kept(body, fake_fit, monkeypatch):
+    def wide(values):
+        values["beta"] *= 6.0
+
+    fit = fake_fit(bnn.Model(body, bnn.Categorical(), bnn.Normal()), X, Y, chains=1, draws=8, change=wide)
+    assert goes_stepwise(fit.model)
+    quick = [bnn.generate(fit, X, 6, key=2, **how).to_numpy() for how in ({}, {"top_k": 2, "temperature": 0.7})]
+    monkeypatch.setattr(importlib.import_module("bayesnn.prediction.generate"), "goes_stepwise", lambda model: False)
+    whole = [bnn.generate(fit, X, 6, key=2, **how).to_numpy() for how in ({}, {"top_k": 2, "temperature": 0.7})]
+    np.testing.assert_array_equal(quick, whole)
+    assert len(np.unique(quick[0])) > 1
+
+
+def test_layers_that_see_later_steps_are_read_again():
+    ahead = bnn.Model([bnn.Embedding(V, 2), bnn.Bidirectional(bnn.GRU(2, return_sequences=True))], bnn.Categorical())
+    assert not goes_stepwise(ahead)
+    assert not goes_stepwise(copier())
 
 
 PAIRS = np.array([[1, 2, 3, START, 1, 2], [3, 1, 0, START, 3, 0], [2, 0, 0, START, 0, 0], [2, 3, 1, START, 2, 3]])

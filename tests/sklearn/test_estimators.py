@@ -158,3 +158,52 @@ def test_checks_of_scikit_learn(estimator):
     # only what scikit-learn leaves out itself where other packages or settings are missing
     assert {r["check_name"] for r in results if r["status"] == "skipped"} <= {"check_array_api_input"}
     assert len(results) > 40
+
+
+DAYS = np.arange(20).astype("M8[D]")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (X.astype(str), "must hold numbers, got <U32, numbers as text"),
+        (X.astype(object).astype(str).astype(object), "numbers as text"),
+        (DAYS[:, None], r"got dates or durations \(datetime64\[D\]\)"),
+        ((DAYS - DAYS[0])[:, None], "got dates or durations"),
+        (np.array([pd.Timestamp(day) for day in DAYS], object)[:, None], "got dates or durations"),
+        (np.array([(1.0,)] * 20, "f8,")[:, None], "must hold numbers, got "),
+        (np.ma.masked_array(X, mask=X > 0.9), "contains NaN"),
+    ],
+)
+def test_what_scikit_learn_would_take_for_numbers(regressor, values, message):
+    new = BayesianNetworkRegressor(**SHORT)
+    for attempt in (
+        lambda: new.fit(values, Y),
+        lambda: new.fit(X, values[:, 0]),
+        lambda: regressor.predict(values),
+        lambda: new.fit(X, Y, sample_weight=values[:, 0]),
+    ):
+        with pytest.raises(ValueError, match=f"{message}|weights must be finite|at least zero"):
+            attempt()
+
+
+def test_labels_keep_their_types_and_none_is_missing(quick):
+    codes = (np.arange(20) % 2).tolist()
+    for dtype, classes in (("Int64", [0, 1]), ("boolean", [False, True]), ("category", [0, 1])):
+        found = BayesianNetworkClassifier(**SHORT).fit(X, pd.Series(codes).astype(dtype)).classes_
+        assert found.tolist() == classes
+        assert found.dtype.kind in "ib"
+    for missing in (None, pd.NA, np.nan):
+        labels = pd.Series([missing, *"ab" * 9, "a"], dtype=object)
+        with pytest.raises(ValueError, match="y must have no missing labels, got 1, the first at row 0"):
+            BayesianNetworkClassifier(**SHORT).fit(X, labels)
+    with pytest.raises(ValueError, match="labels of one type, which have an order"):
+        BayesianNetworkClassifier(**SHORT).fit(X, np.array([1, "a"] * 10, object))
+
+
+def test_categories_that_read_the_same_are_not_counted_as_one(quick):
+    table = pd.DataFrame({"a": pd.Series([1, "1", "u", "v"] * 5, dtype=object)})
+    with pytest.raises(ValueError, match=r"got several called \['a\[1\]'\]"):
+        BayesianNetworkRegressor(**SHORT).fit(table, np.tile(Y[:4], 5))
+    with pytest.raises(ValueError, match="column 'a' must have no missing categories, got 1, the first at row 3"):
+        BayesianNetworkRegressor(**SHORT).fit(pd.DataFrame({"a": ["u", "v", "u", None] + ["u"] * 16}), Y)

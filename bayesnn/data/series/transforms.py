@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.numbers import LARGEST, constant
+from bayesnn._internal.numbers import LARGEST, ROUNDINGS, constant
 
 CURVES = ("log", "log10", "sqrt")
-STANDARDIZE = "standardize"
+STANDARDIZE, SCALE = "standardize", "scale"
 DIFFERENCES = ("difference", "seasonal_difference")
-TRANSFORMS = (*CURVES, STANDARDIZE, *DIFFERENCES)
+TRANSFORMS = (*CURVES, STANDARDIZE, SCALE, *DIFFERENCES)
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class Transform:
     differences : tuple of int
         The lag of each difference: 1, or the seasonal period.
     center, scale : float
-        Mean and sd of curve(y), learnt from a series if "standardize" is among the names.
+        Learnt from a series if "standardize" is among the names: mean and sd of curve(y); or if "scale" is: zero, and
+        the sd of what the differences leave of curve(y).
 
     Examples
     --------
@@ -70,6 +71,8 @@ class Transform:
 
     def learn(self, values: np.ndarray) -> Transform:
         """The transform with the centre and scale of a series (T,); missing values are ignored."""
+        if SCALE in self.names:
+            return self._scaled(values)
         if STANDARDIZE not in self.names:
             return self
         curved = self._curved(values[np.isfinite(values)])
@@ -79,6 +82,17 @@ class Transform:
                 f"of {len(values)} place(s)"
             )
         return replace(self, center=float(curved.mean()), scale=float(curved.std()))
+
+    def _scaled(self, values: np.ndarray) -> Transform:
+        left = self.difference(self._curved(np.where(np.isfinite(values), values, np.nan)))
+        left = left[np.isfinite(left)]
+        sd = float(left.std()) if len(left) > 1 else 0.0
+        if sd < max(1.0 / LARGEST, ROUNDINGS * np.finfo(float).eps * float(np.nanmax(np.abs(self._curved(values))))):
+            raise ValueError(
+                f"a series to scale must have differences that vary, got about {left[0] if len(left) else np.nan:g} in "
+                f"each of {len(left)}: use another transform"
+            )
+        return replace(self, scale=sd)
 
     def check(self, name: str, values: np.ndarray, dates: Any) -> None:
         """Refuse values outside the domain of the logarithm or root, naming their dates."""
@@ -157,11 +171,11 @@ def make_transform(transform: Any, period: int) -> Transform:
     names = (transform,) if isinstance(transform, str) else tuple(transform or ())
     for name in names:
         checks.known("transform", name, TRANSFORMS)
-    stage = [0 if name in CURVES else 1 if name == STANDARDIZE else 2 for name in names]
+    stage = [0 if name in CURVES else 1 if name in (STANDARDIZE, SCALE) else 2 for name in names]
     if stage != sorted(stage) or stage.count(0) > 1 or stage.count(1) > 1:
         raise ValueError(
-            f"transform must be at most one of {', '.join(map(repr, CURVES))}, then perhaps 'standardize', then any "
-            f"differences, in this order, got {names}"
+            f"transform must be at most one of {', '.join(map(repr, CURVES))}, then perhaps 'standardize' or "
+            f"'scale', then any differences, in this order, got {names}"
         )
     if "seasonal_difference" in names and period < 2:
         raise ValueError(

@@ -25,6 +25,7 @@ from bayesnn.forecasting.many.prepare import (
     seed_of,
 )
 from bayesnn.forecasting.many.reading import NOTHING, Failure, Task, before, fallback_paths, read_tasks
+from bayesnn.forecasting.many.seasons import read_seasons
 from bayesnn.forecasting.rolling import make_windows, observed, windows_and_stride
 
 OURS = "auto_forecast"
@@ -39,7 +40,7 @@ def auto_backtest(
     horizon: int = 1,
     windows: int | None = None,
     stride: int | None = None,
-    seasonal: int | None = None,
+    seasonal: int | Sequence[int] | None = None,
     key: Any = 0,
     draws: int = 1000,
     pool: str | None = None,
@@ -92,10 +93,10 @@ def auto_backtest(
     """
     count, distance = windows_and_stride(windows, n_windows, stride, step_size)
     steps, number = checks.positive_integer("horizon", horizon), checks.positive_integer("draws", draws)
-    season = None if seasonal is None else checks.positive_integer("seasonal", seasonal)
+    seasons = read_seasons(seasonal)
     check_pool(pool)
     methods = _baselines(baselines)
-    tasks, failures, panel = read_tasks(series, 1, season)
+    tasks, failures, panel = read_tasks(series, 1, seasons)
     failures = [one for one in failures if one.fallback == NOTHING]
     tasks, short = _long_enough(tasks, steps, count, distance)
     failures += short

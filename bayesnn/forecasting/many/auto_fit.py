@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bayesnn._internal import checks
@@ -10,6 +11,7 @@ from bayesnn.forecasting.many.bucket import draw_bucket
 from bayesnn.forecasting.many.prepare import check_pool, entropy_of, make_buckets, results_by_name
 from bayesnn.forecasting.many.prior import StructuralPrior
 from bayesnn.forecasting.many.reading import read_tasks
+from bayesnn.forecasting.many.seasons import read_seasons
 from bayesnn.forecasting.many.series_fits import SeriesFits
 
 
@@ -17,7 +19,7 @@ from bayesnn.forecasting.many.series_fits import SeriesFits
 def auto_fit(
     series: Any,
     *,
-    seasonal: int | None = None,
+    seasonal: int | Sequence[int] | None = None,
     key: Any = 0,
     draws: int = 1000,
     pool: str | None = None,
@@ -60,9 +62,9 @@ def auto_fit(
     ['b', 'a']
     """
     count, entropy = checks.positive_integer("draws", draws), entropy_of(key)
-    season = None if seasonal is None else checks.positive_integer("seasonal", seasonal)
+    seasons = read_seasons(seasonal)
     check_pool(pool)
-    tasks, failures, panel = read_tasks(series, 1, season)
+    tasks, failures, panel = read_tasks(series, 1, seasons)
     parts, buckets = make_buckets(tasks, 1, count, entropy, pool)
     results, failed = results_by_name(draw_bucket, "draws", parts, buckets, path, executor, progress)
     refused = (*failures, *failed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from bayesnn._internal import checks
@@ -16,6 +17,7 @@ from bayesnn.forecasting.many.prepare import (
     results_by_name,
 )
 from bayesnn.forecasting.many.reading import read_tasks
+from bayesnn.forecasting.many.seasons import read_seasons
 
 
 @computing_in_threads
@@ -23,7 +25,7 @@ def auto_forecast(
     series: Any,
     horizon: int,
     *,
-    seasonal: int | None = None,
+    seasonal: int | Sequence[int] | None = None,
     key: Any = 0,
     draws: int = 1000,
     pool: str | None = None,
@@ -44,15 +46,17 @@ def auto_forecast(
         series of Polars, PyArrow or xarray are converted by their `to_pandas`.
     horizon : int
         Steps ahead.
-    seasonal : int, optional
-        Steps per season; 1 for none. Default: from the dates of each series (hours 24, half-hours 48, minutes 60,
-        days 7, weeks 52, months 12, quarters 4, else 1). A season is ignored where there are fewer than two of them.
+    seasonal : int or sequence of int, optional
+        Steps per season; 1 for none; up to three of them, such as [24, 168]. Default: from the dates of each series
+        (hours 24 and 168, half-hours 48 and 336, minutes 60, days 7, weeks 52, months 12, quarters 4, else 1). A season
+        is ignored where there are fewer than two of it.
     key : int or jax.Array
         Seed. The draws of a series depend on it and on the series' name, not on other series.
     draws : int
         Sample paths per series; they are independent draws.
     pool : "hierarchical", optional
-        Whether the prior probabilities of curves, scales and dynamics are learnt over the series of equal season.
+        Whether the prior probabilities of curves, scales and dynamics are learnt over the series of equal season. (One
+        network for all series is another model: `bnn.fit(model, bnn.lagged(series, "auto", transform="auto"))`.)
     path : str or Path, optional
         Folder in which finished series are kept. A call that was ended continues there; other data, settings or keys
         are computed anew.
@@ -80,16 +84,16 @@ def auto_forecast(
     -----
     A curve u of the series (the values, their square roots or logarithms, by evidence with the Jacobian), divided by
     the sd of its differences, follows u_t = level + drift + phi trend + season + r_t, where r_t = rho r_{t-1} + e_t;
-    level, trend and season are corrected by alpha r_t, beta r_t and gamma r_t. Random walks with drift, exponential
-    smoothing with trends that are damped, and autoregressions around a level are among its members. Level, drift, trend
-    and seasonal effects at the start have normal priors in units of the error sd, with several scales (season: also
-    zero); they and the error variance are integrated out in closed form, the rest is averaged over a grid by evidence,
-    to a power that falls with the length. The future has an error sd of its own (lognormal, .5), and
-    a trend that turns at the origin. The roots of a member are at most one; in addition, paths stay within two
-    ranges of the past curve around its last value, growing with the horizon as a share of the length; and those of a
-    series above zero stay there, unless roots and logarithms have less than .05 of the probability. An observation
-    far from the rest may be an outlier that passed or a shift, which are members of their own. A missing value moves
-    the states by their expectation. Of a series longer than 4096 values, the last 4096 are used.
+    level, trend and season are corrected by alpha r_t, beta r_t and gamma r_t, the last divided among several seasons.
+    Random walks with drift, exponential smoothing with trends that are damped, and autoregressions around a level are
+    among its members. Level, drift, trend and seasonal effects at the start have normal priors in units of the error
+    sd, with several scales (season: also zero); they and the error variance are integrated out in closed form, the rest
+    is averaged over a grid by evidence, to a power that falls with the length. The future has an error sd of its own
+    (lognormal, .5), and a trend that turns at the origin. The roots of a member are at most one; in addition, paths
+    stay within two ranges of the past curve around its last value, growing with the horizon as a share of the length;
+    and those of a series above zero stay there, unless roots and logarithms have less than .05 of the probability. An
+    observation far from the rest may be an outlier that passed or a shift, which are members of their own. A missing
+    value moves the states by their expectation. Of a series longer than 4096 values, the last 4096 are used.
 
     References
     ----------
@@ -110,10 +114,10 @@ def auto_forecast(
     [{'unique_id': 'a', 'reason': 'all 9 observed values are equal', 'fallback': 'constant'}]
     """
     steps, count = checks.positive_integer("horizon", horizon), checks.positive_integer("draws", draws)
-    season = None if seasonal is None else checks.positive_integer("seasonal", seasonal)
+    seasons = read_seasons(seasonal)
     check_pool(pool)
     check_memory(1, count, steps)
-    tasks, failures, panel = read_tasks(series, steps, season)
+    tasks, failures, panel = read_tasks(series, steps, seasons)
     check_memory(len(tasks), count, steps)
     entropy = entropy_of(key)
     parts, buckets = make_buckets(tasks, steps, count, entropy, pool)

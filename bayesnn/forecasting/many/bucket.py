@@ -11,7 +11,7 @@ from bayesnn.evaluation.scores import score_rows
 from bayesnn.forecasting.many.curve_arrays import OBSERVED, CurveArrays, curve_arrays
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.outliers import PASSED, SHIFTED, outlier_log_density, suspect
-from bayesnn.forecasting.many.passes import SIZE, Passed, passes
+from bayesnn.forecasting.many.passes import Passed, passes, size_of
 from bayesnn.forecasting.many.paths import log_density, predictive, sample_paths
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior, make_grid
 from bayesnn.forecasting.many.simulate import Drawn, Posterior, above_zero, draw, joined
@@ -21,14 +21,14 @@ MOST = LENGTHS[-1]  # of a longer series, the last values are used
 
 
 class Bucket(NamedTuple):
-    """Series (n,) with NaN where a value is missing, their season, and what is to be drawn.
+    """Series (n,) with NaN where a value is missing, their seasons, and what is to be drawn.
 
     seeds: one tuple of whole numbers per series. log_prior (c, p, g): the log prior weights of curves, scales and
     points; by default those of the prior. later: the values (horizon,) that came after each series, to be scored.
     """
 
     values: tuple[np.ndarray, ...]
-    period: int
+    periods: tuple[int, ...]
     horizon: int
     draws: int
     seeds: tuple[tuple[int, ...], ...]
@@ -42,14 +42,14 @@ class Bucket(NamedTuple):
         return self._replace(values=self.values[one], seeds=self.seeds[one], later=self.later[one])
 
 
-def fill(lengths: list[int], periods: list[int]) -> list[list[int]]:
+def fill(lengths: list[int], periods: list[tuple[int, ...]]) -> list[list[int]]:
     """Numbers of the series of each bucket, sorted by season and length so that little time goes into padding."""
     order = sorted(range(len(lengths)), key=lambda i: (periods[i], lengths[i], i))
     kinds = [(periods[i], rows_of(lengths[i])) for i in range(len(lengths))]
     buckets: list[list[int]] = []
     for i in order:
         now = buckets[-1] if buckets else []
-        if not now or len(now) == SIZE or kinds[now[0]] != kinds[i]:
+        if not now or len(now) == size_of(periods[now[0]]) or kinds[now[0]] != kinds[i]:
             buckets.append(now := [])
         now.append(i)
     return buckets
@@ -68,7 +68,7 @@ def draw_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
     of the curves without an outlier, with one that passed, and with a shift. As the other two of its kind, this is a
     pure function, which any process can run.
     """
-    grid, found = make_grid(bucket.prior, bucket.period), []
+    grid, found = make_grid(bucket.prior, bucket.periods), []
     for one, values, seed in zip(posteriors_of(bucket), bucket.values, bucket.seeds, strict=True):
         points, curves = one.probability.sum(axis=(0, 1)), one.probability.sum(axis=(1, 2))
         figures = {"points": 1 / np.sum(points**2), "curves": np.pad(curves, (0, 3 * len(CURVES) - len(curves)))}
@@ -79,7 +79,7 @@ def draw_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
 @computing_in_threads
 def forecast_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
     """Sample paths, "paths" (series, draws, horizon)."""
-    grid, found = make_grid(bucket.prior, bucket.period), []
+    grid, found = make_grid(bucket.prior, bucket.periods), []
     for one, values, seed in zip(posteriors_of(bucket), bucket.values, bucket.seeds, strict=True):
         drawn = _draw(one, values, bucket, grid, seed)
         found.append(sample_paths(drawn, observed_of(values), bucket.prior, bucket.horizon, seed).values)
@@ -89,7 +89,7 @@ def forecast_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
 @computing_in_threads
 def score_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
     """Summaries and scores of the forecasts of `later`, by the names of `score_rows`, (series, horizon)."""
-    grid, found = make_grid(bucket.prior, bucket.period), []
+    grid, found = make_grid(bucket.prior, bucket.periods), []
     every = zip(posteriors_of(bucket), bucket.values, bucket.seeds, bucket.later, strict=True)
     for one, values, seed, later in every:
         drawn = _draw(one, values, bucket, grid, seed)
@@ -114,16 +114,16 @@ def posteriors_of(bucket: Bucket) -> list[Posterior]:
     Where one observation lies far from the rest, there are more members: an outlier that passed, and a shift.
     """
     series = [values[-MOST:] for values in bucket.values]
-    curves = curve_arrays(series, rows_of(max(map(len, series))), bucket.period)
-    grid, prior = make_grid(bucket.prior, bucket.period), bucket.prior
-    passed = passes(prior, bucket.period, curves.u, curves.kind)
+    curves = curve_arrays(series, rows_of(max(map(len, series))), bucket.periods)
+    grid, prior = make_grid(bucket.prior, bucket.periods), bucket.prior
+    passed = passes(prior, bucket.periods, curves.u, curves.kind)
     found = [_posterior(bucket, curves, i, one) for i, one in enumerate(passed)]
     suspects = {i: suspect(curves.u[i], curves.kind[i], one, grid) for i, one in enumerate(found)}
     places = {i: place for i, place in suspects.items() if place is not None}
     kinds = {(i, what): _marked(curves.kind[i], places[i], what) for i in places for what in (PASSED, SHIFTED)}
     if not places:
         return found
-    again = passes(prior, bucket.period, curves.u[[i for i, _ in kinds]], np.stack(list(kinds.values())))
+    again = passes(prior, bucket.periods, curves.u[[i for i, _ in kinds]], np.stack(list(kinds.values())))
     for ((i, _), kind), one in zip(kinds.items(), again, strict=True):
         member = _posterior(bucket, curves, i, one)
         size = outlier_log_density(curves.u[i], kind, member, grid, places[i], prior.outlier_size)
@@ -136,7 +136,7 @@ def posteriors_of(bucket: Bucket) -> list[Posterior]:
 
 def _posterior(bucket: Bucket, curves: CurveArrays, i: int, passed: Passed) -> Posterior:
     """Members of series i: its curves, scales and points."""
-    own = make_grid(bucket.prior, bucket.period).log_weight[:, None] if bucket.log_prior is None else bucket.log_prior
+    own = make_grid(bucket.prior, bucket.periods).log_weight[:, None] if bucket.log_prior is None else bucket.log_prior
     log = (passed.log + curves.log_slope[i][:, None, None]) * _power(bucket, i) + own
     parts = passed.products, passed.state, passed.season, passed.rate, passed.shape
     return Posterior(log, *parts, curves.origin[i], curves.scale[i], np.full(len(log), -1))

@@ -27,7 +27,7 @@ class CurveArrays(NamedTuple):
     log_slope: np.ndarray
 
 
-def curve_arrays(series: Sequence[np.ndarray], rows: int, period: int) -> CurveArrays:
+def curve_arrays(series: Sequence[np.ndarray], rows: int, periods: tuple[int, ...]) -> CurveArrays:
     """Curves of series (n,) with NaN where they are missing."""
     shape = len(series), len(CURVES)
     u, kind = np.zeros((*shape, rows)), np.zeros((*shape, rows), int)
@@ -37,24 +37,25 @@ def curve_arrays(series: Sequence[np.ndarray], rows: int, period: int) -> CurveA
         for j, curve in enumerate(CURVES.values()):
             if curve.allowed(values[seen]):
                 now = np.where(seen, curve.forward(np.where(seen, values, 1.0)), np.nan)
-                origin[i, j], scale[i, j] = now[seen][0], scale_of(now, period)
+                origin[i, j], scale[i, j] = now[seen][0], scale_of(now, periods)
                 u[i, j, start:] = np.where(seen, (now - origin[i, j]) / scale[i, j], 0.0)
                 kind[i, j, start:] = np.where(seen, OBSERVED, MISSING)
                 log_slope[i, j] = curve.log_slope(values[seen]).sum() - seen.sum() * np.log(scale[i, j])
     return CurveArrays(u, kind, origin, scale, log_slope)
 
 
-def scale_of(u: np.ndarray, period: int) -> float:
-    """Sd of the differences of a curve (n,) around the means of their seasons, from those that are observed."""
+def scale_of(u: np.ndarray, periods: tuple[int, ...]) -> float:
+    """Sd of the differences of a curve (n,) around the means of their season, from those that are observed.
+
+    The season is the longest one of which there are more than two.
+    """
     difference = np.diff(u)
-    phase = np.arange(len(difference)) % period
     keep = np.isfinite(difference)
-    difference, phase = difference[keep], phase[keep]
+    period = next((one for one in reversed(periods) if keep.sum() > 2 * one), 1)
+    difference, phase = difference[keep], np.flatnonzero(keep) % period
     smallest = max(LEAST_SCALE * float(np.nanmax(np.abs(u))), float(np.finfo(float).tiny ** 0.25))
     if len(difference) < 2:
         return max(float(np.nanstd(u)), smallest)
-    if len(difference) <= 2 * period:
-        phase, period = np.zeros_like(phase), 1
     counts = np.maximum(np.bincount(phase, minlength=period), 1)
     means = np.bincount(phase, difference, period) / counts
     squares = float(np.sum((difference - means[phase]) ** 2))

@@ -20,7 +20,7 @@ class Filtered(NamedTuple):
 
     products (k + 1, k + 1, g) are cross products of the rows (-X, y); state (3, k + 1, g) is level, trend and last
     residual at the end as linear functions of the coefficients and a constant; season (m, k + 1, g) likewise, with the
-    phase of the first forecast first.
+    phase of the first forecast first. Of several seasons, the phases come one after the other.
     """
 
     products: jax.Array
@@ -36,31 +36,36 @@ class Evidence(NamedTuple):
     shape: jax.Array
 
 
-def filtered(u: jax.Array, kind: jax.Array, first: jax.Array, dynamics: jax.Array, basis: jax.Array) -> Filtered:
-    """Pass over a curve u (n,) that ends at the last row; rows before `first` are padding.
+def filtered(
+    u: jax.Array, kind: jax.Array, first: jax.Array, dynamics: jax.Array, basis: jax.Array, periods: tuple[int, ...]
+) -> Filtered:
+    """Pass over a curve u (n,) that ends at the last row, with seasons of so many steps; before `first` is padding.
 
     kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed, 3 where an observation moves
     the states but is no row of the regression. One that is missing moves the states by their expectation.
     """
     alpha, beta, phi, gamma, rho = dynamics
-    points, (period, waves) = dynamics.shape[1], basis.shape
-    k, n = 3 + waves, u.shape[0]
+    points, k, n = dynamics.shape[1], 3 + basis.shape[1], u.shape[0]
+    starts = [sum(periods[:place]) for place in range(len(periods))]
     drift = jnp.zeros((k + 1, 1)).at[1].set(1.0)
     state = jnp.zeros((3, k + 1, points)).at[0, 0].set(1.0).at[1, 2].set(1.0)
-    season = jnp.zeros((period, k + 1, points)).at[:, 3:k].set(basis[:, :, None])
+    season = jnp.zeros((sum(periods), k + 1, points)).at[:, 3:k].set(basis[:, :, None])
 
     def step(t: jax.Array, carry: Filtered) -> Filtered:
         products, (level, trend, last), season = carry
-        phase = (t - n) % period
+        places = [start + (t - n) % period for start, period in zip(starts, periods, strict=True)]
         level, trend = level + drift + phi * trend, phi * trend
-        r = (-(level + season[phase])).at[k].add(u[t])
+        r = (-sum((season[place] for place in places), start=level)).at[k].add(u[t])
         error = r - rho * last
         r = jnp.where(kind[t] >= 2, r, rho * last)
         moved = jnp.stack([level + alpha * r, trend + beta * r, r])
+        correction = jnp.where(kind[t] > 0, gamma * r / len(periods), 0.0)
+        for place in places:
+            season = season.at[place].add(correction)
         return Filtered(
             products + (kind[t] == 2) * error[:, None] * error[None],
             jnp.where(kind[t] > 0, moved, carry.state),
-            season.at[phase].add(jnp.where(kind[t] > 0, gamma * r, 0.0)),
+            season,
         )
 
     start = Filtered(jnp.zeros((k + 1, k + 1, points)), state, season)
@@ -76,9 +81,8 @@ def evidence(
     of Statistics 2B: Bayesian Inference, 2nd edition, chapter 11.
     """
     k = precision.shape[0]
-    own = jnp.eye(k)[:, :, None] * precision
-    log_det, white = eliminate(products[:k, :k, None, :] + own[..., None], -products[:k, k, None, :])
-    squares = jnp.maximum(products[k, k] - jnp.sum(white**2, axis=0), SMALLEST)
+    log_det, explained = _by_scale(products, precision)
+    squares = jnp.maximum(products[k, k] - explained, SMALLEST)
     shape, rate = noise_shape + count / 2, noise_rate + squares / 2
     log = (
         (jnp.sum(jnp.log(precision), axis=0)[:, None] - log_det - count * jnp.log(2 * jnp.pi)) / 2
@@ -88,6 +92,21 @@ def evidence(
         - gammaln(noise_shape)
     )
     return Evidence(log, rate, shape)
+
+
+def _by_scale(products: jax.Array, precision: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Log determinant (p, g) of the posterior precision, and squares (p, g) that the coefficients explain."""
+    k = precision.shape[0]
+
+    def one(own: jax.Array) -> tuple[jax.Array, jax.Array]:
+        diagonal = jnp.eye(k).reshape(k, k, *[1] * own.ndim) * own[..., None]
+        extra = (slice(None), slice(None), *[None] * (own.ndim - 1))
+        log_det, white = eliminate(products[:k, :k][extra] + diagonal, -products[:k, k][extra[1:]])
+        return log_det, jnp.sum(white**2, axis=0)
+
+    if k <= MOST_WRITTEN_OUT:
+        return one(precision)
+    return jax.lax.map(one, precision.T)  # a scale at a time: matrices of all of them would not stay in the cache
 
 
 def eliminate(matrix: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array]:

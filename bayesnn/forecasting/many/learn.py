@@ -20,13 +20,13 @@ MOST = 2000  # series of a season from which is learnt
 def with_learnt_priors(buckets: Sequence[Bucket]) -> list[Bucket]:
     """The buckets, each with the learnt log prior (c, p, g) of its season."""
     learnt = {}
-    for period in {bucket.period for bucket in buckets}:
-        mine = [bucket for bucket in buckets if bucket.period == period]
+    for periods in {bucket.periods for bucket in buckets}:
+        mine = [bucket for bucket in buckets if bucket.periods == periods]
         mine = mine[:: max(1, sum(len(bucket.values) for bucket in mine) // MOST)]
-        learnt[period] = learn(
+        learnt[periods] = learn(
             np.stack([_by_curve(one.probability) for bucket in mine for one in posteriors_of(bucket)]), mine[0]
         )
-    return [bucket._replace(log_prior=learnt[bucket.period]) for bucket in buckets]
+    return [bucket._replace(log_prior=learnt[bucket.periods]) for bucket in buckets]
 
 
 def _by_curve(probability: np.ndarray) -> np.ndarray:
@@ -40,7 +40,7 @@ def learn(probability: np.ndarray, bucket: Bucket) -> np.ndarray:
     Curves, scales and points each have unknown probabilities with a Dirichlet prior, worth `WORTH` series in all and
     centred on the fixed ones. These are estimated by expectation-maximisation, whose steps are the posterior means.
     """
-    grid = make_grid(bucket.prior, bucket.period)
+    grid = make_grid(bucket.prior, bucket.periods)
     scales = np.exp(grid.log_weight)
     curves, points = probability.shape[1], probability.shape[3]
     base = [np.full(curves, 1 / curves), scales / scales.sum(), np.full(points, 1 / points)]

@@ -6,6 +6,7 @@ import numpy as np
 
 from bayesnn.forecasting.many.curve_arrays import MISSING, OBSERVED
 from bayesnn.forecasting.many.prior import Grid
+from bayesnn.forecasting.many.seasons import phases
 from bayesnn.forecasting.many.simulate import Posterior
 
 PASSED, SHIFTED = MISSING, 3  # kinds of an observation: it says nothing; it moves the states, but is no row
@@ -47,26 +48,25 @@ def _best_errors(
     products, k = posterior.products[curve, :, :, point], len(grid.precision)
     mean = np.linalg.solve(products[:k, :k] + np.diag(grid.precision[:, scale]), -products[:k, k])
     noise = float(np.sqrt(posterior.rate[curve, scale, point] / posterior.shape[curve]))
-    return one_step_errors(u[curve], kind[curve], grid.dynamics[:, point], grid.basis, mean), noise
+    return one_step_errors(u[curve], kind[curve], grid, int(point), mean), noise
 
 
-def one_step_errors(
-    u: np.ndarray, kind: np.ndarray, dynamics: np.ndarray, basis: np.ndarray, coefficients: np.ndarray
-) -> np.ndarray:
-    """Errors (rows,) of a curve for one point (5,) and coefficients (k,): `filtered` as a loop; 0 before the start.
+def one_step_errors(u: np.ndarray, kind: np.ndarray, grid: Grid, point: int, coefficients: np.ndarray) -> np.ndarray:
+    """Errors (rows,) of a curve for one point and coefficients (k,): `filtered` as a loop; 0 before the start.
 
     Where nothing is observed, it is the distance of whatever stands in `u`.
     """
-    alpha, beta, phi, gamma, rho = map(float, dynamics)
+    alpha, beta, phi, gamma, rho = map(float, grid.dynamics[:, point])
     level, drift, trend = map(float, coefficients[:3])
-    season, last, n = (basis @ coefficients[3:]).tolist(), 0.0, len(u)
+    season, last, n = (grid.basis @ coefficients[3:]).tolist(), 0.0, len(u)
     errors = np.zeros(n)
     for t in np.flatnonzero(kind).tolist():
-        phase = (t - n) % len(season)
+        here = phases(grid.periods, t - n)
         level, trend = level + drift + phi * trend, phi * trend
-        r = float(u[t]) - level - season[phase]
+        r = float(u[t]) - level - sum(season[place] for place in here)
         errors[t] = r - rho * last
         r = rho * last if kind[t] == MISSING else r
         level, trend, last = level + alpha * r, trend + beta * r, r
-        season[phase] += gamma * r
+        for place in here:
+            season[place] += gamma * r / len(here)
     return errors

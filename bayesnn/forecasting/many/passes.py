@@ -14,6 +14,7 @@ from bayesnn.forecasting.many.evidence import evidence, filtered
 from bayesnn.forecasting.many.prior import StructuralPrior, make_grid
 
 SIZE = 16  # series of a program; one alone has its own
+FEWER, LONG = 4, 64  # series of a program whose seasons have more phases than this, since those take memory
 
 
 class Passed(NamedTuple):
@@ -27,18 +28,23 @@ class Passed(NamedTuple):
     shape: np.ndarray
 
 
-def passes(prior: StructuralPrior, period: int, u: np.ndarray, kind: np.ndarray) -> list[Passed]:
+def passes(prior: StructuralPrior, periods: tuple[int, ...], u: np.ndarray, kind: np.ndarray) -> list[Passed]:
     """Passes over curves u (s, c, rows) of these kinds, for any number of series."""
     found: list[Passed] = []
-    size = 1 if len(u) == 1 else SIZE
+    size = 1 if len(u) == 1 else size_of(periods)
     for start in range(0, len(u), size):
         part, kinds = (_filled(a[start : start + size], size) for a in (u, kind))
         first = int(np.argmax((kinds > 0).any(axis=(0, 1))))
-        passed = _filter_program(prior, period)(part, kinds, first)
-        evidences = _evidence_program(prior, period)(passed.products, (kinds == OBSERVED).sum(axis=-1))
+        passed = _filter_program(prior, periods)(part, kinds, first)
+        evidences = _evidence_program(prior, periods)(passed.products, (kinds == OBSERVED).sum(axis=-1))
         result = jax.device_get((*passed, *evidences))
         found += [Passed(*(a[i] for a in result)) for i in range(min(size, len(u) - start))]
     return found
+
+
+def size_of(periods: tuple[int, ...]) -> int:
+    """Series of a program."""
+    return SIZE if sum(periods) <= LONG else FEWER
 
 
 def _filled(a: np.ndarray, size: int) -> np.ndarray:
@@ -47,13 +53,13 @@ def _filled(a: np.ndarray, size: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=32)
-def _filter_program(prior: StructuralPrior, period: int) -> Any:
+def _filter_program(prior: StructuralPrior, periods: tuple[int, ...]) -> Any:
     """The pass: compiled for each number of rows, which takes a second."""
-    grid = make_grid(prior, period)
+    grid = make_grid(prior, periods)
 
     def one(arguments: Any) -> Any:
         u, kind, first = arguments
-        return filtered(u, kind, first, jnp.asarray(grid.dynamics), jnp.asarray(grid.basis))
+        return filtered(u, kind, first, jnp.asarray(grid.dynamics), jnp.asarray(grid.basis), periods)
 
     @jax.jit
     def program(u: Any, kind: Any, first: Any) -> Any:
@@ -63,9 +69,9 @@ def _filter_program(prior: StructuralPrior, period: int) -> Any:
 
 
 @lru_cache(maxsize=32)
-def _evidence_program(prior: StructuralPrior, period: int) -> Any:
+def _evidence_program(prior: StructuralPrior, periods: tuple[int, ...]) -> Any:
     """The evidence, which takes longer to compile, and does not depend on the number of rows."""
-    grid = make_grid(prior, period)
+    grid = make_grid(prior, periods)
 
     def one(arguments: Any) -> Any:
         products, count = arguments

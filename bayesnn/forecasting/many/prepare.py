@@ -28,12 +28,12 @@ def make_buckets(
 ) -> tuple[list[list[Task]], list[Bucket]]:
     """Tasks that are to be fitted, by bucket, and the buckets."""
     fitted = [task for task in tasks if task.fallback is None]
-    groups = fill([len(task.values) for task in fitted], [task.period for task in fitted])
+    groups = fill([len(task.values) for task in fitted], [task.periods for task in fitted])
     parts = [[fitted[i] for i in group] for group in groups]
     buckets = [
         Bucket(
             tuple(task.values for task in part),
-            part[0].period,
+            part[0].periods,
             horizon,
             draws,
             tuple(seed_of(entropy, task.name) for task in part),
@@ -107,6 +107,11 @@ def seed_of(entropy: tuple[int, ...], name: Any) -> tuple[int, ...]:
 
 def check_pool(pool: str | None) -> None:
     """Refuse what is no way of sharing."""
+    if pool == "shared":
+        raise ValueError(
+            'pool must be None or "hierarchical", got "shared": one network for all series is a fit of the panel, '
+            'bnn.fit(model, bnn.lagged(series, "auto", transform="auto")), and bnn.forecast of that'
+        )
     if pool is not None:
         checks.known("pool", pool, POOLS)
 

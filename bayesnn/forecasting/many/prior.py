@@ -9,20 +9,22 @@ A curve u of the series, divided by the sd of its differences, follows
 alpha corrects errors (0: a fixed level, to which the series returns; 1: a random walk), beta and phi give a trend that
 is damped, gamma a season that changes, rho errors with a memory. Given (alpha, beta, phi, gamma, rho) the level, drift,
 trend and season at the start are coefficients of a linear regression, with a conjugate prior in units of the error sd.
+Of several seasons, as days and weeks of hours, each has effects of its own, and gamma r_t is divided among them.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
+from bayesnn.forecasting.many.seasons import season_basis
+
 DYNAMICS = ("alpha", "beta", "phi", "gamma", "rho")
-MOST_PHASES = 12  # a longer season has a basis of waves
-HARMONICS = 10
 
 
 @dataclass(frozen=True)
@@ -80,28 +82,31 @@ class StructuralPrior:
 
 
 class Grid(NamedTuple):
-    """Points (5, g) of the dynamics, precisions (k, p) of the coefficients, log prior weights (p,), basis (m, q)."""
+    """Points (5, g) of the dynamics, precisions (k, p) of the coefficients, log prior weights (p,), basis (m, q).
+
+    Rows of the basis are the phases of the seasons, of `periods` steps, one after the other; see `season_basis`.
+    """
 
     dynamics: np.ndarray
     precision: np.ndarray
     log_weight: np.ndarray
     basis: np.ndarray
+    periods: tuple[int, ...]
 
 
 @lru_cache(maxsize=32)
-def make_grid(prior: StructuralPrior, period: int) -> Grid:
-    """The grid of a prior for a season of `period` steps (1: none); coefficients are level, drift, trend, season."""
-    basis = season_basis(period)
-    seasons = zip(prior.season_sds, prior.season_weights, strict=True) if period > 1 else [(0.0, 1.0)]
-    seasons = list(seasons)
+def make_grid(prior: StructuralPrior, periods: tuple[int, ...]) -> Grid:
+    """The grid of a prior for seasons of so many steps (1: none); coefficients are level, drift, trend, seasons."""
+    basis, columns = season_basis(periods)
+    seasons = list(zip(prior.season_sds, prior.season_weights, strict=True)) if max(periods) > 1 else [(0.0, 1.0)]
     rows, weights = [], []
     for yearly, drift_weight in zip(prior.drift_sds, prior.drift_weights, strict=True):
-        drift_sd = yearly / np.sqrt(period)
-        for season_sd, season_weight in seasons:
-            sds = np.r_[prior.level_sd, drift_sd, prior.trend_sd, np.full(basis.shape[1], max(season_sd, 1e-4))]
-            rows.append(sds**-2.0)
-            weights.append(drift_weight * season_weight)
-    return Grid(draw_dynamics(prior.points, period), np.array(rows).T, np.log(weights), basis)
+        drift_sd = yearly / np.sqrt(max(periods))
+        for scales in product(seasons, repeat=len(periods)):
+            season = [np.full(n, max(sd, 1e-4)) for n, (sd, _) in zip(columns, scales, strict=True)]
+            rows.append(np.r_[prior.level_sd, drift_sd, prior.trend_sd, *season] ** -2.0)
+            weights.append(drift_weight * np.prod([weight for _, weight in scales]))
+    return Grid(draw_dynamics(prior.points, min(periods)), np.array(rows).T, np.log(weights), basis, periods)
 
 
 def draw_dynamics(count: int, period: int) -> np.ndarray:
@@ -125,14 +130,3 @@ def draw_dynamics(count: int, period: int) -> np.ndarray:
     gamma = 0.4 * (1 - 0.9 * alpha) * moving * (period > 1)
     memory = np.clip(0.15 + 0.35 * ndtri(np.clip(u[6], 0.01, 0.99)), -0.8, 0.9)
     return np.stack([alpha, beta, phi, gamma, np.where(u[5] < 0.4, 0.0, memory)])
-
-
-def season_basis(period: int) -> np.ndarray:
-    """Columns (period, q) of seasonal effects that sum to zero: all of them, or waves where the season is long."""
-    if period == 1:
-        return np.zeros((1, 0))
-    if period <= MOST_PHASES:
-        return np.linalg.qr(np.column_stack([np.ones(period), np.eye(period)[:, 1:]]))[0][:, 1:]
-    angle = 2 * np.pi * np.arange(period)[:, None] * np.arange(1, min(HARMONICS, (period - 1) // 2) + 1) / period
-    waves = np.concatenate([np.cos(angle), np.sin(angle)], axis=1)
-    return waves / np.sqrt(waves.shape[1] / 2)  # effects with the variance of one coefficient, as with all phases

@@ -10,25 +10,30 @@ from bayesnn._internal.numbers import constant
 from bayesnn.data.series import dates
 from bayesnn.data.series.reading import read_series
 from bayesnn.forecasting.many.gaps import complete, most_common_step
+from bayesnn.forecasting.many.seasons import seen_often_enough, usual_seasons
 
 LEAST_VALUES = 3
-LEAST_SEASONS = 2
 CONSTANT, WALK, NOTHING = "constant", "random walk", "none"
 
 
 class Task(NamedTuple):
     """One series to be forecast: values (n,), NaN where missing, and their dates with the step from one to the next.
 
-    season is that of the dates, or as given; period the one of the model, 1 where there are too few seasons.
+    seasons are those of the dates, or as given; periods those of the model, (1,) where there are too few of all.
     """
 
     name: Any
     values: np.ndarray
     index: Any
     step: Any
-    season: int
-    period: int
+    seasons: tuple[int, ...]
+    periods: tuple[int, ...]
     fallback: str | None
+
+    @property
+    def season(self) -> int:
+        """Steps of the shortest season, by which scores are scaled."""
+        return self.seasons[0]
 
     def after(self, horizon: int) -> Any:
         """The next dates."""
@@ -43,7 +48,7 @@ class Failure(NamedTuple):
     fallback: str
 
 
-def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Task], list[Failure], bool]:
+def read_tasks(series: Any, horizon: int, seasonal: tuple[int, ...] | None) -> tuple[list[Task], list[Failure], bool]:
     """Tasks in the order of the input, failures, and whether the series are a panel.
 
     A single series that cannot be read raises its error, and so does a panel of which no series can be.
@@ -69,36 +74,36 @@ def read_tasks(series: Any, horizon: int, seasonal: int | None) -> tuple[list[Ta
     return tasks, failures, panel
 
 
-def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: int | None) -> Task:
-    season = dates.usual_period(step) if seasonal is None else seasonal
+def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: tuple[int, ...] | None) -> Task:
+    seasons = usual_seasons(dates.usual_period(step)) if seasonal is None else seasonal
     dates.next_dates(values.index, step, horizon)  # which may be beyond what dates can be
     numbers = values.to_numpy(dtype=float)
     seen = np.flatnonzero(np.isfinite(numbers))
     if not len(seen):
         raise ValueError(f"series {name!r} has no observed value: give at least one")
     index = values.index[seen[0] :]
-    return Task(name, numbers[seen[0] :], index, step, season, *_fitted_as(numbers, season))
+    return Task(name, numbers[seen[0] :], index, step, seasons, *_fitted_as(numbers, seasons))
 
 
 def before(task: Task, count: int) -> Task:
     """The first values of a series, to be forecast as if no more were known."""
     values = task.values[:count]
-    return task._replace(values=values, index=task.index[:count], **_fitted_as(values, task.season)._asdict())
+    return task._replace(values=values, index=task.index[:count], **_fitted_as(values, task.seasons)._asdict())
 
 
 class FittedAs(NamedTuple):
-    """The season of the model, 1 where there are too few seasons, and the fall-back of what cannot be fitted."""
+    """The seasons of the model, and the fall-back of what cannot be fitted."""
 
-    period: int
+    periods: tuple[int, ...]
     fallback: str | None
 
 
-def _fitted_as(values: np.ndarray, season: int) -> FittedAs:
+def _fitted_as(values: np.ndarray, seasons: tuple[int, ...]) -> FittedAs:
     observed = values[np.isfinite(values)]
-    period = season if len(observed) >= LEAST_SEASONS * season else 1
+    periods = seen_often_enough(seasons, len(observed))
     if constant(observed[:, None])[0]:
-        return FittedAs(period, CONSTANT)
-    return FittedAs(period, WALK if len(observed) < LEAST_VALUES else None)
+        return FittedAs(periods, CONSTANT)
+    return FittedAs(periods, WALK if len(observed) < LEAST_VALUES else None)
 
 
 def reason_of(task: Task) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from bayesnn.forecasting.many.curves import CURVES
+from bayesnn.forecasting.many.seasons import phases
 from bayesnn.forecasting.many.simulate import Drawn
 
 NO_OUTLIER, PASSED, SHIFTED = 0, 1, 2  # curve // 3 of a draw
@@ -18,15 +19,16 @@ def one_step(u: np.ndarray, seen: np.ndarray, ignored: np.ndarray, drawn: Drawn,
     alpha, beta, phi, gamma, rho = drawn.dynamics
     level, drift, trend = drawn.coefficients[:, :3].T
     season = drawn.coefficients[:, 3:] @ basis.T
+    periods = tuple(drawn.periods.tolist())
     last, n, errors = np.zeros(len(u)), u.shape[1], np.zeros(u.shape)
     for t in range(n):
-        phase = (t - n) % season.shape[1]
+        here = phases(periods, t - n)
         level, trend = level + drift + phi * trend, phi * trend
-        r = u[:, t] - level - season[:, phase]
+        r = u[:, t] - level - season[:, here].sum(axis=1)
         errors[:, t] = r - rho * last
         last = np.where(ignored[:, t] | ~seen[t], rho * last, r)
         level, trend = level + alpha * last, trend + beta * last
-        season[:, phase] += gamma * last
+        season[:, here] += (gamma * last / len(here))[:, None]
     return errors
 
 

@@ -64,7 +64,7 @@ def _by_threads(
     """Results as they come, by a thread per core; the first bucket of each program compiles it for the others."""
     kinds: dict[Any, int] = {}
     for i, bucket in enumerate(buckets):
-        kinds.setdefault((bucket.period, rows_of(max(map(len, bucket.values))), len(bucket.values) == 1), i)
+        kinds.setdefault((bucket.periods, rows_of(max(map(len, bucket.values))), len(bucket.values) == 1), i)
     first = list(kinds.values())
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         try:
@@ -126,7 +126,7 @@ def _stored(folder: Path, kind: str, bucket: Bucket) -> Result | None:
 
 def _file_name(kind: str, bucket: Bucket) -> str:
     """A name that tells all that the result depends on: data, settings, seeds and version."""
-    settings = (bucket.period, bucket.horizon, bucket.draws, bucket.seeds, bucket.prior, __version__)
+    settings = (bucket.periods, bucket.horizon, bucket.draws, bucket.seeds, bucket.prior, __version__)
     digest = hashlib.sha256(repr(settings).encode())
     for values in (*bucket.values, bucket.log_prior, *bucket.later):
         if values is not None:

@@ -58,7 +58,7 @@ def _row(fits: Any, name: Any) -> dict[str, Any]:
     task, found = fits.tasks.get(name), fits.results.get(name)
     row: dict[str, Any] = dict.fromkeys(("values", "season", "ess", "points", "curve", "probability", "outlier"))
     if task is not None:
-        row |= {"values": int((task.values == task.values).sum()), "season": task.period}
+        row |= {"values": int((task.values == task.values).sum()), "season": " and ".join(map(str, task.periods))}
     return row | ({} if found is None else _figures(fits.draws, found))
 
 

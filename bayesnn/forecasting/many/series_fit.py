@@ -34,8 +34,8 @@ class SeriesFit:
         Its id.
     series : pandas.Series
         Its values by date, from the first that is observed.
-    period : int
-        Steps of the season of the model; 1 if it has none.
+    periods : tuple of int
+        Steps of the seasons of the model; (1,) if it has none.
     points : float
         How many points of the grid of dynamics share the probability, 1 / sum p^2.
     curves : pandas.DataFrame
@@ -57,7 +57,7 @@ class SeriesFit:
     name: Any
     series: Any
     step: Any
-    period: int
+    periods: tuple[int, ...]
     points: float
     curves: Any
     outlier: Any
@@ -70,19 +70,20 @@ class SeriesFit:
 
         Draws are independent; they are shown as four chains where their number allows, since ArviZ compares chains, one
         after the other in the order of the paths. Sites of the posterior: alpha, beta, phi, gamma, rho (the dynamics);
-        level, drift, trend, season (phase) and residual after the last value; sigma (the error sd); curve (0 none,
-        1 sqrt, 2 log); and, if a value lies far off, outlier (0 none, 1 one that passed, 2 a shift). `level` is in
-        units of the series, the other states and sigma in units of the sd of the differences of each draw's own curve,
-        so that draws of several curves can be compared. `phase` 1 is that of the next value. The log likelihood of a
-        value is its log density given those before it, in units of the series; since the evidence has a power below
-        one, PSIS-LOO is a rough guide.
+        level, drift, trend, season (phase) and residual after the last value, of several seasons season_24 (phase_24)
+        and so on; sigma (the error sd); curve (0 none, 1 sqrt, 2 log); and, if a value lies far off, outlier (0 none,
+        1 one that passed, 2 a shift). `level` is in units of the series, the other states and sigma in units of the sd
+        of the differences of each draw's own curve, so that draws of several curves can be compared. `phase` 1 is that
+        of the next value. The log likelihood of a value is its log density given those before it, in units of the
+        series; since the evidence has a power below one, PSIS-LOO is a rough guide.
         """
         used = self.series.iloc[-MOST:]
         seen = used.notna().to_numpy()
         sites, chains = self._sites(), chains_of(len(self.drawn.curve))
-        grid = make_grid(self.prior, self.period)
+        grid = make_grid(self.prior, self.periods)
         log = log_likelihood(used.to_numpy(), self.drawn, grid.basis, self.prior.outlier_size)[:, seen]
-        dims = {name: (*DRAW_DIMS, "phase") if name == "season" else DRAW_DIMS for name in sites}
+        names = self._season_sites()
+        dims = {name: (*DRAW_DIMS, names[name]) if name in names else DRAW_DIMS for name in sites}
         attrs = {"sampler": "exact", "bayesnn_version": __version__, "complete": 1}
         curves = {"scale": self.drawn.scale, "origin": self.drawn.origin}
         groups = {
@@ -91,8 +92,8 @@ class SeriesFit:
             "observed_data": Group({"y": used.to_numpy()[seen]}, {"y": ("obs",)}),
             "constant_data": Group(curves, {name: ("curves",) for name in curves}),
         }
-        phases = np.arange(1, self.period + 1)
-        return build(groups, {"obs": dates.labels(used.index[seen]), "phase": phases, "curves": list(CURVES)})
+        coords = {dim: np.arange(1, m + 1) for dim, m in zip(names.values(), self.periods, strict=False)}
+        return build(groups, coords | {"obs": dates.labels(used.index[seen]), "curves": list(CURVES)})
 
     def _sites(self) -> dict[str, np.ndarray]:
         """Draws (d, ...) by the name of their site."""
@@ -103,7 +104,14 @@ class SeriesFit:
         sites["level"] = np.choose(curve, [one.inverse(level) for one in CURVES.values()])
         sites |= {"drift": drawn.drift, "trend": trend, "residual": residual, "sigma": drawn.noise}
         sites |= {"curve": curve} | ({} if self.outlier is None else {"outlier": drawn.curve // len(CURVES)})
-        return sites | ({"season": drawn.season} if self.period > 1 else {})
+        ends = np.cumsum(self.periods)[:-1]
+        return sites | dict(zip(self._season_sites(), np.split(drawn.season, ends, axis=1), strict=False))
+
+    def _season_sites(self) -> dict[str, str]:
+        """Sites of the seasons, and the names of their phases."""
+        if len(self.periods) == 1:
+            return {"season": "phase"} if self.periods[0] > 1 else {}
+        return {f"season_{period}": f"phase_{period}" for period in self.periods}
 
     def forecast(self, horizon: int, *, key: Any = 0) -> Any:
         """Sample paths (chain, draw, time) of the next values, one per posterior draw, as `bnn.forecast` has them."""
@@ -118,7 +126,7 @@ class SeriesFit:
         """Series, model and draws, a line each."""
         curve = self.curves.sum(axis=1)
         likely = ", ".join(f"{name} {share:.2f}" for name, share in curve.items() if share >= 0.005)
-        season = self.period if self.period > 1 else "none"
+        season = "none" if self.periods == (1,) else " and ".join(map(str, self.periods))
         lines = [
             f"series {self.name!r}: {int(self.series.notna().sum())} observed values to {self.series.index[-1]}",
             f"structural autoregression, season {season}; curve: {likely}",

@@ -67,7 +67,7 @@ class SeriesFits(Mapping[Any, SeriesFit]):
             name,
             pd.Series(task.values, index=task.index, name=name),
             task.step,
-            task.period,
+            task.periods,
             float(found["points"]),
             pd.DataFrame(found["curves"].reshape(len(ODD), len(CURVES)).T, index=list(CURVES), columns=list(ODD)),
             None if drawn.place < 0 else task.index[-MOST:][int(drawn.place)],

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior
+from bayesnn.forecasting.many.seasons import phases
 
 LEAST_SHARE = 0.05  # probability of a curve that knows only values above zero
 
@@ -49,7 +50,7 @@ class Drawn(NamedTuple):
     curve (d,) is a number among the curves of the posterior, dynamics (5, d); coefficients (d, k) are level, drift,
     trend and season before the first value; state (d, 3), season (d, m), drift (d,) and error sd (d,) hold after the
     last one, in units of the curve's scale. origin and scale (c,) of the curves, place () of an outlier or -1, and
-    positive (): whether paths must stay above zero.
+    positive (): whether paths must stay above zero. periods (s,): steps of the seasons, whose phases follow each other.
     """
 
     curve: np.ndarray
@@ -63,6 +64,7 @@ class Drawn(NamedTuple):
     scale: np.ndarray
     place: np.ndarray
     positive: np.ndarray
+    periods: np.ndarray
 
 
 class Rolled(NamedTuple):
@@ -79,27 +81,31 @@ def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator,
     cumulative = np.cumsum(probability.ravel())
     places = (np.arange(count) + rng.random()) / count * cumulative[-1]
     member = rng.permutation(np.minimum(np.searchsorted(cumulative, places), len(cumulative) - 1))
-    curve, scale, point = np.unravel_index(member, probability.shape)
+    different, which = np.unique(member, return_inverse=True)
+    curve, scale, point = np.unravel_index(different, probability.shape)
     k = len(grid.precision)
     products = posterior.products[curve, :, :, point]
     precision = products[:, :k, :k] + grid.precision[:, scale].T[:, :, None] * np.eye(k)
-    upper = np.swapaxes(np.linalg.cholesky(precision), 1, 2)
-    mean = np.linalg.solve(precision, -products[:, :k, k, None])
-    noise = np.sqrt(posterior.rate[curve, scale, point] / rng.gamma(posterior.shape[curve]))
-    spread = np.linalg.solve(upper, rng.standard_normal((count, k, 1)))
-    coefficients = np.concatenate([mean + noise[:, None, None] * spread, np.ones((count, 1, 1))], axis=1)
+    root = np.linalg.inv(np.linalg.cholesky(precision))  # its product with its transpose is the covariance over s2
+    mean = np.swapaxes(root, 1, 2) @ (root @ -products[:, :k, k, None])
+    noise = np.sqrt(posterior.rate[curve, scale, point][which] / rng.gamma(posterior.shape[curve][which]))
+    normal = rng.standard_normal((count, k))
+    coefficients = mean[which, :, 0] + noise[:, None] * np.einsum("dji,dj->di", root[which], normal)
+    whole = np.column_stack([coefficients, np.ones(count)])
+    state, season = posterior.state[curve, :, :, point], posterior.season[curve, :, :, point]
     return Drawn(
-        curve,
-        grid.dynamics[:, point],
-        coefficients[:, :k, 0],
-        (posterior.state[curve, :, :, point] @ coefficients)[..., 0],
-        (posterior.season[curve, :, :, point] @ coefficients)[..., 0],
-        coefficients[:, 1, 0],
+        curve[which],
+        grid.dynamics[:, point[which]],
+        coefficients,
+        np.einsum("dij,dj->di", state[which], whole),
+        np.einsum("dij,dj->di", season[which], whole),
+        coefficients[:, 1],
         noise,
         posterior.origin[: len(CURVES)],
         posterior.scale[: len(CURVES)],
         posterior.place[-1],
         np.array(positive),
+        np.array(grid.periods),
     )
 
 
@@ -107,19 +113,20 @@ def roll(drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Gene
     """Paths of one series after its last value."""
     alpha, beta, phi, gamma, rho = drawn.dynamics
     level, trend, last = drawn.state.T
-    season, count = drawn.season.copy(), len(drawn.drift)
+    season, count, periods = drawn.season.copy(), len(drawn.drift), tuple(drawn.periods.tolist())
     noise = drawn.noise * np.exp(prior.volatility * rng.standard_normal(count) - prior.calm)
     turn = prior.turn * alpha * noise * rng.standard_normal(count)
     errors = noise[:, None] * rng.standard_normal((count, horizon))
     paths, expected = np.empty((2, count, horizon))
     for step in range(horizon):
-        phase = step % season.shape[1]
+        here = phases(periods, step)
         level, trend, turn = level + drawn.drift + phi * trend + turn, phi * trend, prior.turn_damping * turn
-        expected[:, step] = level + season[:, phase] + rho * last
+        around = level + season[:, here].sum(axis=1)
+        expected[:, step] = around + rho * last
         last = rho * last + errors[:, step]
-        paths[:, step] = level + season[:, phase] + last
+        paths[:, step] = around + last
         level, trend = level + alpha * last, trend + beta * last
-        season[:, phase] += gamma * last
+        season[:, here] += (gamma * last / len(here))[:, None]
     return Rolled(paths, expected, noise)
 
 

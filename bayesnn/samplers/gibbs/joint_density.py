@@ -39,14 +39,15 @@ class Point(NamedTuple):
 class Target(NamedTuple):
     """What the density is conditional on.
 
-    inputs (q, n) with the constant; other columns of the readout `extra` (k - m, n), and the prior variances of their
-    coefficients (k - m,); offset (n,) or zero; log p(y | f) () and Fisher information (K, K, n) as functions of f
-    (K, n); what of the architecture is in use, None if all is. Where a further function is integrated out, `marginal`
-    takes the place of log p(y | f): of f (K, n) and the design (k, n), its value and gradients in both.
+    inputs (q, n) with the constant; other columns of the readout `extra` (k - m, n), and the prior means and variances
+    of their coefficients (k - m,); offset (n,) or zero; log p(y | f) () and Fisher information (K, K, n) as functions
+    of f (K, n); what of the architecture is in use, None if all is. Where a further function is integrated out,
+    `marginal` takes the place of log p(y | f): of f (K, n) and the design (k, n), its value and gradients in both.
     """
 
     inputs: jax.Array
     extra: jax.Array
+    means: jax.Array
     variances: jax.Array
     offset: jax.Array | float
     log_likelihood: Callable[[jax.Array], jax.Array]
@@ -119,7 +120,9 @@ def readout_prior(
     degrees = prior.readout_size + (m if active is None else active.sum())
     of_beta = -degrees * centred / spread
     of_mean = (prior.readout_mean - mu) / prior.readout_mean_variance
-    of_rest = -rest / target.variances[:, None]
-    value = -0.5 * degrees * jnp.log(spread).sum() + 0.5 * jnp.sum(rest * of_rest)
+    off = rest - target.means[:, None]
+    off = off if target.used is None else off * target.used.coefficients[m:, None]
+    of_rest = -off / target.variances[:, None]
+    value = -0.5 * degrees * jnp.log(spread).sum() + 0.5 * jnp.sum(off * of_rest)
     value += 0.5 * jnp.sum((mu - prior.readout_mean) * of_mean)
     return value, jnp.concatenate([of_beta, of_rest]), of_mean - of_beta.sum(axis=0)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.joint_density import Point, Target
 from bayesnn.samplers.gibbs.proposals import first_acceptable, shrinking_angles
 from bayesnn.samplers.gibbs.unit_moves import activations, set_row_unchecked

@@ -58,16 +58,17 @@ def best_ladder(temperatures: np.ndarray, rates: np.ndarray) -> np.ndarray:
 
 
 def starts(ladder: np.ndarray, numbers: np.ndarray, states: Any = None) -> Any:
-    """The `Start` of the chains with these numbers: the same ladder, and the states (chain, ...) shared out.
+    """The `Start` of the chains with these numbers: the same ladder, and for each system the state of its own chain.
 
-    Copy k of system c starts at the state of chain c + k, so that every system has what all chains have found. Arrays
-    are NumPy's: JAX would make them single precision here.
+    All copies of system c start at the state of chain c of `states` (chain, ...), from the first one again if there are
+    more systems. Systems that shared their starts would agree on the modes found so far, whatever the posterior is, and
+    R-hat could not tell. Arrays are NumPy's: JAX would make them single precision here.
     """
     every: Any = np.tile(ladder, (len(numbers), 1))
     if states is None:
         return Start(every)
-    count = len(jax.tree.leaves(states)[0])
-    place = (numbers[:, None] + np.arange(len(ladder))) % count
+    own = numbers % len(jax.tree.leaves(states)[0])
+    place = np.repeat(own[:, None], len(ladder), axis=1)
     return Start(every, jax.tree.map(lambda a: a[place], states))
 
 

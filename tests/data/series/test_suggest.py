@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 import bayesnn as bnn
-from bayesnn.data.series.suggest import default_lags, log_marginal
+from bayesnn.data.series.linear_regression import linear_regression
+from bayesnn.data.series.suggest import default_lags, log_marginal, shared_log_marginal
 from bayesnn.data.series.transforms import make_transform
 from bayesnn.forecasting.baselines import LinearAR, Task
 
@@ -44,7 +45,7 @@ def test_the_transform_that_made_the_series_is_found():
 
 
 def test_units_do_not_change_the_choice():
-    one, two = bnn.suggest(WALK), bnn.suggest(WALK * 1000.0)
+    one, two = bnn.suggest(WALK, lags=3), bnn.suggest(WALK * 1000.0, lags=3)
     assert one.transform == two.transform
     shift = one.table["log_marginal"] - two.table["log_marginal"].loc[one.table.index]
     np.testing.assert_allclose(shift, (len(WALK) - 3 - 1) * np.log(1000.0), rtol=1e-8)
@@ -67,10 +68,29 @@ def test_lagged_and_backtest_take_auto():
     chosen = bnn.suggest(WALK)
     assert (data.lags, data.transform.names) == (chosen.lags, chosen.transform)
     assert bnn.lagged(WALK, 2, transform="auto").lags == (1, 2)
-    panel = bnn.suggest({"a": WALK, "b": WALK[::-1].copy()}, lags=2)
-    sums = panel.table["log_marginal"]
-    parts = [bnn.suggest(one, lags=2).table["log_marginal"] for one in (WALK, WALK[::-1].copy())]
-    np.testing.assert_allclose(sums, (parts[0] + parts[1]).loc[sums.index], rtol=1e-12)
+
+
+def test_series_of_a_panel_share_one_regression():
+    """A walk and the same walk backwards: the evidence of the rows of both together."""
+    walks = [np.diff(WALK), np.diff(WALK[::-1])]
+    x = np.concatenate([np.stack([w[1:-1], w[:-2]], axis=1) for w in walks])
+    expected = linear_regression(x, np.concatenate([w[2:] for w in walks])).log_marginal
+    found = shared_log_marginal([WALK, WALK[::-1]], make_transform("difference", 1), (1, 2), 3)
+    assert found == pytest.approx(expected)
+
+
+def test_a_panel_of_different_sizes_gets_scales_of_its_own():
+    rng = np.random.default_rng(0)
+    walks = {f"s{i}": 100 * i + 10.0**i * rng.normal(size=60).cumsum() for i in range(4)}
+    chosen = bnn.suggest(walks, lags=2)
+    assert chosen.transform == ("scale", "difference")
+    assert chosen.table["log_marginal"].iloc[0] > chosen.table.loc["difference", "log_marginal"] + 100
+    level = {name: 10.0**i * rng.normal(size=60) for i, name in enumerate(walks)}
+    assert bnn.suggest(level, lags=2).transform == ("standardize",)
+    alike = {f"s{i}": rng.normal(size=60).cumsum() for i in range(4)}
+    assert not {"scale", "standardize"} & set(bnn.suggest(alike, lags=2).transform)  # one scale does, and costs less
+    line = bnn.suggest(walks | {"line": np.arange(60.0)}, lags=2)  # its differences have no scale
+    assert not any("scale" in name for name in line.table.index)
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -88,3 +88,22 @@ def test_standardize_brings_the_curve_to_mean_zero_and_unit_variance():
 def test_impossible_transforms_are_refused(names, message):
     with pytest.raises(ValueError, match=message):
         make_transform(names, 1)
+
+
+@pytest.mark.parametrize("names", [("scale", "difference"), ("log", "scale", "difference"), ("scale",)])
+def test_a_scaled_series_has_differences_of_sd_one(names):
+    values = np.exp(np.random.default_rng(0).normal(size=50).cumsum() * 0.1)
+    learnt = make_transform(names, 1).learn(values)
+    assert learnt.forward(values).std() == pytest.approx(1.0) and learnt.center == 0.0
+    np.testing.assert_allclose(learnt.inverse(learnt.pointwise(values)), values, rtol=1e-12)
+    step = 1e-6
+    slope = (learnt.pointwise(values + step) - learnt.pointwise(values - step)) / (2 * step)
+    np.testing.assert_allclose(learnt.log_slope(values), np.log(slope), atol=1e-6)
+    gaps = values.copy()
+    gaps[[3, 20]] = np.nan
+    assert learnt.scale == pytest.approx(make_transform(names, 1).learn(gaps).scale, rel=0.2)
+
+
+def test_a_line_has_no_scale_of_its_differences():
+    with pytest.raises(ValueError, match="differences that vary"):
+        make_transform(("scale", "difference"), 1).learn(0.1 * np.arange(20))

@@ -143,7 +143,13 @@ def test_two_values_of_a_date_fail_alone():
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"), [({"seasonal": 0}, "seasonal"), ({"draws": 0}, "draws"), ({"pool": "all"}, "pool")]
+    ("settings", "message"),
+    [
+        ({"seasonal": 0}, "seasonal"),
+        ({"draws": 0}, "draws"),
+        ({"pool": "all"}, "pool"),
+        ({"pool": "shared"}, r"bnn\.lagged\("),
+    ],
 )
 def test_settings_are_checked(settings, message):
     with pytest.raises(ValueError, match=message):

@@ -1,5 +1,7 @@
 """The pass over a series and the evidence of its members, against loops, a Student t and numerical integration."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -32,11 +34,11 @@ def errors_of(u, kind, dynamics, basis, coefficients):
 @pytest.fixture(scope="module")
 def passed():
     """14 quarters with a gap and a shift, after two rows of padding, and what the pass leaves of them."""
-    grid = make_grid(PRIOR, 4)
+    grid = make_grid(PRIOR, (4,))
     u, kind = np.random.default_rng(0).normal(size=16).cumsum(), np.full(16, 2)
     kind[:2], kind[7], kind[10] = 0, 1, 3
     with jax.enable_x64(True):
-        result = jax.device_get(jax.jit(filtered)(u, kind, 2, grid.dynamics, grid.basis))
+        result = jax.device_get(jax.jit(partial(filtered, periods=(4,)))(u, kind, 2, grid.dynamics, grid.basis))
         shape, rate = PRIOR.noise_shape, PRIOR.noise_rate
         found = jax.device_get(jax.jit(evidence)(result.products, 12.0, grid.precision, shape, rate))
     return grid, u[2:], kind[2:], result, found

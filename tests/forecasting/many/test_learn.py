@@ -8,8 +8,8 @@ from bayesnn.forecasting.many.learn import WORTH, learn
 from bayesnn.forecasting.many.prior import StructuralPrior, make_grid
 
 PRIOR = StructuralPrior(points=8)
-BUCKET = Bucket((), 4, 1, 1, (), PRIOR)
-SHAPE = 3, len(make_grid(PRIOR, 4).log_weight), 8
+BUCKET = Bucket((), (4,), 1, 1, (), PRIOR)
+SHAPE = 3, len(make_grid(PRIOR, (4,)).log_weight), 8
 
 
 def test_certain_members_are_counted():
@@ -26,6 +26,6 @@ def test_certain_members_are_counted():
 
 
 def test_series_that_say_nothing_leave_the_prior():
-    weight = np.exp(make_grid(PRIOR, 4).log_weight)
+    weight = np.exp(make_grid(PRIOR, (4,)).log_weight)
     base = np.broadcast_to((weight / weight.sum())[:, None] / 24, SHAPE)
     np.testing.assert_allclose(np.exp(learn(np.repeat(base[None], 5, axis=0), BUCKET)), base, rtol=1e-10)

@@ -16,8 +16,8 @@ VALUES = np.exp(1 + 0.1 * np.random.default_rng(0).normal(size=30).cumsum())
 @pytest.fixture(scope="module")
 def drawn():
     with jax.enable_x64(True):
-        one = posteriors_of(Bucket((VALUES,), 1, 3, 4000, ((0,),), PRIOR))[0]
-    return draw(one, make_grid(PRIOR, 1), 4000, np.random.default_rng(1), positive=True)
+        one = posteriors_of(Bucket((VALUES,), (1,), 3, 4000, ((0,),), PRIOR))[0]
+    return draw(one, make_grid(PRIOR, (1,)), 4000, np.random.default_rng(1), positive=True)
 
 
 @pytest.mark.parametrize("step", [0, 2])

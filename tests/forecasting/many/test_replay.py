@@ -20,13 +20,13 @@ VALUES[[4, 11]] = np.nan
 def one_member(curve, scale, point):
     """The posterior of the series, all of it on one member, with its own log evidence."""
     with jax.enable_x64(True):
-        posterior = posteriors_of(Bucket((VALUES,), 4, 1, 5, ((0,),), PRIOR))[0]
+        posterior = posteriors_of(Bucket((VALUES,), (4,), 1, 5, ((0,),), PRIOR))[0]
         count = np.isfinite(VALUES).sum()
-        precision = make_grid(PRIOR, 4).precision
+        precision = make_grid(PRIOR, (4,)).precision
         found = evidence(posterior.products[curve], count, precision, PRIOR.noise_shape, PRIOR.noise_rate)
     weight = np.full_like(posterior.log_weight, -np.inf)
     weight[curve, scale, point] = 0.0
-    slope = curve_arrays([VALUES], 64, 4).log_slope[0, curve]
+    slope = curve_arrays([VALUES], 64, (4,)).log_slope[0, curve]
     return posterior._replace(log_weight=weight), float(found.log[scale, point]) + slope
 
 
@@ -34,7 +34,7 @@ def one_member(curve, scale, point):
 def test_likelihood_times_prior_over_posterior_is_the_evidence(curve, scale, point):
     """Of every draw the same: S. Chib (1995), Marginal likelihood from the Gibbs output, JASA 90, equation (5)."""
     posterior, log_evidence = one_member(curve, scale, point)
-    grid, rng = make_grid(PRIOR, 4), np.random.default_rng(1)
+    grid, rng = make_grid(PRIOR, (4,)), np.random.default_rng(1)
     drawn = draw(posterior, grid, 5, rng)
     total = np.nansum(log_likelihood(VALUES, drawn, grid.basis, PRIOR.outlier_size), axis=1)
     precision, k = grid.precision[:, scale], len(grid.precision)
@@ -53,7 +53,7 @@ def test_likelihood_times_prior_over_posterior_is_the_evidence(curve, scale, poi
 
 def test_an_outlier_has_a_wide_density_and_moves_nothing():
     """The values after one that passed are as likely as if it had been missing."""
-    grid, place = make_grid(PRIOR, 4), 15
+    grid, place = make_grid(PRIOR, (4,)), 15
     drawn = draw(one_member(0, 1, 2)[0], grid, 3, np.random.default_rng(2))
     odd, gone = VALUES.copy(), VALUES.copy()
     odd[place], gone[place] = 1e3, np.nan

@@ -13,7 +13,8 @@ import pytest
 import bayesnn as bnn
 from bayesnn.forecasting.many import auto_forecast as module
 from bayesnn.forecasting.many import run
-from bayesnn.forecasting.many.bucket import SIZE, fill, forecast_bucket
+from bayesnn.forecasting.many.bucket import fill, forecast_bucket
+from bayesnn.forecasting.many.passes import SIZE
 
 SERIES = {f"s{i}": np.random.default_rng(i).normal(size=12 + i % 3).cumsum() for i in range(SIZE + 5)}
 SETTINGS = {"horizon": 2, "draws": 50, "progress": False}
@@ -41,7 +42,7 @@ class Failing(ThreadPoolExecutor):
 
 
 def test_buckets_have_one_season_and_similar_lengths():
-    lengths, periods = [70, 5, 60, 8] * 10, [1, 4] * 20
+    lengths, periods = [70, 5, 60, 8] * 10, [(1,), (4,)] * 20
     groups = fill(lengths, periods)
     assert sorted(i for group in groups for i in group) == list(range(40))
     for group in groups:

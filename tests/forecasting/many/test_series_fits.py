@@ -35,6 +35,9 @@ def test_forecasts_are_those_of_auto_forecast(fits):
     other = bnn.auto_fit(SERIES, key=3, **FEW).forecast(4, key=3)
     np.testing.assert_array_equal(other, bnn.auto_forecast(SERIES, 4, key=3, **FEW))
     np.testing.assert_array_equal(fits["a"].forecast(4)[0], paths.sel(unique_id="a")[0])
+    np.testing.assert_array_equal(bnn.forecast(fits, 4), paths)
+    with pytest.raises(ValueError, match="neither future nor history"):
+        bnn.forecast(fits, 4, history=SERIES)
 
 
 def test_the_fits_are_a_mapping_of_what_was_fitted(fits):
@@ -117,6 +120,10 @@ def test_later_values_are_found_by_name_and_date(fits):
     gaps = LATER["a"].where([False, True, False, True])
     pd.testing.assert_frame_equal(part.table, fits.evaluate({"a": gaps}).table)
     assert part.table["steps"].tolist() == [2]
+    draws = fits.forecast(4).sel(unique_id="a").to_numpy()[0]
+    error = np.abs(np.median(draws, axis=0) - LATER["a"].to_numpy())[[1, 3]].mean()
+    train = SERIES["a"].to_numpy()
+    assert part.table["mase"].item() == pytest.approx(error / np.abs(train[4:] - train[:-4]).mean())
 
 
 @pytest.mark.parametrize(

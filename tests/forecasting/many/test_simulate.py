@@ -8,7 +8,8 @@ from scipy.stats import chisquare, kstest
 from scipy.stats import t as student
 
 from bayesnn.forecasting.many.evidence import evidence, filtered
-from bayesnn.forecasting.many.prior import StructuralPrior, make_grid, season_basis
+from bayesnn.forecasting.many.prior import StructuralPrior, make_grid
+from bayesnn.forecasting.many.seasons import season_basis
 from bayesnn.forecasting.many.simulate import Drawn, Posterior, draw, inside, roll
 
 EXACT = StructuralPrior(points=16, volatility=0.0, calm=0.0, turn=0.0)  # the future is as the past
@@ -17,7 +18,7 @@ EXACT = StructuralPrior(points=16, volatility=0.0, calm=0.0, turn=0.0)  # the fu
 @jax.jit
 def _passes(u, dynamics, basis, precision):
     def one(u):
-        passed = filtered(u, jnp.full(u.shape[-1], 2), 0, dynamics, basis)
+        passed = filtered(u, jnp.full(u.shape[-1], 2), 0, dynamics, basis, (len(basis),))
         return passed, evidence(passed.products, float(u.shape[-1]), precision, EXACT.noise_shape, EXACT.noise_rate)
 
     return jax.vmap(one)(u)
@@ -35,7 +36,8 @@ def posteriors(u, grid):
 def made(dynamics, state, season, drift, noise):
     """One draw of a curve that is the series."""
     parts = np.zeros((1, 0)), np.array(state), np.array(season), drift, noise
-    return Drawn(np.zeros(1, int), np.array(dynamics), *parts, np.zeros(3), np.ones(3), np.array(-1), np.array(False))
+    return Drawn(np.zeros(1, int), np.array(dynamics), *parts, np.zeros(3), np.ones(3), np.array(-1), np.array(False),
+                 np.array([len(season[0])]))  # fmt: skip
 
 
 def one_member(posterior, scale, point):
@@ -46,7 +48,7 @@ def one_member(posterior, scale, point):
 
 
 def test_the_next_value_has_its_student_distribution():
-    grid = make_grid(EXACT, 4)
+    grid = make_grid(EXACT, (4,))
     u = np.random.default_rng(1).normal(size=(1, 20)).cumsum(axis=1)
     scale, point, rng = 6, 3, np.random.default_rng(2)
     posterior = one_member(posteriors(u, grid)[0], scale, point)
@@ -64,7 +66,7 @@ def test_the_next_value_has_its_student_distribution():
 
 
 def test_members_are_drawn_by_their_probability():
-    grid = make_grid(EXACT, 1)
+    grid = make_grid(EXACT, (1,))
     posterior = posteriors(np.random.default_rng(3).normal(size=(1, 12)), grid)[0]
     share = posterior.probability.sum(axis=(0, 1))
     drawn = draw(posterior, grid, 4000, np.random.default_rng(4))
@@ -97,7 +99,7 @@ def test_the_region_grows_with_the_horizon():
 
 @pytest.mark.parametrize("period", [1, 2, 4, 12, 24, 52])
 def test_seasonal_effects_sum_to_zero(period):
-    basis = season_basis(period)
+    basis, columns = season_basis((period,))
     np.testing.assert_allclose(basis.sum(axis=0), 0.0, atol=1e-12)
     if period > 1:
         np.testing.assert_allclose(np.mean(np.sum(basis**2, axis=1)), 1.0, atol=0.5)
@@ -124,7 +126,7 @@ def simulated(grid, prior, count, length, rng):
 def test_ranks_are_uniform_under_the_prior(planted):
     """Simulation-based calibration of a value three steps ahead; errors too small by a third must fail."""
     rng = np.random.default_rng(5)
-    grid = make_grid(EXACT, 4)
+    grid = make_grid(EXACT, (4,))
     curves, later = simulated(grid, EXACT, 600, 12, rng)
     ranks = []
     for posterior, value in zip(posteriors(curves, grid), later, strict=True):

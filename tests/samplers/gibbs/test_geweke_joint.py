@@ -16,7 +16,7 @@ from bayesnn import Categorical, Gaussian, Geometric, Gibbs, Heteroskedastic, Mo
 from bayesnn._internal.conditionals import Covariance
 from bayesnn.models.model import shifted
 from bayesnn.models.random_architecture import Structure
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs import (
     joint,
     joint_density,

@@ -123,10 +123,11 @@ def test_copies_start_where_the_chains_of_another_fit_are():
         bnn.fit(bnn.shallow(1), X, Y, sampler=bnn.Tempered(bnn.Gibbs()), start=plain, **options)
 
 
-def test_the_states_of_all_chains_are_shared_out():
+def test_every_system_starts_at_the_state_of_its_own_chain():
+    """Also in a process that runs the third chain and later ones; a fourth and fifth system have no chain left."""
     states = {"a": np.array([10.0, 20.0, 30.0])}
     start = starts(np.array([1.0, 0.5]), np.arange(2, 5), states)
-    np.testing.assert_array_equal(start.states["a"], [[30, 10], [10, 20], [20, 30]])
+    np.testing.assert_array_equal(start.states["a"], [[30, 30], [10, 10], [20, 20]])
     assert start.temperatures.shape == (3, 2)
     assert start.temperatures.dtype == float
 
