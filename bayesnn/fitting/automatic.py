@@ -87,8 +87,9 @@ def hot_end(first: Any) -> float:
 
 def _has_one_error(job: SamplingJob) -> bool:
     """Whether the collapsed sweep of one network serves the model, with Gaussian errors of one size and no offset."""
-    gaussian = isinstance(job.model.likelihood, Gaussian) and collapses(job.model)
-    return gaussian and job.model.architecture is None and job.data.offset is None
+    likelihood = job.model.likelihood
+    one = isinstance(likelihood, Gaussian) and not likelihood.outputs and likelihood.noise_scale is None
+    return one and collapses(job.model) and job.model.architecture is None and job.data.offset is None
 
 
 def _can_be_tempered(job: SamplingJob) -> bool:
