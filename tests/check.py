@@ -25,6 +25,7 @@ TOOLS = ("ruff", "mypy", "pytest", "xdist", "hypothesis")
 # Compiling takes most of the time and one core: tests run side by side, each worker needing up to 6 GB.
 PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 LOWEST_EXTRAS = ("test", "sklearn", "formula")
+OLD_WARN = ("-W", "default")  # old versions call what newer ones beside them have deprecated, which is no fault of ours
 
 
 def steps(slow: bool) -> dict[str, list[str]]:
@@ -72,7 +73,7 @@ def run_lowest(tests: list[str]) -> int:
             status = subprocess.run([*install, *what], cwd=ROOT, stdin=subprocess.DEVNULL).returncode
             if status:
                 return status
-        arguments = ["-m", "pytest", *PARALLEL, *(tests or ["tests"]), "-m", "not slow"]
+        arguments = ["-m", "pytest", *PARALLEL, *(tests or ["tests"]), "-m", "not slow", *OLD_WARN]
         say(f"== python {' '.join(arguments)}")
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return subprocess.run([python, *arguments], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL).returncode
