@@ -61,6 +61,7 @@ from bayesnn.layers import (
     Seq2Seq,
     Sequential,
     TransformerBlock,
+    TwoEmbeddings,
     fix,
 )
 from bayesnn.layers.pretrained import convert_weights, read_weights
@@ -161,6 +162,7 @@ __all__ = [
     "StudentT",
     "Suggestion",
     "TransformerBlock",
+    "TwoEmbeddings",
     "Tempered",
     "Variational",
     "add_groups",

@@ -27,8 +27,8 @@ class Columns:
 
     For sequences, with `kind` "sequence" or "tokens", the columns are the features at each step. `steps` is the length
     of the sequences at fit time, `vocabulary` the number of token ids, and `source` the number of leading steps that
-    form a sequence of their own; `words` turns texts into token ids. With a `formula` the columns are those that it
-    makes of a table.
+    form a sequence of their own, with `of_source` token ids if it is not zero; `words` turns texts into token ids. With
+    a `formula` the columns are those that it makes of a table.
     """
 
     names: tuple[str, ...]
@@ -40,6 +40,7 @@ class Columns:
     source: int = 0
     formula: Formula | None = field(default=None, repr=False)
     words: Any = field(default=None, repr=False)
+    of_source: int = field(default=0, repr=False, metadata={"later": True})
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -54,6 +55,10 @@ class Columns:
         """Token ids (n, time) of texts, by the model's vocabulary; anything else as it is."""
         return ids_of_texts(x, self.words, self.source) if self.kind == TOKENS else x
 
+    def ids(self, x: Any) -> np.ndarray:
+        """Token ids (n, time), checked."""
+        return sequences.token_ids(x, self.vocabulary, self.source, self.of_source)
+
     def check_table(self, what: str) -> None:
         """Refuse sequences, for a function that needs a table."""
         if self.kind != TABLE:
@@ -65,10 +70,10 @@ def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None
 
     `used` (n,) says from which rows to learn, as `used_rows` does.
     """
-    vocabulary, source, words = reads
+    vocabulary, source, words, of_source = reads
     if vocabulary is not None:
-        steps = sequences.token_ids(ids_of_texts(x, words, source), vocabulary, source).shape[1]
-        return Columns((), (), False, TOKENS, steps, vocabulary, source, words=words)
+        steps = sequences.token_ids(ids_of_texts(x, words, source), vocabulary, source, of_source).shape[1]
+        return Columns((), (), False, TOKENS, steps, vocabulary, source, words=words, of_source=of_source)
     refuse_texts(x)
     kind = sequences.kind_of(x)
     if kind == NUMBERS:
@@ -100,9 +105,7 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
     not, may have categories of their own.
     """
     if columns.kind == TOKENS:
-        return sequences.to_steps(
-            sequences.token_ids(columns.read(x), columns.vocabulary, columns.source), columns.steps
-        )
+        return sequences.to_steps(columns.ids(columns.read(x)), columns.steps)
     refuse_texts(x)
     if columns.kind == NUMBERS:
         return sequences.to_steps(sequences.numbers(x, len(columns.names), columns.source), columns.steps)

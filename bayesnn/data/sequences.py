@@ -19,13 +19,14 @@ from bayesnn._internal.numbers import as_array, real_numbers
 class Reads(NamedTuple):
     """What a network reads: token ids below `vocabulary`, or numbers if that is None.
 
-    The first `source` steps form a sequence of their own, with its own padding. `words`, a `bnn.text.Vocabulary`, turns
-    texts into ids.
+    The first `source` steps form a sequence of their own, with its own padding, and ids below `of_source` if these are
+    not those of the rest. `words`, a `bnn.text.Vocabulary`, turns texts into ids.
     """
 
     vocabulary: int | None = None
     source: int = 0
     words: Any = None
+    of_source: int = 0
 
 
 PART = 4_000_000  # numbers that are checked at a time
@@ -98,8 +99,8 @@ def any_padding(x: np.ndarray) -> bool:
     return any(not real_steps(part).all() for _, part in _parts(x))
 
 
-def token_ids(x: Any, vocabulary: int, source: int = 0) -> np.ndarray:
-    """Token ids (n, time) below `vocabulary`, checked."""
+def token_ids(x: Any, vocabulary: int, source: int = 0, of_source: int = 0) -> np.ndarray:
+    """Token ids (n, time) below `vocabulary`, those of the source below `of_source` if it is not zero, checked."""
     values = x if isinstance(x, np.memmap) else _whole(x, "x")
     if values.ndim != 2 or values.dtype.kind not in "iu":
         raise ValueError(
@@ -107,12 +108,16 @@ def token_ids(x: Any, vocabulary: int, source: int = 0) -> np.ndarray:
             f"{values.dtype} of shape {values.shape}: bnn.pad makes an array of lists of ids"
         )
     _not_empty(values)
-    count, place = _find(values, lambda part: (part < 0) | (part >= vocabulary))
+    limit = np.full(values.shape[1], vocabulary)
+    limit[:source] = of_source or vocabulary
+    count, place = _find(values, lambda part: (part < 0) | (part >= limit))
     if count:
         row, step = place
+        where = ("of the source " if step < source else "of the target ") if of_source else ""
         raise ValueError(
-            f"token ids must be from 0 to {vocabulary - 1}, as the vocabulary of {vocabulary} says, got "
+            f"token ids {where}must be from 0 to {limit[step] - 1}, as the vocabulary of {limit[step]} says, got "
             f"{count} other(s), the first ({values[row, step]}) at row {row}, step {step}"
+            + (": are the two vocabularies exchanged?" if of_source else "")
         )
     inside = _check_rows(values, source)
     if inside is not None:

@@ -16,6 +16,7 @@ from bayesnn.data.dataset import Dataset
 from bayesnn.evaluation import annealing, tempering
 from bayesnn.evaluation.stepping_stone import stepping_stones, temperature_table
 from bayesnn.evaluation.tempering import Particles, Path
+from bayesnn.fitting.autoregression import is_confined
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.fit import Fit
 from bayesnn.models.marginal import MarginalModel
@@ -184,6 +185,11 @@ def log_marginal_likelihood(
         raise ValueError(
             "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random "
             "architecture and use bnn.architectures(fit)"
+        )
+    if is_confined(bound):
+        raise ValueError(
+            "log_marginal_likelihood cannot draw from a prior that is confined to maps that do not run away: give it a "
+            "fit by bnn.Tempered, or a model with hyper=bnn.ShallowHyperparameters(autoregression=False)"
         )
     rows = (*data.scaled(), data.offset, data.weights)
     arrays = tuple(None if a is None else jnp.asarray(a) for a in rows)

@@ -33,6 +33,7 @@ COLDEST_END, HOTTEST_END = 0.5, 0.02  # between which that power is chosen where
 NATS_PER_WEIGHT = 2.0  # what the data still say at that end
 WARMUP = 200  # steps of the second stage, in which the ladder is spaced
 LONGER_WARMUP = 500  # where steps are cheap: until then copies have left the modes in which they started
+FEW_ROWS = 4000  # up to which they are: warm-up is finished whatever the limit of time is
 SECONDS = 1.0  # that the second stage has at least
 
 
@@ -60,7 +61,8 @@ def plain_then_tempered(run: Callable[..., Any], job: SamplingJob, plan: Plan, s
     taken = sum(attrs[f"{phase}_seconds"] for phase in ("compile", "warmup", "sampling"))
     warmup = WARMUP
     if isinstance(then, Tempered) and _has_one_error(job):
-        then, warmup = replace(then, hottest=hot_end(first)), LONGER_WARMUP
+        then = replace(then, hottest=hot_end(first))
+        warmup = LONGER_WARMUP if len(job.data.y) <= FEW_ROWS else WARMUP
     second = replace(job, sampler=then, key=jax.random.fold_in(job.key, 1))
     plan = replace(plan, keeper=None, warmup=min(plan.warmup, warmup))  # the chains have arrived before
     left = until_converged(plan, second, max(SECONDS, seconds - taken))
@@ -85,8 +87,9 @@ def hot_end(first: Any) -> float:
 
 def _has_one_error(job: SamplingJob) -> bool:
     """Whether the collapsed sweep of one network serves the model, with Gaussian errors of one size and no offset."""
-    gaussian = isinstance(job.model.likelihood, Gaussian) and collapses(job.model)
-    return gaussian and job.model.architecture is None and job.data.offset is None
+    likelihood = job.model.likelihood
+    one = isinstance(likelihood, Gaussian) and not likelihood.outputs and likelihood.noise_scale is None
+    return one and collapses(job.model) and job.model.architecture is None and job.data.offset is None
 
 
 def _can_be_tempered(job: SamplingJob) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.colours import COLOURS
 from bayesnn._internal.specs import short
 from bayesnn.data.sequences import TABLE
 from bayesnn.fitting.mixing import mixing
@@ -14,7 +15,6 @@ from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.models.overview import in_short, layer_rows, weight_total
 
 SHOWN = 4  # inputs that are named
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")  # M. Okabe and K. Ito, told apart by the colour-blind
 POINTS = 200  # of a chain in the small picture
 
 

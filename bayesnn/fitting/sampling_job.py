@@ -10,6 +10,7 @@ import numpy as np
 
 from bayesnn._internal.runtime import as_precision
 from bayesnn.data.dataset import Dataset
+from bayesnn.fitting.autoregression import is_confined
 from bayesnn.fitting.settings import FitSettings
 from bayesnn.fitting.store import codec, manifest
 from bayesnn.fitting.store.state import State, key_numbers
@@ -23,6 +24,10 @@ from bayesnn.samplers.engine.multihost import gather_plan
 from bayesnn.samplers.engine.plan import Plan
 
 RESULT = "result"
+CONFINED = (
+    "marginalize=True cannot integrate a linear term out whose prior is confined to maps that do not run away: leave "
+    'it out, use sampler="gibbs", or keep the prior of tables by hyper=bnn.ShallowHyperparameters(autoregression=False)'
+)
 TIME_OVER = "time over"
 Target = Model | MarginalModel | MissingValuesModel
 
@@ -62,6 +67,8 @@ class SamplingJob:
         """
         integrates = self.settings.marginalize and not self.sampler.marginalizes
         model = replace(self.model, padded=self.data.padded)
+        if integrates and is_confined(model):
+            raise ValueError(CONFINED)
         target = MarginalModel(model) if integrates else model
         sampler = with_fixed(self.model, self.sampler)
         return (

@@ -14,26 +14,15 @@ from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.series.lagged import Lagged, lagged
 from bayesnn.data.series.reading import read_series
 from bayesnn.data.series.suggest import is_auto, suggest
-from bayesnn.evaluation.scores import mase_scale, score_rows, score_table
+from bayesnn.evaluation.scores import score_table
 from bayesnn.fitting.fit import Fit
-from bayesnn.fitting.fit import fit as fit_model
-from bayesnn.fitting.store import can_start
 from bayesnn.forecasting.backtest_result import Backtest, in_order
 from bayesnn.forecasting.baselines import LinearAR, Task, make_baselines
-from bayesnn.forecasting.rolling import (
-    Windows,
-    exogenous_rows,
-    make_windows,
-    network_forecasts,
-    observed,
-    windows_and_stride,
-)
-from bayesnn.forecasting.stationary import stationary
+from bayesnn.forecasting.refits import Refit, run_jobs, scored
+from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows, windows_and_stride
 from bayesnn.models.model import Model
-from bayesnn.samplers.engine.compiled_programs import drop_compiled_programs
 
 NETWORK = "network"
-WARM = 4  # a warm-up that starts at the chains of the previous fit is shorter by this factor
 
 
 @computing
@@ -59,6 +48,7 @@ def backtest(
     only_stationary: bool = False,
     n_windows: int | None = None,
     step_size: int | None = None,
+    executor: Any = None,
     progress: bool = True,
     **settings: Any,
 ) -> Backtest:
@@ -89,6 +79,9 @@ def backtest(
         "naive2", and "auto_arima", "auto_ets", "auto_theta" and "auto_ces" of the package statsforecast.
     only_stationary : bool
         Whether forecasts use only the draws that `bnn.stationary` keeps.
+    executor : optional
+        Anything with the interface of `concurrent.futures.Executor`, to which each fit goes. All fits then have the
+        whole warm-up, none starts where another ended; one whose worker is lost is made in this process.
     progress : bool
         Whether to show a bar: over the fits if there are several.
 
@@ -130,34 +123,26 @@ def backtest(
     make_baselines(baselines, LinearAR(full.lags))
     groups = np.split(np.arange(windows), np.flatnonzero(np.diff(next(iter(plan.values())).learn_to)) + 1)
     settings |= {"sampler": sampler, "draws": draws, "warmup": warmup, "chains": chains}
+    parts = [learn_from(full, plan, int(group[0]), rows) for group in groups]
+    keys = [jax.random.fold_in(as_key(key), number) for number in range(len(groups))]
+    jobs = [
+        Refit(name, one, part, full, {n: w.part(group) for n, w in plan.items()}, group, key, horizon, only_stationary)
+        for group, part, key in zip(groups, parts, keys, strict=True)
+        for name, one in models.items()
+    ]
+    shown = progress and len(groups) == 1 and executor is None
     frames: list[Any] = []
     fits: dict[str, Fit] = {}
-    with tqdm(total=len(groups) * len(models), disable=not progress or len(groups) == 1, unit="fit") as bar:
-        for number, group in enumerate(groups):
-            random_key = jax.random.fold_in(as_key(key), number)
-            part = learn_from(full, plan, int(group[0]), rows)
-            now = {name: one.part(group) for name, one in plan.items()}
-            for name, one in models.items():
-                shown = progress and len(groups) == 1
-                again = settings | _warm(fits.get(name), settings["warmup"])
-                fits[name] = fit_model(one, part, key=random_key, progress=shown, **again)
-                draws_of = stationary(fits[name]) if only_stationary else fits[name]
-                predictive = network_forecasts(
-                    draws_of, full, {n: w.origins for n, w in now.items()}, horizon, jax.random.fold_in(random_key, 1)
-                )
-                frames += _scored(full, now, group, name, predictive, horizon)
-                bar.update()
-                drop_compiled_programs()
-            frames += _baseline_frames(full, part, now, group, horizon, baselines, random_key)
+    with tqdm(total=len(jobs), disable=not progress or len(groups) == 1, unit="fit") as bar:
+        for job, done in run_jobs(jobs, settings | {"progress": shown}, executor):
+            fits[job.name] = done[0]
+            frames += done[1]
+            bar.update()
+    for group, part, own in zip(groups, parts, keys, strict=True):
+        now = {name: one.part(group) for name, one in plan.items()}
+        frames += _baseline_frames(full, part, now, group, horizon, baselines, own)
     forecasts = in_order(frames)
     return Backtest(score_table(forecasts), forecasts, fits, -(-horizon // stride))
-
-
-def _warm(before: Fit | None, warmup: int) -> dict[str, Any]:
-    """Settings of a refit whose chains can start where those of the previous fit ended."""
-    if before is None or not can_start(before):
-        return {}
-    return {"start": before, "warmup": warmup // WARM}
 
 
 def learn_from(full: Lagged, plan: Mapping[str, Windows], window: int, rows: Mapping[str, Any]) -> Lagged:
@@ -192,33 +177,5 @@ def _baseline_frames(
         values = full.series[name].to_numpy()
         task = Task(values, int(windows.learn_to[0]), windows.origins, horizon, full.period, seed)
         for method, baseline in make_baselines(names, linear).items():
-            frames += _scored(full, {name: windows}, group, method, baseline.forecast(task), horizon)
-    return frames
-
-
-def _scored(
-    full: Lagged, plan: Mapping[str, Windows], group: np.ndarray, method: str, predictive: Any, horizon: int
-) -> list[Any]:
-    """One long frame per series, of forecasts (o, h) that are stacked in the order of the plan."""
-    import pandas as pd
-
-    later = {n: observed(full.series[n].to_numpy(), w.origins, horizon) for n, w in plan.items()}
-    scores = score_rows(predictive, np.concatenate(list(later.values())))
-    frames, start, steps = [], 0, np.arange(horizon)
-    for name, windows in plan.items():
-        index, values, count = full.series[name].index, full.series[name].to_numpy(), len(windows.origins)
-        scale = mase_scale(values[: windows.learn_to[0]], full.period)
-        columns = {
-            "unique_id": name,
-            "window": np.repeat(group, horizon),
-            "origin": index[np.repeat(windows.origins - 1, horizon)],
-            "cutoff": index[np.repeat(windows.origins - 1, horizon)],
-            "ds": index[(windows.origins[:, None] + steps).ravel()],
-            "horizon": np.tile(steps + 1, count),
-            "method": method,
-            "y": later[name].ravel(),
-        }
-        columns |= {label: array[start : start + count].ravel() for label, array in scores.items()}
-        frames.append(pd.DataFrame(columns | {"scale": scale}))
-        start += count
+            frames += scored(full, {name: windows}, group, method, baseline.forecast(task), horizon)
     return frames

@@ -52,11 +52,15 @@ class Paths(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """The part of the transform that a step needs, fixed at compilation: lags, filter c_1, ..., and whether u folds."""
+    """The part of the transform that a step needs, fixed at compilation.
+
+    Lags, filter c_1, ..., whether u folds, and the largest modulus of the curve's values on a path.
+    """
 
     lags: tuple[int, ...]
     filter: tuple[float, ...]
     folds: bool
+    largest: float
 
 
 class Scales(NamedTuple):
@@ -85,7 +89,7 @@ def simulate(
     nothing of its error distribution.
     """
     data = lagged_data(fit)
-    rule = Rule(data.lags, data.transform.difference_filter, data.transform.two_valued)
+    rule = Rule(data.lags, data.transform.difference_filter, data.transform.two_valued, _largest(data))
     known = np.empty((len(origins.center), horizon, 0)) if future is None else future
     sites = {name: np.repeat(values, repeats, axis=0) for name, values in fit.draws().items()}
     count = len(next(iter(sites.values())))
@@ -183,6 +187,10 @@ def _roll(
         response = model.likelihood.distribution(f, **nuisance).sample(key) * scales.y_scale + scales.y_center
         shift = levels @ weights
         u = shift + response
+        # a path that runs away stays at the largest value whose mean over all paths is a number
+        curved = u * affine[1] + affine[0]
+        bounded = (jnp.clip(curved, -rule.largest, rule.largest) - affine[0]) / affine[1]
+        u = jnp.where(jnp.abs(curved) > rule.largest, bounded, u)
         if rule.folds:  # y determines the root only up to its sign, so the next step receives |root|
             center, scale = affine
             u = (jnp.abs(u * scale + center) - center) / scale
@@ -220,6 +228,12 @@ def _densities(model: Model, scales: Scales, nuisance: Sites, f: jax.Array, shif
 def _scales(fit: Fit) -> Scales:
     scaling = fit.data.scaling
     return Scales(*(np.asarray(v) for v in (scaling.x_center, scaling.x_scale, scaling.y_center, scaling.y_scale)))
+
+
+def _largest(data: Lagged) -> float:
+    """The modulus of a logarithm, a root or a value of the series beyond which a path does not go: y below 1e100."""
+    curve = data.transform.pointwise_name
+    return {"log": 230.0, "log10": 100.0, "sqrt": 1e50}.get(curve or "", 1e100)
 
 
 def _without_affine(data: Lagged) -> Any:

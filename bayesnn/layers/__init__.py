@@ -19,6 +19,7 @@ from bayesnn.layers.residual import Residual
 from bayesnn.layers.seq2seq import Seq2Seq
 from bayesnn.layers.sequential import Sequential
 from bayesnn.layers.transformer import DecoderBlock, TransformerBlock
+from bayesnn.layers.two_embeddings import TwoEmbeddings
 
 __all__ = [
     "ACTIVATIONS",
@@ -48,6 +49,7 @@ __all__ = [
     "Sequential",
     "Shape",
     "TransformerBlock",
+    "TwoEmbeddings",
     "Vectors",
     "Weight",
     "Weights",

@@ -35,6 +35,11 @@ class Layer(abc.ABC):
         return None
 
     @property
+    def source_tokens(self) -> int:
+        """Number of token ids of the source, where it has a vocabulary of its own; 0 for most layers."""
+        return 0
+
+    @property
     def source(self) -> int:
         """Number of leading steps that form a sequence of their own, with its own padding; 0 for most layers."""
         return 0
@@ -90,6 +95,10 @@ class Wrapper(Layer):
     @property
     def words(self) -> Any:
         return self.layer.words
+
+    @property
+    def source_tokens(self) -> int:
+        return self.layer.source_tokens
 
     @property
     def source(self) -> int:

@@ -283,10 +283,13 @@ class Model:
         design = self.design(self.prior.body(self.weight_specs(shape)), seen)
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
-        readout = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
-        for name, value in self.readout_sites(terms, readout).items():
+        coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
+        readout = self.readout_sites(terms, coefficients)
+        for name, value in readout.items():
             numpyro.deterministic(name, value)
-        f = numpyro.deterministic("f", shifted(design @ readout, offset))
+        if terms.predictors:
+            self.prior.factor(readout["linear"], None if used is None else used.coefficients[-terms.predictors :])
+        f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
         nuisance = self.likelihood.nuisance()
         distribution = self.distribution(f, x, nuisance)
         scale: AbstractContextManager[Any] = nullcontext()

@@ -158,7 +158,8 @@ class Network:
     def reads(self) -> Reads:
         """What kind of examples the network reads, for the checks of data."""
         words = self.layers[0].words if self.layers else None
-        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words=words)
+        of_source = self.layers[0].source_tokens if self.layers else 0
+        return Reads(self.tokens, max((layer.source for layer in self.layers), default=0), words, of_source)
 
     @property
     def tokens(self) -> int | None:
@@ -198,4 +199,7 @@ def checked_layers(layers: Any, linear: bool) -> tuple[Layer, ...]:
     late = [layer for layer in found[1:] if layer.tokens is not None]
     if late:
         raise ValueError(f"{type(late[0]).__name__} must be the first layer, since it reads token ids")
+    sources = {layer.source for layer in found if layer.source}
+    if len(sources) > 1:
+        raise ValueError(f"all layers must see a source of the same number of steps, got {sorted(sources)}")
     return found

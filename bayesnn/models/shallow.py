@@ -26,8 +26,9 @@ class ShallowHyperparameters:
     noise_guess, noise_size : float
         S and s: prior guess of the error variance, and the number of observations that it is worth.
     readout_guess, readout_size, readout_mean, readout_mean_variance, unit_guess, unit_size, unit_mean, \
-unit_mean_variance, intercept_variance, linear_variance, unit_size_per_weight
-        As in `MuellerRiosInsua`.
+unit_mean_variance, intercept_variance, linear_variance, unit_size_per_weight, linear_mean, autoregression
+        As in `MuellerRiosInsua`. In a fit of `bnn.lagged`, defaults of the linear term and the readout are replaced by
+        those of an autoregression; autoregression=False keeps them.
 
     Notes
     -----
@@ -52,8 +53,10 @@ unit_mean_variance, intercept_variance, linear_variance, unit_size_per_weight
     unit_mean: Any = 0.0
     unit_mean_variance: Any = 1.0
     intercept_variance: float = 1.0
-    linear_variance: float = 1.0
+    linear_variance: Any = 1.0
     unit_size_per_weight: float = 1.0
+    linear_mean: Any = 0.0
+    autoregression: bool = True
 
 
 def class_hyperparameters(likelihood: Likelihood) -> ShallowHyperparameters:
@@ -127,7 +130,8 @@ def shallow(
     linear = classes if linear is None else linear
     if hyper is None:
         hyper = class_hyperparameters(likelihood) if classes else ShallowHyperparameters()  # type: ignore[arg-type]
-    weights = {f.name: getattr(hyper, f.name) for f in fields(MuellerRiosInsua)}
+    own = {f.name for f in fields(ShallowHyperparameters)}
+    weights = {f.name: getattr(hyper, f.name) for f in fields(MuellerRiosInsua) if f.name in own}
     y = likelihood if likelihood is not None else Gaussian(hyper.noise_guess, hyper.noise_size)
     if intercept is None:
         intercept = not (isinstance(y, Likelihood) and y.standardizes)

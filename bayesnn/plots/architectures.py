@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.colours import colour
 from bayesnn.evaluation.architectures import architectures, random_parts
 from bayesnn.fitting.fit import Fit
+from bayesnn.plots.axes import legend
 
 LABELS = {"M": "hidden units", "linear_in": "linear term", "lag_order": "lags"}
 
@@ -32,13 +34,18 @@ def architecture(fit: Fit, *, ax: Any = None) -> Any:
         table = architectures(fit, by=name)
         places = np.arange(len(table))
         one.bar(
-            places - 0.2, table["probability"], 0.4, yerr=2 * table["se"].fillna(0.0), color="C0", label="posterior"
+            places - 0.2,
+            table["probability"],
+            0.4,
+            yerr=2 * table["se"].fillna(0.0),
+            color=colour(0),
+            label="posterior",
         )
         one.bar(places + 0.2, table["prior"], 0.4, color="0.75", label="prior")
         one.set_xticks(places, ["out", "in"] if name == "linear_in" else table.index)
         one.set_xlabel(LABELS[name])
     axes[0].set_ylabel("probability")
-    axes[0].legend(frameon=False, fontsize="small")
+    legend(axes[0])
     return axes if len(names) > 1 else axes[0]
 
 

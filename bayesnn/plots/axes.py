@@ -6,6 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.colours import colour
+
+BELOW = 36.0  # points from the axes to the legend: room for the numbers and the label of the axis
+
 
 def new_axes(ax: Any) -> Any:
     """The given Axes, or those of a new figure."""
@@ -14,6 +18,17 @@ def new_axes(ax: Any) -> Any:
     from matplotlib import pyplot as plt
 
     return plt.subplots(layout="constrained")[1]
+
+
+def legend(axes: Any, title: str | None = None) -> Any:
+    """The legend below the axes, where it covers no data, in as many columns as its labels leave room for."""
+    from matplotlib.transforms import ScaledTranslation
+
+    labels = axes.get_legend_handles_labels()[1]
+    columns = max(1, min(len(labels), 56 // (max(map(len, labels), default=0) + 6)))
+    below = axes.transAxes + ScaledTranslation(0.0, -BELOW / 72.0, axes.figure.dpi_scale_trans)
+    place = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.0), "bbox_transform": below, "borderaxespad": 0.0}
+    return axes.legend(frameon=False, fontsize="small", ncols=columns, title=title, **place)
 
 
 def pit_histogram(axes: Any, values: np.ndarray, bins: int, *, label: str, counted: str) -> Any:
@@ -26,10 +41,10 @@ def pit_histogram(axes: Any, values: np.ndarray, bins: int, *, label: str, count
     low, high = binom.ppf([0.025, 0.975], len(values), 1.0 / bins)
     axes.axhspan(low, high, color="0.85", lw=0, label="95% of chance")
     axes.axhline(len(values) / bins, color="0.5", lw=1)
-    axes.hist(values, bins=np.linspace(0.0, 1.0, bins + 1), color="C0", alpha=0.7, label=label)
+    axes.hist(values, bins=np.linspace(0.0, 1.0, bins + 1), color=colour(0), alpha=0.7, label=label)
     axes.set_xlabel("P(Y ≤ y)")
     axes.set_ylabel(counted)
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes)
     return axes
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.colours import colour
 from bayesnn.effects.table import Rows, categories_of, chosen, rows_to_average
 from bayesnn.evaluation.scores import predictive_probabilities, reliability_bins, scored_rows
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.axes import new_axes
+from bayesnn.plots.axes import legend, new_axes
 from bayesnn.prediction.predict import predict
 
 
@@ -54,14 +55,14 @@ def reliability(
     low, high = (binom.ppf(q, binned.rows, binned.predicted) / binned.rows for q in (0.025, 0.975))
     axes.plot([0, 1], [0, 1], color="0.5", lw=1)
     axes.vlines(binned.predicted, low, high, color="0.8", lw=6, label="95% of chance")
-    axes.plot(binned.predicted, binned.observed, "o-", color="C0", lw=1, label=f"{len(predicted)} rows")
+    axes.plot(binned.predicted, binned.observed, "o-", color=colour(0), lw=1, label=f"{len(predicted)} rows")
     for place, count in zip(binned.predicted, binned.rows, strict=True):
         axes.annotate(str(count), (place, 0.01), xycoords=("data", "axes fraction"), ha="center", fontsize="x-small")
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.08, 1.04)
     axes.set_xlabel(f"predictive probability of {label}")
     axes.set_ylabel("observed share")
-    axes.legend(frameon=False, fontsize="small", loc="upper left")
+    legend(axes)
     return axes
 
 
@@ -178,10 +179,10 @@ def _points(axes: Any, fit: Fit, names: tuple[str, ...], classes: list[Any], col
     for k, label in enumerate(classes):
         held = fit.data.y == k
         axes.plot(first[held], second[held], "o", color=colors[k], mec="k", mew=0.4, ms=4.5, label=str(label))
-    axes.legend(fontsize="small", loc="best")
+    legend(axes)
 
 
 def _rgb(number: int) -> tuple[float, float, float]:
     from matplotlib.colors import to_rgb
 
-    return to_rgb(f"C{number}")
+    return to_rgb(colour(number))

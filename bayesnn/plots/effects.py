@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.colours import colour
 from bayesnn.effects import dependence as dependence_effects
 from bayesnn.effects import marginal as marginal_effects_of
 from bayesnn.effects import relevance as relevance_effects
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.axes import interval, new_axes
+from bayesnn.plots.axes import interval, legend, new_axes
 from bayesnn.prediction.to_frame import SAMPLE_DIMS
 
 
@@ -54,10 +55,12 @@ def partial_dependence(
     stacked = dependence.stack(curve=dims) if dims else dependence.expand_dims(curve=[""])
     for i, label in enumerate(stacked["curve"].to_numpy()):
         text = ", ".join(map(str, label)) if isinstance(label, tuple) else str(label)
-        _curve(axes, stacked.isel(curve=i), f"C{i}", text, wanted, shift=(i - (stacked.sizes["curve"] - 1) / 2) * 0.12)
+        _curve(
+            axes, stacked.isel(curve=i), colour(i), text, wanted, shift=(i - (stacked.sizes["curve"] - 1) / 2) * 0.12
+        )
     _dress(axes, fit, names[0], dependence)
     if dims:
-        axes.legend(frameon=False, fontsize="small")
+        legend(axes)
     return axes
 
 
@@ -88,12 +91,12 @@ def individual_curves(
     low, high = interval(draws, wanted)
     mean = draws.mean(axis=0)
     for i in range(len(mean)):
-        axes.fill_between(grid, low[i], high[i], color="C0", alpha=min(0.25, 2.0 / len(mean)), lw=0)
-        axes.plot(grid, mean[i], color="C0", lw=0.7, alpha=0.7)
-        axes.plot(own[i], np.interp(own[i], grid, mean[i]), "o", color="C0", ms=3)
+        axes.fill_between(grid, low[i], high[i], color=colour(0), alpha=min(0.25, 2.0 / len(mean)), lw=0)
+        axes.plot(grid, mean[i], color=colour(0), lw=0.7, alpha=0.7)
+        axes.plot(own[i], np.interp(own[i], grid, mean[i]), "o", color=colour(0), ms=3)
     axes.plot(grid, mean.mean(axis=0), color="k", lw=2, label=f"average of {len(mean)} rows")
     _dress(axes, fit, input, curves)
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes)
     return axes
 
 
@@ -136,12 +139,12 @@ def _forest(axes: Any, draws: Any, levels: Sequence[float]) -> None:
     for k, label in enumerate(labels):
         place = np.arange(flat.shape[1]) + 0.15 * (k - (len(labels) - 1) / 2)
         for width, level in zip(np.linspace(1.0, 4.0, len(wanted)), wanted, strict=True):
-            axes.hlines(place, *interval(flat[:, :, k], level), color=f"C{k}", lw=width)
-        axes.plot(flat[:, :, k].mean(axis=0), place, "o", color=f"C{k}", ms=6, label=label)
+            axes.hlines(place, *interval(flat[:, :, k], level), color=colour(k), lw=width)
+        axes.plot(flat[:, :, k].mean(axis=0), place, "o", color=colour(k), ms=6, label=label)
     axes.set_yticks(np.arange(flat.shape[1]), list(draws["input"].to_numpy()))
     axes.set_ylim(flat.shape[1] - 0.5, -0.5)
     if outputs:
-        axes.legend(frameon=False, fontsize="small", title=outputs[0])
+        legend(axes, title=outputs[0])
 
 
 def _curve(axes: Any, draws: Any, color: str, label: str, levels: list[float], shift: float) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 
 from bayesnn._internal import checks
+from bayesnn._internal.colours import colour
 from bayesnn.data.dataset import Dataset
 from bayesnn.effects.table import decode
 from bayesnn.evaluation.diagnose import diagnose
@@ -16,7 +17,7 @@ from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import used_inputs
-from bayesnn.plots.axes import interval, new_axes
+from bayesnn.plots.axes import interval, legend, new_axes
 from bayesnn.prediction.predict import predict
 from bayesnn.prediction.prior_predictive import prior_predictive
 
@@ -50,15 +51,17 @@ def fit_band(
     table = decode(fit.data.columns, rows)
     f = _flat(predict(fit, table, kind="mean"))
     y = _flat(predict(fit, table, kind="response"))
-    axes.fill_between(grid, *interval(y, wanted[0]), color="C0", alpha=0.12, lw=0, label=f"{wanted[0]:g}% of new y")
+    axes.fill_between(
+        grid, *interval(y, wanted[0]), color=colour(0), alpha=0.12, lw=0, label=f"{wanted[0]:g}% of new y"
+    )
     for level in wanted:
-        axes.fill_between(grid, *interval(f, level), color="C0", alpha=0.3, lw=0, label=f"{level:g}% of f")
-    axes.plot(grid, f.mean(axis=0), color="C0", lw=1.5, label="posterior mean of f")
+        axes.fill_between(grid, *interval(f, level), color=colour(0), alpha=0.3, lw=0, label=f"{level:g}% of f")
+    axes.plot(grid, f.mean(axis=0), color=colour(0), lw=1.5, label="posterior mean of f")
     if data:
         axes.plot(fit.data.x[:, position], fit.data.y, "k.", ms=4, alpha=0.7, label="data")
     axes.set_xlabel(fit.data.columns.inputs[position])
     axes.set_ylabel("y")
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes)
     return axes
 
 
@@ -82,11 +85,11 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     beta = posterior["beta"].to_numpy().reshape(len(gamma), -1) * fit.data.scaling.y_scale
     for j in range(beta.shape[1]):
         curves = beta[:, j, None] * expit(gamma[:, j] @ design.T)
-        axes.fill_between(grid, *interval(curves, 80), color=f"C{j}", alpha=0.2, lw=0)
-        axes.plot(grid, curves.mean(axis=0), color=f"C{j}", label=f"unit {j}")
+        axes.fill_between(grid, *interval(curves, 80), color=colour(j), alpha=0.2, lw=0)
+        axes.plot(grid, curves.mean(axis=0), color=colour(j), label=f"unit {j}")
     axes.set_xlabel(fit.data.columns.inputs[position])
     axes.set_ylabel("contribution to f")
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes)
     return axes
 
 
@@ -98,13 +101,13 @@ def diagnostics(fit: Fit, *, ax: Any = None) -> Any:
     for number, group in enumerate(diagnosis.modes):
         for i, chain in enumerate(group):
             label = f"chains {', '.join(map(str, group))}" if i == 0 else None
-            axes.plot(log_likelihood[chain], color=f"C{number}", lw=0.6, alpha=0.7, label=label)
+            axes.plot(log_likelihood[chain], color=colour(number), lw=0.6, alpha=0.7, label=label)
     axes.set_xlabel("draw")
     axes.set_ylabel("log likelihood")
     worst = diagnosis.table.loc["f, worst"]
     state = "converged" if diagnosis.ok else "not converged"
     axes.set_title(f"{state}: worst R-hat of f {worst['r_hat']:.3f}, ESS {worst['ess_bulk']:.0f}", fontsize="medium")
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes)
     return axes
 
 
@@ -117,7 +120,7 @@ def prior(model: Model, x: Any, *, draws: int = 50, key: Any = 0, ax: Any = None
         raise ValueError(f"prior functions are drawn for one input, got {inputs.shape[1]}: pass a single column")
     order = np.argsort(inputs[:, 0])
     curves = idata["prior"]["f"].to_numpy()[0]
-    axes.plot(inputs[order, 0], curves[:, order].T, color="C0", lw=0.7, alpha=0.5)
+    axes.plot(inputs[order, 0], curves[:, order].T, color=colour(0), lw=0.7, alpha=0.5)
     axes.set_xlabel(str(idata["constant_data"]["predictor"].to_numpy()[0]))
     axes.set_ylabel("f (standardised)")
     return axes

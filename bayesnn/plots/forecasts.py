@@ -8,10 +8,13 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.colours import colour
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.backtest_result import Backtest
 from bayesnn.forecasting.paths import lagged_data
-from bayesnn.plots.axes import interval, new_axes, pit_histogram
+from bayesnn.plots.axes import interval, legend, new_axes, pit_histogram
+
+LEVELS_APART = 0.22  # on the axis of horizons, so that the points of a level stand on its bars
 
 
 def forecast(
@@ -58,11 +61,11 @@ def forecast(
     from_last = np.column_stack([np.full(len(draws), past.iloc[-1]), draws])
     axes = new_axes(ax)
     for shade, level in zip(np.linspace(0.15, 0.45, len(wanted)), wanted, strict=True):
-        axes.fill_between(joined, *interval(from_last, level), color="C0", alpha=shade, lw=0, label=f"{level:g}%")
-    axes.plot(joined, np.median(from_last, axis=0), color="C0", lw=1.5, label="median")
+        axes.fill_between(joined, *interval(from_last, level), color=colour(0), alpha=shade, lw=0, label=f"{level:g}%")
+    axes.plot(joined, np.median(from_last, axis=0), color=colour(0), lw=1.5, label="median")
     for i, number in enumerate(np.linspace(0, len(draws) - 1, paths + 2).astype(int)[1:-1]):
         label = "sample paths" if i == 0 else None
-        axes.plot(joined, from_last[number], color="C1", lw=0.7, alpha=0.8, label=label)
+        axes.plot(joined, from_last[number], color=colour(1), lw=0.7, alpha=0.8, label=label)
     axes.plot(times, past.to_numpy(), color="k", lw=1, label="history")
     if observed is not None:
         axes.plot(_times(observed.index), observed.to_numpy(), "ko", ms=3, label="observed later")
@@ -72,7 +75,7 @@ def forecast(
     axes.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
     axes.set_xlabel(past.index.name or "time")
     axes.set_ylabel(str(past.name) if past.name is not None else "y")
-    axes.legend(frameon=False, fontsize="small", loc="upper left", ncols=2)
+    legend(axes)
     return axes
 
 
@@ -94,7 +97,9 @@ def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins
 def coverage(
     backtest: Backtest, *, methods: Sequence[str] | None = None, levels: Sequence[float] = (50, 80, 95), ax: Any = None
 ) -> Any:
-    """Share of observations inside central intervals, by horizon; grey bars are 95% limits of a calibrated method.
+    """Share of observations inside central intervals, by horizon.
+
+    Each point stands on a bar: the 95% limits of a calibrated method.
 
     Parameters
     ----------
@@ -116,25 +121,24 @@ def coverage(
     horizons = np.sort(rows["horizon"].unique())
     count = int((rows["method"].eq(names[0]) & rows["horizon"].eq(horizons[0])).sum())
     axes = new_axes(ax)
-    edges = np.array([horizons[0] - 0.6, horizons[-1] + 0.4])
+    edges = np.array([horizons[0] - 0.6, horizons[-1] + 0.6])
     for i, level in enumerate(levels):
-        band = binom.ppf([0.025, 0.975], count, level / 100) / count
-        label = "95% of chance" if i == 0 else None
-        axes.plot([edges[0] + 0.1 + 0.08 * i] * 2, band, color="0.6", lw=4, solid_capstyle="butt", label=label)
-        axes.axhline(level / 100, color="0.5", lw=0.8, ls="--")
-    for number, name in enumerate(names):
-        for i, level in enumerate(levels):
+        places = horizons + LEVELS_APART * (i - (len(levels) - 1) / 2)
+        low, high = binom.ppf([0.025, 0.975], count, level / 100) / count
+        axes.vlines(places, low, high, color="0.85", lw=6, label="95% of chance" if i == 0 else None)
+        axes.axhline(level / 100, color="0.5", lw=0.8, ls="--", zorder=0)
+        for number, name in enumerate(names):
             shares = backtest.table.loc[name].loc[horizons, f"coverage_{level:g}"]
             shift = 0.06 * (number - (len(names) - 1) / 2)
             label = name if i == 0 else None
-            axes.plot(horizons + shift, shares, "o-", ms=4, lw=1, color=f"C{number}", label=label)
+            axes.plot(places + shift, shares, "o-", ms=4, lw=1, color=colour(number), label=label)
     axes.set_xlim(*edges)
     axes.set_xticks(horizons if len(horizons) <= 12 else horizons[:: len(horizons) // 10])
     axes.set_yticks([level / 100 for level in levels], [f"{level:g}%" for level in levels])
     axes.set_ylim(-0.02, 1.03)
     axes.set_xlabel("horizon")
     axes.set_ylabel("inside the interval")
-    axes.legend(frameon=False, fontsize="small", loc="lower left", ncols=3)
+    legend(axes)
     return axes
 
 

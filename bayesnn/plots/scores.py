@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.colours import colour
 from bayesnn.evaluation.loo import K_LIMIT, NAMED_ROWS, loo
 from bayesnn.evaluation.scores import probability_transform
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.axes import new_axes
+from bayesnn.plots.axes import legend, new_axes
 from bayesnn.plots.axes import pit_histogram as draw_pit
 
 
@@ -23,10 +24,10 @@ def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None)
     chance = 1.96 * np.sqrt(level * (1 - level) / len(pit))
     axes.fill_between(level, level - chance, level + chance, color="0.85", lw=0, label="95% of chance")
     axes.plot([0, 1], [0, 1], color="0.5", lw=1)
-    axes.plot(level, covered, color="C0", label=f"{len(pit)} values")
+    axes.plot(level, covered, color=colour(0), label=f"{len(pit)} values")
     axes.set_xlabel("level of the interval")
     axes.set_ylabel("share of y inside")
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes)
     return axes
 
 
@@ -47,7 +48,7 @@ def pareto_k(fit: Fit, *, ax: Any = None) -> Any:
     result = loo(fit)
     k = result.pareto_k.to_numpy()
     axes.axhline(K_LIMIT, color="0.5", lw=1, ls="--", label=f"limit {K_LIMIT}")
-    axes.plot(k, "o", ms=4, color="C0", alpha=0.7, label=f"{int((k <= K_LIMIT).sum())} of {k.size} rows below")
+    axes.plot(k, "o", ms=4, color=colour(0), alpha=0.7, label=f"{int((k <= K_LIMIT).sum())} of {k.size} rows below")
     labels = result.pareto_k["obs"].to_numpy()
     for place in np.flatnonzero(~(k <= K_LIMIT))[:NAMED_ROWS]:
         axes.annotate(
@@ -55,5 +56,5 @@ def pareto_k(fit: Fit, *, ax: Any = None) -> Any:
         )
     axes.set_xlabel("row")
     axes.set_ylabel("k-hat")
-    axes.legend(frameon=False, fontsize="small")
+    legend(axes)
     return axes

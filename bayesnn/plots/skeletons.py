@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.colours import colour
 from bayesnn.fitting.draws import expectation, over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.paths import lagged_data
 from bayesnn.forecasting.skeleton import Skeleton
 from bayesnn.forecasting.skeleton import skeleton as follow
-from bayesnn.plots.axes import interval, new_axes
+from bayesnn.plots.axes import interval, legend, new_axes
 
 GRID = 200
 SHOWN = 40  # number of cycles drawn
@@ -37,7 +38,7 @@ def skeleton(fit: Fit, *, draws: int = 400, ax: Any = None) -> Any:
     label = f"{fit.data.series.y.name or 'y'}" + (f"\n({names})" if names else "")
     axes.set_ylabel(label)
     axes.set_title(_title(result), fontsize="medium")
-    axes.legend(frameon=False, fontsize="small", loc="best")
+    legend(axes)
     return axes
 
 
@@ -50,8 +51,8 @@ def _curve(fit: Fit, result: Skeleton, w: np.ndarray, lag: int, axes: Any) -> No
     axes.plot(w[:-lag], w[lag:], ".", color="0.6", ms=3, label="data")
     axes.plot(grid, grid, color="0.3", lw=0.8, ls="--", label="45 degrees")
     for level, shade in ((95, 0.2), (50, 0.35)):
-        axes.fill_between(grid, *interval(f, level), color="C0", alpha=shade, lw=0, label=f"{level}% of f")
-    axes.plot(grid, f.mean(axis=0), color="C0", label="mean of f")
+        axes.fill_between(grid, *interval(f, level), color=colour(0), alpha=shade, lw=0, label=f"{level}% of f")
+    axes.plot(grid, f.mean(axis=0), color=colour(0), label="mean of f")
     _fixed_points(result, grid, axes)
     axes.set_xlabel(f"lag {lag}")
 
@@ -61,9 +62,11 @@ def _portrait(result: Skeleton, w: np.ndarray, axes: Any) -> None:
     cycling = np.flatnonzero(result.fate == "cycle")
     for i, number in enumerate(cycling[:: max(1, len(cycling) // SHOWN)]):
         path = result.paths[number]
-        axes.plot(path[:-1], path[1:], ".", color="C0", ms=1.5, alpha=0.25, label="long-run cycles" if i == 0 else None)
+        axes.plot(
+            path[:-1], path[1:], ".", color=colour(0), ms=1.5, alpha=0.25, label="long-run cycles" if i == 0 else None
+        )
     ends = result.paths[result.fate == "fixed_point", -1]
-    axes.plot(ends, ends, "+", color="C2", ms=5, alpha=0.5, label="stable points" if len(ends) else None)
+    axes.plot(ends, ends, "+", color=colour(2), ms=5, alpha=0.5, label="stable points" if len(ends) else None)
     margin = 0.15 * np.ptp(w)
     limits = w.min() - margin, w.max() + margin
     axes.plot(limits, limits, color="0.3", lw=0.8, ls="--")
@@ -80,9 +83,9 @@ def _fixed_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:
         return
     for i, points in enumerate(same.T):
         low, middle, high = np.quantile(points, [0.1, 0.5, 0.9])
-        axes.plot([low, high], [low, high], color="C3", lw=3, alpha=0.6, solid_capstyle="butt")
+        axes.plot([low, high], [low, high], color=colour(3), lw=3, alpha=0.6, solid_capstyle="butt")
         label = f"fixed point, 80% ({np.mean(counts == usual):.0%} of draws)" if i == 0 else None
-        axes.plot(middle, middle, "o", color="C3", ms=5, label=label)
+        axes.plot(middle, middle, "o", color=colour(3), ms=5, label=label)
 
 
 def _title(result: Skeleton) -> str:

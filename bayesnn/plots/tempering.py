@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.colours import colour
 from bayesnn.fitting.fit import Fit
-from bayesnn.plots.axes import new_axes
+from bayesnn.plots.axes import legend, new_axes
 
 SHOWN = 4  # copies drawn in colour
 
@@ -34,7 +35,7 @@ def temperature_walk(fit: Fit, *, chain: int = 0, ax: Any = None) -> Any:
     axes.plot(place, color="0.85", lw=0.5, zorder=1)
     coloured = np.unique(np.linspace(0, count - 1, min(SHOWN, count)).astype(int))
     for number, copy in enumerate(coloured):
-        axes.plot(place[:, copy], color=f"C{number}", lw=1.0, label=f"copy {copy}")
+        axes.plot(place[:, copy], color=colour(number), lw=1.0, label=f"copy {copy}")
     ticks = np.unique(np.linspace(0, count - 1, min(8, count)).astype(int))
     values = stats["temperatures"].to_numpy()[chain, -1]
     axes.set_yticks(ticks, [f"{values[k]:.3g}" for k in ticks])
@@ -42,5 +43,5 @@ def temperature_walk(fit: Fit, *, chain: int = 0, ax: Any = None) -> Any:
     axes.set_ylabel("temperature (power of the likelihood)")
     trips = stats["round_trips"].to_numpy()[chain]
     axes.set_title(f"chain {chain}: {int(trips[-1] - trips[0])} round trips in {len(place)} draws", fontsize="medium")
-    axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1.0, 0.5))  # lines are everywhere
+    legend(axes)
     return axes

@@ -118,7 +118,7 @@ def generate(
         prompt = ids[0] if isinstance(prompt, str) else ids
     rows = np.asarray(prompt)
     rows, columns = rows[None] if rows.ndim == 1 else rows, fit.data.columns
-    rows = sequences.token_ids(rows, columns.vocabulary, columns.source)
+    rows = columns.ids(rows)
     first = columns.source + (rows[:, columns.source :] != sequences.PADDING).sum(axis=1)
     x = _room(fit, rows, int(first.max()) + steps - 1)  # the last token is never fed back
     sites, sizes = fit.draws(), fit.idata["posterior"].sizes

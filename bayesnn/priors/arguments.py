@@ -33,6 +33,14 @@ def covariance(name: str, value: Any, q: int) -> np.ndarray:
     return matrix
 
 
+def vector(name: str, value: Any, q: int) -> np.ndarray:
+    """A checked vector (q,) from a number or an array (q,)."""
+    array = np.asarray(value, dtype=float)
+    if array.shape not in ((), (q,)):
+        raise ValueError(f"{name} must be a number or have shape ({q},) here, got shape {array.shape}")
+    return np.broadcast_to(array, (q,))
+
+
 def masked(values: jax.Array, used: jax.Array | None) -> jax.Array:
     """Values (m, ...) with zeros where the mask `used` (m,) is zero; unchanged without a mask."""
     return values if used is None else values * used.reshape(-1, *(1,) * (values.ndim - 1))

@@ -13,6 +13,7 @@ import abc
 from typing import Any, ClassVar, NamedTuple
 
 import jax
+import numpyro
 
 from bayesnn._internal.weights import Weight, Weights
 
@@ -101,6 +102,19 @@ class Prior(abc.ABC):
     @abc.abstractmethod
     def dims(self, table: dict[str, Weight], terms: Terms) -> dict[str, tuple[str, ...]]:
         """Reported sites of body and hyperparameters, without the readout, each with the names of its axes."""
+
+    def log_factor(self, linear: jax.Array, used: jax.Array | None = None) -> jax.Array | None:
+        """Log of what multiplies the independent normals of the linear coefficients (p,), of which some are `used`.
+
+        It is -inf outside the region to which a prior may be confined. None where nothing does.
+        """
+        return None
+
+    def factor(self, linear: jax.Array, used: jax.Array | None) -> None:
+        """Issue the statement of `log_factor`, if there is one."""
+        value = self.log_factor(linear, used)
+        if value is not None:
+            numpyro.factor("linear_factor", value)
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Scales of the weights of each input (..., p) from reported draws; None if no such scale is learnt."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -15,21 +15,13 @@ from jax.scipy.linalg import solve_triangular
 from bayesnn._internal import checks, conditionals, random
 from bayesnn._internal.random import RandomSource
 from bayesnn._internal.weights import Weight, Weights
-from bayesnn.priors.arguments import covariance, frozen, masked
+from bayesnn.priors.arguments import covariance, frozen, masked, vector
+from bayesnn.priors.autoregression import LagRegion
 from bayesnn.priors.base import GaussianPrior, Prior, Sites, Terms
+from bayesnn.priors.readout_normal import with_common_mean
+from bayesnn.priors.shallow_hyper import Hyper
 
-
-class Hyper(NamedTuple):
-    """The hyperparameters in the form that the exact updates use.
-
-    mu_beta () or (K,), beta_precision 1/sigma_beta^2 of the same shape, mu_gamma (q,), S_gamma (q, q) as factor and
-    inverse.
-    """
-
-    mu_beta: jax.Array
-    beta_precision: jax.Array
-    mu_gamma: jax.Array
-    s_gamma: conditionals.Covariance
+POSITIVE = ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "unit_size_per_weight")
 
 
 @dataclass(frozen=True)
@@ -56,8 +48,13 @@ class MuellerRiosInsua(Prior):
         c_g over q where `unit_size` is not given.
     unit_mean, unit_mean_variance : float, array (q,); the variance also array (q, q)
         a_g and A_g: prior mean and covariance of mu_gamma, the centre of the units.
-    intercept_variance, linear_variance : float
-        Variances of the zero-mean normal priors of the optional intercept and linear coefficients.
+    intercept_variance, linear_variance : float; the latter also array (p,)
+        Variances of the normal priors of the optional intercept and linear coefficients.
+    linear_mean : float or array (p,)
+        Means of the linear coefficients.
+    autoregression, region : bool, LagRegion
+        Whether a fit of `bnn.lagged` replaces the readout's defaults by those of an autoregression, and adds a region
+        to which the coefficients of lags are confined: see `bayesnn.priors.autoregression`.
 
     Raises
     ------
@@ -86,17 +83,20 @@ class MuellerRiosInsua(Prior):
     unit_mean: Any = 0.0
     unit_mean_variance: Any = 1.0
     intercept_variance: float = 1.0
-    linear_variance: float = 1.0
+    linear_variance: Any = 1.0
     unit_size_per_weight: float = field(default=1.0, metadata={"later": True})  # runs made before it do not name it
+    linear_mean: Any = field(default=0.0, metadata={"later": True})
+    autoregression: bool = field(default=True, metadata={"later": True})
+    region: LagRegion | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:
         """Check what does not depend on the inputs, and keep arrays as tuples so that the spec hashes."""
-        for name in ("readout_guess", "readout_size", "readout_mean_variance", "intercept_variance", "linear_variance"):
+        for name in POSITIVE:
             checks.positive(name, getattr(self, name))
-        checks.positive("unit_size_per_weight", self.unit_size_per_weight)
         checks.number("readout_mean", self.readout_mean)
-        for name in ("unit_guess", "unit_mean", "unit_mean_variance"):
+        for name in ("unit_guess", "unit_mean", "unit_mean_variance", "linear_mean", "linear_variance"):
             object.__setattr__(self, name, frozen(name, getattr(self, name)))
+        checks.positive("linear_variance", float(np.min(self.linear_variance)))
         if self.unit_size is not None:
             checks.positive("unit_size", self.unit_size)
 
@@ -110,17 +110,23 @@ class MuellerRiosInsua(Prior):
     def unit_matrices(self, q: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """C_g (q, q), a_g (q,) and A_g (q, q) for q inputs, including the constant."""
         guess = 1.0 / q if self.unit_guess is None else self.unit_guess
-        mean = np.asarray(self.unit_mean, dtype=float)
-        if mean.shape not in ((), (q,)):
-            raise ValueError(f"unit_mean must be a number or have shape ({q},) here, got shape {mean.shape}")
-        covariances = covariance("unit_guess", guess, q), covariance("unit_mean_variance", self.unit_mean_variance, q)
-        return covariances[0], np.broadcast_to(mean, (q,)), covariances[1]
+        mean, variance = vector("unit_mean", self.unit_mean, q), self.unit_mean_variance
+        return covariance("unit_guess", guess, q), mean, covariance("unit_mean_variance", variance, q)
 
     def readout_moments(self, terms: Terms) -> tuple[np.ndarray, np.ndarray]:
         """Fixed parts of the readout's prior: means (k,), and variances (k,), zero where sigma_beta^2 is added."""
-        extras = [self.intercept_variance] * terms.intercept + [self.linear_variance] * terms.predictors
-        mean = np.concatenate([np.full(terms.units, self.readout_mean), np.zeros(len(extras))])
-        return mean, np.concatenate([np.zeros(terms.units), extras])
+        mean, variance = self.linear_moments(terms.predictors)
+        mean = np.concatenate([np.full(terms.units, self.readout_mean), np.zeros(int(terms.intercept)), mean])
+        return mean, np.concatenate([np.zeros(terms.units), [self.intercept_variance] * terms.intercept, variance])
+
+    def log_factor(self, linear: jax.Array, used: jax.Array | None = None) -> jax.Array | None:
+        moments = self.linear_moments(linear.shape[0])
+        return None if self.region is None else self.region.log_factor(linear, *moments, used)
+
+    def linear_moments(self, predictors: int) -> tuple[np.ndarray, np.ndarray]:
+        """Means and variances (p,) of the linear coefficients."""
+        mean = vector("linear_mean", self.linear_mean if predictors else 0.0, predictors)
+        return mean, vector("linear_variance", self.linear_variance if predictors else 1.0, predictors)
 
     def check(self, table: dict[str, Weight]) -> None:
         """Refuse networks other than one Dense layer, and hyperparameters of the wrong shape."""
@@ -135,8 +141,7 @@ class MuellerRiosInsua(Prior):
 
     def body(self, table: dict[str, Weight]) -> Weights:
         """Non-centred: gamma = mu_gamma + B^-T raw, where S_gamma^-1 = B B'."""
-        m, p = table["dense0_kernel"].shape
-        q = p + 1
+        m, q = table["dense0_kernel"].shape[0], table["dense0_kernel"].fan_in + 1
         (guess, mean, mean_covariance), size = self.unit_matrices(q), self.unit_size_for(q)
         mu = numpyro.sample("mu_gamma", dist.MultivariateNormal(jnp.asarray(mean), jnp.asarray(mean_covariance)))
         wishart = dist.WishartCholesky(size, scale_matrix=jnp.asarray(np.linalg.inv(size * guess)))
@@ -152,30 +157,24 @@ class MuellerRiosInsua(Prior):
         sigma = self._sigma_beta(terms.outputs)
         normal = dist.Normal(self.readout_mean, np.sqrt(self.readout_mean_variance))
         mu = numpyro.sample("mu_beta", normal.expand(terms.outputs).to_event())
-        _, fixed = self.readout_moments(terms)
         column = (terms.size, *(1 for _ in terms.outputs))
+        mean, fixed = (jnp.reshape(values, column) for values in self.readout_moments(terms))
         of_unit = (jnp.arange(terms.size) < terms.units).reshape(column)
-        return jnp.where(of_unit, mu, 0.0), jnp.where(of_unit, sigma, jnp.sqrt(fixed).reshape(column))
+        return jnp.where(of_unit, mu, mean), jnp.where(of_unit, sigma, jnp.sqrt(fixed))
 
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
         """mu_beta integrated out: beta ~ N(a_b 1, sigma_beta^2 I + A_b 11')."""
         return self.collapsed_given(terms, self._sigma_beta(()) ** 2)
 
     def collapsed_given(self, terms: Terms, variance: jax.Array, used: jax.Array | None = None) -> GaussianPrior:
-        """The readout's normal with mu_beta integrated out, given sigma_beta^2; one for each of several (K,).
-
-        Coefficients that are not `used` (k,) get an arbitrary independent prior: their columns of the design are zero.
-        """
+        """The readout's normal given sigma_beta^2, or one for each of several, of the coefficients `used` (k,)."""
         if jnp.ndim(variance):
             return jax.vmap(lambda one: self.collapsed_given(terms, one, used))(variance)
         mean, fixed = self.readout_moments(terms)
         in_use = jnp.ones(terms.size) if used is None else used
         of_unit = (np.arange(terms.size) < terms.units) * in_use
-        diagonal = jnp.where(in_use > 0, fixed + of_unit * variance, 1.0)
-        common = self.readout_mean_variance * of_unit[:, None] * of_unit
-        # Sherman and Morrison: the diagonal is `variance` wherever `common` is not zero
-        less = common / (variance * (variance + self.readout_mean_variance * of_unit.sum()))
-        return GaussianPrior(jnp.asarray(mean) * in_use, jnp.diag(diagonal) + common, jnp.diag(1.0 / diagonal) - less)
+        normal = with_common_mean(mean, fixed, variance, self.readout_mean_variance, of_unit, in_use)
+        return normal if self.region is None else self.region.with_sum(normal, in_use, terms.size - terms.predictors)
 
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
         """mu_beta given beta and sigma_beta."""
@@ -189,12 +188,9 @@ class MuellerRiosInsua(Prior):
         `count` is the number of units in use, the others having beta = 0. Default: all units.
         """
         units, known = beta.shape[0] if count is None else count, 1.0 / self.readout_mean_variance
-        if beta.ndim > 1:
-            root = jnp.sqrt(known + units * precision)
-            centre = (known * self.readout_mean + precision * beta.sum(axis=0)) / root
-            return (centre + random.normal(source, root.shape)) / root
-        prior, mean = jnp.full((1, 1), known), jnp.full((1,), self.readout_mean)
-        return conditionals.draw_mean(source, beta.sum()[None], units, precision[None, None], mean, prior)[0]
+        root = jnp.sqrt(known + units * precision)
+        centre = (known * self.readout_mean + precision * beta.sum(axis=0)) / root
+        return (centre + random.normal(source, root.shape)) / root
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Root mean square of the weights over the population of units, sqrt(mu_j^2 + S_jj), without the constant."""
@@ -266,14 +262,14 @@ class MuellerRiosInsua(Prior):
         covariance = hyper.s_gamma
         noise = {"gamma": (weights["gamma"] - hyper.mu_gamma) @ covariance.precision @ covariance.factor}
         for name in terms.weights():
-            mean, sd = self._readout_moments(name, hyper)
+            mean, sd = self._readout_moments(name, hyper, terms)
             noise[name] = (weights[name] - mean) / sd
         return noise
 
     def unwhiten(self, hyper: Hyper, noise: Sites, table: dict[str, Weight], terms: Terms) -> Sites:
         weights = {"gamma": hyper.mu_gamma + noise["gamma"] @ hyper.s_gamma.factor.T}
         for name in terms.weights():
-            mean, sd = self._readout_moments(name, hyper)
+            mean, sd = self._readout_moments(name, hyper, terms)
             weights[name] = mean + sd * noise[name]
         return weights
 
@@ -289,10 +285,13 @@ class MuellerRiosInsua(Prior):
             "S_gamma": hyper.s_gamma.factor @ hyper.s_gamma.factor.T,
         }
 
-    def _readout_moments(self, name: str, hyper: Hyper) -> tuple[jax.Array | float, jax.Array | float]:
+    def _readout_moments(self, name: str, hyper: Hyper, terms: Terms) -> tuple[Any, Any]:
         if name == "beta":
             return hyper.mu_beta, hyper.beta_precision**-0.5
-        return 0.0, (self.intercept_variance if name == "intercept" else self.linear_variance) ** 0.5
+        if name == "intercept":
+            return 0.0, self.intercept_variance**0.5
+        mean, variance = (v.reshape(-1, *(1 for _ in terms.outputs)) for v in self.linear_moments(terms.predictors))
+        return mean, np.sqrt(variance)
 
     def _sigma_beta(self, outputs: tuple[int, ...]) -> jax.Array:
         prior = dist.Gamma(self.readout_size / 2, self.readout_size / 2 * self.readout_guess)

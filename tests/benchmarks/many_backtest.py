@@ -1,6 +1,6 @@
 """Rolling origins over series of the M1 competition: `auto_backtest` beside simple and automatic methods.
 
-Run: python tests/benchmarks/many_backtest.py [--every 10] [--windows 2] [--json many_backtest.json]
+Run: python tests/benchmarks/many_backtest.py [--every 10] [--periods 1 4 12] [--windows 2] [--json many_backtest.json]
 
 Of every tenth series of a frequency, in the order of the names, training and test parts are joined; origins are a
 horizon apart, the last one that of the competition. The automatic methods are those of the package statsforecast (extra
@@ -24,12 +24,13 @@ METHODS = ("naive2", "auto_ets", "auto_arima", "auto_theta", "auto_ces")
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--every", type=int, default=10, help="one series of so many")
+    parser.add_argument("--periods", type=int, nargs="+", default=[1, 4, 12], help="1 yearly, 4 quarterly, 12 monthly")
     parser.add_argument("--windows", type=int, default=2, help="origins per series")
     parser.add_argument("--json", help="where to save the table")
     arguments = parser.parse_args()
     table = pd.read_csv(FOLDER / "m1" / "M1.csv.xz").sort_values("id", kind="stable")
     parts = []
-    for period, part in table.groupby("freq"):
+    for period, part in table[table["freq"].isin(arguments.periods)].groupby("freq"):
         part = part.iloc[:: arguments.every]
         series = {
             row.id: np.array(f"{row.train} {row.test}".split(), dtype=float) for row in part.itertuples(index=False)

@@ -2,8 +2,9 @@
 
 Run: python tests/benchmarks/series.py [JOB ...] [--quick] [--json series.json]
 
-Jobs: lynx, sunspots, coverage, lstar, speed, m1 (all by default). The M1 competition comes from BAYESNN_SHARED_DATA, or
-`shared/data` beside the repository, and its comparison needs the package statsforecast; everything else is embedded.
+Jobs: lynx, sunspots, coverage, lstar, passengers, maps, speed, m1 (all by default). The M1 competition comes from
+BAYESNN_SHARED_DATA, or `shared/data` beside the repository, and its comparison needs the package statsforecast;
+everything else is embedded.
 """
 
 import argparse
@@ -152,6 +153,117 @@ def lstar(quick):
     }
 
 
+def passengers(quick):
+    """Two years of air passengers held out, logarithm, lags 1, 2, 12, 13 and one exogenous column: errors of forecasts.
+
+    A linear map of the past that runs away shows in the mean of the paths, not in their median.
+    """
+    few = 100 if quick else 500
+    series = bnn.datasets.air_passengers()
+    month = np.arange(len(series)) % 12
+    columns = {"trend": np.arange(len(series)) / 12.0, "summer": np.isin(month, [6, 7]) * 1.0, "cycle": np.sin(month)}
+    past, test, found = series.iloc[:-24], series.iloc[-24:].to_numpy(), {}
+    for name, values in columns.items():
+        table = pd.DataFrame({name: values}, index=series.index)
+        data = bnn.lagged(past, [1, 2, 12, 13], transform="log", exogenous=table.iloc[:-24])
+        fit = bnn.fit(
+            bnn.shallow(3, linear=True), data, sampler="gibbs", draws=few, warmup=few, chains=4, progress=False
+        )
+        paths = bnn.forecast(fit, 24, future=table.iloc[-24:], key=1).to_numpy().reshape(-1, 24)
+        low, high = np.quantile(paths, [0.1, 0.9], axis=0)
+        found[name] = {
+            "MAE of the mean": round(float(np.abs(paths.mean(axis=0) - test).mean()), 1),
+            "of the median": round(float(np.abs(np.median(paths, axis=0) - test).mean()), 1),
+            "within 80%": round(float(np.mean((low <= test) & (test <= high))), 2),
+            "largest value of a path": round(float(paths.max())),
+            "verdict": verdict(fit)[:60],
+        }
+    return found
+
+
+MAPS = {  # the centre given the values before, and the sd of the errors
+    "quadratic": (lambda y: 0.9 - 1.2 * y[-1] ** 2, 0.05),
+    "Henon": (lambda y: 1 - 1.2 * y[-1] ** 2 + 0.3 * y[-2], 0.03),
+    "SETAR": (
+        lambda y: np.where(y[-2] <= 3.25, 0.62 + 1.25 * y[-1] - 0.43 * y[-2], 2.25 + 1.52 * y[-1] - 1.24 * y[-2]),
+        0.2,
+    ),
+    "exponential AR": (
+        lambda y: (1.5 + 0.28 * np.exp(-4 * y[-1] ** 2)) * y[-1] - (0.96 + 0.24 * np.exp(-4 * y[-1] ** 2)) * y[-2],
+        0.2,
+    ),
+    "Mackey-Glass": (lambda y: 0.9 * y[-1] + 0.2 * y[-17] / (1 + y[-17] ** 10), 0.02),
+}
+MAP_TEST = 300
+
+
+def map_series(name, count, key, burn=300):
+    """Simulated values (count,), and the log density of each given its past."""
+    centre, sd = MAPS[name]
+    rng = np.random.default_rng(key)
+    y, density = list(0.5 + 0.1 * rng.standard_normal(20)), [np.nan] * 20
+    for _ in range(count + burn):
+        mean = float(centre(y))
+        y.append(mean + sd * rng.standard_normal())
+        density.append(norm.logpdf(y[-1], mean, sd))
+    return np.array(y[-count:]), np.array(density[-count:])
+
+
+def map_coverage(name, y, origins, paths=1000):
+    """Coverage of 80% at horizons 1 to 8 by the true model's own intervals at the same origins."""
+    centre, sd = MAPS[name]
+    rng, inside = np.random.default_rng(0), np.zeros(8)
+    for origin in origins:
+        past = [np.full(paths, value) for value in y[origin - 17 : origin]]
+        for h in range(8):
+            past.append(centre(past) + sd * rng.standard_normal(paths))
+            low, high = np.quantile(past[-1], [0.1, 0.9])
+            inside[h] += low <= y[origin + h] <= high
+    return inside / len(origins)
+
+
+def maps(quick):
+    """Simulated maps, lags and transform automatic, one fit to 400 or 100 values, then 300 origins."""
+    few, seeds = (100, 1) if quick else (500, 2)
+    found = {}
+    for name in MAPS:
+        for count in (400, 100):
+            rows = []
+            for key in range(seeds):
+                y, exact = map_series(name, count + MAP_TEST + 7, key)
+                settings = {"draws": few, "warmup": few, "sampler": "gibbs", "progress": False, "key": key}
+                result = bnn.backtest(
+                    bnn.shallow(5, linear=True),
+                    y,
+                    lags="auto",
+                    transform="auto",
+                    horizon=8,
+                    windows=MAP_TEST,
+                    baselines=["linear_ar"],
+                    **settings,
+                )
+                first = result.forecasts[result.forecasts["horizon"] == 1]
+                gap = {m: exact[one["ds"]].mean() - one["log_score"].mean() for m, one in first.groupby("method")}
+                origins = first.loc[first["method"] == "network", "ds"].to_numpy()
+                ours = result.table.loc["network", "coverage_80"]
+                fit = result.fits["network"]
+                rows.append(
+                    {
+                        "gap": gap["network"],
+                        "linear AR": gap["linear_ar"],
+                        **{f"h={h}": ours.loc[h] - map_coverage(name, y, origins)[h - 1] for h in (1, 4, 8)},
+                        "converged": float(bnn.diagnose(fit).ok),
+                        "lags": fit.data.series.lags,
+                        "transform": fit.data.series.transform.names,
+                    }
+                )
+            table = pd.DataFrame(rows)
+            numbers = table.drop(columns=["lags", "transform"]).mean().round(3).to_dict()
+            found[f"{name}, {count}"] = numbers | {"lags": table["lags"].tolist()}
+            print(f"  {name}, {count}: {found[f'{name}, {count}']}", flush=True)
+    return found | {"asked": "gap at 400: .02, .02, .05, .02, .05; coverage within .04 of the truth's own"}
+
+
 def speed(quick):
     """Seconds of a backtest of 100 windows with one fit, sunspots, lags 2, four chains of 1000."""
     few = 100 if quick else 1000
@@ -227,7 +339,7 @@ def m1_series(name, period, train, test):
     return frame.assign(unique_id=name, period=period, transform=" ".join(chosen.transform))
 
 
-JOBS = {job.__name__: job for job in (lynx, sunspots, coverage, lstar, speed, m1)}
+JOBS = {job.__name__: job for job in (lynx, sunspots, coverage, lstar, passengers, maps, speed, m1)}
 
 
 def main():

@@ -144,23 +144,36 @@ def test_the_hot_end_is_where_the_data_say_two_nats_per_weight():
 
 
 @pytest.mark.parametrize(
-    ("model", "offset", "expected"),
-    [(MODEL, None, 0.37), (MODEL, np.zeros(len(Y)), 0.1), (bnn.shallow(2, likelihood=bnn.StudentT()), None, 0.1)],
-    ids=["one error", "offset", "other errors"],
+    ("model", "y", "offset", "expected"),
+    [
+        (MODEL, Y, None, 0.37),
+        (MODEL, Y, np.zeros(len(Y)), 0.1),
+        (MODEL, np.stack([Y, Y**2], axis=1), None, 0.1),
+        (bnn.shallow(2, likelihood=bnn.StudentT()), Y, None, 0.1),
+    ],
+    ids=["one error", "offset", "two outputs", "other errors"],
 )
-def test_the_second_stage_ends_at_its_hot_end(model, offset, expected, monkeypatch):
+def test_the_second_stage_ends_at_its_hot_end(model, y, offset, expected, monkeypatch):
     """Where the errors are Gaussian and of one size; elsewhere at the power that is stated."""
     monkeypatch.setattr(automatic, "tempered", OF_THE_PACKAGE)
     monkeypatch.setattr(automatic, "hot_end", lambda first: 0.37)
     monkeypatch.setattr(automatic, "_learnt", lambda first, seconds: None)
     attrs = {"stopped": DISAGREE, "compile_seconds": 1.0, "warmup_seconds": 1.0, "sampling_seconds": 1.0}
     first = SimpleNamespace(idata={"posterior": xr.Dataset(attrs=attrs)})
-    jobs = []
-    bound, data = bind(model, X, Y, offset=offset, standardize=offset is None)
+    jobs, plans = [], []
+    bound, data = bind(model, X, y, offset=offset, standardize=offset is None)
     job = SamplingJob(bound, data, bnn.Gibbs(), jax.random.key(0), FitSettings())
-    automatic.plain_then_tempered(lambda job, *rest: jobs.append(job) or first, job, Plan(10, 10, 2), 10.0, None)
+
+    def run(job, plan, *rest):
+        jobs.append(job)
+        plans.append(plan)
+        return first
+
+    automatic.plain_then_tempered(run, job, Plan(10, 1000, 2), 10.0, None)
     assert jobs[0] == job
     assert jobs[1].sampler == bnn.Tempered(bnn.Gibbs(), hottest=expected)
+    assert plans[0].warmup == 1000
+    assert plans[1].warmup == (500 if expected == 0.37 else 200)
 
 
 class Killed(Exception):

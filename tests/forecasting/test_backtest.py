@@ -1,6 +1,8 @@
 """Backtests against a plain loop over origins, and against the future, which nothing may see."""
 
 import importlib
+import pickle
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,7 @@ import pytest
 
 import bayesnn as bnn
 from bayesnn.evaluation.scores import crps
-from bayesnn.forecasting import rolling
+from bayesnn.forecasting import refits, rolling
 from bayesnn.forecasting.paths import log_density, make_origins, simulate
 
 module = importlib.import_module("bayesnn.forecasting.backtest")  # the package's name `backtest` is the function
@@ -33,7 +35,7 @@ def prior_draws_for_fits(fake_fit):
             value *= 1.0 if name.startswith("stat") else 0.3
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "fit_model", quick)
+        patch.setattr(refits, "fit_model", quick)
         yield
 
 
@@ -258,7 +260,7 @@ def test_two_names_of_the_windows():
 
 
 def test_impossible_backtests_are_refused_before_anything_is_fitted(monkeypatch):
-    monkeypatch.setattr(module, "fit_model", None)
+    monkeypatch.setattr(refits, "fit_model", None)
     for change, message in (
         ({"windows": 80}, "'sales' is too short: 80 window"),
         ({"windows": 70}, "'sales' is too short: lags"),
@@ -282,6 +284,29 @@ def test_scores_are_of_the_posterior_predictive(result):
 
 @pytest.mark.slow
 def test_one_fit_in_earnest_beats_a_random_walk(monkeypatch):
-    monkeypatch.setattr(module, "fit_model", bnn.fit)
+    monkeypatch.setattr(refits, "fit_model", bnn.fit)
     result = bnn.backtest(bnn.shallow(1, linear=True), SERIES, lags=2, windows=8, baselines=["naive"], **FEW)
     assert result.difference("network", "naive").mean < 0
+
+
+class Lost:
+    """A pool whose workers are lost after the first job."""
+
+    def __init__(self):
+        self.sent = 0
+
+    def submit(self, function, *arguments):
+        self.sent += 1
+        future = Future()
+        if self.sent == 1:
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(function, *pickle.loads(pickle.dumps(arguments)))
+        future.set_exception(BrokenExecutor("a worker is lost"))
+        return future
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor(2), Lost()])
+def test_an_executor_changes_no_forecast(pool, result):
+    settings = {"lags": 2, "horizon": 3, "windows": 6, "stride": 2, "transform": TRANSFORM, "seasonal": 12, "key": 5}
+    elsewhere = bnn.backtest(MODEL, SERIES, executor=pool, **settings, **FEW)
+    pd.testing.assert_frame_equal(elsewhere.forecasts, result.forecasts)

@@ -23,12 +23,10 @@ def linear(phi=PHI, sigma=SIGMA, units=1):
     """A change of recorded values after which w_t = const + phi' lags + N(0, sigma^2), for `made_fit`."""
 
     def change(data):
-        x, y = data.x.to_numpy(), data.y.to_numpy()
-
         def edit(values):
             values["beta"][...] = 0.0
-            values["linear"][...] = phi * x.std(0) / y.std()
-            values["sigma"][...] = sigma / y.std()
+            values["linear"][...] = phi  # lags have the scale of the target
+            values["sigma"][...] = sigma / data.y.to_numpy().std()
 
         return edit
 

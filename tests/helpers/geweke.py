@@ -24,7 +24,7 @@ from bayesnn._internal.runtime import computing
 from bayesnn.models.model import Model
 from bayesnn.priors import MuellerRiosInsua
 from bayesnn.priors.factors import ExponentialFactor, Factor, GammaFactor, HalfCauchyFactor
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.collapsed import GibbsState
 from bayesnn.samplers.gibbs.weight_moves import WeightState
 

@@ -24,6 +24,8 @@ ALL = {
     "intercept_variance": 6.0,
     "linear_variance": 0.25,
     "unit_size_per_weight": 1.5,
+    "linear_mean": 0.5,
+    "autoregression": False,
 }
 
 
@@ -49,7 +51,7 @@ def test_every_hyperparameter_is_one_of_a_part():
     """The names and their order are public; the first ten are S, s, C_b, c_b, a_b, A_b, C_g, c_g, a_g, A_g."""
     assert [field.name for field in fields(ShallowHyperparameters)] == list(ALL)
     parts = [field.name for part in (Gaussian, MuellerRiosInsua) for field in fields(part)]
-    others = ("outputs_named", "noise_scale")  # names are no hyperparameters; nor is another prior of sigma
+    others = ("outputs_named", "noise_scale", "region")  # not names, another prior of sigma, what data give
     assert list(ALL) == [name for name in parts if name not in others]
 
 

@@ -400,4 +400,25 @@ MUTANTS = (
         "(1, plan.thinning) if warming else (progress.every, progress.every * plan.thinning)",
         "samplers/engine/test_chains.py -k thinning",
     ),
+    Mutant(
+        "a move accepted although its linear term is outside the region",
+        "samplers/gibbs/confined.py",
+        "accept = inside(new, model, x)",
+        "accept = jnp.isfinite(new.coefficients[0])",
+        "samplers/gibbs/test_geweke_confined.py -k fixed",
+    ),
+    Mutant(
+        "units moved given the linear term without taking it off",
+        "samplers/gibbs/confined.py",
+        "shift = x @ (linear if used is None",
+        "shift = 0.0 * x @ (linear if used is None",
+        "samplers/gibbs/test_geweke_confined.py -k fixed",
+    ),
+    Mutant(
+        "the slice of the linear term around zero",
+        "samplers/gibbs/confined.py",
+        "now = corner.T @ state.coefficients[first:] - solved.whitened[first:]",
+        "now = corner.T @ state.coefficients[first:]",
+        "samplers/gibbs/test_geweke_confined.py -k fixed",
+    ),
 )

@@ -14,7 +14,7 @@ from bayesnn._internal.runtime import computing
 from bayesnn.layers import Dense
 from bayesnn.models.network import Network
 from bayesnn.priors import MuellerRiosInsua, Terms
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 
 GUESS = np.array([[0.5, 0.2], [0.2, 0.8]])
 PRIOR = MuellerRiosInsua(

@@ -123,7 +123,8 @@ def lagged(
     exogenous_lags : dict of sequence of int, optional
         Lags of each exogenous column, 0 being the date of the target itself. Default: [0].
     seasonal : int, optional
-        Steps per season, for seasonal differences and scores. Default: 12 for months, 4 for quarters, else 1.
+        Steps per season, for seasonal differences, scores and the prior. Default: from the index, 12 for months, 4 for
+        quarters, 52 for weeks, 7 for days, 24 for hours, 48 for half-hours, 60 for minutes; 1 for years and numbers.
     transform : str or sequence of str, optional
         At most one of "log", "log10", "sqrt", then perhaps "standardize" (each series by its own mean and sd) or
         "scale" (each series divided by the sd of what its differences leave, so that one error variance suits a panel),
@@ -172,7 +173,7 @@ def lagged(
     chosen = read_lags(lags)
     values, panel = read_series(series)
     step = common_step(values)
-    period = dates.seasonal_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
+    period = dates.usual_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
     spec = make_transform(transform, period)
     if missing == "latent" and (panel or spec.differences or spec.two_valued):
         raise ValueError(

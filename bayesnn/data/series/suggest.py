@@ -1,4 +1,4 @@
-"""Suggested lags and transform of a series: lags from its season, the transform by a marginal likelihood."""
+"""Suggested lags and transform of a series: lags from its season or by evidence, the transform by evidence."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn.data.series import dates
+from bayesnn.data.series.kernel_evidence import Scales, best_scales
+from bayesnn.data.series.lag_search import MOST_ROWS, search_lags
 from bayesnn.data.series.linear_regression import linear_regression
 from bayesnn.data.series.reading import common_step, read_lags, read_series
 from bayesnn.data.series.transforms import SCALE, STANDARDIZE, Transform, make_transform
@@ -17,6 +19,8 @@ from bayesnn.data.series.transforms import SCALE, STANDARDIZE, Transform, make_t
 AUTO = "auto"
 LAGS_WITHOUT_SEASON = 3
 VALUES_PER_LAG = 6  # observations per step of the longest lag
+LONGEST_WHOLE_SEASON = 12  # whose lags are all used
+FEWEST_TO_SEARCH = 30  # observations
 LEAST_SEASONS = 2  # in a series whose lags contain the season's own
 SEASONS_OF_BOTH = 10  # that the shortest series of a panel must have for both differences
 ROWS_PER_COEFFICIENT = 2  # rows per coefficient that a seasonal difference must leave
@@ -33,8 +37,9 @@ class Suggestion:
         Empty for none.
     table : pandas.DataFrame
         One row per candidate, best first. log_marginal is the natural log of the marginal likelihood of a linear
-        autoregression, in units of the series, for the same rows, one for all series of a panel; probability is the
-        posterior probability of the candidate if all have the same prior probability.
+        autoregression, in units of the series, for the same rows, one for all series of a panel; where lags were
+        searched, that of a linear term and a network on the lags of each candidate, up to a constant. probability is
+        the posterior probability of the candidate if all have the same prior probability.
     """
 
     lags: tuple[int, ...]
@@ -50,14 +55,17 @@ class Suggestion:
 def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: int | None = None) -> Suggestion:
     """Suggest lags and a transform for a series, by a rule that needs no tuning; a choice that is given is kept.
 
-    Lags run from 1 to one more than the season (1 to 3 if there is none), but no further back than a sixth of the
-    observations; in a short series the season's own follows. Candidate transforms are none, log, difference, log and
-    difference, and each of these with a seasonal difference; logarithms only for series above zero, seasonal
-    differences only for series that are long enough. For a panel, each of them also with series in scales of their own:
-    standardised, or divided by the sd of their differences; but both differences only from ten seasons on. The chosen
-    transform has the highest marginal likelihood under a linear autoregression with a conjugate prior, one for all
-    series of a panel. Marginal likelihoods are in units of the series and for the same rows, those that have all lags
-    under every candidate.
+    One series without a season, from 30 observations on: lags of each transform are those with the highest evidence of
+    a linear term and a network of infinitely many units on them, found by adding and leaving out one lag after another,
+    up to lag 30 or a fifth of the observations. Otherwise lags run from 1 to one more than the season (1 to 3 if there
+    is none), but no further back than a sixth of the observations; in a short series the season's own follows. Seasons
+    longer than that of months have lags 1, 2, 3, their own and the one after it. Candidate transforms are none, log,
+    difference, log and difference, and each of these with a seasonal difference; logarithms only for series above zero,
+    seasonal differences only for series that are long enough. For a panel, each of them also with series in scales of
+    their own: standardised, or divided by the sd of their differences; but both differences only from ten seasons on.
+    The chosen transform has the highest marginal likelihood: under a linear autoregression with a conjugate prior, one
+    for all series of a panel, or, where lags were searched, with the network. Marginal likelihoods are in units of the
+    series and for the same rows, those that have all lags under every candidate.
 
     Parameters
     ----------
@@ -84,17 +92,21 @@ def suggestion_for(series: Any, lags: Any, transform: Any, seasonal: int | None,
     """What `suggest` returns; with `gaps`, rows with missing values are left out, and so are differences."""
     found, _ = read_series(series)
     step = common_step(found)
-    period = dates.seasonal_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
+    period = dates.usual_period(step) if seasonal is None else checks.positive_integer("seasonal", seasonal)
     values = [one.to_numpy() for one in found.values()]
     for name, one in found.items():
         checks.finite(f"series {name!r}", one.dropna().to_numpy() if gaps else one.to_numpy())
     seen = [one[np.isfinite(one)] for one in values]
-    chosen = default_lags(period, min(map(len, seen))) if is_auto(lags) else read_lags(lags)
-    names = candidates(seen, period, len(chosen), chosen[-1]) if is_auto(transform) else [_names(transform)]
+    usual = default_lags(period, min(map(len, seen))) if is_auto(lags) else read_lags(lags)
+    names = candidates(seen, period, len(usual), usual[-1]) if is_auto(transform) else [_names(transform)]
     names = [one for one in names if not gaps or not is_auto(transform) or "difference" not in " ".join(one)]
     specs = {", ".join(n) or "none": make_transform(n, period) for n in names}
-    table = _compared(values, specs, chosen)
-    return Suggestion(chosen, specs[table.index[0]].names, table)
+    if not is_auto(lags) or period > 1 or len(values) > 1 or len(seen[0]) < FEWEST_TO_SEARCH:
+        table = _compared(values, specs, usual)
+        return Suggestion(usual, specs[table.index[0]].names, table)
+    chosen = {label: search_lags([spec.learn(values[0]).forward(values[0])]) for label, spec in specs.items()}
+    table = _compared_with_lags(values[0], specs, chosen)
+    return Suggestion(chosen[table.index[0]], specs[table.index[0]].names, table)
 
 
 def is_auto(value: Any) -> bool:
@@ -105,14 +117,17 @@ def is_auto(value: Any) -> bool:
 def default_lags(period: int, count: int) -> tuple[int, ...]:
     """Lags 1, 2, ... up to one more than the season, for a series of `count` observations.
 
-    A short series has fewer of them, and the season's own, from two seasons on.
+    A short series has fewer of them, and the season's own, from two seasons on. Seasons longer than those of months
+    have few lags beside their own and the one after it.
 
     Examples
     --------
-    >>> default_lags(4, 40), default_lags(1, 100), default_lags(12, 36)
-    ((1, 2, 3, 4, 5), (1, 2, 3), (1, 2, 3, 4, 5, 6, 12))
+    >>> default_lags(4, 40), default_lags(1, 100), default_lags(12, 36), default_lags(24, 200)
+    ((1, 2, 3, 4, 5), (1, 2, 3), (1, 2, 3, 4, 5, 6, 12), (1, 2, 3, 24, 25))
     """
-    longest = period + 1 if period > 1 else LAGS_WITHOUT_SEASON
+    if period > LONGEST_WHOLE_SEASON and count >= VALUES_PER_LAG * LAGS_WITHOUT_SEASON + LEAST_SEASONS * period:
+        return (*range(1, LAGS_WITHOUT_SEASON + 1), period, period + 1)
+    longest = LAGS_WITHOUT_SEASON if period == 1 or period > LONGEST_WHOLE_SEASON else period + 1
     first = tuple(range(1, max(1, min(longest, count // VALUES_PER_LAG)) + 1))
     return (*first, period) if first[-1] < period and count >= LEAST_SEASONS * period else first
 
@@ -163,8 +178,6 @@ def shared_log_marginal(values: Sequence[np.ndarray], transform: Transform, lags
 
 
 def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: Sequence[int]) -> Any:
-    import pandas as pd
-
     start = max(lags) + max(spec.lost_values for spec in specs.values())
     shortest = min(np.isfinite(one).sum() for one in values)
     if shortest - start < 2:
@@ -173,7 +186,30 @@ def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: S
             f"{max(lags)} with differences need {start + 2}; give fewer lags, or a transform"
         )
     total = {label: _or_none(values, spec, lags, start) for label, spec in specs.items()}
-    total = {label: value for label, value in total.items() if value is not None}
+    return _ranked({label: value for label, value in total.items() if value is not None})
+
+
+def _compared_with_lags(values: np.ndarray, specs: dict[str, Transform], lags: dict[str, tuple[int, ...]]) -> Any:
+    """The same by a linear term and a network on the lags of each transform, for the last rows that all have."""
+    start = max(lags[label][-1] + spec.lost_values for label, spec in specs.items())
+    return _ranked({label: network_evidence(values, spec, lags[label], start) for label, spec in specs.items()})
+
+
+def network_evidence(values: np.ndarray, spec: Transform, lags: Sequence[int], start: int) -> float:
+    """Log evidence of `kernel_evidence` for the last of values[start:], in units of the series."""
+    own = spec.learn(values)
+    w = np.r_[np.full(own.lost_values, np.nan), own.forward(values)]
+    sd = np.nanstd(w)
+    z = (w - np.nanmean(w)) / sd
+    times = np.arange(start, len(values))[-MOST_ROWS:]
+    times = times[np.isfinite(z[times[:, None] - np.array([0, *lags])]).all(axis=1)]
+    best, _ = best_scales(z[times[:, None] - np.array(lags)], z[times] - z[times].mean(), Scales())
+    return best + float(own.log_slope(values[times]).sum()) - len(times) * np.log(sd)
+
+
+def _ranked(total: dict[str, float]) -> Any:
+    import pandas as pd
+
     table = pd.DataFrame({"log_marginal": total}).sort_values("log_marginal", ascending=False, kind="stable")
     share = np.exp(table["log_marginal"] - table["log_marginal"].iloc[0])
     return table.assign(probability=share / share.sum()).rename_axis("transform")

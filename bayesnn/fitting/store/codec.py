@@ -28,6 +28,7 @@ from bayesnn.fitting.store.state import State
 from bayesnn.fitting.store.tables import from_parts, parts_of
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Architecture, Geometric
+from bayesnn.priors.autoregression import LagRegion
 from bayesnn.samplers.engine.checkpoint import Checkpoint
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.text import Vocabulary
@@ -52,6 +53,7 @@ OTHERS = (
     FitSettings,
     Formula,
     Geometric,
+    LagRegion,
     Lagged,
     Model,
     MonthStep,
@@ -64,7 +66,10 @@ OTHERS = (
 )
 SPECS: dict[str, type] = _public_specs() | {kind.__name__: kind for kind in OTHERS}
 NAMES = {kind: name for name, kind in SPECS.items()}
-EARLIER = {"Vocabulary": {"edition": 1}}  # what fields meant before files had them
+EARLIER: dict[Any, dict[str, Any]] = {
+    "Vocabulary": {"edition": 1},
+    "MuellerRiosInsua": {"autoregression": False},
+}  # before files had them
 
 
 def encode(value: Any, arrays: Arrays, where: str) -> Any:

@@ -120,7 +120,7 @@ def _check_inputs(data: Dataset) -> None:
     elif columns.kind == NUMBERS:
         sequences.numbers(x, len(columns.names), columns.source)
     else:
-        sequences.token_ids(x, columns.vocabulary, columns.source)
+        columns.ids(x)
     _require(columns.kind == TABLE or x.shape[1] == columns.steps, "steps of the data do not belong together")
 
 

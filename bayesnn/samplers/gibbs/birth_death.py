@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jax.scipy.special import logsumexp
 
 from bayesnn.models import readout
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure, gram_matrix, products_of, shuffled
 
 # Chosen here, not tuned: any positive values leave the posterior invariant and change the acceptance rate alone.

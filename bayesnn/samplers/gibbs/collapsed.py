@@ -15,10 +15,11 @@ from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Structure, used_units
 from bayesnn.priors import MuellerRiosInsua
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.base import Info
 from bayesnn.samplers.gibbs.structure import start_structure, structure_sites
 
+COLLAPSED, JOINT = "collapsed", "joint"  # ways to update weights, beside those of `weight_moves`
 TARGET_MOVES = 0.5  # fraction of units that move per sweep, for which the adaptive walk is tuned; chosen here
 
 
@@ -172,6 +173,30 @@ def moves_jointly(model: Model) -> bool:
 def has_own_sweep(model: Model) -> bool:
     """Whether a sweep made for shallow networks serves the model, random architectures included."""
     return collapses(model) or moves_jointly(model)
+
+
+def refuse_weights(weights: str | None, model: Model) -> None:
+    """Raise a ValueError if a way to update weights does not go with the model."""
+    if weights not in (None, COLLAPSED, JOINT) and model.architecture is not None:
+        raise ValueError(
+            f'weights="{weights}" does not move between architectures: leave weights at its default if the '
+            "architecture is random"
+        )
+    if weights == COLLAPSED and not collapses(model):
+        raise ValueError(
+            'weights="collapsed" is for bnn.shallow(...) with Gaussian errors, Bernoulli, StudentT or '
+            'NegativeBinomial: use weights="hmc" here'
+        )
+    if weights == JOINT and not moves_jointly(model):
+        raise ValueError(
+            'weights="joint" is for bnn.shallow(...) with Categorical, Poisson, Heteroskedastic, several Gaussian '
+            "outputs or Gaussian(noise_scale=...): leave weights at its default here"
+        )
+    if weights == JOINT and model.linear and prior_of(model).region is not None:
+        raise ValueError(
+            'weights="joint" does not keep to the maps that the prior of a lagged series allows: leave weights at its '
+            "default, or give the model hyper=bnn.ShallowHyperparameters(autoregression=False)"
+        )
 
 
 def _is_shallow(model: Model) -> bool:

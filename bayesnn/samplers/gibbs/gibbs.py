@@ -8,6 +8,7 @@ hyperparameters drawn given it would follow another distribution.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -22,8 +23,9 @@ from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Sampler, Stats, Steps, summary_of
-from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import (
+    COLLAPSED,
+    JOINT,
     TARGET_MOVES,
     GibbsState,
     UnitMoveResult,
@@ -35,27 +37,27 @@ from bayesnn.samplers.gibbs.collapsed import (
     moved_units,
     moves_jointly,
     prior_of,
+    refuse_weights,
     sites_of,
     start_of,
 )
+from bayesnn.samplers.gibbs.confined import is_confined
+from bayesnn.samplers.gibbs.confined_sweep import PASSES, confined_sweep
 from bayesnn.samplers.gibbs.joint import JointGibbs
 from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
-from bayesnn.samplers.gibbs.reflections import as_products, reflect
+from bayesnn.samplers.gibbs.reflections import Reflected, as_products, reflect
 from bayesnn.samplers.gibbs.structure import (
-    Conditioning,
-    UnitsAndStructure,
-    draw_structure,
     readout_rows,
 )
+from bayesnn.samplers.gibbs.structure_moves import move_structure
 from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, trajectory_step, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
 from bayesnn.samplers.gibbs.weight_moves import MOVES, WeightGibbs
-from bayesnn.samplers.gibbs.working_rows import log_likelihood, refresh
+from bayesnn.samplers.gibbs.working_rows import refresh, with_level
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
-COLLAPSED, JOINT = "collapsed", "joint"
 EXACT, BIRTH_DEATH = "exact", "birth_death"
 DEAR = 10  # collapsed sweeps that take about as long as one of units and readout together
 
@@ -137,21 +139,7 @@ class Gibbs(Steps):
 
     def check(self, model: Model) -> None:
         """Raise a ValueError if `weights` does not go with the model."""
-        if self.weights not in (None, COLLAPSED, JOINT) and model.architecture is not None:
-            raise ValueError(
-                f'weights="{self.weights}" does not move between architectures: leave weights at its default if the '
-                "architecture is random"
-            )
-        if self.weights == COLLAPSED and not collapses(model):
-            raise ValueError(
-                'weights="collapsed" is for bnn.shallow(...) with Gaussian errors, Bernoulli, StudentT or '
-                'NegativeBinomial: use weights="hmc" here'
-            )
-        if self.weights == JOINT and not moves_jointly(model):
-            raise ValueError(
-                'weights="joint" is for bnn.shallow(...) with Categorical, Poisson, Heteroskedastic or Gaussian: leave '
-                "weights at its default here"
-            )
+        refuse_weights(self.weights, model)
 
     def kernel(self, model: Model) -> StepsKernel:
         """The kernel of the sweep that serves the model."""
@@ -214,8 +202,11 @@ class Gibbs(Steps):
             of_trajectory, key = jax.random.split(key)
             steps = self.leapfrogs(*state.gamma.shape)
             state, acceptance = trajectory_step(of_trajectory, state, model, x, y, steps, *rows)
+        sweep, count = self.sweep, self.sweeps
+        if is_confined(model):
+            sweep, count = functools.partial(confined_sweep, self), -(-self.sweeps // PASSES)
         state, infos = random.scan_with_predrawn(
-            key, self.sweeps, lambda source, s: self.sweep(source, s, model, x, y, *rows), state
+            key, count, lambda source, s: sweep(source, s, model, x, y, *rows), state
         )
         return state, summary_of(infos)._replace(trajectory=acceptance)
 
@@ -238,22 +229,28 @@ class Gibbs(Steps):
         state, working = refresh(of_rows, state, model, x, y, *rows)
         state, data, solved, moved = self.move_units(of_units, state, model, x, working)
         if state.structure is not None:
-            state, data = self.move_structure(random.as_key(of_structure), state, model, x, working)
+            jumps = self.structure == BIRTH_DEATH
+            state, data = move_structure(jumps, random.as_key(of_structure), state, model, x, working)
             solved = readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
         coefficients = draw_readout(of_readout, state, model, x, solved)
         new, level = draw_hyper(of_hyper, state, model, coefficients, data)
         if model.likelihood.augments:
             new = move_on_likelihood(random.as_key(of_likelihood), new, model, x, y, self.candidates, *rows)
-        info = moved_units(moved, active)
-        if state.temperature is not None:
-            level = log_likelihood(new, model, x, y, *rows) if level is None else level
-            info = info._replace(log_likelihood=level)
-        return new, info
+        return new, with_level(moved_units(moved, active), new, level, model, x, y, *rows)
 
     def move_units(
-        self, source: RandomSource, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
+        self,
+        source: RandomSource,
+        state: GibbsState,
+        model: Model,
+        x: jax.Array,
+        working: WorkingRows,
+        backwards: jax.Array | None = None,
     ) -> UnitMoveResult:
-        """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma."""
+        """Step 1, with readout and mu_beta integrated out: every unit, then a reflection of all units and mu_gamma.
+
+        With `backwards`, see `update_units`, there is no reflection.
+        """
         of_candidates, of_flips, of_reflection = random.split(source, 3)
         gamma, hyper, noise_precision = state.gamma, state.hyper, state.tempered_precision
         proposal = PROPOSALS[self.proposal]
@@ -264,27 +261,28 @@ class Gibbs(Steps):
         active = active_units(state)
         inputs, extra = readout_rows(terms, x, used)
         gamma, gram, moved = update_units(
-            of_flips, gamma, candidates, proposal, hyper, inputs, extra, working, prior, noise_precision, active
+            of_flips,
+            gamma,
+            candidates,
+            proposal,
+            hyper,
+            inputs,
+            extra,
+            working,
+            prior,
+            noise_precision,
+            active,
+            backwards,
         )
-        new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
+        if backwards is None:
+            new = reflect(of_reflection, gamma, gram, hyper, prior_of(model), prior, noise_precision, active)
+        else:
+            new = Reflected(gamma, gram, hyper, readout.solve(as_products(gram), prior, noise_precision))
         # the number of rows as a plain number, so that the random numbers for sigma can be drawn ahead
         data = as_products(new.gram, working.outputs)._replace(rows=working.count)
         return UnitMoveResult(
             state._replace(gamma=new.gamma, hyper=new.hyper), data, new.readout, moved.astype(gamma.dtype)
         )
-
-    def move_structure(
-        self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
-    ) -> tuple[GibbsState, readout.Products]:
-        """Update the architecture, readout and mu_beta integrated out; the readout must be drawn again afterwards."""
-        assert state.structure is not None
-        body = UnitsAndStructure(state.gamma, state.structure)
-        given = Conditioning(model, x, working, state.hyper, state.tempered_precision)
-        jumps = self.structure == BIRTH_DEATH and given.random.hidden is not None
-        key_jump, key_draw = jax.random.split(key)
-        body = birth_death(key_jump, body, given) if jumps else body
-        body, data = draw_structure(key_draw, body, given, units=not jumps)
-        return state._replace(gamma=body.gamma, structure=body.structure), data
 
     def adapt(self, state: GibbsState, info: Info, iteration: jax.Array) -> GibbsState:
         """A Robbins-Monro step on the log step of the trajectories, and on the log scale of each unit's walk."""

@@ -8,6 +8,7 @@ all hyperparameters from their exact conditionals, and the nuisance parameters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -17,13 +18,14 @@ import numpy as np
 
 from bayesnn._internal import random
 from bayesnn._internal.random import RandomSource
-from bayesnn.likelihoods import Gaussian
+from bayesnn.likelihoods import Gaussian, Heteroskedastic
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Stats, Steps, summary_of
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, moved_units, prior_of, sites_of, start_of
+from bayesnn.samplers.gibbs.joint_density import Point, Target
 from bayesnn.samplers.gibbs.joint_state import (
     flat,
-    flat_hyper,
+    of_point,
     point_of,
     redraw_latents,
     redraw_mean,
@@ -34,10 +36,13 @@ from bayesnn.samplers.gibbs.joint_state import (
 from bayesnn.samplers.gibbs.joint_structure import draw_architecture
 from bayesnn.samplers.gibbs.joint_trajectories import move_jointly
 from bayesnn.samplers.gibbs.joint_unit_moves import move_units
+from bayesnn.samplers.gibbs.mean_collapsed import move_without_mean
 from bayesnn.samplers.gibbs.sign_moves import flip
 from bayesnn.samplers.gibbs.trajectories import default_steps, tuned
+from bayesnn.samplers.gibbs.working_rows import tempered
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
+Move = Callable[[RandomSource, Point, Target], tuple[Point, jax.Array]]
 FIRST_STEP = 0.1  # of the trajectories, before it is tuned
 FEW_STEPS = 20  # leapfrog steps where units have few weights; otherwise as many as those of the collapsed sweep
 
@@ -97,22 +102,52 @@ class JointGibbs(Steps):
         of_signs, of_mean, of_path, of_spread, of_structure, of_units, of_hyper, of_latents = random.split(source, 8)
         target, log_step = target_of(state, model, x, y, offset, weights), state.log_step
         assert log_step is not None
-        point, _ = flip(of_signs, point_of(state), flat(state.hyper.beta_precision), target, model.terms(x.shape[1:]))
+
+        def signs(source: RandomSource, point: Point, target: Target) -> tuple[Point, jax.Array]:
+            return flip(source, point, of_point(point, state).beta_precision, target, model.terms(x.shape[1:]))
+
+        point, _ = self.move(of_signs, state, signs, target, model, x, y, weights)
         state = redraw_mean(of_mean, with_point(state, point), model)
-        point, acceptance = move_jointly(of_path, point_of(state), target, log_step, self.leapfrogs(*state.gamma.shape))
+
+        def along(source: RandomSource, point: Point, target: Target) -> tuple[Point, jax.Array]:
+            return move_jointly(source, point, target, log_step, self.leapfrogs(*state.gamma.shape))
+
+        point, acceptance = self.move(of_path, state, along, target, model, x, y, weights)
         state = redraw_spread(of_spread, with_point(state, point), model)
         if state.structure is not None:
             of_architecture, of_mean = random.split(of_structure)
             state = draw_architecture(random.as_key(of_architecture), state, model, x, y, offset, weights)
             state = redraw_mean(of_mean, state, model)
             target = target_of(state, model, x, y, offset, weights)
-        point, moved = move_units(random.as_key(of_units), point_of(state), flat_hyper(state), target, self.candidates)
+
+        def one_by_one(source: RandomSource, point: Point, target: Target) -> tuple[Point, jax.Array]:
+            return move_units(random.as_key(source), point, of_point(point, state), target, self.candidates)
+
+        point, moved = self.move(of_units, state, one_by_one, target, model, x, y, weights)
         state, active = with_point(state, point), active_units(state)
         beta = state.coefficients[: state.gamma.shape[0]]
         hyper = prior_of(model).draw_hyper(of_hyper, state.hyper, state.gamma, beta, active)
         state, level = redraw_latents(of_latents, state._replace(hyper=hyper), target, model, y, weights)
         info = moved_units(moved.astype(state.gamma.dtype), active)
         return state, info._replace(trajectory=acceptance, log_likelihood=level)
+
+    def move(
+        self,
+        source: RandomSource,
+        state: GibbsState,
+        move: Move,
+        target: Target,
+        model: Model,
+        x: jax.Array,
+        y: jax.Array,
+        weights: jax.Array | None,
+    ) -> tuple[Point, jax.Array]:
+        """A move of units and readout; where the mean can be integrated out, of units and log sd, the mean after it."""
+        if not isinstance(model.likelihood, Heteroskedastic):
+            return move(source, point_of(state), target)
+        terms, shares = model.terms(x.shape[1:]), tempered(weights, state, y)
+        precision = flat(state.hyper.beta_precision)
+        return move_without_mean(source, point_of(state), target, y, shares, precision, terms, move)
 
     def leapfrogs(self, units: int, weights: int) -> int:
         """Leapfrog steps of a trajectory of so many units with so many weights each."""

@@ -39,19 +39,22 @@ class Point(NamedTuple):
 class Target(NamedTuple):
     """What the density is conditional on.
 
-    inputs (q, n) with the constant; other columns of the readout `extra` (k - m, n), and the prior variances of their
-    coefficients (k - m,); offset (n,) or zero; log p(y | f) () and Fisher information (K, K, n) as functions of f
-    (K, n); what of the architecture is in use, None if all is.
+    inputs (q, n) with the constant; other columns of the readout `extra` (k - m, n), and the prior means and variances
+    of their coefficients (k - m,); offset (n,) or zero; log p(y | f) () and Fisher information (K, K, n) as functions
+    of f (K, n); what of the architecture is in use, None if all is. Where a further function is integrated out,
+    `marginal` takes the place of log p(y | f): of f (K, n) and the design (k, n), its value and gradients in both.
     """
 
     inputs: jax.Array
     extra: jax.Array
+    means: jax.Array
     variances: jax.Array
     offset: jax.Array | float
     log_likelihood: Callable[[jax.Array], jax.Array]
     information: Callable[[jax.Array], jax.Array]
     prior: MuellerRiosInsua
     used: Masks | None = None
+    marginal: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]] | None = None
 
     @property
     def active(self) -> jax.Array | None:
@@ -62,6 +65,14 @@ class Target(NamedTuple):
         """Columns of the readout (k, n)."""
         return jnp.concatenate([masked(activations(gamma, self.inputs), self.active), self.extra])
 
+    def score(self, f: jax.Array, design: jax.Array) -> jax.Array:
+        """log p(y | f) () of f (K, n); it depends on the design (k, n) where a further function is integrated out."""
+        return self.log_likelihood(f) if self.marginal is None else self.marginal(f, design)[0]
+
+    def slope(self, f: jax.Array, design: jax.Array) -> jax.Array:
+        """The gradient of `score` in f (K, n)."""
+        return jax.grad(self.log_likelihood)(f) if self.marginal is None else self.marginal(f, design)[1]
+
     def function(self, point: Point) -> jax.Array:
         """f (K, n), offset included."""
         return point.coefficients.T @ self.design(point.gamma) + self.offset
@@ -71,9 +82,14 @@ def log_density(point: Point, target: Target) -> tuple[jax.Array, Point]:
     """The log density () up to a constant, and its gradient."""
     m = point.gamma.shape[0]
     design = target.design(point.gamma)
-    value, of_f = jax.value_and_grad(target.log_likelihood)(point.coefficients.T @ design + target.offset)
-    slope = design[:m] * (1.0 - design[:m])
-    of_gamma = ((point.coefficients[:m] @ of_f) * slope) @ target.inputs.T
+    f, slope = point.coefficients.T @ design + target.offset, design[:m] * (1.0 - design[:m])
+    if target.marginal is None:
+        value, of_f = jax.value_and_grad(target.log_likelihood)(f)
+        of_columns = point.coefficients[:m] @ of_f
+    else:
+        value, of_f, of_design = target.marginal(f, design)
+        of_columns = point.coefficients[:m] @ of_f + of_design[:m]
+    of_gamma = (of_columns * slope) @ target.inputs.T
     units, of_units, of_centre = units_prior(point.gamma, point.mu_gamma, target)
     readout, of_readout, of_mean = readout_prior(point.coefficients, point.mu_beta, m, target)
     return value + units + readout, Point(of_units + of_gamma, of_centre, of_readout + design @ of_f.T, of_mean)
@@ -104,7 +120,9 @@ def readout_prior(
     degrees = prior.readout_size + (m if active is None else active.sum())
     of_beta = -degrees * centred / spread
     of_mean = (prior.readout_mean - mu) / prior.readout_mean_variance
-    of_rest = -rest / target.variances[:, None]
-    value = -0.5 * degrees * jnp.log(spread).sum() + 0.5 * jnp.sum(rest * of_rest)
+    off = rest - target.means[:, None]
+    off = off if target.used is None else off * target.used.coefficients[m:, None]
+    of_rest = -off / target.variances[:, None]
+    value = -0.5 * degrees * jnp.log(spread).sum() + 0.5 * jnp.sum(off * of_rest)
     value += 0.5 * jnp.sum((mu - prior.readout_mean) * of_mean)
     return value, jnp.concatenate([of_beta, of_rest]), of_mean - of_beta.sum(axis=0)

@@ -14,7 +14,7 @@ from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods import Latents, weighted
 from bayesnn.models.model import Model
 from bayesnn.priors.arguments import masked
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, prior_of
 from bayesnn.samplers.gibbs.joint_density import Point, Target
 from bayesnn.samplers.gibbs.structure import readout_rows
@@ -26,10 +26,10 @@ def flat(values: jax.Array) -> jax.Array:
     return values.reshape(-1)
 
 
-def flat_hyper(state: GibbsState) -> Hyper:
-    """The hyperparameters, those of the readout as (K,)."""
-    hyper = state.hyper
-    return hyper._replace(mu_beta=flat(hyper.mu_beta), beta_precision=flat(hyper.beta_precision))
+def of_point(point: Point, state: GibbsState) -> Hyper:
+    """The hyperparameters, those of the readout (K,) of the functions of a point, which are the last ones."""
+    hyper, count = state.hyper, point.mu_beta.shape[0]
+    return hyper._replace(mu_beta=flat(hyper.mu_beta)[-count:], beta_precision=flat(hyper.beta_precision)[-count:])
 
 
 def point_of(state: GibbsState) -> Point:
@@ -86,10 +86,12 @@ def target_of(
         found = found.reshape(f.shape[1], f.shape[0], f.shape[0]).transpose(1, 2, 0)
         return found if shares is None else found * shares
 
+    mean, variance = (jnp.asarray(values[terms.units :]) for values in prior_of(model).readout_moments(terms))
     return Target(
         inputs,
         extra,
-        jnp.asarray(prior_of(model).readout_moments(terms)[1][terms.units :]),
+        mean,
+        variance,
         0.0 if offset is None else offset,
         lambda f: log_likelihood(f, model, latents, y, shares),
         information,

@@ -9,6 +9,7 @@ quick where the other is slow.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -19,7 +20,7 @@ from bayesnn._internal import conditionals
 from bayesnn.likelihoods import weighted
 from bayesnn.models.model import Model
 from bayesnn.models.readout import shifted
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, prior_of
 from bayesnn.samplers.gibbs.proposals import first_acceptable, shrinking_angles
 from bayesnn.samplers.gibbs.structure import readout_rows
@@ -50,9 +51,11 @@ def move_on_likelihood(
     gamma, beta, f = move_units(key_units, state, inputs, fixed, log_likelihood, count)
     rest = state.coefficients[m:]
     if extra.shape[0]:
-        sd = jnp.sqrt(jnp.asarray(prior_of(model).readout_moments(model.terms(x.shape[1:]))[1][m:]))
-        sd = sd if used is None else sd * used.coefficients[m:]
-        rest, f = move_rest(key_rest, rest, sd, extra, f, log_likelihood, count)
+        mean, variance = (jnp.asarray(v[m:]) for v in prior_of(model).readout_moments(model.terms(x.shape[1:])))
+        kept = jnp.ones(rest.shape) if used is None else used.coefficients[m:]
+        centre = mean * kept
+        factor = functools.partial(log_factors, model, m, kept)
+        rest, f = move_rest(key_rest, rest, centre, jnp.sqrt(variance) * kept, extra, f, log_likelihood, factor, count)
     state = state._replace(gamma=gamma, coefficients=jnp.concatenate([beta, rest]))
     return move_scale(key_scale, state, model, f, offset, log_likelihood)
 
@@ -122,19 +125,31 @@ def move_units(
 def move_rest(
     key: jax.Array,
     rest: jax.Array,
+    mean: jax.Array,
     sd: jax.Array,
     extra: jax.Array,
     f: jax.Array,
     log_likelihood: LogLikelihood,
+    factor: LogLikelihood,
     count: int,
 ) -> tuple[jax.Array, jax.Array]:
-    """Intercept and linear term (k - m,), whose prior is N(0, sd^2); they and f (n,)."""
+    """Intercept and linear term (k - m,), whose prior is N(mean, sd^2) times a factor; they and f (n,)."""
     key_noise, key_angles = jax.random.split(key)
     noise = sd * jax.random.normal(key_noise, rest.shape)
-    points, threshold = on_ellipse(key_angles, rest, jnp.zeros_like(rest), noise, count)
+    points, threshold = on_ellipse(key_angles, rest, mean, noise, count)
     trials = f + (points - rest) @ extra
-    index = first_acceptable(jnp.append(log_likelihood(f), log_likelihood(trials)), threshold)
+    levels = jnp.append(log_likelihood(f), log_likelihood(trials))
+    index = first_acceptable(levels + jax.vmap(factor)(jnp.concatenate([rest[None], points])), threshold)
     return jnp.where(index > 0, points[index - 1], rest), jnp.where(index > 0, trials[index - 1], f)
+
+
+def log_factors(model: Model, m: int, kept: jax.Array, rest: jax.Array) -> jax.Array:
+    """Log of what multiplies the independent normals of intercept and linear term (k - m,), of which some are kept."""
+    predictors = rest.shape[0] - int(model.intercept)
+    if not predictors:
+        return jnp.zeros(())
+    found = prior_of(model).log_factor(rest[-predictors:], kept[-predictors:])
+    return jnp.zeros(()) if found is None else found
 
 
 def move_scale(
@@ -149,16 +164,18 @@ def move_scale(
     prior, m = prior_of(model), state.gamma.shape[0]
     own = f if offset is None else f - offset
     rest = state.coefficients[m:]
-    fixed = jnp.asarray(prior.readout_moments(model.terms((state.gamma.shape[1] - 1,)))[1][m:])
+    mean, fixed = (jnp.asarray(v[m:]) for v in prior.readout_moments(model.terms((state.gamma.shape[1] - 1,))))
+    kept = rest != 0  # terms that are left out stay zero
     half = 0.5 * prior.readout_size
-    free = (rest != 0).sum()  # terms that are left out stay zero
+    free = kept.sum()
 
     def log_density(t: jax.Array) -> jax.Array:
         a = jnp.exp(t)
         density = likelihood(a * own if offset is None else a * own + offset)
         density -= 0.5 * (a * state.hyper.mu_beta - prior.readout_mean) ** 2 / prior.readout_mean_variance
         density -= half * (2.0 * t + prior.readout_guess * state.hyper.beta_precision / a**2)
-        return density - 0.5 * a**2 * jnp.sum(rest**2 / fixed) + (1 + free) * t
+        density += log_factors(model, m, kept.astype(float), a * rest)
+        return density - 0.5 * jnp.sum(kept * (a * rest - mean) ** 2 / fixed) + (1 + free) * t
 
     a = jnp.exp(conditionals.slice_move(key, jnp.zeros(()), log_density))
     hyper: Hyper = state.hyper._replace(

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from bayesnn._internal import random
 from bayesnn._internal.conditionals import narrowed
 from bayesnn._internal.random import RandomSource
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 
 
 class Candidates(NamedTuple):

@@ -59,7 +59,7 @@ def arm_of(design: jax.Array, beta_precision: jax.Array, target: Target, terms: 
 
     def slope_and_curvature(c: jax.Array) -> tuple[jax.Array, jax.Array]:
         f = c @ design + target.offset
-        slope = jax.grad(target.log_likelihood)(f) @ design.T + prior.shift - jnp.einsum("aij,aj->ai", prior.matrix, c)
+        slope = target.slope(f, design) @ design.T + prior.shift - jnp.einsum("aij,aj->ai", prior.matrix, c)
         weighted = (target.information(f)[:, :, None] * design).reshape(functions * functions * k, -1)
         blocks = (weighted @ design.T).reshape(functions, functions, k, k)
         blocks = blocks + jnp.eye(functions)[:, :, None, None] * prior.matrix[:, None]
@@ -104,7 +104,7 @@ def candidates_of(numbers: jax.Array, arm: Arm) -> jax.Array:
 def log_weights(candidates: jax.Array, arm: Arm, target: Target) -> jax.Array:
     """log of p(y | C) p(C) / q(C) (N,) for candidates (N, K, k), up to one constant for all arms."""
     dimension = candidates.shape[1] * arm.used.sum()
-    likelihood = jax.vmap(target.log_likelihood)(candidates @ arm.design + target.offset)
+    likelihood = jax.vmap(lambda f: target.score(f, arm.design))(candidates @ arm.design + target.offset)
     roots = jnp.linalg.cholesky(arm.prior.matrix)
     means = jax.vmap(lambda root, shift: cho_solve((root, True), shift))(roots, arm.prior.shift)
     centred = candidates - means

@@ -18,7 +18,7 @@ from bayesnn._internal.random import RandomSource
 from bayesnn.models import readout
 from bayesnn.models.readout import Precision
 from bayesnn.priors import MuellerRiosInsua
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 
 
 class Reflected(NamedTuple):

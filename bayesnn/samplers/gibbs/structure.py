@@ -20,7 +20,8 @@ from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import UNBOUND, Architecture, Masks, Structure, used_inputs, used_units
 from bayesnn.priors import MuellerRiosInsua, Terms
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.readout_normal import others_of
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.unit_moves import activations, weighted_products
 
 
@@ -127,7 +128,12 @@ def refreshed(key: jax.Array, gamma: jax.Array, given: Conditioning, structure: 
 
 
 def nested_log_marginals(
-    data: readout.Products, terms: Terms, prior: MuellerRiosInsua, hyper: Hyper, noise_precision: jax.Array
+    data: readout.Products,
+    terms: Terms,
+    prior: MuellerRiosInsua,
+    hyper: Hyper,
+    noise_precision: jax.Array,
+    used: jax.Array | None = None,
 ) -> jax.Array:
     """log p(y | first M units) for M = 0, ..., m, (m + 1,), readout and mu_beta integrated out, with all constants.
 
@@ -136,23 +142,25 @@ def nested_log_marginals(
     The prior precision of beta given M is (I - c_M 11')/sb2, c_M = A_b/(sb2 + M A_b). Without its second part the
     matrices K of all M are leading blocks of one matrix, with one factor L; the second part has rank one and enters by
     the matrix determinant lemma and the Sherman-Morrison formula with a = L^-1 1, where 1 is zero for coefficients
-    that are not those of units.
+    that are not those of units. `used` (k,) says which coefficients are in use, where others than units are left out.
     """
     if jnp.ndim(noise_precision):
         one = jax.vmap(
-            lambda d, b, s: nested_log_marginals(d, terms, prior, hyper._replace(beta_precision=b), s),
+            lambda d, b, s: nested_log_marginals(d, terms, prior, hyper._replace(beta_precision=b), s, used),
             (readout.BY_OUTPUT, 0, 0),
         )
         return one(data, hyper.beta_precision, noise_precision).sum(axis=0)
     m, k = terms.units, terms.size
     order = jnp.concatenate([jnp.arange(m, k), jnp.arange(m)])
     variance, a_b, a_var = 1.0 / hyper.beta_precision, prior.readout_mean, prior.readout_mean_variance
-    fixed = jnp.asarray(prior.readout_moments(terms)[1])[m:]
+    others = others_of(prior.collapsed_given(terms, variance, used), m)
     of_unit = (jnp.arange(k) >= k - m).astype(float)
-    diagonal = jnp.concatenate([1.0 / fixed, jnp.full(m, hyper.beta_precision)])
+    pad = (0, m)
+    matrix = jnp.diag(jnp.where(of_unit > 0, hyper.beta_precision, 0.0)) + jnp.pad(others.precision, (pad, pad))
     gram = data.gram[order][:, order]
-    cholesky = jnp.linalg.cholesky(gram * noise_precision + jnp.diag(diagonal))
-    right = jnp.stack([data.cross[order] * noise_precision, of_unit], axis=1)
+    cholesky = jnp.linalg.cholesky(gram * noise_precision + matrix)
+    shift_of_others = others.precision @ others.mean
+    right = jnp.stack([data.cross[order] * noise_precision + jnp.pad(shift_of_others, pad), of_unit], axis=1)
     w, a = solve_triangular(cholesky, right, lower=True).T
 
     def leading(values: jax.Array) -> jax.Array:
@@ -165,9 +173,16 @@ def nested_log_marginals(
     aa, wa, ww = leading(a * a), leading(w * a), leading(w * w)
     wa, ww = wa + shift * aa, ww + 2.0 * shift * wa + shift**2 * aa
     rest = jnp.maximum(1.0 - c / variance * aa, 1.0 - c * count)  # its exact lower bound, as K0 >= I/sb2 on the units
-    log_prior = jnp.log(fixed).sum() + count * jnp.log(variance) + jnp.log1p(count * a_var / variance)
+    log_prior = (
+        jnp.linalg.slogdet(others.covariance)[1] + count * jnp.log(variance) + jnp.log1p(count * a_var / variance)
+    )
     log_k = 2.0 * leading(jnp.log(jnp.diag(cholesky))) + jnp.log(rest)
-    squares = noise_precision * data.square + a_b * shift * count - (ww + c / variance * wa**2 / rest)
+    squares = (
+        noise_precision * data.square
+        + others.mean @ shift_of_others
+        + a_b * shift * count
+        - (ww + c / variance * wa**2 / rest)
+    )
     normal = 0.5 * data.rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
     return normal - 0.5 * (log_prior + log_k + squares)
 
@@ -187,12 +202,13 @@ def architecture_scores(
     terms, random = given.model.terms(given.x.shape[1:]), given.random
     linear = jnp.arange(2) if random.linear else current.linear[None]
 
-    def densities(gram: jax.Array, included: jax.Array) -> jax.Array:
-        used = jnp.where(jnp.arange(terms.size) < terms.size - terms.predictors, 1.0, included)
-        data = products_of(gram, given.working, used)
-        return nested_log_marginals(data, terms, given.prior, given.hyper, given.noise_precision)
+    def densities(gram: jax.Array, order: jax.Array, included: jax.Array) -> jax.Array:
+        used = given.model.masks(Structure(jnp.asarray(terms.units), included, order), given.x.shape[1:])
+        assert used is not None
+        data = products_of(gram, given.working, used.coefficients)
+        return nested_log_marginals(data, terms, given.prior, given.hyper, given.noise_precision, used.coefficients)
 
-    values = jax.vmap(jax.vmap(densities, (None, 0)), (0, None))(grams, linear)
+    values = jax.vmap(jax.vmap(densities, (None, None, 0)), (0, 0, None))(grams, orders, linear)
     if units and random.hidden is not None:
         prior = jnp.asarray(random.hidden.log_probabilities())
     else:

@@ -33,6 +33,7 @@ from bayesnn.models import readout
 from bayesnn.models.model import Model
 from bayesnn.models.readout import Precision
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, collapsed_prior, draw_readout, prior_of
+from bayesnn.samplers.gibbs.confined import all_products, if_inside, is_confined
 from bayesnn.samplers.gibbs.structure import readout_rows
 from bayesnn.samplers.gibbs.unit_moves import activations
 from bayesnn.samplers.gibbs.working_rows import refresh
@@ -225,10 +226,10 @@ def trajectory_step(
     def one(source: RandomSource, state: GibbsState) -> tuple[GibbsState, jax.Array]:
         of_rows, of_trajectory, of_readout = random.split(source, 3)
         state, working = refresh(of_rows, state, model, x, y, *rows)
-        state, acceptance = move_and_redraw(of_trajectory, state, model, x, working, steps)
-        if model.likelihood.augments:
-            state = state._replace(coefficients=fresh_readout(of_readout, state, model, x, working))
-        return state, acceptance
+        new, acceptance = move_and_redraw(of_trajectory, state, model, x, working, steps)
+        if model.likelihood.augments or is_confined(model):
+            new = new._replace(coefficients=fresh_readout(of_readout, new, model, x, working))
+        return if_inside(new, state, model, x) if is_confined(model) else new, acceptance
 
     moved, acceptance = random.scan_with_predrawn(key, 1, one, state)
     return moved, acceptance[0]
@@ -238,12 +239,7 @@ def fresh_readout(
     source: RandomSource, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
 ) -> jax.Array:
     """A draw of the readout (k,) given the units and the working rows."""
-    used = model.masks(state.structure, x.shape[1:])
-    inputs, extra = readout_rows(model.terms(x.shape[1:]), x, used)
-    columns = activations(state.gamma, inputs)
-    design = jnp.concatenate([columns if used is None else columns * used.units[:, None], extra])
-    weighted = design if working.weights is None else design * working.weights
-    data = readout.Products(weighted @ design.T, (design @ working.target.T).T, working.square, working.count)
+    data = all_products(state, model, x, working)
     return draw_readout(
         source, state, model, x, readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
     )

@@ -23,7 +23,7 @@ from bayesnn._internal.conditionals import solve_lower
 from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods.working_rows import WorkingRows
 from bayesnn.models.readout import BY_OUTPUT, Precision, Products, products_of
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.proposals import Candidates, Proposal
 
 BLOCK = 1024  # rows of data per block, whose candidate columns fit a second-level cache, for a few chains at once
@@ -115,11 +115,13 @@ def update_units(
     prior: Precision,
     noise_precision: jax.Array,
     active: jax.Array | None = None,
+    backwards: jax.Array | None = None,
 ) -> MovedUnits:
     """Move each unit in turn to one of its candidates or not at all, and then perhaps flip its sign.
 
     gamma (m, q), inputs (q, n) with the constant, extra readout columns (k - m, n). `active` (m,) says which units are
-    in use, and these come first: the others stay, and their columns are zero.
+    in use, and these come first: the others stay, and their columns are zero. Where `backwards` () is given, it says
+    whether the last unit moves first, and no sign flips: if it is a fair coin, all moves together are reversible.
     """
     m = gamma.shape[0]
     columns = activations(gamma, inputs)
@@ -130,8 +132,9 @@ def update_units(
     ones = 1.0 if working.weights is None else working.weights
     ratio_of_flip = flip_ratio(values, hyper)
 
-    def move(j: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
+    def move(turn: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         rows, gram, chosen, sign = carry
+        j = turn if backwards is None else jnp.where(backwards, count - 1 - turn, turn)
         scored = candidate_products(candidates.values[j], rows, inputs, working.weights)
         cross = jnp.concatenate([gram[:, j][:, None], scored.cross], axis=1)  # current first: (k + 2, K + 1)
         squares = jnp.concatenate([gram[j, j][None], scored.squares])
@@ -141,6 +144,7 @@ def update_units(
         column = jnp.where(index > 0, scored.column(index - 1), rows[j])
 
         flip = level[j] < turned_score[index] - score[index] + ratio_of_flip[j, index]
+        flip &= backwards is None
         column = jnp.where(flip, ones - column, column)
         place = jnp.where(flip, index + len(score), index)
         new = set_row_unchecked(cross[:, place], j, squares[place])

@@ -153,6 +153,8 @@ class WeightGibbs(Steps):
         keys = jax.random.split(key_weights, len(shapes))
         noise = {name: jax.random.normal(k, shape) for k, (name, shape) in zip(keys, shapes.items(), strict=True)}
         weights = model.prior.unwhiten(hyper, noise, table, terms)
+        if terms.predictors and model.prior.log_factor(weights["linear"]) is not None:
+            weights["linear"] = jnp.zeros_like(weights["linear"])  # inside any region
         start = jnp.log(jnp.asarray(MOVES[self.weights].start))
         state = WeightState(weights, hyper, model.likelihood.start(key_latents), start)
         return jax.tree.map(lambda a: lax.convert_element_type(a, a.dtype), state)  # weak types would trace twice
@@ -196,9 +198,13 @@ class WeightGibbs(Steps):
         if state.temperature is not None:
             power = state.temperature
             shares = power * (jnp.ones(y.shape[0]) if weights is None else weights)
-        move = MOVES[self.weights].move(
-            key_move, noise, state.log_step, lambda u: power * level(function(u)[1], nuisance), self.steps
-        )
+
+        def tempered_level(u: jax.Array) -> jax.Array:
+            sites, f = function(u)
+            factor = model.prior.log_factor(sites["linear"]) if terms.predictors else None
+            return power * level(f, nuisance) + (0.0 if factor is None else factor)
+
+        move = MOVES[self.weights].move(key_move, noise, state.log_step, tempered_level, self.steps)
         sites, f = function(move.noise)
         hyper = model.prior.update(key_hyper, state.hyper, sites, table, terms)
         latents = model.likelihood.update(key_latents, state.latents, *model.flatten_steps(x, f, y, shares))

@@ -6,6 +6,8 @@ the design. Auxiliary variables are drawn anew in every sweep and are no part of
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -15,6 +17,7 @@ from bayesnn.likelihoods import Gaussian, weighted
 from bayesnn.likelihoods.working_rows import WorkingRows, gaussian_rows, less_offset
 from bayesnn.models.model import Model
 from bayesnn.models.readout import shifted
+from bayesnn.samplers.base import Info
 from bayesnn.samplers.gibbs.collapsed import GibbsState
 from bayesnn.samplers.gibbs.structure import readout_rows
 from bayesnn.samplers.gibbs.unit_moves import activations
@@ -66,6 +69,16 @@ def log_likelihood(
     f = shifted(function_values(state, model, x), offset)
     nuisance = model.likelihood.report(state.latents or {})
     return weighted(model.likelihood.distribution(f, **nuisance).log_prob(y), weights).sum()
+
+
+def with_level(
+    info: Info, state: GibbsState, level: jax.Array | None, model: Model, x: jax.Array, y: jax.Array, *rows: Any
+) -> Info:
+    """The report of a sweep, with the log likelihood () of the new state, perhaps known, where states are tempered."""
+    if state.temperature is None:
+        return info
+    level = log_likelihood(state, model, x, y, *rows) if level is None else level
+    return info._replace(log_likelihood=level)
 
 
 def function_values(state: GibbsState, model: Model, x: jax.Array) -> jax.Array:

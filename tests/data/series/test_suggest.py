@@ -45,7 +45,7 @@ def test_the_transform_that_made_the_series_is_found():
 
 
 def test_units_do_not_change_the_choice():
-    one, two = bnn.suggest(WALK), bnn.suggest(WALK * 1000.0)
+    one, two = bnn.suggest(WALK, lags=3), bnn.suggest(WALK * 1000.0, lags=3)
     assert one.transform == two.transform
     shift = one.table["log_marginal"] - two.table["log_marginal"].loc[one.table.index]
     np.testing.assert_allclose(shift, (len(WALK) - 3 - 1) * np.log(1000.0), rtol=1e-8)

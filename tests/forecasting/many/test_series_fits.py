@@ -120,6 +120,10 @@ def test_later_values_are_found_by_name_and_date(fits):
     gaps = LATER["a"].where([False, True, False, True])
     pd.testing.assert_frame_equal(part.table, fits.evaluate({"a": gaps}).table)
     assert part.table["steps"].tolist() == [2]
+    draws = fits.forecast(4).sel(unique_id="a").to_numpy()[0]
+    error = np.abs(np.median(draws, axis=0) - LATER["a"].to_numpy())[[1, 3]].mean()
+    train = SERIES["a"].to_numpy()
+    assert part.table["mase"].item() == pytest.approx(error / np.abs(train[4:] - train[:-4]).mean())
 
 
 @pytest.mark.parametrize(

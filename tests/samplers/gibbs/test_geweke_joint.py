@@ -16,8 +16,15 @@ from bayesnn import Categorical, Gaussian, Geometric, Gibbs, Heteroskedastic, Mo
 from bayesnn._internal.conditionals import Covariance
 from bayesnn.models.model import shifted
 from bayesnn.models.random_architecture import Structure
-from bayesnn.priors.mueller_rios_insua import Hyper
-from bayesnn.samplers.gibbs import joint, joint_density, joint_structure, readout_candidates, sign_moves
+from bayesnn.priors.shallow_hyper import Hyper
+from bayesnn.samplers.gibbs import (
+    joint,
+    joint_density,
+    joint_structure,
+    mean_collapsed,
+    readout_candidates,
+    sign_moves,
+)
 from bayesnn.samplers.gibbs.collapsed import GibbsState
 
 X, HYPER = test_geweke.X, test_geweke.HYPER
@@ -241,7 +248,54 @@ def architectures_without_their_prior(monkeypatch):
     monkeypatch.setattr(joint_structure, "draw_among", even)
 
 
+def log_sd_without_the_determinant(monkeypatch):
+    """Of the readout of the mean, which is integrated out."""
+    right = mean_collapsed.marginal
+
+    def without(log_sd, design, y, shares, prior):
+        weights, _ = mean_collapsed.mean_rows(log_sd, shares)
+        cholesky = jnp.linalg.cholesky((design * weights) @ design.T + prior.matrix)
+        value, *gradients = right(log_sd, design, y, shares, prior)
+        return value + jnp.log(jnp.diag(cholesky)).sum(), *gradients
+
+    monkeypatch.setattr(mean_collapsed, "marginal", without)
+
+
+def log_sd_without_its_normalisation(monkeypatch):
+    right = mean_collapsed.marginal
+
+    def without(log_sd, *rest):
+        value, of_log_sd, of_design = right(log_sd, *rest)
+        return value + 0.5 * log_sd.sum(), of_log_sd, of_design
+
+    monkeypatch.setattr(mean_collapsed, "marginal", without)
+
+
+def mean_given_rows_of_one_weight(monkeypatch):
+    right = mean_collapsed.mean_of
+
+    def plain(point, *rest):
+        return right(point._replace(coefficients=jnp.zeros_like(point.coefficients)), *rest)
+
+    monkeypatch.setattr(mean_collapsed, "mean_of", plain)
+
+
+def mean_with_the_centre_of_another_readout(monkeypatch):
+    """mu_beta of the mean as it was before the move, for a readout drawn with mu_beta integrated out."""
+    right = mean_collapsed.move_without_mean
+
+    def stale(source, point, *rest):
+        moved, extra = right(source, point, *rest)
+        return moved._replace(mu_beta=moved.mu_beta.at[0].set(point.mu_beta[0])), extra
+
+    monkeypatch.setattr(joint, "move_without_mean", stale)
+
+
 PLANTED = {
+    log_sd_without_the_determinant: "heteroskedastic",
+    log_sd_without_its_normalisation: "heteroskedastic",
+    mean_given_rows_of_one_weight: "heteroskedastic",
+    mean_with_the_centre_of_another_readout: "heteroskedastic",
     likelihood_counted_twice_by_candidates: "categorical",
     density_of_the_candidates_left_out: "categorical",
     mean_of_a_readout_that_has_changed: "categorical",

@@ -8,7 +8,7 @@ from scipy import stats
 
 from bayesnn._internal.conditionals import Covariance
 from bayesnn._internal.runtime import double
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs import proposals
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 

@@ -16,7 +16,7 @@ from bayesnn.fitting.binding import bind_lags
 from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
 from bayesnn.models.random_architecture import Structure
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs import birth_death, structure
 from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure
 

@@ -11,7 +11,7 @@ from bayesnn._internal.runtime import computing
 from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
 from bayesnn.priors import GaussianPrior
-from bayesnn.priors.mueller_rios_insua import Hyper
+from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs import unit_moves
 from bayesnn.samplers.gibbs.proposals import PROPOSALS, Candidates, Proposal
 from bayesnn.samplers.gibbs.reflections import as_products, reflected_products

@@ -1,0 +1,72 @@
+"""The evidence of a linear term and a network of infinitely many units, in closed form, to compare lags of a series.
+
+With sigmoid units whose weights are normal, the function of a network converges to a Gaussian process as the number of
+units grows (R. Neal, 1996); for the error function as activation its covariance is an arcsine (C. Williams, 1998,
+Computation with infinite neural networks, Neural Computation 10, 1203-1216, equation 11). With the linear term and an
+error variance that is integrated out, y = s (f + e), 1/s^2 ~ Gamma(1/2, NOISE_GUESS/2).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.special import gammaln
+
+NOISE_WORTH = 1.0  # prior degrees of freedom of the error variance
+NOISE_GUESS = 0.01  # of the error variance, that of `shallow`
+FACTOR = 8.0  # between two values of a scale that are compared
+ROUNDS = 2  # of the search for scales, one scale after another
+
+
+class Scales(NamedTuple):
+    """Variances relative to the errors': of the linear coefficients and of the network; and of the units' weights."""
+
+    linear: float = 10.0
+    network: float = 10.0
+    weight: float = 1.0
+
+
+def log_evidence(x: np.ndarray, y: np.ndarray, scales: Scales) -> float:
+    """log p(y | x) up to a constant that depends on the number of rows alone; x (n, p) and y (n,) standardised.
+
+    Examples
+    --------
+    >>> x = np.linspace(-1.5, 1.5, 40)[:, None]
+    >>> y = x[:, 0] ** 2 - (x[:, 0] ** 2).mean()
+    >>> log_evidence(x, y, Scales()) > log_evidence(x, y, Scales(network=1e-9))
+    True
+    """
+    inner = x @ x.T
+    bias_and_weights = 1.0 + scales.weight * inner / x.shape[1]
+    size = np.sqrt(1.0 + 2.0 * np.diag(bias_and_weights))
+    network = 2.0 / np.pi * np.arcsin(np.clip(2.0 * bias_and_weights / np.outer(size, size), -1.0, 1.0))
+    covariance = scales.linear * inner / x.shape[1] + scales.network * network
+    covariance[np.diag_indices(len(y))] += 1.0
+    factor, failed = lapack.dpotrf(covariance, lower=1, overwrite_a=1)
+    if failed:
+        return -np.inf
+    solved, _ = lapack.dtrtrs(factor, y, lower=1)
+    shape = 0.5 * (NOISE_WORTH + len(y))
+    return float(
+        gammaln(shape) - np.log(np.diag(factor)).sum() - shape * np.log(0.5 * (NOISE_WORTH * 0.01 + solved @ solved))
+    )
+
+
+def best_scales(x: np.ndarray, y: np.ndarray, start: Scales) -> tuple[float, Scales]:
+    """The highest evidence that a search by coordinates finds, and its scales."""
+    best, found = log_evidence(x, y, start), start
+    for _ in range(ROUNDS):
+        before = found
+        for name in Scales._fields:
+            for factor in (FACTOR, 1.0 / FACTOR):
+                while True:
+                    tried = found._replace(**{name: getattr(found, name) * factor})
+                    value = log_evidence(x, y, tried)
+                    if not value > best + 1e-3 or not 1e-6 < getattr(tried, name) < 1e8:
+                        break
+                    best, found = value, tried
+        if found == before:
+            break
+    return best, found
