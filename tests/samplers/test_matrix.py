@@ -11,7 +11,6 @@ import pytest
 FAST = [
     ("gibbs", "heteroskedastic", "hierarchical", "table"),
     ("map", "negative binomial", "heavy", "gru"),
-    ("sghmc", "bernoulli", "horseshoe", "attention"),
 ]
 SLOW = [cell for cell in matrix.pairwise(matrix.CELLS) if cell not in FAST]
 
