@@ -178,7 +178,7 @@ def test_separated_classes_and_classes_that_never_occur_have_finite_answers():
     assert np.isfinite(weighted.idata["posterior"]["beta"]).all()
     alone = bnn.fit(bnn.shallow(1, likelihood=Categorical()), x, ["c", *y[1:]], weights=[0.0] + [1.0] * 11, **QUICK)
     assert np.isfinite(alone.idata["log_likelihood"]["y"]).all()  # of a class that occurs with weight zero alone
-    assert np.ptp(alone.idata["posterior"]["beta"]) > 0
+    assert float(alone.idata["posterior"]["beta"].std()) > 0
 
 
 @pytest.mark.slow
