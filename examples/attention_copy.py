@@ -81,9 +81,9 @@ def main(quick: bool, output: str) -> None:
     rows = strings(400 if quick else 4000, seed=0)
     held = rows[: 20 if quick else 200]
     x, y = pairs(rows[len(held) :])
-    mode = bnn.MAP(steps=150 if quick else 2000, batch_size=100, learning_rate=0.005, validation=None)
+    mode = bnn.MAP(steps=150 if quick else 1200, batch_size=100, learning_rate=0.008, validation=None)
     sampler = bnn.SGHMC(batch_size=100, preconditioner="rmsprop", start=mode)
-    few = {"draws": 5, "warmup": 5} if quick else {"draws": 50, "warmup": 100, "thinning": 4}
+    few = {"draws": 5, "warmup": 5} if quick else {"draws": 50, "warmup": 50, "thinning": 2}
     fit = bnn.fit(network(), x, y, sampler=sampler, chains=2, key=0, progress=not quick, **few)
     print(f"{len(x)} training strings, {sum(fit.model.sizes(x.shape[1:]).values())} weights")
 

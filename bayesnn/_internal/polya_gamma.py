@@ -113,21 +113,22 @@ def inverse_gaussian(squared: jax.Array, uniform: jax.Array, mean: jax.Array) ->
     return jnp.where(uniform * (mean + root) <= mean, root, mean**2 / root)
 
 
-# PG(b, 0) = sum_k g_k / (2 pi^2 (k - 1/2)^2), g_k ~ Gamma(b). The terms kept; the others together are SHIFT b plus a
-# gamma number of shape REST_SHAPE b and scale REST_SCALE, with their first three cumulants.
-TERMS = 6
+# PG(b, 0) = sum_k g_k / (2 pi^2 (k - 1/2)^2), g_k ~ Gamma(b). Terms are kept in blocks; by number of blocks, the others
+# together are REST_SHIFT b plus a gamma number of shape REST_SHAPE b and scale REST_SCALE, with their three cumulants.
+TERMS, BLOCKS = 6, 40
+LARGEST_ERROR = 1e-4  # of the logarithm of a likelihood, for which blocks are added
 
 
-def _rest() -> tuple[float, float, float]:
+def _rest() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Shape, scale and shift of the gamma number with the first three cumulants of the terms left out, for b = 1."""
-    k = np.arange(TERMS + 1, 100_000) - 0.5
-    end = k[-1] + 0.5
-    first, second, third = (np.sum(k[::-1] ** (-2 * p)) + end ** (1 - 2 * p) / (2 * p - 1) for p in (1, 2, 3))
+    k = np.arange(1, 100_000) - 0.5
+    end, kept = k[-1] + 0.5, TERMS * np.arange(1, BLOCKS + 1)
+    sums = (np.cumsum(k[::-1] ** (-2 * p))[::-1][kept] + end ** (1 - 2 * p) / (2 * p - 1) for p in (1, 2, 3))
     ratio = 2 * np.pi**2
-    mean, variance, cumulant = first / ratio, second / ratio**2, 2 * third / ratio**3
+    mean, variance, cumulant = (s * f for s, f in zip(sums, (1 / ratio, 1 / ratio**2, 2 / ratio**3), strict=True))
     scale = cumulant / (2 * variance)
     shape = variance / scale**2
-    return float(shape), float(scale), float(mean - shape * scale)
+    return shape, scale, mean - shape * scale
 
 
 REST_SHAPE, REST_SCALE, REST_SHIFT = _rest()
@@ -139,19 +140,43 @@ def series_numbers(key: jax.Array, b: jax.Array, c: jax.Array) -> jax.Array:
     Polson, Scott and Windle, equation (2): six terms as they are, and one gamma number in place of all others with
     their first three cumulants at c = 0, tilted by exp(-c^2 omega/2) as the terms are. A Gibbs sampler that uses these
     numbers is therefore exact for a likelihood whose logarithm differs from the right one by b times a function of f
-    alone that is at most 5e-10 up to |f| = 4, 7e-7 up to 10, and 1.4e-4 up to 20 (`log_error`).
+    alone that is at most 5e-10 up to |f| = 4, 7e-7 up to 10, and 1.4e-4 up to 20 (`log_error`). Where the largest b
+    makes that too much (counts above 140) there are more blocks of six terms, as `LARGEST_B` says: as many for
+    all rows, so that their number depends on b alone and not on f.
     """
     b = jnp.broadcast_to(b, c.shape)
+    more = jnp.sum(b.max() > LARGEST_B[:-1])
+    shape, scale, shift = (jnp.asarray(rest)[more] for rest in (REST_SHAPE, REST_SCALE, REST_SHIFT))
     place = (np.arange(1, TERMS + 1) - 0.5)[:, None] ** 2
-    rates = jnp.concatenate([2 * np.pi**2 * place + 0.5 * c**2, 1.0 / REST_SCALE + 0.5 * c[None] ** 2])
-    shapes = jnp.concatenate([jnp.broadcast_to(b, (TERMS, *c.shape)), REST_SHAPE * b[None]])
-    return jnp.sum(gamma_numbers(key, shapes) / rates, axis=0) + REST_SHIFT * b
+    rates = jnp.concatenate([2 * np.pi**2 * place + 0.5 * c**2, 1.0 / scale + 0.5 * c[None] ** 2])
+    kept = jnp.broadcast_to(b, (TERMS, *c.shape))
+    shapes = jnp.concatenate([kept, shape * b[None]])
+    first = jnp.sum(gamma_numbers(key, shapes) / rates, axis=0) + shift * b
+
+    def add(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        total, block = state
+        place = (jnp.arange(1, TERMS + 1) + TERMS * block - 0.5)[:, None] ** 2
+        numbers = gamma_numbers(jax.random.fold_in(key, block), kept)
+        return total + jnp.sum(numbers / (2 * np.pi**2 * place + 0.5 * c**2), axis=0), block + 1
+
+    return lax.while_loop(lambda state: state[1] <= more, add, (first, jnp.ones((), more.dtype)))[0]
 
 
-def log_error(f: np.ndarray) -> np.ndarray:
+def log_error(f: np.ndarray, blocks: int = 1) -> np.ndarray:
     """By how much the likelihood for which `series_numbers` is exact differs from the right one: logarithms, b = 1."""
     half = 0.5 * np.asarray(f, float)[..., None] ** 2
-    terms = np.log1p(half / (2 * np.pi**2 * (np.arange(1, TERMS + 1) - 0.5) ** 2)).sum(axis=-1)
-    rest = REST_SHAPE * np.log1p(half[..., 0] * REST_SCALE) + REST_SHIFT * half[..., 0]
+    terms = np.log1p(half / (2 * np.pi**2 * (np.arange(1, TERMS * blocks + 1) - 0.5) ** 2)).sum(axis=-1)
+    shape, scale, shift = (rest[blocks - 1] for rest in (REST_SHAPE, REST_SCALE, REST_SHIFT))
+    rest = shape * np.log1p(half[..., 0] * scale) + shift * half[..., 0]
     root = np.abs(np.asarray(f, float)) / 2
     return root + np.log1p(np.exp(-2 * root)) - np.log(2) - terms - rest
+
+
+def _largest() -> np.ndarray:
+    """The largest b that each number of blocks serves, for |f| up to log(1 + b) + 5: b is about r exp(f) at least."""
+    b = np.geomspace(1.0, 1e12, 481)
+    f = np.log1p(b) + 5.0
+    return np.array([b[np.abs(b * log_error(f, blocks)) <= LARGEST_ERROR].max() for blocks in range(1, BLOCKS + 1)])
+
+
+LARGEST_B = _largest()

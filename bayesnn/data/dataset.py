@@ -88,8 +88,15 @@ class Dataset:
         return DIMS[self.columns.kind]
 
     def scaled(self) -> tuple[np.ndarray, np.ndarray]:
-        """Inputs and target on the scale the model sees."""
-        return self.scaling.inputs(self.x), self.scaling.target(self.y)
+        """Inputs and target on the scale the model sees.
+
+        A class without a code, which has weight zero, becomes the first one: any log likelihood times zero is zero, but
+        that of no class is not a number.
+        """
+        y = self.scaling.target(self.y)
+        if self.weights is not None and y.ndim == 1 and np.issubdtype(y.dtype, np.integer):
+            y = np.where(self.weights > 0, y, np.maximum(y, 0))
+        return self.scaling.inputs(self.x), y
 
 
 def make_dataset(

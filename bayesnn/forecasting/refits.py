@@ -55,9 +55,10 @@ def run_jobs(jobs: Sequence[Refit], settings: Mapping[str, Any], executor: Any) 
             drop_compiled_programs()
         return
     sent = [replace(job, key=np.asarray(jax.random.key_data(job.key))) for job in jobs]
-    futures = [_submitted(executor, job, settings) for job in sent]
+    with between_turns():  # workers that are threads of this process need their turn
+        futures = [_submitted(executor, job, settings) for job in sent]
     for job, own, future in zip(jobs, sent, futures, strict=True):
-        with between_turns():  # workers that are threads of this process need their turn
+        with between_turns():
             found = None if future is None else _result(future)
         yield job, run_away(own, settings) if found is None else found
 

@@ -93,6 +93,20 @@ def test_the_error_of_the_series_is_what_the_documentation_says():
         assert error[np.abs(f) <= largest].max() <= bound
 
 
+def test_large_shapes_get_more_terms():
+    """The error stays small where |f| is as large as counts of that size make it."""
+    assert (np.diff(module.LARGEST_B) >= 0).all()
+    assert module.LARGEST_B[0] > 140 and module.LARGEST_B[-1] > 1e9
+    for blocks, b in enumerate(module.LARGEST_B, start=1):
+        f = np.linspace(0.0, np.log1p(b) + 5.0, 200)
+        assert np.abs(b * module.log_error(f, blocks)).max() < 1.5 * module.LARGEST_ERROR
+    assert np.abs(1e6 * module.log_error(np.array([16.0]))) > 1.0  # what six terms would do to a count of a million
+    assert matches(draws(16.0, 1e6, count=20_000), 16.0, 1e6)
+    mixed = jnp.asarray([1.0, 1e6]).repeat(10_000)  # the blocks that one row needs serve all rows
+    omega = computing(lambda: np.asarray(polya_gamma(jax.random.key(3), jnp.full(20_000, 3.0), mixed)))()
+    assert matches(omega[:10_000], 3.0, 1.0) and matches(omega[10_000:], 3.0, 1e6)
+
+
 def test_the_two_forms_of_the_density_agree_where_they_meet():
     """Between both cuts the left and the right form of the series are the same function."""
     x = np.linspace(0.64, 2.0, 50)
@@ -133,7 +147,7 @@ def tilt_forgotten(monkeypatch):
 
 
 def remainder_forgotten(monkeypatch):
-    monkeypatch.setattr(module, "REST_SHIFT", 0.0)
+    monkeypatch.setattr(module, "REST_SHIFT", np.zeros_like(module.REST_SHIFT))
 
 
 @pytest.mark.parametrize(("plant", "b"), [(wrong_share, None), (tilt_forgotten, None), (remainder_forgotten, 2.5)])

@@ -72,6 +72,7 @@ def test_likelihoods_learn_from_rows_as_often_as_their_weights_say(likelihood, y
     assert getattr(found, "baseline", 0.0) == pytest.approx(getattr(expected, "baseline", 0.0), rel=1e-12)
     if likelihood.kind == "class":
         assert data.y[0] == -1  # has no code
+        assert data.scaled()[1].min() == 0  # that of no class would make the log likelihood of all rows not a number
 
 
 def test_an_exposure_that_is_no_number_is_refused():

@@ -318,4 +318,11 @@ MUTANTS = (
         "_, grid, step = max(found, key=lambda one: one[0])",
         "forecasting/many/test_bad_input.py -k business",
     ),
+    Mutant(
+        "no region in units of the series",
+        "forecasting/many/paths.py",
+        "kept[mine] &= inside(result[mine], observed, prior.region_of_values)",
+        "kept[mine] &= inside(result[mine], observed, np.inf)",
+        "forecasting/many/test_auto_forecast.py -k logarithm_that_walks",
+    ),
 )

@@ -90,10 +90,11 @@ def auto_forecast(
     sd, with several scales (season: also zero); they and the error variance are integrated out in closed form, the rest
     is averaged over a grid by evidence, to a power that falls with the length. The future has an error sd of its own
     (lognormal, .5), and a trend that turns at the origin. The roots of a member are at most one; in addition, paths
-    stay within two ranges of the past curve around its last value, growing with the horizon as a share of the length;
-    and those of a series above zero stay there, unless roots and logarithms have less than .05 of the probability. An
-    observation far from the rest may be an outlier that passed or a shift, which are members of their own. A missing
-    value moves the states by their expectation. Of a series longer than 4096 values, the last 4096 are used.
+    stay within two ranges of the past curve around its last value, and within eight in units of the series, growing
+    with the horizon as a share of the length; and those of a series above zero stay there, unless roots and logarithms
+    have less than .05 of the probability. An observation far from the rest may be an outlier that passed or a shift,
+    which are members of their own. A missing value moves the states by their expectation. Of a series longer than 4096
+    values, the last 4096 are used.
 
     References
     ----------

@@ -39,8 +39,9 @@ def sample_paths(
     for number, one in enumerate(CURVES.values()):
         mine = curve == number
         if mine.any():
-            kept[mine] = inside(u[mine], one.forward(observed), prior.region)
             result[mine] = one.inverse(u[mine])
+            kept[mine] = inside(u[mine], one.forward(observed), prior.region)
+            kept[mine] &= inside(result[mine], observed, prior.region_of_values)
     if drawn.positive:
         kept &= result > 0
     kept = np.logical_and.accumulate(kept, axis=1)

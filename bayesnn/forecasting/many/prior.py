@@ -57,6 +57,8 @@ class StructuralPrior:
         the past are seldom those of the future.
     region : float
         Paths stay within this many ranges of the past curve, which grow with the horizon, around its last value.
+    region_of_values : float
+        The same in units of the series, where a logarithm that walks would leave it by orders of magnitude.
     outlier_share, outlier_size : float
         Probability that a series whose worst fitted observation lies more than four robust standard errors off has an
         outlier there, or, with the same probability, a shift; and the sd of either in error sds.
@@ -77,6 +79,7 @@ class StructuralPrior:
     turn: float = 0.6
     turn_damping: float = 0.8
     region: float = 2.0
+    region_of_values: float = 8.0
     outlier_share: float = 0.05
     outlier_size: float = 8.0
 

@@ -176,3 +176,12 @@ def test_learnt_probabilities_change_the_forecasts_but_not_their_names(quarters)
     series, paths = quarters
     pooled = bnn.auto_forecast(series, 3, pool="hierarchical", **FEW)
     assert pooled["unique_id"].equals(paths["unique_id"]) and not np.allclose(pooled, paths)
+
+
+def test_a_logarithm_that_walks_stays_within_ranges_of_the_values():
+    """The lynx at a trough, by orders of magnitude below their peaks: paths do not go as far above these."""
+    past = bnn.datasets.lynx().iloc[:-12]
+    paths = bnn.auto_forecast(past, 12, progress=False)
+    ranges = (paths - past.iloc[-1]) / float(np.ptp(past))
+    assert float(paths.min()) > 0 and float(ranges.max()) < 8 * (1 + 12 / len(past))
+    assert float(paths.mean()) < float(past.max())

@@ -17,7 +17,7 @@ import test_geweke_structure
 
 import bayesnn as bnn
 from bayesnn import Geometric, Gibbs, Model, shallow
-from bayesnn.models.model import bind_lags
+from bayesnn.fitting.binding import bind_lags
 from bayesnn.priors.autoregression import LagRegion
 from bayesnn.samplers.gibbs import confined, confined_sweep
 from bayesnn.samplers.gibbs.gibbs import Gibbs as Sampler

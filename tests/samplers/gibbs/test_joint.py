@@ -176,6 +176,9 @@ def test_separated_classes_and_classes_that_never_occur_have_finite_answers():
     assert (probability.mean(("chain", "draw"))[:, 2] < 0.3).all()
     weighted = bnn.fit(fit.model, x, y, weights=np.where(y == "a", 0.0, 1.0), **QUICK)
     assert np.isfinite(weighted.idata["posterior"]["beta"]).all()
+    alone = bnn.fit(bnn.shallow(1, likelihood=Categorical()), x, ["c", *y[1:]], weights=[0.0] + [1.0] * 11, **QUICK)
+    assert np.isfinite(alone.idata["log_likelihood"]["y"]).all()  # of a class that occurs with weight zero alone
+    assert np.ptp(alone.idata["posterior"]["beta"]) > 0
 
 
 @pytest.mark.slow
