@@ -106,9 +106,9 @@ def test_categories_of_different_types_are_allowed():
 
 
 def test_categories_may_be_tuples_and_intervals():
-    x = pd.DataFrame({"a": [("u", 1), ("v", 2), ("u", 1)], "b": pd.IntervalIndex.from_breaks([0, 1, 2, 3])})
+    x = pd.DataFrame({"a": [("u", 1, 0), ("v", 2, 0), ("u", 1, 0)], "b": pd.IntervalIndex.from_breaks([0, 1, 2, 3])})
     columns = learn_columns(x)
-    assert columns.inputs == ("a[('v', 2)]", "b[(0, 1]]", "b[(1, 2]]", "b[(2, 3]]")
+    assert columns.inputs == ("a[('v', 2, 0)]", "b[(0, 1]]", "b[(1, 2]]", "b[(2, 3]]")
     np.testing.assert_array_equal(code(columns, x), [[0, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]])
 
 

@@ -18,13 +18,6 @@ MUTANTS = (
         "data/test_dataset.py -k cannot_be_fitted",
     ),
     Mutant(
-        "tuples of a column compared item by item",
-        "data/categories.py",
-        "isinstance(category, (tuple, frozenset))",
-        "isinstance(category, frozenset)",
-        "data/test_dataset.py -k tuples",
-    ),
-    Mutant(
         "years in half precision taken for rounding errors",
         "_internal/numbers.py",
         "return near & (~exact | (largest == smallest))",
