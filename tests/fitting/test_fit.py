@@ -326,7 +326,7 @@ class NotAModel:
         (lambda: bnn.fit(MODEL, X, Y, sampler=Gibbs("magic")), r"unknown proposal 'magic': choose one of 'slice'"),
         (
             lambda: bnn.fit(bnn.Model([bnn.Dense(2)]), X, Y, sampler=Gibbs(weights="collapsed")),
-            r'weights="collapsed" is for bnn.shallow\(...\) with one output and Gaussian errors.*use weights="hmc"',
+            r'weights="collapsed" is for bnn.shallow\(...\) with Gaussian errors.*use weights="hmc"',
         ),
         (lambda: bnn.fit(MODEL, X, Y, chain_method="threads"), r"unknown chain_method 'threads'"),
         (lambda: bnn.fit(MODEL, X, Y, draws=0), r"draws must be a whole number of at least 1"),
