@@ -117,10 +117,38 @@ def together(datasets: dict[str, Any]) -> Any:
 def _dataset(group: Group, coords: Mapping[str, Any], xr: Any) -> Any:
     used = {dim for name in group.values for dim in group.dims[name]}
     return xr.Dataset(
-        {name: (group.dims[name], values) for name, values in group.values.items()},
+        {
+            name: (group.dims[name], group.values[name])
+            for name in in_order_of_axes({n: group.dims[n] for n in group.values})
+        },
         coords={dim: _kept(values) for dim, values in _with_draws(group, coords).items() if dim in used},
         attrs=dict(group.attrs),
     )
+
+
+def in_order_of_axes(dims: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Names of variables in an order by which axes appear first in the order that each variable has them.
+
+    ArviZ 1.3 lists variables as if all had their axes in one order, that of first appearance, and its summaries bear
+    other values' labels where that is not so. The order given is kept where it can be, and where none will do.
+
+    Examples
+    --------
+    >>> in_order_of_axes({"beta": ("unit", "class"), "linear": ("predictor", "class"), "gamma": ("unit", "input")})
+    ['gamma', 'linear', 'beta']
+    """
+    left, axes = list(dims), list[str]()
+    ordered: list[str] = []
+    while left:
+        for name in left:
+            after = axes + [dim for dim in dims[name] if dim not in axes]
+            if all([d for d in after if d in own] == list(own[: len(set(own) & set(after))]) for own in dims.values()):
+                break
+        else:
+            return ordered + left
+        ordered, axes = [*ordered, name], after
+        left.remove(name)
+    return ordered
 
 
 def _kept(labels: Any) -> Any:

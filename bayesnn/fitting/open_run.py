@@ -10,6 +10,8 @@ from bayesnn._internal.runtime import computing
 from bayesnn.data.dataset import Dataset
 from bayesnn.fitting.assemble import assemble_inference_data, to_series_units
 from bayesnn.fitting.automatic import FOLDER
+from bayesnn.fitting.autoregression import with_lags
+from bayesnn.fitting.binding import bind_lags
 from bayesnn.fitting.sampling_job import RESULT, note_of, result_of
 from bayesnn.fitting.store import attributes_of, codec, files
 from bayesnn.fitting.store.format import (
@@ -98,7 +100,10 @@ def _task(folder: Path, manifest: dict[str, Any], given: Model | None) -> tuple[
         raise damaged(folder, str(error)) from None
     if given is not None and "likelihood" in parts:
         given = replace(given, likelihood=parts["likelihood"])  # it knows the target
-    model, data = given or parts["model"], parts["data"]
+    data = parts["data"]
+    if given is not None and isinstance(data, Dataset) and data.series is not None:
+        given = with_lags(bind_lags(given, len(data.series.lags)), data.series, data)
+    model = given or parts["model"]
     try:
         check_parts(model, data, Gibbs(), None, None)
     except Exception as error:  # what a damaged document leads to depends on where the damage is

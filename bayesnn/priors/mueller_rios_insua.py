@@ -86,7 +86,7 @@ class MuellerRiosInsua(Prior):
     linear_variance: Any = 1.0
     unit_size_per_weight: float = field(default=1.0, metadata={"later": True})  # runs made before it do not name it
     linear_mean: Any = field(default=0.0, metadata={"later": True})
-    autoregression: bool = field(default=True, metadata={"later": True})
+    autoregression: bool = field(default=True, metadata={"before_binding": True})
     region: LagRegion | None = field(default=None, metadata={"later": True})
 
     def __post_init__(self) -> None:

@@ -60,3 +60,20 @@ def test_arviz_reads_it(idata):
     summary = az.summary(idata, var_names=["beta"])
     assert list(summary.index) == ["beta[0]", "beta[1]", "beta[2]"]
     np.testing.assert_allclose(summary["mean"].astype(float), BETA.mean(axis=(0, 1)), atol=0.01)
+
+
+def test_summaries_of_arviz_bear_the_right_labels():
+    """Also where two variables share their last axis: coefficients of units and of inputs, for three classes."""
+    shapes = {"beta": ("unit", "class"), "linear": ("predictor", "class"), "gamma": ("unit", "input"), "mu": ("input",)}
+    coords = {"unit": [0, 1], "class": ["a", "b", "c"], "predictor": ["u", "v"], "input": ["const", "u", "v"]}
+    dims = {name: ("chain", "draw", *axes) for name, axes in shapes.items()}
+    values = {name: RNG.normal(size=(2, 9, *(len(coords[axis]) for axis in axes))) for name, axes in shapes.items()}
+    found = build({"posterior": Group(values, dims)}, {name: np.array(labels) for name, labels in coords.items()})
+    table = az.summary(found, kind="stats")["mean"].astype(float)
+    assert len(table) == sum(array[0, 0].size for array in values.values())
+    for name, axes in shapes.items():
+        means = found["posterior"][name].mean(("chain", "draw")).stack(cell=axes)
+        for cell in means["cell"].to_numpy():
+            place = dict(zip(axes, np.atleast_1d(np.array(cell, dtype=object)), strict=True))
+            label = f"{name}[{', '.join(str(value) for value in place.values())}]"
+            assert table[label] == pytest.approx(float(means.sel(place).squeeze()), abs=2e-3), label

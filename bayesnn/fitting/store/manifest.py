@@ -83,8 +83,13 @@ def text_of(spec: Any) -> str:
 
 
 def _unset(spec: Any, field: Field[Any]) -> bool:
-    """Whether a field came after format version 1 (its metadata say so) and has its default, as in older runs."""
-    return bool(field.metadata.get("later")) and getattr(spec, field.name) == field.default
+    """Whether the metadata of a field say that draws do not depend on it here.
+
+    "later": it came after format version 1 and has its default, as in older runs. "before_binding": it says how a model
+    is bound to data, and what came of it is in other fields.
+    """
+    later = bool(field.metadata.get("later")) and getattr(spec, field.name) == field.default
+    return later or bool(field.metadata.get("before_binding"))
 
 
 def run_of(model: Any, data: Dataset, sampler: Any, key: jax.Array, plan: Plan, marginalize: bool) -> dict[str, Any]:
