@@ -1,8 +1,6 @@
-"""Labels: what can be one, their order and arrays of them; and arrays inside frozen specs."""
+"""Labels: what can be one, their order, and arrays of them."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -42,29 +40,6 @@ def storable(labels: np.ndarray) -> np.ndarray:
     if len(set(text)) < len(set(map(repr, labels))):
         text = [repr(label) for label in labels]
     return np.array(text)
-
-
-@dataclass(frozen=True, eq=False)
-class Vectors:
-    """An array of numbers of any shape that compares and hashes by its content, as specs do."""
-
-    values: np.ndarray
-
-    def __post_init__(self) -> None:
-        """Keep a read-only copy and a hash of its content."""
-        values = np.array(self.values, dtype=np.float64)
-        values.setflags(write=False)
-        object.__setattr__(self, "values", values)
-        object.__setattr__(self, "digest", hashlib.sha256(values.tobytes()).hexdigest() + str(values.shape))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vectors) and self.digest == other.digest  # type: ignore[attr-defined]
-
-    def __hash__(self) -> int:
-        return hash(self.digest)  # type: ignore[attr-defined]
-
-    def __repr__(self) -> str:
-        return f"Vectors(shape={self.values.shape})"
 
 
 def is_label(value: Any) -> bool:

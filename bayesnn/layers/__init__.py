@@ -1,6 +1,6 @@
 """Layers: frozen specs, each a pure function of its weights and one example."""
 
-from bayesnn._internal.arrays import Vectors
+from bayesnn._internal.frozen_array import Vectors
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.attention import SelfAttention
 from bayesnn.layers.base import Layer

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.arrays import Vectors
+from bayesnn._internal.frozen_array import Vectors
 from bayesnn._internal.weights import Shape
 from bayesnn.layers.base import Layer
 

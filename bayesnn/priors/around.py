@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.arrays import Vectors
+from bayesnn._internal.frozen_array import Vectors
 from bayesnn._internal.weights import Weight
 from bayesnn.priors.base import GaussianPrior, Terms
 from bayesnn.priors.factors import Factor
