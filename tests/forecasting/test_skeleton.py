@@ -133,7 +133,11 @@ def test_histogram_of_a_backtest_counts_its_windows(made_up):
 def test_coverage_by_horizon_is_that_of_the_table(made_up):
     ax = bnn.plots.coverage(made_up)
     drawn = {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
-    assert list(drawn) == ["95% of chance", "network", "naive"]  # the first, and the better of the others
+    assert list(drawn) == ["network", "naive"]  # the first, and the better of the others
+    bars = [bars for bars in ax.collections if bars.get_label() == "95% of chance"]
+    assert len(bars) == 1
+    places = np.array([bar[0, 0] for bar in bars[0].get_segments()])
+    np.testing.assert_allclose(drawn["naive"].get_xdata(), places, atol=0.05)  # each point stands on a bar
     np.testing.assert_allclose(drawn["naive"].get_ydata(), made_up.table.loc["naive", "coverage_50"])
     assert [text.get_text() for text in ax.get_yticklabels()] == ["50%", "80%", "95%"]
     with pytest.raises(ValueError, match="unknown level"):

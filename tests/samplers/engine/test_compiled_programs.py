@@ -95,8 +95,8 @@ def test_what_jax_forgets_is_forgotten_here_too(made, monkeypatch, limit, droppe
     cleared = []
     monkeypatch.setattr(jax, "clear_caches", lambda: cleared.append(1))
     first = program(observe())
-    backtest = importlib.import_module("bayesnn.forecasting.backtest")
-    assert backtest.drop_compiled_programs(limit) is dropped
+    refits = importlib.import_module("bayesnn.forecasting.refits")
+    assert refits.drop_compiled_programs(limit) is dropped
     assert len(cleared) == dropped
     assert (program(observe()) is first) is not dropped
 
