@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import geweke
@@ -186,12 +187,12 @@ def half_the_rows(monkeypatch):
 
 
 def no_prior_mean(monkeypatch):
-    right = conditionals.draw_mean
+    right = MuellerRiosInsua.draw_mu_beta
 
-    def draw(key, total, count, precision, prior_mean, prior):
-        return right(key, total, count, precision, jnp.zeros_like(prior_mean) if total.size == 1 else prior_mean, prior)
+    def draw(self, *args):
+        return right(replace(self, readout_mean=0.0), *args)
 
-    monkeypatch.setattr(conditionals, "draw_mean", draw)
+    monkeypatch.setattr(MuellerRiosInsua, "draw_mu_beta", draw)
 
 
 def flips_without_prior_ratio(monkeypatch):
