@@ -117,7 +117,7 @@ MUTANTS = (
     ),
     Mutant(
         "a generated token reads one step too early",
-        "prediction/generate.py",
+        "prediction/continuation.py",
         "[rows, first + place - 1 - source]",
         "[rows, first + place - 2 - source]",
         "prediction/test_generate.py -k generated_tokens_have",

@@ -215,7 +215,7 @@ MUTANTS = (
     ),
     Mutant(
         "biases of a recurrent layer left out",
-        "layers/recurrent.py",
+        "layers/gates.py",
         "state @ self.recurrent + self.bias",
         "state @ self.recurrent",
         "layers/test_layers.py -k 'equals_a_loop and elman'",

@@ -190,7 +190,7 @@ MUTANTS = (
     ),
     Mutant(
         "mu_beta not integrated out of the readout",
-        "priors/mueller_rios_insua.py",
+        "priors/readout_normal.py",
         "jnp.diag(diagonal) + common,",
         "jnp.diag(diagonal),",
         "priors/test_mueller_rios_insua.py -k collapsed_readout_is",

@@ -187,7 +187,7 @@ MUTANTS = (
     ),
     Mutant(
         "scale of the MASE learnt from the whole series",
-        "forecasting/backtest.py",
+        "forecasting/refits.py",
         "mase_scale(values[: windows.learn_to[0]], full.period)",
         "mase_scale(values, full.period)",
         "forecasting/test_backtest.py -k 'table_and_frame or scales_come'",
