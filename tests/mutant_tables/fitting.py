@@ -120,7 +120,7 @@ MUTANTS = (
         "prediction/continuation.py",
         "[rows, first + place - 1 - source]",
         "[rows, first + place - 2 - source]",
-        "prediction/test_generate.py -k generated_tokens_have",
+        "prediction/test_generate.py -k tokens_are_the_same",
     ),
     Mutant(
         "one key for all generated tokens",
