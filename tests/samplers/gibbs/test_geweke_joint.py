@@ -307,11 +307,13 @@ PLANTED = {
     architectures_without_their_prior: "architecture",
 }
 NAMES = {plant.__name__: plant for plant in PLANTED}
+SMALL = (likelihood_counted_twice_by_candidates,)  # z of 4.1 with the usual replicas
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("error", NAMES)
 def test_a_planted_error_is_seen(error, monkeypatch):
     NAMES[error](monkeypatch)
-    scores = scores_of(CASES[PLANTED[NAMES[error]]])
+    more = 3 if NAMES[error] in SMALL else 1
+    scores = scores_of(CASES[PLANTED[NAMES[error]]], more * REPLICAS)
     assert not geweke.passes(scores), test_geweke.report(scores)
