@@ -166,8 +166,7 @@ def readout_before_units(key, state, model, x, y):
         key_readout, state, model, x, readout.solve(readout.products(design, y), prior, state.noise_precision)
     )
     state, data, *_ = Gibbs().move_units(key_units, state, model, x, gaussian_rows(y))
-    hyper, noise_precision = collapsed.draw_hyper(key_hyper, state, model, stale, data)
-    return state._replace(coefficients=stale, hyper=hyper, noise_precision=noise_precision)
+    return collapsed.draw_hyper(key_hyper, state, model, stale, data)[0]
 
 
 @pytest.mark.slow

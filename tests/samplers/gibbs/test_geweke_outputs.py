@@ -179,11 +179,11 @@ def trajectories_follow_one_output(monkeypatch):
 def architectures_of_one_output(monkeypatch):
     right = structure.nested_log_marginals
 
-    def first(data, terms, prior, hyper, noise_precision):
+    def first(data, terms, prior, hyper, noise_precision, *rest):
         if jnp.ndim(noise_precision):
             data = readout.Products(data.gram, data.cross[0], data.square[0], data.rows)
             hyper, noise_precision = hyper._replace(beta_precision=hyper.beta_precision[0]), noise_precision[0]
-        return right(data, terms, prior, hyper, noise_precision)
+        return right(data, terms, prior, hyper, noise_precision, *rest)
 
     monkeypatch.setattr(structure, "nested_log_marginals", first)
 

@@ -196,9 +196,9 @@ def hyperparameters_of_all_slots(monkeypatch):
 def dropped(monkeypatch, term: Callable[..., Any]):
     right = structure.nested_log_marginals
 
-    def wrong(data, terms, prior, hyper, noise_precision):
+    def wrong(data, terms, prior, hyper, *rest):
         count = jnp.arange(terms.units + 1)
-        return right(data, terms, prior, hyper, noise_precision) + term(count, prior, hyper)
+        return right(data, terms, prior, hyper, *rest) + term(count, prior, hyper)
 
     monkeypatch.setattr(structure, "nested_log_marginals", wrong)
 
