@@ -33,6 +33,7 @@ from bayesnn import (
     StudentT,
 )
 from bayesnn._internal import conditionals
+from bayesnn.likelihoods import student_t
 from bayesnn.priors.factors import GammaFactor, HalfCauchyFactor
 from bayesnn.samplers.gibbs import weight_moves as moves
 from bayesnn.samplers.gibbs.weight_moves import Kind, WeightGibbs, WeightState
@@ -302,14 +303,11 @@ def laplace_of_the_wrong_shape(monkeypatch):
 
 def mixture_of_df(monkeypatch):
     """The variances behind a t distribution with df in place of df + 1."""
-    right, right_gamma = StudentT.update, jax.random.gamma
-
-    def gamma(key, a, shape=(), **options):
-        return right_gamma(key, a - 0.5 if shape == (len(X),) else a, shape, **options)
+    right, right_numbers = StudentT.update, student_t.gamma_numbers
 
     def update(self, *arguments):
-        with pytest.MonkeyPatch.context() as patch:  # not where y is simulated
-            patch.setattr(jax.random, "gamma", gamma)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(student_t, "gamma_numbers", lambda key, shape: right_numbers(key, shape - 0.5))
             return right(self, *arguments)
 
     monkeypatch.setattr(StudentT, "update", update)
