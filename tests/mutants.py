@@ -3,9 +3,12 @@
 Each mutant of `mutant_tables` changes one formula in a temporary copy of the repository and runs the tests that should
 fail because of it. It is `caught` where a test fails (or no longer ends), `survived` where all pass, and `stale` where
 its text no longer occurs exactly once or its tests cannot be run. The exit status is 1 where one survived or is stale.
+With `--results FILE`, lines are also appended to that file, and mutants that it has already are left out: a run that was
+stopped goes on where it was.
 """
 
 import argparse
+import json
 import os
 import re
 import shlex
@@ -24,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from mutant_tables import MUTANTS, Mutant  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
+WARM = ROOT / "tests" / "helpers" / "warm_pytest.py"
 COPIED = ("bayesnn", "tests", "examples", "pyproject.toml", "README.md")
 CAUGHT, SURVIVED, STALE = "caught", "survived", "stale"
 FAILED_TESTS, NO_TESTS = 1, 5  # exit statuses of pytest
@@ -76,26 +80,40 @@ def copy_repository(folder: Path) -> Path:
     return folder
 
 
-def run_tests(arguments: list[str], root: Path, cache: str, slow: bool, timeout: float) -> tuple[int | None, str]:
-    """Exit status (None after the timeout) and output of pytest in a copy of the repository."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *arguments]
-    command += [] if slow else ["-m", "not slow"]
-    # Python compares times of files to the second: a file compiled before the change would pass for the changed one.
-    own = {"PYTHONPATH": str(root), "BAYESNN_CACHE": cache, "PYTHONDONTWRITEBYTECODE": "1"}
-    try:
-        done = subprocess.run(
-            command,
-            cwd=root,
+class WarmCopy:
+    """A copy of the repository, and the process that runs pytest in it without importing JAX anew for each run."""
+
+    def __init__(self, folder: Path, cache: str):
+        self.root = copy_repository(folder)
+        # Python compares times of files to the second: a file compiled before the change would pass for the changed
+        # one, so that none is written.
+        own = {
+            "PYTHONPATH": str(self.root),
+            "BAYESNN_CACHE": cache,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, str(WARM)],
+            cwd=self.root,
             env=os.environ | own,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
             text=True,
-            timeout=timeout,
         )
-    except subprocess.TimeoutExpired:
-        return None, ""
-    return done.returncode, done.stdout
+
+    def run_tests(self, arguments: list[str], slow: bool, timeout: float) -> tuple[int | None, str]:
+        """Exit status (None after the timeout) and output of pytest."""
+        asked = ["-x", "-q", "-p", "no:cacheprovider", *arguments, *([] if slow else ["-m", "not slow"])]
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"arguments": asked, "timeout": timeout}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return answer["status"], answer["output"]
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate()
 
 
 def judged(status: int | None, output: str) -> tuple[str, str]:
@@ -111,44 +129,58 @@ def judged(status: int | None, output: str) -> tuple[str, str]:
     return STALE, f"pytest could not run the tests: {last[0]}"
 
 
-def plant(mutant: Mutant, root: Path, cache: str, slow: bool, timeout: float) -> Result:
+def plant(mutant: Mutant, copy: WarmCopy, slow: bool, timeout: float) -> Result:
     """Run the tests with the error in place; the copy is as before afterwards."""
-    reason = staleness(mutant, root)
+    reason = staleness(mutant, copy.root)
     if reason:
         return Result(mutant, STALE, 0.0, reason)
-    path = root / "bayesnn" / mutant.file
+    path = copy.root / "bayesnn" / mutant.file
     text = path.read_text(encoding="utf-8")
     started = time.perf_counter()
     try:
         path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-        status, output = run_tests(arguments_of(mutant), root, cache, slow, timeout)
+        status, output = copy.run_tests(arguments_of(mutant), slow, timeout)
         if status == NO_TESTS and not slow:  # those that should notice are all slow
-            status, output = run_tests(arguments_of(mutant), root, cache, True, timeout)
+            status, output = copy.run_tests(arguments_of(mutant), True, timeout)
     finally:
         path.write_text(text, encoding="utf-8")
     verdict, detail = judged(status, output)
     return Result(mutant, verdict, time.perf_counter() - started, detail)
 
 
+def left_over(results: str, mutants: list[Mutant]) -> list[Mutant]:
+    """The mutants that the file of results has no line of yet."""
+    path = Path(results)
+    lines = path.read_text(encoding="utf-8").splitlines() if results and path.exists() else []
+    names = {line[10:68].strip() for line in lines}
+    return [mutant for mutant in mutants if mutant.name[:58].strip() not in names]
+
+
 def plant_all(mutants: list[Mutant], options: argparse.Namespace) -> list[Result]:
     """Every mutant, `options.jobs` at a time, each in a copy that no other uses; lines are printed as they come."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         cache = os.environ.get("BAYESNN_CACHE") or str(Path(place) / "cache")
-        copies: Queue[Path] = Queue()
+        free: Queue[WarmCopy] = Queue()
         for number in range(options.jobs):
-            copies.put(copy_repository(Path(place) / f"copy{number}"))
+            free.put(WarmCopy(Path(place) / f"copy{number}", cache))
 
         def one(mutant: Mutant) -> Result:
-            root = copies.get()
+            copy = free.get()
             try:
-                result = plant(mutant, root, cache, options.slow, options.timeout)
+                result = plant(mutant, copy, options.slow, options.timeout)
             finally:
-                copies.put(root)
+                free.put(copy)
             print(result, flush=True)
+            if options.results:
+                with Path(options.results).open("a", encoding="utf-8") as file:
+                    file.write(f"{result}\n")
             return result
 
         with ThreadPoolExecutor(options.jobs) as pool:
-            return list(pool.map(one, mutants))
+            results = list(pool.map(one, mutants))
+        while not free.empty():
+            free.get().close()
+        return results
 
 
 def show_list(mutants: list[Mutant]) -> int:
@@ -165,17 +197,18 @@ def check_unmutated(mutants: list[Mutant], options: argparse.Namespace) -> int:
     failures = 0
     with tempfile.TemporaryDirectory(prefix="mutants-") as place:
         cache = os.environ.get("BAYESNN_CACHE") or str(Path(place) / "cache")
-        root = copy_repository(Path(place) / "copy")
+        copy = WarmCopy(Path(place) / "copy", cache)
         for tests in dict.fromkeys(mutant.tests for mutant in mutants):
             wanted = arguments_of(next(mutant for mutant in mutants if mutant.tests == tests))
             started = time.perf_counter()
-            status, output = run_tests(wanted, root, cache, options.slow, options.timeout)
+            status, output = copy.run_tests(wanted, options.slow, options.timeout)
             failures += status != 0
             detail = "" if status == 0 else judged(status, output)[1]
             print(
                 f"{'ok' if status == 0 else 'FAILED':<8}  {time.perf_counter() - started:6.1f}  {tests}  {detail}",
                 flush=True,
             )
+        copy.close()
     return int(failures > 0)
 
 
@@ -198,6 +231,7 @@ def main() -> int:
     parser.add_argument("--slow", action="store_true", help="run tests that are marked slow too")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time; each takes a core")
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds after which tests count as failed")
+    parser.add_argument("--results", default="", metavar="FILE", help="append to FILE, leave out what it has already")
     options = parser.parse_args()
     mutants = [m for m in MUTANTS if options.only in m.name or options.only in m.file]
     if not mutants:
@@ -206,7 +240,7 @@ def main() -> int:
         return show_list(mutants)
     if options.unmutated:
         return check_unmutated(mutants, options)
-    results = plant_all(mutants, options)
+    results = plant_all(left_over(options.results, mutants), options)
     print(summary(results))
     return int(any(result.verdict != CAUGHT for result in results))
 
