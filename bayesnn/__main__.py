@@ -17,7 +17,7 @@ from bayesnn.models.shallow import shallow
 from bayesnn.prediction.predict import predict
 
 NOISE = 0.1
-CLOSE = 0.1  # of the true function, where the error of a fit to these rows is about 0.03
+CLOSE = 0.1  # allowed distance from the true function; the error of a fit to these rows is about 0.03
 
 
 def self_test() -> list[str]:

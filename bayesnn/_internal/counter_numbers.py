@@ -17,7 +17,7 @@ ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY = 0x1BD11BDA
 THREEFRY_ROUNDS = 13  # table 2 of Salmon et al.
 STREAM = 0x9E3779B9  # turns one key into the key of another stream
-MOST_ATTEMPTS = 100  # of rejection; an attempt fails with probability below 0.2, so this bound is never met
+MOST_ATTEMPTS = 100  # attempts at rejection sampling, each failing with probability below 0.2: never reached
 
 Words = tuple[jax.Array, jax.Array]  # two random 32-bit words, which serve as a key
 

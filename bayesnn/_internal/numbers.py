@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 LARGEST = 1e75  # squares of squares of such numbers are still doubles
-ROUNDINGS = 32  # spacings of neighbouring numbers by which computed values of the same number may differ
-COARSEST = 6e-5  # no type has a relative resolution above this one, or whole percents would be rounding errors
+ROUNDINGS = 32  # equal numbers may differ by this many spacings of neighbouring floats after rounding
+COARSEST = 6e-5  # upper bound of the relative resolution of a type; else whole per cents would count as rounding
 OF_JAX = ("bfloat", "float", "int", "uint")  # types of numbers that NumPy does not know itself: bfloat16, int4, ...
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-OTHER_DATES = ("Period",)  # of pandas, which is loaded only where a user brings it
+OTHER_DATES = ("Period",)  # classes of pandas by name, so that pandas need not be imported
 
 
 def real_numbers(name: str, values: Any) -> np.ndarray:

@@ -116,7 +116,7 @@ def inverse_gaussian(squared: jax.Array, uniform: jax.Array, mean: jax.Array) ->
 # PG(b, 0) = sum_k g_k / (2 pi^2 (k - 1/2)^2), g_k ~ Gamma(b). Terms are kept in blocks; by number of blocks, the others
 # together are REST_SHIFT b plus a gamma number of shape REST_SHAPE b and scale REST_SCALE, with their three cumulants.
 TERMS, BLOCKS = 6, 40
-LARGEST_ERROR = 1e-4  # of the logarithm of a likelihood, for which blocks are added
+LARGEST_ERROR = 1e-4  # allowed error of the log likelihood; blocks are added until it is met
 
 
 def _rest() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

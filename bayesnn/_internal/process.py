@@ -1,4 +1,4 @@
-"""Processes made by fork: JAX's threads do not survive it, so that whatever waits for them would wait for ever."""
+"""Processes made by fork: JAX's threads do not survive it, so a call that waits for them would never return."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def check() -> None:
     Raises
     ------
     RuntimeError
-        At once, in place of waiting for ever.
+        In such a child, at once, since the call would otherwise never return.
     """
     if _inherited:
         raise RuntimeError(

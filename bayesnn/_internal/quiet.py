@@ -18,7 +18,7 @@ from importlib.metadata import version
 NOISY = version("jaxlib").split(".")[:2] in (["0", "8"], ["0", "9"])
 LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 FATAL = 3
-OF_JAX = "1"  # what `import jax` sets where there is nothing
+OF_JAX = "1"  # the log level that `import jax` sets if the user has set none
 
 if NOISY:
     loaded = "jaxlib" in sys.modules

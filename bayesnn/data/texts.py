@@ -11,7 +11,7 @@ import numpy as np
 from bayesnn._internal.checks import TooLongError
 
 UNKNOWN = 1  # the token id of unknown words
-SHOWN = 30  # letters of a text in an error
+SHOWN = 30  # letters of a text that an error shows
 
 
 def texts_of(x: Any) -> list[Any] | None:

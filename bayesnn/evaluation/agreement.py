@@ -12,7 +12,7 @@ from bayesnn.fitting.function_values import function_values as values_at_rows
 from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate
 
 SHIFT_LIMIT = 0.5  # difference of means in posterior standard deviations; up to it intervals mostly overlap
-RATIO_LIMIT = 1.25  # largest ratio of standard deviations, and the inverse of the smallest
+RATIO_LIMIT = 1.25  # the ratio of standard deviations may lie between 1/1.25 and 1.25
 
 
 def function_values(fit: Fit) -> np.ndarray:

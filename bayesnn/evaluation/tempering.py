@@ -22,9 +22,9 @@ from bayesnn._internal.hamiltonian import acceptance_probability, leapfrog
 
 DATA_SITES = ("y", "log_marginal")  # names of the observed site: of a Model, of a MarginalModel
 ACCEPTANCE = 0.8
-PILOT_MOVES = 10  # per temperature: enough for the step size to settle and the particles to spread
+PILOT_MOVES = 10  # moves at each temperature, enough for the step size to settle and the particles to spread
 KEEP = 0.5  # effective particles after a step of the pilot run, as a share of all; chosen here
-JITTER = 0.3  # of step sizes, against periodic trajectories; R. Neal (2011), section 3.2
+JITTER = 0.3  # step sizes vary by this share, against periodic trajectories; R. Neal (2011), section 3.2
 
 Tree = Any  # dictionary of arrays by site
 Setting = tuple[np.ndarray, np.ndarray, Tree]  # temperature, step size, scales of the coordinates

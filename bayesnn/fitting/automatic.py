@@ -26,15 +26,15 @@ from bayesnn.samplers.engine.checkpoint import Artifact, as_artifact
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.fixed_layers import fixed_layers
 
-GIVE_UP = (1024, 1.05)  # draws of plain chains, and the R-hat of the function above which they are given up
-FOLDER = "tempered"  # of the second stage, in the folder of the run
-HOTTEST = 0.1  # power of the likelihood at which the second stage ends, where nothing better is known
-COLDEST_END, HOTTEST_END = 0.5, 0.02  # between which that power is chosen where it can be
-NATS_PER_WEIGHT = 2.0  # what the data still say at that end
-WARMUP = 200  # steps of the second stage, in which the ladder is spaced
-LONGER_WARMUP = 500  # where steps are cheap: until then copies have left the modes in which they started
-FEW_ROWS = 4000  # up to which they are: warm-up is finished whatever the limit of time is
-SECONDS = 1.0  # that the second stage has at least
+GIVE_UP = (1024, 1.05)  # after 1024 draws, plain chains with a larger R-hat of the function are given up
+FOLDER = "tempered"  # name of the second stage's folder inside that of the run
+HOTTEST = 0.1  # default for the lowest power of the likelihood in the second stage
+COLDEST_END, HOTTEST_END = 0.5, 0.02  # bounds of that power where `hot_end` chooses it
+NATS_PER_WEIGHT = 2.0  # nats per weight that the function still explains at that power
+WARMUP = 200  # warm-up steps of the second stage, in which the ladder is spaced
+LONGER_WARMUP = 500  # the same for few rows, where steps are cheap: copies then leave the modes in which they started
+FEW_ROWS = 4000  # up to this many rows; warm-up is always completed, whatever the limit of time
+SECONDS = 1.0  # the second stage has at least this time
 
 
 def tempered(plain: Sampler) -> Sampler | None:

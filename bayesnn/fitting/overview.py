@@ -14,8 +14,8 @@ from bayesnn.fitting.mixing import mixing
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.models.overview import in_short, layer_rows, weight_total
 
-SHOWN = 4  # inputs that are named
-POINTS = 200  # of a chain in the small picture
+SHOWN = 4  # at most so many inputs are named
+POINTS = 200  # points per chain in the small picture
 
 
 def three_lines(fit: Any) -> str:

@@ -14,8 +14,8 @@ from bayesnn.fitting.inference_data import groups_of
 from bayesnn.models.missing_values import SITE, fill_inputs, missing_inputs
 from bayesnn.models.model import Model
 
-STAT = "log_likelihood"  # sample statistic: the sum over rows, where rows are not kept
-SLICE_NUMBERS = 20_000_000  # doubles that may be held where rows are not kept
+STAT = "log_likelihood"  # the sample statistic that holds the sum over rows if single rows are not kept
+SLICE_NUMBERS = 20_000_000  # doubles held at once if rows are not kept
 
 
 def log_likelihood_by_row(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:

@@ -19,15 +19,15 @@ from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.engine.stopping import ENDLESS, FIRST, Standing, Stopping
 
 AUTO = "auto"
-DRAWS = 1000  # of a sampler that was asked for, unless draws is given
-MAX_SECONDS = 600.0  # unless max_seconds is given
+DRAWS = 1000  # the default of `draws` if a sampler is given
+MAX_SECONDS = 600.0  # the default of `max_seconds`
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
 ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
 CHAINS = 4  # short chains are judged together and need the 4 x 100 effective draws in all, and so do fewer chains
-ROWS = 40  # function values that are looked at each time; the others only where these have converged
-KEPT = 2048  # draws that are kept of a chain at most,
-FEWEST_KEPT = 512  # or fewer, but not below this,
-KEPT_BYTES = 2**31  # where all chains would take more than this
+ROWS = 40  # function values that are judged each time; the others are judged once these have converged
+KEPT = 2048  # the most draws of a chain that are kept
+FEWEST_KEPT = 512  # a lower limit of the same, for large models
+KEPT_BYTES = 2**31  # fewer draws are kept where all chains would take more memory than this
 CONVERGED = "converged"
 DISAGREE = "chains disagree"
 

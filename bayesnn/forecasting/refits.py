@@ -22,7 +22,7 @@ from bayesnn.forecasting.stationary import stationary
 from bayesnn.models.model import Model
 from bayesnn.samplers.engine.compiled_programs import drop_compiled_programs
 
-WARM = 4  # a warm-up that starts at the chains of the previous fit is shorter by this factor
+WARM = 4  # warm-up is shorter by this factor if chains start at those of the previous fit
 Done = tuple[Fit, list[Any]]  # a fit, and the scored rows of its windows
 
 

@@ -13,7 +13,7 @@ from bayesnn.evaluation.scores import SampledPredictive
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.paths import log_density, make_origins, simulate
 
-PATHS = 1000  # of a fit with a single draw, whose forecasts are its error distribution
+PATHS = 1000  # paths for a fit with a single draw, whose forecasts are its error distribution
 
 
 class Windows(NamedTuple):

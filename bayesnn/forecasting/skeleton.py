@@ -25,8 +25,8 @@ from bayesnn.priors import Sites
 
 FATES = ("fixed_point", "cycle", "divergent")
 GRID = 400  # points on which fixed points are searched
-SMALL_RANGE = 1e-3  # of the sd of the series: a path whose range is smaller is at a fixed point
-LARGE_DISTANCE = 100.0  # in sd of the series: a path that is farther from its mean diverges
+SMALL_RANGE = 1e-3  # a path whose range is below this share of the sd of the series is at a fixed point
+LARGE_DISTANCE = 100.0  # a path farther from the mean than this many sd of the series diverges
 
 
 @dataclass(frozen=True, eq=False)

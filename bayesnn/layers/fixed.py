@@ -50,7 +50,7 @@ class Fixed(Wrapper):
             object.__setattr__(self, "values", given_weights("fix", self.values))
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Those of the layer; none where values are given, since nothing is then unknown."""
+        """The weights of the layer; no weights where values are given, since nothing is then unknown."""
         if self.values is None:
             return self.layer.weights(shape)
         check_given(self.values, self.layer, shape)

@@ -135,7 +135,7 @@ class TransformerBlock(Block):
         return self.causal
 
     def before(self, weights: Weights, shape: Shape) -> Any:
-        """That of the attention."""
+        """What the attention needs of the earlier steps."""
         return self.parts(shape[1])["attention"].before(without_prefix(weights, "attention"), shape)
 
     def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:

@@ -25,7 +25,7 @@ class TwoEmbeddings(Layer):
     steps : int
         Steps of the source, padding included, as in `Seq2Seq`.
     source_embedding, target_embedding : Embedding
-        Of the same width.
+        Both of the same width.
 
     Raises
     ------
@@ -65,7 +65,7 @@ class TwoEmbeddings(Layer):
         return self.steps
 
     def weights(self, shape: Shape) -> dict[str, Weight]:
-        """Those of both embeddings, with the prefixes source_ and target_."""
+        """The weights of both embeddings, with the prefixes source_ and target_."""
         table = with_prefix(self.source_embedding.weights(shape), "source")
         return table | with_prefix(self.target_embedding.weights(shape), "target")
 

@@ -24,7 +24,7 @@ from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 
 LATENT = "missing_scaled"
-SITE = "missing"  # in units of the series
+SITE = "missing"  # name of the site of the missing values, recorded in units of the series
 DIM = "gap"
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from bayesnn._internal.specs import short
 from bayesnn._internal.weights import Shape
 
-WIDTH = 110  # of a line in a description
+WIDTH = 110  # letters per line of a description
 
-SYMBOLS = ((1,), (2,)), ((8, 1), (8, 2)), ((8,), (9,))  # two sizes each of a table, of sequences, and of token ids
+SYMBOLS = ((1,), (2,)), ((8, 1), (8, 2)), ((8,), (9,))  # two example shapes each for tables, sequences and token ids
 Row = tuple[str, str, str, str]
 
 

@@ -47,7 +47,7 @@ class Products(NamedTuple):
     rows: Any
 
 
-BY_OUTPUT = Products(None, 0, 0, None)  # type: ignore[arg-type]  # which of them have an axis of outputs
+BY_OUTPUT = Products(None, 0, 0, None)  # type: ignore[arg-type]  # for `vmap`: which fields have an axis of outputs
 
 
 def products(design: jax.Array, y: jax.Array, weights: jax.Array | None = None) -> Products:

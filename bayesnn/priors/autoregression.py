@@ -20,8 +20,8 @@ from bayesnn._internal import checks
 from bayesnn.priors.base import GaussianPrior
 from bayesnn.priors.readout_normal import log_sum_factor, with_sum
 
-LARGEST_ROOT = 1.02  # of a series as it is; 1 after differences, where a larger root compounds growth
-NEAR_SD = 0.4  # of the coefficients of lag 1 and of the season
+LARGEST_ROOT = 1.02  # largest modulus of a root; 1 after differences, where a larger one would compound growth
+NEAR_SD = 0.4  # prior sd of the coefficients of lag 1 and of the season
 DECAY = 0.5  # power of the lag by which standard deviations fall
 SPEED = 0.25
 NETWORK = 0.25

@@ -7,10 +7,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 
-EDITION = 2  # of the rules; 1 knew no combining marks, one form of each text, and lower case only
-FIRST_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")  # of the first edition
-JOINERS = "\u200c\u200d"  # shape letters of Indian and Arabic scripts inside words
-MARKS = (range(0x300, 0x1F000), range(0xE0100, 0xE01F0))  # where Unicode has combining marks
+EDITION = 2  # edition of the rules; edition 1 ignored combining marks and Unicode forms, and only lowered case
+FIRST_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")  # the pattern of a word in edition 1
+JOINERS = "\u200c\u200d"  # characters that shape letters of Indian and Arabic scripts inside words
+MARKS = (range(0x300, 0x1F000), range(0xE0100, 0xE01F0))  # the ranges in which Unicode has combining marks
 
 
 def words(text: str) -> list[str]:

@@ -13,7 +13,7 @@ from bayesnn.data.series.steps import ClockStep, MonthStep, calendar_dates, find
 
 GAP = 1.6  # a gap is longer than this many median distances; the lengths of months differ by less
 SEASONS = {"M": 12, "Q": 4}
-CYCLES = {"W": 52, "D": 7, "B": 5}  # steps of the cycle that weeks and days most often have
+CYCLES = {"W": 52, "D": 7, "B": 5}  # the usual number of steps per cycle of weeks, days and business days
 DAY = 24 * 3600
 
 

@@ -15,9 +15,9 @@ from scipy.linalg import lapack
 from scipy.special import gammaln
 
 NOISE_WORTH = 1.0  # prior degrees of freedom of the error variance
-NOISE_GUESS = 0.01  # of the error variance, that of `shallow`
-FACTOR = 8.0  # between two values of a scale that are compared
-ROUNDS = 2  # of the search for scales, one scale after another
+NOISE_GUESS = 0.01  # prior guess of the error variance, as in `shallow`
+FACTOR = 8.0  # neighbouring values of a scale in the search differ by this factor
+ROUNDS = 2  # passes of the coordinate search over all scales
 
 
 class Scales(NamedTuple):

@@ -9,12 +9,12 @@ import numpy as np
 
 from bayesnn.data.series.kernel_evidence import Scales, best_scales, log_evidence
 
-MOST_ROWS = 400  # the last rows of longer series; the cost of an evidence grows with their cube
+MOST_ROWS = 400  # rows used, the last ones; the cost of an evidence grows with their cube
 MOST_LAGS = 10
-LONGEST = 30  # no lag is longer
+LONGEST = 30  # the longest lag
 VALUES_PER_LAG = 5  # observations per step of the longest lag
-LEAST_GAIN = 3.0  # nats of a further lag, a factor of twenty: one of many always gains a little by chance
-RETUNED = 2  # candidates whose scales are searched anew
+LEAST_GAIN = 3.0  # nats that a further lag must gain; of many candidates, one gains a little by chance
+RETUNED = 2  # so many of the best candidates have their scales searched again
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 
-MIDDLES = ("middle", "middle day", "middle day, early")  # of a month: its exact middle; the day of it
+MIDDLES = ("middle", "middle day", "middle day, early")  # the exact middle of a month, or the day on which it falls
 
 
 @dataclass(frozen=True)

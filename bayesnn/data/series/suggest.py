@@ -19,10 +19,10 @@ from bayesnn.data.series.transforms import SCALE, STANDARDIZE, Transform, make_t
 AUTO = "auto"
 LAGS_WITHOUT_SEASON = 3
 VALUES_PER_LAG = 6  # observations per step of the longest lag
-LONGEST_WHOLE_SEASON = 12  # whose lags are all used
-FEWEST_TO_SEARCH = 30  # observations
-LEAST_SEASONS = 2  # in a series whose lags contain the season's own
-SEASONS_OF_BOTH = 10  # that the shortest series of a panel must have for both differences
+LONGEST_WHOLE_SEASON = 12  # all lags are used of seasons up to this length
+FEWEST_TO_SEARCH = 30  # lags are searched from this many observations on
+LEAST_SEASONS = 2  # the seasonal lag is used from this many seasons on
+SEASONS_OF_BOTH = 10  # both differences are tried if every series of a panel has this many seasons
 ROWS_PER_COEFFICIENT = 2  # rows per coefficient that a seasonal difference must leave
 
 

@@ -12,7 +12,7 @@ from scipy import special
 from bayesnn.evaluation.scores.calibration import crps
 from bayesnn.evaluation.scores.predictive import NormalPredictive
 
-RESPONSES = 4000  # simulated where no closed form is known
+RESPONSES = 4000  # draws to simulate where no closed form is known
 
 
 def error_crps(distribution: Any, y: np.ndarray, key: jax.Array) -> np.ndarray:
@@ -43,8 +43,8 @@ def error_crps(distribution: Any, y: np.ndarray, key: jax.Array) -> np.ndarray:
 
 
 def _t(df: Any, location: Any, scale: Any, y: np.ndarray) -> np.ndarray:
-    """Of a t distribution with more than one degree of freedom."""
-    from scipy import stats  # here and below, since it takes longer to import than the package
+    """CRPS of a t distribution with more than one degree of freedom."""
+    from scipy import stats  # imported here and below, since it takes longer to import than the package
 
     z = (y - location) / scale
     pairs = 2 * np.sqrt(df) / (df - 1) * np.exp(special.betaln(0.5, df - 0.5) - 2 * special.betaln(0.5, df / 2))
@@ -61,7 +61,7 @@ def _poisson(rate: Any, y: np.ndarray) -> np.ndarray:
 
 
 def _negative_binomial(size: Any, rate: Any, y: np.ndarray) -> np.ndarray:
-    """Of counts whose rates are gamma distributed, with `size` as shape."""
+    """CRPS of counts whose rates are gamma distributed, with `size` as shape."""
     from scipy import stats
 
     p = rate / (1.0 + rate)

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-ARRAY_KINDS = "biufSUmM"  # what npy files hold without pickles
+ARRAY_KINDS = "biufSUmM"  # NumPy's kinds of arrays that npy files hold without pickles
 DOCUMENT = "document.json"
 TEMPORARY = ".tmp"
 

@@ -19,7 +19,7 @@ import jax
 import numpy as np
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))
-PACKAGES = ("bayesnn", "builtins")  # of this package, and of Python, wherever they are installed
+PACKAGES = ("bayesnn", "builtins")  # this package and Python itself, wherever they are installed
 WITHOUT_MEANING = ("__doc__", "__module__", "__dict__", "__weakref__", "__annotations__", "__firstlineno__")
 CONTAINERS = (tuple, list, set, frozenset, dict, types.MappingProxyType, types.CodeType)
 Seen = dict[int, Any]

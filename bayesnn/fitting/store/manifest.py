@@ -21,7 +21,7 @@ from bayesnn.data.series.lagged import Lagged
 from bayesnn.fitting.store.functions import function_text, is_own
 from bayesnn.samplers.engine.plan import Plan
 
-SHOWN = 200  # largest number of letters of a description in an error
+SHOWN = 200  # letters of a description that an error shows, at most
 REPRESENTED = (bool, int, float, complex, str, bytes, type(None), np.generic, range)
 NUMERICS = {"jax_threefry_partitionable": True, "jax_default_matmul_precision": None, "jax_disable_jit": False}
 SOFTWARE = ("bayesnn", "jax", "jaxlib", "numpyro", "platform")

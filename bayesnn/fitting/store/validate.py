@@ -24,7 +24,7 @@ from bayesnn.samplers import Sampler
 from bayesnn.samplers.engine.checkpoint import Checkpoint
 from bayesnn.samplers.engine.plan import Plan
 
-KINDS = "biuf"  # of numbers and truth values
+KINDS = "biuf"  # NumPy's kinds of numbers and truth values
 
 
 def check_parts(model: Any, data: Any, sampler: Any, state: Any, settings: Any) -> None:

@@ -30,7 +30,7 @@ from bayesnn.forecasting.rolling import make_windows, observed, windows_and_stri
 
 OURS = "auto_forecast"
 NAIVE = "naive"
-SCORED = ("crps", "log_score", "pit")  # what needs an observed value
+SCORED = ("crps", "log_score", "pit")  # scores that need an observed value
 
 
 @computing_in_threads

@@ -16,8 +16,8 @@ from bayesnn.forecasting.many.paths import log_density, predictive, sample_paths
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior, make_grid
 from bayesnn.forecasting.many.simulate import Drawn, Posterior, above_zero, draw, joined
 
-LENGTHS = (64, 256, 1024, 4096)  # the rows of a program; a shorter series starts later
-MOST = LENGTHS[-1]  # of a longer series, the last values are used
+LENGTHS = (64, 256, 1024, 4096)  # numbers of rows of the compiled programs; a shorter series is padded at its start
+MOST = LENGTHS[-1]  # only the last values of a longer series are used
 
 
 class Bucket(NamedTuple):

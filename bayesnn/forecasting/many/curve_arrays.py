@@ -59,5 +59,5 @@ def scale_of(u: np.ndarray, periods: tuple[int, ...]) -> float:
     counts = np.maximum(np.bincount(phase, minlength=period), 1)
     means = np.bincount(phase, difference, period) / counts
     squares = float(np.sum((difference - means[phase]) ** 2))
-    least = 1e-3 * float(np.sqrt(np.mean(difference**2)))  # a line has none
+    least = 1e-3 * float(np.sqrt(np.mean(difference**2)))  # a straight line has none
     return max(float(np.sqrt(squares / max(len(difference) - period, 1))), least, smallest)

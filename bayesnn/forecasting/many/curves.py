@@ -17,7 +17,7 @@ class Curve(NamedTuple):
     allowed: Callable[[np.ndarray], bool]
 
 
-LARGEST = 170.0  # of a logarithm: numbers of the package end at 1e75
+LARGEST = 170.0  # largest logarithm, since the package allows numbers up to 1e75
 
 
 def _always(y: np.ndarray) -> bool:

@@ -10,9 +10,9 @@ import numpy as np
 
 from bayesnn.data.series import dates
 
-MOST_GAPS = 10  # dates per value: where there are more, the step is not the right one
-LEAST_RUN = 3  # dates from which pandas infers a frequency
-BUSINESS = "B"  # weekends, which look like gaps
+MOST_GAPS = 10  # at most so many dates per value; where there are more, the step is wrong
+LEAST_RUN = 3  # pandas infers a frequency from at least three dates
+BUSINESS = "B"  # business days, between which weekends look like gaps
 
 
 def most_common_step(series: dict[Any, Any]) -> Any:

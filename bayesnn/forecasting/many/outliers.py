@@ -9,9 +9,9 @@ from bayesnn.forecasting.many.prior import Grid
 from bayesnn.forecasting.many.seasons import phases
 from bayesnn.forecasting.many.simulate import Posterior
 
-PASSED, SHIFTED = MISSING, 3  # kinds of an observation: it says nothing; it moves the states, but is no row
-SUSPECT = 4.0  # robust standard errors of a residual from which on it is looked at
-MAD = 1.4826  # of a normal distribution, sd over median absolute deviation
+PASSED, SHIFTED = MISSING, 3  # kinds of an observation: ignored; it moves the states but is no row
+SUSPECT = 4.0  # residuals beyond this many robust standard errors are examined
+MAD = 1.4826  # ratio of sd to median absolute deviation of a normal distribution
 
 
 def suspect(u: np.ndarray, kind: np.ndarray, posterior: Posterior, grid: Grid) -> int | None:

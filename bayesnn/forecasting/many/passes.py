@@ -13,8 +13,8 @@ from bayesnn.forecasting.many.curve_arrays import OBSERVED
 from bayesnn.forecasting.many.evidence import evidence, filtered
 from bayesnn.forecasting.many.prior import StructuralPrior, make_grid
 
-SIZE = 16  # series of a program; one alone has its own
-FEWER, LONG = 4, 64  # series of a program whose seasons have more phases than this, since those take memory
+SIZE = 16  # series per program; a single series has a program of its own
+FEWER, LONG = 4, 64  # FEWER series per program where seasons have more than LONG phases, to save memory
 
 
 class Passed(NamedTuple):

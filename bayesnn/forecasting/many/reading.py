@@ -115,7 +115,7 @@ def reason_of(task: Task) -> str:
 
 
 def fallback_paths(task: Task, horizon: int, draws: int, seed: Any) -> np.ndarray:
-    """Paths (draws, horizon) of a series that is not fitted: its value for ever, or a random walk from the last one.
+    """Paths (draws, horizon) of a series that is not fitted: its constant value, or a random walk from the last one.
 
     Steps of the walk are normal, with the root mean square of the differences seen.
     """

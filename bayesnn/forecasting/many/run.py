@@ -115,7 +115,7 @@ def _folder(path: Any) -> Path:
 
 
 def _stored(folder: Path, kind: str, bucket: Bucket) -> Result | None:
-    """What an earlier call made of a bucket, or None. A damaged file is as good as none."""
+    """The result of an earlier call for a bucket; None if there is none, or if its file is damaged."""
     try:
         arrays, _ = read_arrays(folder / _file_name(kind, bucket))
     except (FileNotFoundError, ValueError):

@@ -11,7 +11,7 @@ from bayesnn._internal import checks
 MOST_PHASES = 12  # a longer season has a basis of waves
 HARMONICS = 10
 LEAST_SEASONS = 2
-WEEKS = {24: 168, 48: 336}  # steps of a day, and of the week that series of so many steps a day also have
+WEEKS = {24: 168, 48: 336}  # steps per day -> steps per week, the second season of such series
 MOST = 3
 
 

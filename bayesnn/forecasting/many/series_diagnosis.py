@@ -9,7 +9,7 @@ from typing import Any
 from bayesnn.forecasting.many.curves import CURVES
 
 COARSE = 3.0  # points that share the probability, below which the grid is coarse for a series
-LEAST_DRAWS = 400  # as `bnn.diagnose` asks of four chains
+LEAST_DRAWS = 400  # draws per series, as `bnn.diagnose` asks of four chains
 
 
 @dataclass(frozen=True, eq=False)

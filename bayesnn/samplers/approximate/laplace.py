@@ -18,7 +18,7 @@ from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.plan import Plan
 
 NEWTON_STEPS = 30
-HALVINGS = 12  # of a Newton step that does not raise the density
+HALVINGS = 12  # how often a Newton step that does not raise the density is halved
 SMALL = 1e-8  # Newton decrement g' H^-1 g at which the mode is reached; a further step would gain half of it, in nats
 
 

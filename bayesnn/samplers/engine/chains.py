@@ -32,7 +32,7 @@ from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.engine.sharding import put_on, shapes_at
 from bayesnn.samplers.engine.stopping import EXTENDED, FEWEST, Standing, Stopping, is_position, position_after, spacing
 
-CHUNK = 100  # largest number of draws per compiled call
+CHUNK = 100  # draws per compiled call, at most
 CHUNK_SECONDS = 0.4  # intended duration of a call: how often the progress bar moves and Ctrl-C can take effect
 
 

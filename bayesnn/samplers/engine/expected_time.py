@@ -1,4 +1,4 @@
-"""What a long run says of its duration after its first steps, so that nobody waits for hours without knowing it."""
+"""A warning after the first steps of a long run: how long it is expected to take."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from bayesnn._internal.messages import warn
 from bayesnn.samplers.engine.checkpoint import Progress
 from bayesnn.samplers.engine.plan import Plan
 
-STEPS = 50  # after which the duration is estimated
-LONG = 600.0  # seconds that nobody needs to be warned of
+STEPS = 50  # the duration is estimated after this many steps
+LONG = 600.0  # seconds; only longer runs are announced
 
 
 def warn_of_long_run(before: Progress, after: Progress, plan: Plan) -> None:

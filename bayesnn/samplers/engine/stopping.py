@@ -8,10 +8,10 @@ from typing import Any
 
 from bayesnn.samplers.engine.checkpoint import Checkpoint, Progress
 
-ENDLESS = 2**40  # draws of a plan whose length is not given: more than are ever made
-FIRST = 8  # a run is judged first when one in so many of the draws that may be kept are there
-FEWEST = 20  # draws that are made even if the time is over before
-EXTENDED = "extended"  # why a run has ended that was given a length afterwards
+ENDLESS = 2**40  # the number of draws of a plan without a given length; it is never reached
+FIRST = 8  # a run is judged for the first time after 1/8 of the draws that may be kept
+FEWEST = 20  # the fewest draws, made even if the time is over before
+EXTENDED = "extended"  # reason for the end of a run that was given a length afterwards
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.structure_moves import move_structure_inside
 from bayesnn.samplers.gibbs.working_rows import refresh, with_level
 
-PASSES = 2  # over the units in each of these sweeps, which takes as long as so many others
+PASSES = 2  # passes over the units per sweep, which then costs as much as two other sweeps
 
 
 def confined_sweep(

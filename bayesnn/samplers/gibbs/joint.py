@@ -43,8 +43,8 @@ from bayesnn.samplers.gibbs.working_rows import tempered
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 Move = Callable[[RandomSource, Point, Target], tuple[Point, jax.Array]]
-FIRST_STEP = 0.1  # of the trajectories, before it is tuned
-FEW_STEPS = 20  # leapfrog steps where units have few weights; otherwise as many as those of the collapsed sweep
+FIRST_STEP = 0.1  # the step size of trajectories before it is tuned
+FEW_STEPS = 20  # leapfrog steps if units have few weights, otherwise as in the collapsed sweep
 
 
 @dataclass(frozen=True)

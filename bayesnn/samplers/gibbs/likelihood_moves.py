@@ -63,8 +63,8 @@ def move_on_likelihood(
 def likelihood_of(state: GibbsState, model: Model, y: jax.Array, weights: jax.Array | None) -> LogLikelihood:
     """The log likelihood () of function values (n,), offset included.
 
-    That of classes is computed in single precision for each row and added up in double. Others lose their digits so: a
-    negative binomial with a small dispersion subtracts large numbers that nearly cancel.
+    For classes it is computed in single precision for each row and summed in double. Other likelihoods would lose
+    digits: a negative binomial with a small dispersion subtracts large numbers that nearly cancel.
     """
     likelihood = model.likelihood
     nuisance = likelihood.report(state.latents or {})
@@ -158,8 +158,8 @@ def move_scale(
     """Multiply readout, mu_beta and sigma_beta by one factor, by slice sampling of its logarithm.
 
     The density of the factor a is that of the posterior at the new point times the Jacobian, with respect to da/a
-    (J. Liu and C. Sabatti, 2000, Generalised Gibbs sampler and multigrid Monte Carlo, Biometrika 87, 353-369). That of
-    beta given mu_beta and sigma_beta does not change, but for its Jacobian.
+    (J. Liu and C. Sabatti, 2000, Generalised Gibbs sampler and multigrid Monte Carlo, Biometrika 87, 353-369). The
+    density of beta given mu_beta and sigma_beta does not change, but for its Jacobian.
     """
     prior, m = prior_of(model), state.gamma.shape[0]
     own = f if offset is None else f - offset

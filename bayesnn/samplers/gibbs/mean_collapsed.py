@@ -67,7 +67,7 @@ def without_mean(
         return value, of_log_sd[None], of_design
 
     def information(f: jax.Array) -> jax.Array:
-        """About the log sd; that about the mean, which is as large, tells the units too."""
+        """Fisher information about the log sd, and about the mean, which is as large and informs the units too."""
         return target.information(jnp.concatenate([jnp.zeros_like(f), f]))[1:, 1:]
 
     return target._replace(marginal=of_rows, information=information)

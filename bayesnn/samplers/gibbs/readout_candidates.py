@@ -29,10 +29,10 @@ from bayesnn.models.readout import Precision, precision_of
 from bayesnn.priors import Terms
 from bayesnn.samplers.gibbs.joint_density import Target
 
-CANDIDATES = 16  # per arm
+CANDIDATES = 16  # candidates per arm
 NEWTON_STEPS = 8
-LARGEST_CHANGE = 4.0  # of a function value in a Newton step, which can go astray where f is far from the mode
-DEGREES = 8  # of the t distribution of candidates: its tails are heavier than those of the posterior
+LARGEST_CHANGE = 4.0  # a Newton step changes f by at most this, since it can overshoot far from the mode
+DEGREES = 8  # degrees of freedom of the candidates' t distribution, whose tails must be heavier than the posterior's
 
 
 class Arm(NamedTuple):

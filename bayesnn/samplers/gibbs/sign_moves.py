@@ -29,8 +29,8 @@ from bayesnn.samplers.gibbs.readout_candidates import (
     t_numbers,
 )
 
-SIGNS = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])  # of two units; the current ones first
-CENTRES = 8  # candidates for mu_gamma of an arm
+SIGNS = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])  # the sign changes of two units, no change first
+CENTRES = 8  # candidates for mu_gamma per arm
 
 
 def two_units(source: RandomSource, count: jax.Array | int) -> tuple[jax.Array, jax.Array]:

@@ -40,10 +40,10 @@ from bayesnn.samplers.gibbs.working_rows import refresh
 
 JITTER = 0.2  # sd of the log step from one trajectory to the next: a fixed one may be the period of an orbit
 CURVATURE = 0.0002  # chosen by measurement: mean square slope of a unit, times its share of rows, in the metric
-TARGET_ACCEPTANCE = 0.7  # for which the step is tuned; between .65 (R. Neal, 2011) and NumPyro's .8
-STEPS = 60  # leapfrog steps
-FIRST_STEP = 0.03  # before it is tuned
-MANY_WEIGHTS = 24  # of all units together, from which on trajectories pay
+TARGET_ACCEPTANCE = 0.7  # the acceptance to which the step is tuned; between .65 (R. Neal, 2011) and NumPyro's .8
+STEPS = 60  # leapfrog steps per trajectory
+FIRST_STEP = 0.03  # the step size before it is tuned
+MANY_WEIGHTS = 24  # trajectories pay if all units together have at least this many weights
 
 
 def default_steps(units: int, weights: int) -> int:
@@ -151,7 +151,9 @@ def metric(target: UnitsTarget, units: int) -> jax.Array:
     slope c, its likelihood would have the curvature tau beta^2 c^2 X'X.
     """
     of_prior = jnp.asarray((target.size + units) * target.precision)
-    variance = target.prior.variance[..., 0]  # of a readout weight: sigma_beta^2 + A_b, the same for all units
+    variance = target.prior.variance[
+        ..., 0
+    ]  # prior variance of a readout weight: sigma_beta^2 + A_b, the same for all units
     curvature = jnp.sum(CURVATURE * target.noise_precision * variance)  # over outputs
     return of_prior + curvature * (target.weighted(target.inputs) @ target.inputs.T)
 

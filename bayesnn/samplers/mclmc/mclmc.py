@@ -26,7 +26,7 @@ from bayesnn.samplers.mclmc import tuning as tuning_module
 from bayesnn.samplers.mclmc.dynamics import Point, integrate, random_direction, refresh
 from bayesnn.samplers.mclmc.tuning import Tuning, tune_length, tune_step
 
-FIRST_STEP = 0.005  # per root dimension; any small value, as the tuning replaces it within some hundred steps
+FIRST_STEP = 0.005  # per root dimension; any small value will do, since tuning soon replaces it
 
 
 @dataclass(frozen=True)

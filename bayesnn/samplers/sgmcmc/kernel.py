@@ -21,7 +21,7 @@ from bayesnn.samplers.kernel import SingleChainKernel
 from bayesnn.samplers.sgmcmc.noise import random_rows, standard_noise, words_of_steps
 from bayesnn.samplers.sgmcmc.schedules import Schedule
 
-DECAY = 0.99  # of the running mean of squared gradients; Li et al. (2016), section 5
+DECAY = 0.99  # decay of the running mean of squared gradients; Li et al. (2016), section 5
 BIAS = 0.05  # relative excess of the variance in the stiffest direction at the default step size; chosen here
 POWER_STEPS = 15  # iterations of the power method that finds the largest curvature
 ALIGNED = 64  # vectors are padded to a multiple of it: XLA compiles slow loops for odd lengths

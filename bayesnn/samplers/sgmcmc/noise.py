@@ -16,7 +16,7 @@ from jax import lax
 
 from bayesnn._internal.counter_numbers import Words, threefry
 
-MEAN = 4 * 255 / 2  # of the sum of four uniform bytes
+MEAN = 4 * 255 / 2  # mean of the sum of four uniform bytes
 SD = (4 * (256**2 - 1) / 12) ** 0.5
 
 

@@ -21,7 +21,7 @@ from bayesnn.samplers.tempering.system import Start, SystemKernel
 
 LADDER = "ladder"  # name of the artifact, and of the file that holds it in a run folder
 CHAINS, WARMUP, DRAWS = 2, 96, 32
-FEWEST, MOST = 3, 40  # temperatures
+FEWEST, MOST = 3, 40  # numbers of temperatures
 
 
 def measured_ladder(

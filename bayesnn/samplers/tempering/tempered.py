@@ -95,7 +95,7 @@ class Tempered(Chains):
         self.kernel(model)
 
     def for_rows(self) -> Sampler:
-        """With the sampler for rows with case weights or an offset."""
+        """Temper the sampler that serves rows with case weights or an offset."""
         return replace(self, sampler=self.sampler.for_rows())
 
     def kernel(self, model: Any) -> SystemKernel:
@@ -105,7 +105,7 @@ class Tempered(Chains):
         return SystemKernel(copies_of(self.sampler, model), tuple(map(float, temperatures)), adapts=not given)
 
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
-        """Find out how many temperatures are needed, unless that is given; then run the systems."""
+        """Find how many temperatures are needed, unless they are given; then run the systems."""
         kernel = self.kernel(target)
         key_pilot, key_chains = jax.random.split(key)
         record, quick = self.record(kernel, report), self.quick(target)
