@@ -3,8 +3,8 @@
 Each mutant of `mutant_tables` changes one formula in a temporary copy of the repository and runs the tests that should
 fail because of it. It is `caught` where a test fails (or no longer ends), `survived` where all pass, and `stale` where
 its text no longer occurs exactly once or its tests cannot be run. The exit status is 1 where one survived or is stale.
-With `--results FILE`, lines are also appended to that file, and mutants that it has already are left out: a run that was
-stopped goes on where it was.
+With `--results FILE`, lines are also appended to that file, and mutants that it names already are left out, so that a
+stopped run can be continued.
 """
 
 import argparse

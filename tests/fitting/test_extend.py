@@ -1,4 +1,4 @@
-"""More draws of a finished fit: bit by bit those of one longer run."""
+"""More draws of a finished fit: bit for bit those of one longer run."""
 
 import numpy as np
 import pytest

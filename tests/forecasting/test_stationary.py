@@ -28,7 +28,9 @@ def with_slopes(fit, slopes):
 def test_roots_are_those_of_the_polynomial(fake_fit):
     y = np.random.default_rng(1).normal(5.0, 3.0, size=50)
     data = bnn.lagged(y, lags=[1, 3])
-    fit = fake_fit(bnn.shallow(1, linear=True), data, None, chains=2, draws=3)
+    model = bnn.shallow(1, linear=True, hyper=bnn.ShallowHyperparameters(autoregression=False))
+    fit = fake_fit(model, data, None, chains=2, draws=3)
+    assert (np.asarray(fit.data.scaling.x_scale) != fit.data.scaling.y_scale).all()  # else units would not matter
     slopes = np.random.default_rng(2).normal(size=(2, 3, 2))
     found = largest_root(with_slopes(fit, slopes))
     for place in np.ndindex(2, 3):

@@ -71,14 +71,14 @@ MUTANTS = (
         "samplers/engine/checkpoint.py",
         "self.made, self.every = (0, 1) if checkpoint is None else (checkpoint.draws, checkpoint.every)",
         "self.made, self.every = (0, 1) if checkpoint is None else (checkpoint.draws + 1, checkpoint.every)",
-        "fitting/test_extend.py -k in_memory",
+        "samplers/engine/test_checkpoint.py -k goes_on",
     ),
     Mutant(
         "one draw too many asked of an extended fit",
         "fitting/extend.py",
         "draws=state.checkpoint.draws + draws",
         "draws=state.checkpoint.draws + draws - 1",
-        "fitting/test_extend.py -k in_memory",
+        "fitting/test_extend.py -k loaded",
     ),
     Mutant(
         "variance of the mean with the wrong axis",
