@@ -8,6 +8,7 @@ stopped run can be continued.
 """
 
 import argparse
+import compileall
 import json
 import os
 import re
@@ -16,9 +17,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from py_compile import PycInvalidationMode
 from queue import Queue
 from typing import NamedTuple
 
@@ -34,7 +35,7 @@ FAILED_TESTS, NO_TESTS = 1, 5  # exit statuses of pytest
 
 
 class Result(NamedTuple):
-    """What became of a mutant: `caught`, `survived` or `stale`, the seconds it took, and the first failing test."""
+    """What became of a mutant: `caught`, `survived` or `stale`, processor seconds, and the first failing test."""
 
     mutant: Mutant
     verdict: str
@@ -86,10 +87,14 @@ class WarmCopy:
     def __init__(self, folder: Path, cache: str):
         self.root = copy_repository(folder)
         # Python compares times of files to the second: a file compiled before the change would pass for the changed
-        # one, so that none is written.
+        # one. So files are compiled once, to be recognised by a hash of their source, and no others are written.
+        compileall.compile_dir(self.root, quiet=2, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
         own = {
             "PYTHONPATH": str(self.root),
             "BAYESNN_CACHE": cache,
+            "JAX_COMPILATION_CACHE_DIR": f"{cache}-of-tests",
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+            "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
             "PYTHONDONTWRITEBYTECODE": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
@@ -102,14 +107,14 @@ class WarmCopy:
             text=True,
         )
 
-    def run_tests(self, arguments: list[str], slow: bool, timeout: float) -> tuple[int | None, str]:
-        """Exit status (None after the timeout) and output of pytest."""
+    def run_tests(self, arguments: list[str], slow: bool, timeout: float) -> tuple[int | None, str, float]:
+        """Exit status (None after the timeout), output and processor time (s) of pytest."""
         asked = ["-x", "-q", "-p", "no:cacheprovider", *arguments, *([] if slow else ["-m", "not slow"])]
         assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.write(json.dumps({"arguments": asked, "timeout": timeout}) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        return answer["status"], answer["output"]
+        return answer["status"], answer["output"], answer["seconds"]
 
     def close(self) -> None:
         """End the process."""
@@ -136,16 +141,15 @@ def plant(mutant: Mutant, copy: WarmCopy, slow: bool, timeout: float) -> Result:
         return Result(mutant, STALE, 0.0, reason)
     path = copy.root / "bayesnn" / mutant.file
     text = path.read_text(encoding="utf-8")
-    started = time.perf_counter()
     try:
         path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-        status, output = copy.run_tests(arguments_of(mutant), slow, timeout)
+        status, output, seconds = copy.run_tests(arguments_of(mutant), slow, timeout)
         if status == NO_TESTS and not slow:  # those that should notice are all slow
-            status, output = copy.run_tests(arguments_of(mutant), True, timeout)
+            status, output, seconds = copy.run_tests(arguments_of(mutant), True, timeout)
     finally:
         path.write_text(text, encoding="utf-8")
     verdict, detail = judged(status, output)
-    return Result(mutant, verdict, time.perf_counter() - started, detail)
+    return Result(mutant, verdict, seconds, detail)
 
 
 def left_over(results: str, mutants: list[Mutant]) -> list[Mutant]:
@@ -200,12 +204,11 @@ def check_unmutated(mutants: list[Mutant], options: argparse.Namespace) -> int:
         copy = WarmCopy(Path(place) / "copy", cache)
         for tests in dict.fromkeys(mutant.tests for mutant in mutants):
             wanted = arguments_of(next(mutant for mutant in mutants if mutant.tests == tests))
-            started = time.perf_counter()
-            status, output = copy.run_tests(wanted, options.slow, options.timeout)
+            status, output, seconds = copy.run_tests(wanted, options.slow, options.timeout)
             failures += status != 0
             detail = "" if status == 0 else judged(status, output)[1]
             print(
-                f"{'ok' if status == 0 else 'FAILED':<8}  {time.perf_counter() - started:6.1f}  {tests}  {detail}",
+                f"{'ok' if status == 0 else 'FAILED':<8}  {seconds:6.1f}  {tests}  {detail}",
                 flush=True,
             )
         copy.close()

@@ -1,9 +1,9 @@
 """One process that has the slow imports behind it and forks once per run of pytest: `python warm_pytest.py`.
 
 It reads one JSON line per run from its standard input, `{"arguments": [...], "timeout": seconds}`, and answers with
-one line, `{"status": exit status or null after the timeout, "output": text}`. The package under test is imported
-after the fork only, so that every run sees the files as they are then. No JAX backend exists before the fork: its
-threads would not survive it.
+one line: `status`, the exit status or null after the timeout, `seconds` of processor time, and `output`. The package
+under test is imported after the fork only, so that every run sees the files as they are then. No JAX backend exists
+before the fork: its threads would not survive it.
 """
 
 import json
@@ -52,30 +52,30 @@ def child(arguments: list[str], file: int) -> None:
         os._exit(status)
 
 
-def ended(pid: int, timeout: float) -> int | None:
-    """The exit status of a child; None after the timeout, when its whole process group is killed."""
+def ended(pid: int, timeout: float) -> tuple[int | None, float]:
+    """Exit status of a child, and its processor time (s); None after the timeout, when its process group is killed."""
     until = time.monotonic() + timeout
     while time.monotonic() < until:
-        done, status = os.waitpid(pid, os.WNOHANG)
+        done, status, usage = os.wait4(pid, os.WNOHANG)
         if done:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), usage.ru_utime + usage.ru_stime
         time.sleep(0.02)
     os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return None
+    usage = os.wait4(pid, 0)[2]
+    return None, usage.ru_utime + usage.ru_stime
 
 
 def run(arguments: list[str], timeout: float) -> dict:
-    """Exit status and output of one run of pytest in a fork."""
+    """Exit status, processor time and output of one run of pytest in a fork."""
     with tempfile.TemporaryFile() as file:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # JAX and Python warn of any fork; no backend and no thread exists here
             pid = os.fork()
         if pid == 0:
             child(arguments, file.fileno())
-        status = ended(pid, timeout)
+        status, seconds = ended(pid, timeout)
         file.seek(0)
-        return {"status": status, "output": file.read().decode("utf-8", "replace")}
+        return {"status": status, "seconds": seconds, "output": file.read().decode("utf-8", "replace")}
 
 
 def main() -> None:
