@@ -3,7 +3,7 @@
 On the scale the model sees, which lags and target share, y_t = sum_k b_k y_{t-k} + network + error with b_k ~ N(m_k,
 v_k) inside the region where the companion matrix of the lags has no eigenvalue beyond `LARGEST_ROOT`: the density is
 that of the untruncated prior times the indicator of the region, for all unknowns together. The units are bounded, so
-that the network adds a bounded term, and paths of a draw inside the region grow by 2% a step at most.
+that the network adds a bounded term, and paths of a draw inside the region grow by at most 2% per step.
 """
 
 from __future__ import annotations

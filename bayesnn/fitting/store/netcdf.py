@@ -47,7 +47,7 @@ def write_netcdf(folder: Any, idata: Any) -> None:
 
 
 def _contents(groups: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Names and bytes of the files: one, or one a group where no library writes all of them to memory."""
+    """Names and bytes of the files: one, or one per group where no library writes all of them to memory."""
     import xarray as xr
 
     tree: Any = xr.DataTree.from_dict(groups)
