@@ -56,7 +56,7 @@ def equal(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> bool
 
 
 def attempt(get: Callable[[], Any], expected: dict[str, np.ndarray]) -> str:
-    """What became of one attempt to read draws."""
+    """The outcome of one attempt to read draws."""
     try:
         found = draws_of(get())
     except IN_WORDS as error:

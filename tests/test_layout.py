@@ -309,7 +309,7 @@ def test_the_top_level_is_fixed():
 def test_public_names_are_those_of_the_golden_file():
     import bayesnn
 
-    assert PUBLIC_NAMES.is_file(), f"write the names of bayesnn.__all__ to {PUBLIC_NAMES}, sorted, one a line"
+    assert PUBLIC_NAMES.is_file(), f"write the names of bayesnn.__all__ to {PUBLIC_NAMES}, sorted, one per line"
     golden = PUBLIC_NAMES.read_text(encoding="utf-8").split()
     assert golden == sorted(golden), f"sort {PUBLIC_NAMES}"
     assert sorted(bayesnn.__all__) == golden, f"if the change is meant, write it to {PUBLIC_NAMES} and to the changelog"

@@ -151,7 +151,7 @@ def draw(result, file):
         panel.set_xlabel(axis)
         panel.set_xticks(row["sizes"], [f"{size:g}" for size in row["sizes"]], fontsize=7, rotation=45)
         panel.minorticks_off()
-    panels[0][0].set_ylabel("seconds a sweep (draws: a fit)")
+    panels[0][0].set_ylabel("seconds per sweep (draws: per fit)")
     figure.savefig(file, dpi=80)
 
 

@@ -404,7 +404,7 @@ def versions():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--only", default="", help="peers, separated by commas")
-    parser.add_argument("--draws", type=int, default=1000, help="draws a chain of the first run")
+    parser.add_argument("--draws", type=int, default=1000, help="draws per chain of the first run")
     parser.add_argument("--limit", type=float, default=900, help="seconds for one peer to converge")
     parser.add_argument("--keys", default="0", help="one run a key, separated by commas; ratios are of medians")
     parser.add_argument("--json", default="peers.json")

@@ -68,7 +68,7 @@ def judge(task: str, name: str, few: int, rows: int | None = None, sampler: str 
         "ess_bulk": round(float(worst["ess_bulk"])),
         "ess_tail": round(float(worst["ess_tail"])),
         "divergences": int(stats["diverging"].sum()) if "diverging" in stats else None,
-        "steps a draw": round(float(stats["n_steps"].mean())) if "n_steps" in stats else None,
+        "steps per draw": round(float(stats["n_steps"].mean())) if "n_steps" in stats else None,
         "modes": [list(group) for group in found.modes],
         "held out": {score: round(float(scores[score]), 3) for score in ("accuracy", "log_loss") if held},
         "verdict": found.verdict,

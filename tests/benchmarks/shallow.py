@@ -154,7 +154,7 @@ def packaged(x, y, hidden, sampler, warmup, draws, chains, marginalize=False):
 
 
 def methods(x, y, hidden, nuts, gibbs):
-    """Rows of the table, name -> function that gives the figures, for so many draws a chain after WARMUP steps."""
+    """Rows of the table, name -> function that gives the figures, for so many draws per chain after WARMUP steps."""
     problem = x, y, hidden
     rows = {
         f"textbook NUTS, {'' if centred else 'non-'}centred": lambda c=centred: by_hand(

@@ -209,7 +209,7 @@ def test_bad_input_is_told(table_fit, call, message):
 
 
 def test_weights_of_training_rows_count_them(fake_fit):
-    """Of weight zero as if a row were not there, though it has a category of its own; of weight two as if twice."""
+    """A row of weight zero counts as absent, though it has a category of its own; one of weight two counts twice."""
     weights = np.arange(24) % 3
     table = TABLE.assign(colour=["pink", *TABLE["colour"][1:]])
     fit = fake_fit(bnn.shallow(3, linear=True), table, Y, chains=2, draws=4, weights=weights)

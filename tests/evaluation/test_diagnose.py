@@ -16,7 +16,7 @@ Y = np.sin(3 * X[:, 0])
 
 
 def posterior_like(values, level=0.0, seed=0):
-    """Independent draws of a constant function around `level` (a number a chain) with light tails."""
+    """Independent draws of a constant function around `level` (one number per chain) with light tails."""
     rng = np.random.default_rng(seed)
     shape = values["sigma"].shape
     values["gamma"][...] = 0.0

@@ -62,7 +62,7 @@ def test_predictions_are_those_of_the_draws_in_the_files(folder):
 
 
 def test_the_same_call_is_still_the_same_run(folder):
-    """Names of specs and of their fields are part of what a run is: renamed, no older run could be gone on with."""
+    """Names of specs and fields identify a run: if they were renamed, no older run could be continued."""
     bound, data = bind(MODEL, X, Y)
     now = manifest.run_of(bound, data, bnn.Gibbs(), jax.random.key(0), Plan(6, 20, 2), False)
     then = json.loads((folder / "manifest.json").read_text())["run"]

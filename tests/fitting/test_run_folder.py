@@ -458,7 +458,7 @@ def test_one_writer_at_a_time(kept):
             bnn.fit(MODEL, X, Y, path=kept[0], **SETTINGS)
     finally:
         lock.release()
-    bnn.fit(MODEL, X, Y, path=kept[0], **SETTINGS)  # what a dead process leaves behind holds nobody up
+    bnn.fit(MODEL, X, Y, path=kept[0], **SETTINGS)  # the lock file of a dead process does not block others
 
 
 def squared_sine(e):

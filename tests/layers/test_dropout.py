@@ -1,4 +1,4 @@
-"""Dropout acts where an optimiser climbs, on every example by itself, and nowhere else."""
+"""Dropout acts during optimisation, on every example separately, and nowhere else."""
 
 import jax
 import jax.numpy as jnp
@@ -65,7 +65,7 @@ def weights_of(body, **options):
 def test_a_climb_drops_and_so_shrinks():
     """Inputs dropped with probability 1/2 are a ridge penalty as large as X'X's own diagonal.
 
-    N. Srivastava et al. (2014), section 9.1. Noise of the climb decides the tolerance.
+    N. Srivastava et al. (2014), section 9.1. The optimiser's noise decides the tolerance.
     """
     plain = weights_of([Residual(Dropout(1e-9))], validation=None)
     least_squares = np.linalg.lstsq(X, Y, rcond=None)[0]

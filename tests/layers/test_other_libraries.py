@@ -78,7 +78,7 @@ def test_gated_layers_agree_with_torch(name, layer, order, signs):
 
 
 def attention_weights(made, part=""):
-    """Those of torch's attention by head; the rows of its projection are query, key and value, head after head."""
+    """Weights of torch's attention by head; the rows of its projection are query, key and value, head after head."""
     width = made[f"{part}out_proj.weight"].shape[0]
     projections = np.split(made[f"{part}in_proj_weight"], 3)
     weights = {role: w.reshape(2, width // 2, width) for role, w in zip(("query", "key", "value"), projections)}

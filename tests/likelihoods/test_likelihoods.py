@@ -147,7 +147,7 @@ draw_precision = LIKELIHOODS["gaussian"].likelihood.draw_precision  # one object
 def test_the_density_is_scipys(case):
     with double():
         values = np.asarray(case.likelihood.distribution(case.f, **case.nuisance).log_prob(case.y))
-    assert values.shape == (len(case.y),)  # one number a row, however many outputs
+    assert values.shape == (len(case.y),)  # one number per row, however many outputs
     np.testing.assert_allclose(values, case.log_density(case.y, case.f, **case.nuisance), rtol=case.rtol)
 
 
@@ -180,7 +180,7 @@ def test_outputs_are_the_axis_of_f_after_the_rows(case):
 
 @scaled_cases
 def test_rescaling_follows_a_change_of_units(case):
-    """log p(y) with y in other units differs by the log of the unit alone, once an output."""
+    """log p(y) with y in other units differs by the log of the unit alone, once per output."""
     other = case.likelihood.rescale(case.nuisance, 3.0)
     with double():
         f = case.likelihood.identified(case.f, 5.0, 3.0)

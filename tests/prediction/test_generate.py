@@ -116,7 +116,7 @@ def test_other_fits_cannot_generate(fake_fit):
 def test_learnt_positions_bound_what_can_be_generated(fake_fit):
     body = [bnn.Embedding(V, 2), bnn.PositionalEncoding("learnt"), bnn.GRU(2, return_sequences=True)]
     fit = fake_fit(bnn.Model(body, bnn.Categorical()), X, Y, chains=1, draws=2)
-    assert bnn.generate(fit, [1, 2], 4).shape == (1, 2, 4)  # reads five, the last token being read by nobody
+    assert bnn.generate(fit, [1, 2], 4).shape == (1, 2, 4)  # reads five tokens; the last one is never fed back
     with pytest.raises(ValueError, match="at most the 5 steps of the fit"):
         bnn.generate(fit, [1, 2], 5)
 

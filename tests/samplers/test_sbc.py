@@ -48,7 +48,7 @@ X = np.linspace(-1.5, 1.5, 10)[:, None]
 PLACES = np.array([-2.5, 0.0, 1.0])[:, None]
 
 DATA_SETS, BINS = 512, 16
-DRAWS, WARMUP, SWEEPS = 31, 20, 25  # 31 draws give 32 ranks, two a bin; a step has 25 sweeps, so draws hardly correlate
+DRAWS, WARMUP, SWEEPS = 31, 20, 25  # 31 draws give 32 ranks, two per bin; 25 sweeps per step, so draws hardly correlate
 LEVEL = 1e-3  # of the whole test
 
 

@@ -24,13 +24,13 @@ Y = np.tanh(X[:, 0]) + 0.1 * RNG.normal(size=12)
 
 
 def by_definition(cdf, y):
-    """Of a continuous distribution."""
+    """The CRPS of a continuous distribution by its definition."""
     below = integrate.quad(lambda z: cdf(z) ** 2, -np.inf, y, epsabs=1e-12)[0]
     return below + integrate.quad(lambda z: (1 - cdf(z)) ** 2, y, np.inf, epsabs=1e-12)[0]
 
 
 def by_sum(cdf, y):
-    """Of a distribution of counts."""
+    """The CRPS of a distribution of counts by its definition."""
     values = np.arange(2000)
     return float(((cdf(values) - (values >= y)) ** 2).sum())
 

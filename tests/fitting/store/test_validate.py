@@ -1,4 +1,4 @@
-"""Files that were made to harm: each is refused for what it says, nothing is run, and no memory is taken for it."""
+"""Malicious files: each is refused because of its contents, runs no code, and is allocated no memory."""
 
 import io
 import json

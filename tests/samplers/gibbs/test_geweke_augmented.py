@@ -230,7 +230,7 @@ def residuals_without_weights(monkeypatch):
 
 
 def jacobian_counted_twice(monkeypatch):
-    """Of the logarithm of the dispersion alone. Left out, the density of small dispersions could not be normalised."""
+    """The Jacobian of the log dispersion only. Without it, the density of small dispersions has no finite integral."""
     right, slice_move = NegativeBinomial.update, conditionals.slice_move
 
     def without(key, value, log_density):

@@ -249,7 +249,7 @@ def architectures_without_their_prior(monkeypatch):
 
 
 def log_sd_without_the_determinant(monkeypatch):
-    """Of the readout of the mean, which is integrated out."""
+    """The determinant of the mean's readout, which is integrated out, is left out."""
     right = mean_collapsed.marginal
 
     def without(log_sd, design, y, shares, prior):
