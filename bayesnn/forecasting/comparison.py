@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from bayesnn.evaluation.scores import paired_difference
-
-MISS = 2 / 0.05  # what MSIS charges for a value beyond the 95% interval, over its distance
+from bayesnn.evaluation.scores import interval_score, paired_difference, smape
 
 
 def method_table(forecasts: Any, overlap: int, seconds: Mapping[str, float], by: str) -> Any:
@@ -41,13 +37,10 @@ def row_scores(rows: Any) -> Any:
     import pandas as pd
 
     y, scale = rows["y"], rows["scale"]
-    error, size = (y - rows["median"]).abs(), y.abs() + rows["median"].abs()
-    low, high = rows["lo-95"], rows["hi-95"]
-    missed = (low - y).clip(lower=0) + (y - high).clip(lower=0)
     columns = {
-        "mase": error / scale,
-        "smape": 200 * error / np.where(size > 0, size, 1.0),
-        "msis": (high - low + MISS * missed) / scale,
+        "mase": (y - rows["median"]).abs() / scale,
+        "smape": smape(y, rows["median"]),
+        "msis": interval_score(y, rows["lo-95"], rows["hi-95"]) / scale,
         "crps": rows["crps"] / scale,
     }
     columns |= {f"coverage_{n}": y.between(rows[f"lo-{n}"], rows[f"hi-{n}"]).astype(float) for n in (80, 95)}

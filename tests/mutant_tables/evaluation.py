@@ -12,6 +12,20 @@ TEMPERING = "evaluation/test_tempering.py"
 
 MUTANTS = (
     Mutant(
+        "percentage errors not symmetric",
+        "evaluation/scores/competition.py",
+        "size = np.abs(y) + np.abs(forecast)",
+        "size = np.abs(y) + np.abs(y)",
+        "evaluation/scores/test_competition.py",
+    ),
+    Mutant(
+        "a miss of an interval charged for one side only",
+        "evaluation/scores/competition.py",
+        "np.maximum(low - y, 0) + np.maximum(y - high, 0)",
+        "np.maximum(y - high, 0)",
+        "evaluation/scores/test_competition.py",
+    ),
+    Mutant(
         "occlusion leaves a gap where the token stood",
         "effects/occlusion.py",
         "rows[t] = np.append(np.delete(row, t), PADDING)",

@@ -4,6 +4,7 @@ scores of forecasts by horizon.
 
 from bayesnn.evaluation.scores.calibration import coverage, crps, cumulative, probability_transform
 from bayesnn.evaluation.scores.classes import Bins, brier, expected_calibration_error, reliability_bins
+from bayesnn.evaluation.scores.competition import interval_score, smape
 from bayesnn.evaluation.scores.horizons import LEVELS, mase_scale, score_rows, score_table
 from bayesnn.evaluation.scores.paired import Difference, paired_difference
 from bayesnn.evaluation.scores.predictive import NormalPredictive, Predictive, SampledPredictive
@@ -22,6 +23,7 @@ __all__ = [
     "crps",
     "cumulative",
     "expected_calibration_error",
+    "interval_score",
     "mase_scale",
     "paired_difference",
     "predictive_probabilities",
@@ -30,4 +32,5 @@ __all__ = [
     "score_rows",
     "score_table",
     "scored_rows",
+    "smape",
 ]
