@@ -16,7 +16,7 @@ _HELD = threading.local()  # how often this thread holds the lock
 
 @contextlib.contextmanager
 def turn() -> Iterator[None]:
-    """Wait until no other thread has its turn, and have it, also within a turn of this thread's own."""
+    """Wait until no other thread has its turn, then take it; a thread that has it already may take it again."""
     with _LOCK:
         _HELD.count = getattr(_HELD, "count", 0) + 1
         try:

@@ -98,7 +98,7 @@ def _can_be_tempered(job: SamplingJob) -> bool:
 
 
 def _learnt(first: Any, seconds: float) -> Artifact:
-    """The last states of plain chains, and what is said of them afterwards."""
+    """The last states of the plain chains, and the note about them that the fit keeps."""
     draws = first.state.checkpoint.draws
     note = (
         f"{first.state.plan.chains} plain chains by {first.sampler} disagreed on the function (R-hat above "

@@ -20,7 +20,7 @@ def check_types(kind: type, values: Mapping[str, Any]) -> None:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value is of a type; what cannot be told from a type in writing is taken to be.
+    """Whether a value is of a type; a type that cannot be checked here counts as satisfied.
 
     Examples
     --------

@@ -81,7 +81,7 @@ def _described(value: Any, seen: Seen, where: str) -> str:
 
 
 def _named_or_followed(value: Any, seen: Seen, where: str) -> str:
-    """Of a library by its name; of the user's own by code and state."""
+    """Objects of libraries by their names, the user's own by code and state."""
     module, name = getattr(value, "__module__", None), getattr(value, "__qualname__", getattr(value, "__name__", None))
     library = callable(value) and _of_library(module or type(value).__module__)
     if isinstance(name, str) and library and not hasattr(value, "__wrapped__"):

@@ -98,7 +98,7 @@ class Variational(Sampler):
         """Fit the guide and draw from it."""
         if isinstance(target, MarginalModel) and self.batch_size is not None:
             raise ValueError("marginalize=True leaves a likelihood that does not split into rows: use batch_size=None")
-        data = as_precision(data)  # rows are taken by traced numbers, which arrays of NumPy do not know
+        data = as_precision(data)  # rows are indexed by traced numbers, which NumPy arrays do not accept
         key_start, key_fit, key_draw, key_report = jax.random.split(key, 4)
         rows = len(data[0])
         used = min(self.batch_size or rows, rows)

@@ -27,7 +27,7 @@ FEWEST, MOST = 3, 40  # numbers of temperatures
 def measured_ladder(
     kernel: SystemKernel, record: Record, key: jax.Array, data: Data, plan: Plan, states: Any = None
 ) -> tuple[np.ndarray, dict[str, float]]:
-    """Temperatures (K,) for the systems of a plan, and the seconds this took; found again in a resumed run.
+    """Temperatures (K,) for the systems of a plan, and the seconds this took; read from the store in a resumed run.
 
     `states` (chain, ...) are those of chains that ran before, None where none did.
     """
