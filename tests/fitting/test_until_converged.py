@@ -11,7 +11,6 @@ import bayesnn as bnn
 from bayesnn.evaluation.agreement import function_values
 from bayesnn.fitting import until_converged
 from bayesnn.fitting.binding import bind
-from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.fitting.settings import FitSettings
 from bayesnn.fitting.store import SamplingJob
 from bayesnn.fitting.until_converged import CONVERGED, DISAGREE, UntilConverged, longer
@@ -138,18 +137,6 @@ def test_rows_that_are_not_looked_at_each_time_are_looked_at_in_the_end(monkeypa
     assert judge(sites, 1000).ended == ""
 
 
-def test_the_level_is_the_log_likelihood_of_all_rows(fake_fit):
-    """Or that of the copy at temperature 1, where copies at several were recorded."""
-    fit = fake_fit(MODEL, X, Y, draws=64)
-    judge = UntilConverged(fit.model, fit.data, 4, 4, 128)
-    np.testing.assert_allclose(judge.levels(fit.sites()), log_likelihood_by_draw(fit.idata))
-    recorded = {until_converged.AT_TEMPERATURES: np.arange(24.0).reshape(2, 4, 3)}
-    np.testing.assert_array_equal(judge.levels(recorded), [[0, 3, 6, 9], [12, 15, 18, 21]])
-    rising = np.arange(64.0) + np.random.default_rng(0).normal(size=(4, 64))
-    assert judge(fit.sites() | {until_converged.AT_TEMPERATURES: rising[..., None]}, 64).rising
-    assert not judge(fit.sites() | {until_converged.AT_TEMPERATURES: -rising[..., None]}, 64).rising
-
-
 def test_draws_that_are_kept_take_a_bounded_memory():
     def kept(rows, chains, log_likelihood=True):
         job = SamplingJob(
@@ -241,27 +228,6 @@ def test_extended(automatic, quick):
     assert more.settings.thinning == more.idata["posterior"].attrs["thinning"] == automatic.settings.thinning
     again = bnn.extend(more, 3, progress=False)
     assert again.idata["posterior"].sizes["draw"] == draws + 3
-
-
-def test_draws_in_which_the_level_rose_are_no_part_of_the_fit(tmp_path, quick, monkeypatch):
-    """They are dropped and the verdict says so; the fit is otherwise that of its length, in a folder and extended too."""
-    monkeypatch.setattr(until_converged, "rises", lambda levels: levels.shape[1] < 16)
-    fit = bnn.fit(MODEL, X, Y, path=tmp_path, **AUTO)
-    attrs, thinning = fit.idata["posterior"].attrs, fit.settings.thinning
-    dropped, made = attrs["dropped"], attrs["made"]
-    assert 0 < dropped <= made // 2
-    assert fit.state.checkpoint.kept == fit.idata["posterior"].sizes["draw"] == made // thinning - dropped // thinning
-    straight = bnn.fit(MODEL, X, Y, draws=made // thinning, thinning=thinning, **SETTINGS)
-    for name, value in fit.idata["posterior"].data_vars.items():
-        np.testing.assert_array_equal(value, straight.idata["posterior"][name][:, dropped // thinning :])
-    assert f"The first {dropped} of {made} draws were dropped: the level" in bnn.diagnose(fit).verdict
-    same_idata(fit.idata, bnn.open_run(tmp_path))
-    alike = bnn.fit(MODEL, X, Y, **AUTO)
-    bnn.save(alike, tmp_path / "fit.npz")
-    more = bnn.extend(bnn.load(tmp_path / "fit.npz"), 5, progress=False)
-    assert more.idata["posterior"].attrs["dropped"] == dropped
-    (tmp_path / "fit.npz").unlink()
-    same_idata(more.idata, bnn.extend(fit, 5, progress=False).idata)
 
 
 def test_saved_and_loaded(automatic, tmp_path, quick):

@@ -36,7 +36,7 @@ MUTANTS = (
         "fitting/until_converged.py",
         "return values[AT_TEMPERATURES][..., 0]",
         "return values[AT_TEMPERATURES][..., -1]",
-        "fitting/test_until_converged.py -k level_is",
+        "fitting/test_rising_levels.py -k level_is",
     ),
     Mutant(
         "draws of sigma reordered in Fit.draws",
