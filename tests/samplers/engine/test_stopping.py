@@ -199,7 +199,8 @@ def test_given_a_length_afterwards_it_keeps_its_thinning(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("end", "rising", "dropped"), [(12, (6,), 3), (12, (12,), 6), (24, (8, 24), 12), (48, (6, 8, 12), 6), (64, (2,), 1)]
+    ("end", "rising", "dropped"),
+    [(4, (3,), 1), (12, (6,), 3), (12, (12,), 6), (24, (8, 24), 12), (48, (6, 8, 12), 6), (64, (2,), 1)],
 )
 def test_a_rise_drops_the_first_half(end, rising, dropped, tmp_path):
     """In memory and on the disk; what is judged next and what the run returns lack it; thinning goes on as before."""
@@ -212,6 +213,7 @@ def test_a_rise_drops_the_first_half(end, rising, dropped, tmp_path):
         assert found.checkpoint.kept == found.values["step"].shape[1] == end // every - gone
         for name in ("z", "step"):
             np.testing.assert_array_equal(found.values[name], plain.values[name][:, gone:])
+        np.testing.assert_array_equal(judge.seen[-1][1], found.values["step"])
         first = rising[0]
         after = [seen for draws, seen in judge.seen if draws == first][1]
         np.testing.assert_array_equal(after[0], WARMUP + np.arange(first // 2 + 1, first + 1))
