@@ -159,8 +159,12 @@ def _distance(apart: Any) -> list[str]:
 
 def _notes(fit: Fit) -> list[str]:
     """What went before, and what the sampler implies for the draws, which no statistic of the draws shows."""
-    before = fit.idata["posterior"].attrs.get("before")
-    return ([] if before is None else [f"{before}."]) + _biases(fit)
+    attrs = fit.idata["posterior"].attrs
+    notes = [f"{attrs['before']}."] if "before" in attrs else []
+    if "dropped" in attrs:
+        what = f"The first {attrs['dropped']} of {attrs['made']} draws were dropped"
+        notes.append(f"{what}: the level (log likelihood) was still rising.")
+    return notes + _biases(fit)
 
 
 def _biases(fit: Fit) -> list[str]:

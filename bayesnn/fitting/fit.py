@@ -158,7 +158,8 @@ def fit(
         is at most 1.01 and each of these values has 400 effective draws (100 per chain if there are more than four
         chains), and `diagnose` finds no other row where they have not. At most 2048 draws of a chain are kept (512 to
         2048 of large models): when more are made, every second one is dropped and `thinning` doubles, which the
-        attribute `thinning` of the posterior tells.
+        attribute `thinning` of the posterior tells. Where the log likelihood still rises over the kept draws when they
+        are judged, the first half of all draws is dropped, as a warm-up; `diagnose` says so.
     max_seconds : float, optional
         For `draws="auto"`, by default 600: where it takes longer, compiling and warm-up included, the fit has the draws
         made so far, at least 20, and `diagnose` says what is missing. `math.inf` for no limit.

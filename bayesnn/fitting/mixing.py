@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+RISE = 0.25  # of the sd of levels within halves of chains: less is no matter
+DOUBT = 0.05  # probability with which levels that do not rise are taken to do so
 TAIL = (0.05, 0.95)  # the quantiles whose effective draws are those of the tails; ArviZ 0.x and 1.x differ here
 FEWEST = 4  # draws of a chain that can be judged
 
@@ -77,3 +79,28 @@ def nested_r_hat(values: np.ndarray, superchains: int) -> np.ndarray:
     within = np.mean(between_chains + in_chains, axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):  # a value that never moved: NaN, not converged
         return np.sqrt(1.0 + means.mean(axis=1).var(axis=0, ddof=1) / within)
+
+
+def rises(levels: np.ndarray) -> bool:
+    """Whether levels (chain, draw), log likelihoods say, are on the whole higher in the later half of all chains.
+
+    The rises of independent chains in equilibrium have mean 0 whatever the correlation of their draws, so they are
+    compared with each other by a one-sided t test; a rise also counts only from `RISE` on. One chain cannot be judged.
+
+    Examples
+    --------
+    >>> levels = np.random.default_rng(0).normal(size=(4, 500))
+    >>> rises(levels), rises(levels + np.linspace(0, 3, 500))
+    (False, True)
+    """
+    from scipy import stats
+
+    half = levels.shape[1] // 2
+    if len(levels) < 2 or half < FEWEST:
+        return False
+    first, last = levels[:, :half], levels[:, -half:]
+    each = last.mean(axis=1) - first.mean(axis=1)
+    within = np.sqrt(0.5 * (first.var(axis=1, ddof=1) + last.var(axis=1, ddof=1)).mean())
+    error = each.std(ddof=1) / np.sqrt(len(each))
+    limit = max(error * stats.t.ppf(1.0 - DOUBT, len(each) - 1), RISE * within)
+    return bool(each.mean() > limit)

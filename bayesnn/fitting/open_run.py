@@ -23,6 +23,7 @@ from bayesnn.fitting.store.format import (
     read_draws,
     read_manifest,
     read_part,
+    span_of,
     stop_of,
 )
 from bayesnn.fitting.store.manifest import data_digest, differences, text_of
@@ -124,14 +125,14 @@ def _run(folder: Path, manifest: dict[str, Any]) -> Run:
     parts = chunks(folder)
     checkpoint = read_checkpoint(folder, identity)
     if planned is not None:
-        count, every = min(stop_of(parts[-1]) if parts else 0, planned), 1
+        span = min(stop_of(parts[-1]) if parts else 0, planned), 1, 0
     else:  # how the last draws are thinned is known of those before the checkpoint
-        count, every = (0, 1) if checkpoint is None else (checkpoint.draws, checkpoint.every)
-    if not count:
+        span = (0, 1, 0) if checkpoint is None else span_of(checkpoint)
+    if not span[0]:
         steps = 0 if checkpoint is None else checkpoint.warmup
         raise ValueError(f"{folder} holds no draws yet: {steps} of {manifest['run']['warmup']} warm-up steps are done")
     seconds = dict.fromkeys(("compile", "warmup", "sampling"), 0.0) if checkpoint is None else checkpoint.seconds
     limit = float(manifest["attributes"]["max_seconds"]) if planned is None else 0.0
     ended = checkpoint is not None and (bool(checkpoint.ended) or sum(seconds.values()) >= limit)
-    complete = ended if planned is None else count == planned
-    return Run(read_draws(folder, identity, count, every), seconds, complete, checkpoint=checkpoint)
+    complete = ended if planned is None else span[0] == planned
+    return Run(read_draws(folder, identity, *span), seconds, complete, checkpoint=checkpoint)

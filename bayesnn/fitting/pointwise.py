@@ -23,10 +23,15 @@ def log_likelihood_by_row(model: Model, data: Dataset, posterior: dict[str, np.n
     return at_training_rows(model, data, posterior, _density) - _volume(data)
 
 
-def log_likelihood_total(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
-    """Log likelihood of all rows together, (chain, draw), in memory that does not grow with draws times rows."""
+def log_likelihood_total(
+    model: Model, data: Dataset, posterior: dict[str, np.ndarray], at_once: int | None = None
+) -> np.ndarray:
+    """Log likelihood of all rows together, (chain, draw), in memory that does not grow with draws times rows.
+
+    Of the draws `at_once` are evaluated together at most, if it is given.
+    """
     volume = np.broadcast_to(_volume(data), len(data.y)).sum()
-    return at_training_rows(model, data, posterior, _total) - volume
+    return at_training_rows(model, data, posterior, _total, at_once) - volume
 
 
 def stored_log_likelihood(idata: Any) -> Any:
@@ -65,7 +70,9 @@ def log_predictive_by_chain(fit: Any) -> np.ndarray:
     return total - np.log(count)
 
 
-def at_training_rows(model: Model, data: Dataset, posterior: dict[str, np.ndarray], quantity: Any) -> np.ndarray:
+def at_training_rows(
+    model: Model, data: Dataset, posterior: dict[str, np.ndarray], quantity: Any, at_once: int | None = None
+) -> np.ndarray:
     """A quantity of a draw and the training rows (x, y, offset, weights), (chain, draw, ...), scaled as for the model.
 
     Missing values of a series that are unknowns are those of each draw.
@@ -81,7 +88,7 @@ def at_training_rows(model: Model, data: Dataset, posterior: dict[str, np.ndarra
         def chosen(model: Model, sites: Any, x: jax.Array, *rest: Any) -> jax.Array:
             return quantity(model, sites, fill_inputs(x, sites[SITE], where, data.scaling), *rest)
 
-    values = draws.over_draws(chosen, model, flat, x, y, data.offset, data.weights)
+    values = draws.over_draws(chosen, model, flat, x, y, data.offset, data.weights, at_once=at_once)
     return values.reshape(*shape, *values.shape[1:])
 
 

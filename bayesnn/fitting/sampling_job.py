@@ -157,6 +157,8 @@ def attributes_of(run: Run, thinning: int, auto: bool) -> dict[str, Any]:
     if run.checkpoint is None:
         return attrs
     why = run.checkpoint.ended or (TIME_OVER if run.complete else "interrupted")
+    if run.checkpoint.dropped:
+        attrs |= {"dropped": run.checkpoint.dropped, "made": run.checkpoint.draws}
     return attrs | {"thinning": thinning * run.checkpoint.every} | ({"stopped": why} if auto else {})
 
 

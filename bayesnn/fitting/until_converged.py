@@ -9,9 +9,12 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn.data.dataset import Dataset
+from bayesnn.fitting.assemble import to_series_units
 from bayesnn.fitting.function_values import function_values, spread_out
-from bayesnn.fitting.mixing import mixing, nested_r_hat
+from bayesnn.fitting.mixing import mixing, nested_r_hat, rises
+from bayesnn.fitting.pointwise import log_likelihood_total
 from bayesnn.fitting.store import SamplingJob
+from bayesnn.models.missing_values import SITE
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Sampler
 from bayesnn.samplers.engine.multihost import gather_bytes, gather_chains, is_multiprocess
@@ -30,6 +33,7 @@ FEWEST_KEPT = 512  # a lower limit of the same, for large models
 KEPT_BYTES = 2**31  # fewer draws are kept where all chains would take more memory than this
 CONVERGED = "converged"
 DISAGREE = "chains disagree"
+AT_TEMPERATURES = "stat log_likelihood_at"  # as tempered samplers record it, coldest first
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +55,7 @@ class UntilConverged:
     def __call__(self, values: dict[str, np.ndarray], draws: int) -> Standing:
         """The standing of recorded values (chain, draw, ...) after so many draws; the same one in every process."""
         sites = {name: values[name] for name in self.model.dims(self.data.x.shape[1:])}
-        f = function_values(self.model, self.data, sites, at_once=self.chains * self.kept // (2 * FIRST))
+        f = function_values(self.model, self.data, sites, at_once=self.at_once)
         f = gather_chains(f) if self.chains < self.of else f
         some = spread_out(f.shape[2], ROWS)
         r_hat, ess = self.worst(f[..., some])
@@ -60,7 +64,27 @@ class UntilConverged:
             r_hat, ess = max(r_hat, others[0]), min(ess, others[1])
         if is_multiprocess():  # whatever the last bit is elsewhere, all go by the first process
             r_hat, ess = np.frombuffer(gather_bytes(np.array([r_hat, ess]))[0]).tolist()
-        return self.standing(r_hat, ess, draws)
+        standing = self.standing(r_hat, ess, draws)
+        return standing if standing.ended == CONVERGED else replace(standing, rising=self.rising(values))
+
+    def rising(self, values: dict[str, np.ndarray]) -> bool:
+        """Whether the log likelihood is higher in the later half of the draws: chains that have not arrived yet."""
+        levels = self.levels(values)
+        levels = gather_chains(levels) if self.chains < self.of else levels
+        found = rises(levels)
+        return bool(np.frombuffer(gather_bytes(np.array([float(found)]))[0])[0]) if is_multiprocess() else found
+
+    def levels(self, values: dict[str, np.ndarray]) -> np.ndarray:
+        """Log likelihoods (chain, draw), up to a constant, of recorded values: as recorded where they are."""
+        if AT_TEMPERATURES in values:
+            return values[AT_TEMPERATURES][..., 0]
+        sites = {name: values[name] for name in (*self.model.dims(self.data.x.shape[1:]), SITE) if name in values}
+        return log_likelihood_total(self.model, self.data, to_series_units(self.data, sites), self.at_once)
+
+    @property
+    def at_once(self) -> int:
+        """Draws that are evaluated together: a number that divides most counts, so that one program serves all."""
+        return self.chains * self.kept // (2 * FIRST)
 
     @property
     def wanted(self) -> int:

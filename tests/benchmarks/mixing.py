@@ -7,7 +7,13 @@ Problems: galaxy, rdata, mcycle4, mcycle2, lynx, sunspots2, arm, sunspots9, bost
 those that are not embedded come from BAYESNN_SHARED_DATA, or `shared/data` beside the repository. Ways: `plain`, the
 Gibbs sampler with 1000 draws after 1000; `tempered`, the same sampler tempered; `default`, `fit(model, x, y)`; `nuts`,
 NUTS with the readout integrated out. All but `plain` and `nuts` end after --minutes. Function values at 40
-rows; levels are mean log likelihoods by chain, in nats and units of y. Seconds of processors are those of sampling with
+rows; levels are mean log likelihoods by chain, in nats and units of y. Where a problem is sampled in several ways,
+ratios to the first one follow. Whether the default costs much where plain chains do, on a machine that does nothing
+else:
+
+    python tests/benchmarks/mixing.py galaxy rdata mcycle4 lynx sunspots2 --ways plain default --minutes 5
+
+twice, since the first run compiles what the second finds. Seconds of processors are those of sampling with
 compiling, on a machine that is shared the fair measure.
 """
 
@@ -117,6 +123,17 @@ def measure(name, way, chains, minutes, few):
     }
 
 
+def ratios(row, first):
+    """One way beside the first one: effective draws by seconds, by seconds of processors, and both times."""
+    each = row["ess_min"] / row["processor_seconds"], first["ess_min"] / first["processor_seconds"]
+    per_second = row["ess_per_second"] / first["ess_per_second"]
+    return (
+        f"    {row['way']} to {first['way']}: ESS min per second {per_second:.2f}, "
+        f"per second of processors {each[0] / each[1]:.2f}; seconds {row['seconds'] / first['seconds']:.2f}, "
+        f"of processors {row['processor_seconds'] / first['processor_seconds']:.2f}"
+    )
+
+
 def convergence(f):
     """Worst R-hat, fewest and median effective draws of function values (chain, draw, row), by ArviZ."""
     import arviz as az
@@ -145,6 +162,7 @@ def main():
     found = []
     print("problem, way: R-hat, ESS min and median, ESS min per second, levels, seconds, verdict")
     for name in arguments.problems or PROBLEMS:
+        first = None
         for way in arguments.ways:
             row = measure(name, way, arguments.chains, arguments.minutes, 50 if arguments.quick else 1000)
             found.append(row)
@@ -155,6 +173,9 @@ def main():
                 f"{row['temperatures']} temperatures, trips {row['round_trips']}, {row['sampler']}, {row['verdict']}",
                 flush=True,
             )
+            first = first or row
+            if row is not first:
+                print(ratios(row, first), flush=True)
     if arguments.json:
         arguments.json.write_text(json.dumps(found, indent=1))
 

@@ -3,7 +3,7 @@
 import arviz as az
 import numpy as np
 
-from bayesnn.fitting.mixing import mixing
+from bayesnn.fitting.mixing import mixing, rises
 
 
 def walks(chains, draws, persistence):
@@ -35,3 +35,26 @@ def test_what_cannot_be_judged_is_not_a_number():
     values[..., 0] = 1.0
     assert np.isnan(mixing(values).r_hat[0])
     assert np.isfinite(mixing(values).r_hat[1:]).all()
+
+
+def test_what_rises():
+    """All chains that rise, not one that jumps, nor what falls; a rise that is small beside the noise is none."""
+    levels = np.random.default_rng(0).normal(size=(4, 400))
+    line = np.linspace(0, 4, 400)
+    assert not rises(levels)
+    assert rises(levels + line)
+    assert not rises(levels - line)
+    jump = np.where(np.arange(400) < 200, 0.0, 5.0)
+    assert not rises(levels + jump * np.array([1, 0, 0, 0])[:, None])
+    assert not rises(0.001 * levels[:, :1] + levels + 0.05 * jump / 5)
+    assert not rises((levels + line)[:1])
+    assert not rises((levels + line)[:, :6])
+
+
+def test_levels_that_do_not_rise_seldom_seem_to():
+    """However correlated their draws are: independent chains are compared with each other."""
+    noise = np.random.default_rng(1).normal(size=(400, 4, 200))
+    walk = np.cumsum(noise, axis=2)  # far from equilibrium in one run, without a direction in all
+    for levels in (noise, walk):
+        assert np.mean([rises(one) for one in levels]) < 0.08
+    assert np.mean([rises(one + 0.2 * np.arange(200)) for one in walk]) > 0.3

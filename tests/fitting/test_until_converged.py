@@ -129,7 +129,7 @@ def test_rows_that_are_not_looked_at_each_time_are_looked_at_in_the_end(monkeypa
     f = np.random.default_rng(0).normal(size=(4, 1000, 100))
     monkeypatch.setattr(until_converged, "function_values", lambda *arguments, **options: f)
     judge = UntilConverged(bound, data, 4, 4, 2048)
-    sites = dict.fromkeys(bound.dims(data.x.shape[1:]), f)
+    sites = dict.fromkeys(bound.dims(data.x.shape[1:]), f) | {until_converged.AT_TEMPERATURES: f[..., :2]}
     assert judge(sites, 1000).ended == CONVERGED
     others = np.setdiff1d(np.arange(100), until_converged.spread_out(100, until_converged.ROWS))
     assert len(others) == 60

@@ -4,6 +4,41 @@ from mutant_tables.base import Mutant
 
 MUTANTS = (
     Mutant(
+        "half of the kept draws dropped in place of the first half of all",
+        "samplers/engine/chains.py",
+        "progress = progress._replace(dropped=progress.draws // 2)",
+        "progress = progress._replace(dropped=(progress.draws + progress.dropped) // 2)",
+        "samplers/engine/test_stopping.py -k first_half",
+    ),
+    Mutant(
+        "dropped draws counted before thinning",
+        "samplers/engine/chains.py",
+        "gone = progress.draws // 2 // progress.every - progress.dropped // progress.every",
+        "gone = progress.draws // 2 - progress.dropped",
+        "samplers/engine/test_stopping.py -k first_half",
+    ),
+    Mutant(
+        "dropped draws read from the disk",
+        "fitting/store/format.py",
+        "chosen = (numbers % every == 0) & (numbers > dropped)\n        before = max(done, dropped)",
+        "chosen = (numbers % every == 0) & (numbers >= dropped)\n        before = max(done, dropped)",
+        "samplers/engine/test_stopping.py -k first_half",
+    ),
+    Mutant(
+        "a chain that jumps alone taken for a rise of all",
+        "fitting/mixing.py",
+        "limit = max(error * stats.t.ppf(1.0 - DOUBT, len(each) - 1), RISE * within)",
+        "limit = RISE * within",
+        "fitting/test_mixing.py -k rise",
+    ),
+    Mutant(
+        "the level of the hottest copy in place of the coldest",
+        "fitting/until_converged.py",
+        "return values[AT_TEMPERATURES][..., 0]",
+        "return values[AT_TEMPERATURES][..., -1]",
+        "fitting/test_rising_levels.py -k level_is",
+    ),
+    Mutant(
         "draws of sigma reordered in Fit.draws",
         "fitting/fit.py",
         "return {name: values.reshape(-1, *values.shape[2:]) for name, values in self.sites().items()}",
@@ -153,8 +188,8 @@ MUTANTS = (
     Mutant(
         "the first draw of thinned chunks counted from where they began",
         "samplers/engine/checkpoint.py",
-        "after = self.after // every * every",
-        "after = self.after",
+        "after = max(self.after, dropped) // every * every",
+        "after = max(self.after, dropped)",
         "samplers/engine/test_stopping.py",
     ),
     Mutant(

@@ -107,6 +107,20 @@ MUTANTS = (
         "samplers/tempering/test_geweke_tempering.py -k hot_sweep",
     ),
     Mutant(
+        "temperature left out of auxiliary variables",
+        "samplers/gibbs/working_rows.py",
+        "    weights = tempered(weights, state, y)\n",
+        "",
+        "samplers/tempering/test_geweke_bernoulli.py -k hot_sweep",
+    ),
+    Mutant(
+        "temperature left out of moves without auxiliary variables",
+        "samplers/gibbs/likelihood_moves.py",
+        "likelihood_of(state, model, y, tempered(weights, state, y))",
+        "likelihood_of(state, model, y, weights)",
+        "samplers/tempering/test_geweke_bernoulli.py -k hot_sweep",
+    ),
+    Mutant(
         "hyperparameters left behind in an exchange",
         "samplers/tempering/copies.py",
         "stay = {name: getattr(states.inner, name) for name in self.kernel.sampler.tuned}",

@@ -111,16 +111,23 @@ def read_checkpoint(folder: Path, identity: str) -> Checkpoint | None:
     leaves = tuple(arrays[name] for name in sorted(arrays))
     try:
         done = content["warmup"], content["draws"], leaves, tuple(content["keys"]), content["seconds"]
-        point = Checkpoint(*done, content.get("every", 1), content.get("ended", ""))
-        counts = [checks.positive_integer(name, getattr(point, name), minimum=0) for name in ("warmup", "draws")]
+        rest = content.get("every", 1), content.get("ended", ""), content.get("dropped", 0)
+        point = Checkpoint(*done, *rest)
+        for name in ("warmup", "draws", "dropped"):
+            checks.positive_integer(name, getattr(point, name), minimum=0)
         checks.positive_integer("every", point.every)
-        right = len(counts) == 2 and len(point.keys) == len(leaves) and isinstance(point.seconds, dict)
+        right = point.dropped <= point.draws and len(point.keys) == len(leaves) and isinstance(point.seconds, dict)
         right = right and isinstance(point.ended, str)
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(folder, f"{CHECKPOINT} does not hold the state of chains: {error}") from None
     if not right:
         raise damaged(folder, f"{CHECKPOINT} does not hold the state of chains")
     return point
+
+
+def span_of(checkpoint: Checkpoint) -> tuple[int, int, int]:
+    """Which draws are values of a run at a checkpoint: up to which, every how-many-th, and after which."""
+    return checkpoint.draws, checkpoint.every, checkpoint.dropped
 
 
 def _spacing(folder: Path, path: Path, content: Any) -> int:
@@ -139,10 +146,13 @@ def _enough(folder: Path, part: Values, count: int, total: int) -> None:
         raise damaged(folder, f"its files of draws are smaller than {total} draws")
 
 
-def read_draws(folder: Path, identity: str, total: int, every: int = 1, *, keep: bool = True) -> Values:
+def read_draws(
+    folder: Path, identity: str, total: int, every: int = 1, dropped: int = 0, *, keep: bool = True
+) -> Values:
     """Every `every`-th of the first `total` draws (chain, draw, ...) of a folder; with keep=False only checked.
 
-    A file holds all draws of its name, or every so many-th of them, as it says.
+    The first `dropped` draws are checked and left out. A file holds all draws of its name, or every so many-th of them,
+    as it says.
     """
     values: Values = {}
     done = 0
@@ -162,11 +172,13 @@ def read_draws(folder: Path, identity: str, total: int, every: int = 1, *, keep:
             raise damaged(folder, f"{path.name} does not hold numbers")
         if keep and not values:
             _enough(folder, part, (stop - done) // own, total // every)
-            count = total // every
+            count = total // every - dropped // every
             values = {n: np.empty((len(v), count, *v.shape[2:]), as_double(v[:, :0]).dtype) for n, v in part.items()}
-        chosen = np.arange(done + own, stop + 1, own) % every == 0  # the first draw of a run has number 1
+        numbers = np.arange(done + own, stop + 1, own)  # the first draw of a run has number 1
+        chosen = (numbers % every == 0) & (numbers > dropped)
+        before = max(done, dropped) // every - dropped // every
         for name, whole in values.items():
-            whole[:, done // every : stop // every] = part[name][:, chosen]
+            whole[:, before : before + chosen.sum()] = part[name][:, chosen]
         done = stop
     if done != total:
         raise damaged(folder, f"draws {done} to {total} are missing")

@@ -28,6 +28,7 @@ from bayesnn.fitting.store.format import (
     read_checkpoint,
     read_draws,
     read_part,
+    span_of,
     stop_of,
 )
 from bayesnn.samplers.engine.checkpoint import Artifact, Checkpoint, Progress, Values, joined, pack
@@ -72,14 +73,16 @@ class RunStore:
         names = {f"leaf {i:03d}": leaf for i, leaf in enumerate(checkpoint.leaves)}
         document = {"warmup": checkpoint.warmup, "draws": checkpoint.draws, "keys": checkpoint.keys}
         document |= {"seconds": checkpoint.seconds, "every": every, "ended": checkpoint.ended}
+        document |= {"dropped": checkpoint.dropped} if checkpoint.dropped else {}
         self.write(CHECKPOINT, names, document)
         self.checkpoint, self.progress, self.pending = checkpoint, None, []
         self.written = time.monotonic()
 
     def values(self) -> Values:
         """All draws of the checkpoint, read back chunk by chunk into arrays of their final size."""
-        total, every = (0, 1) if self.checkpoint is None else (self.checkpoint.draws, self.checkpoint.every)
-        return read_draws(self.folder, self.identity, total, every)
+        if self.checkpoint is None:
+            return {}
+        return read_draws(self.folder, self.identity, *span_of(self.checkpoint))
 
     def load_artifact(self, name: str) -> Artifact | None:
         """The artifact of this name, saved by this process or an earlier one; None if there is none."""

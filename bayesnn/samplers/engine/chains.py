@@ -92,7 +92,7 @@ def run_chains(
         progress = Progress(0, 0, tuple(worker.carry for worker in workers), seconds)
         if before is not None:
             done = before.warmup, before.draws, progress.carries, seconds
-            progress = Progress(*done, before.every, before.ended)
+            progress = Progress(*done, before.every, before.ended, before.dropped)
         initial = progress.warmup + progress.draws * plan.thinning
         with tqdm(total=total, initial=initial, disable=not plan.progress, unit="step") as bar:
             try:
@@ -153,10 +153,18 @@ def _until_ended(loop: _Loop, progress: Progress, stopping: Stopping, kept: int)
 
 
 def _judged(loop: _Loop, progress: Progress, stopping: Stopping) -> tuple[Progress, Standing]:
-    """The chains judged by the draws that are kept; the time this takes is time of sampling."""
+    """The chains judged by the kept draws, the first half of all dropped if they rise: half at most, however often.
+
+    The time this takes is time of sampling.
+    """
     begun = time.perf_counter()
     loop.keeper.flush()
-    standing = stopping.judge(loop.keeper.values(), progress.draws)
+    values = loop.keeper.values()
+    standing = stopping.judge(values, progress.draws)
+    if standing.rising and progress.dropped < progress.draws // 2:
+        gone = progress.draws // 2 // progress.every - progress.dropped // progress.every
+        progress = progress._replace(dropped=progress.draws // 2)
+        standing = stopping.judge({name: value[:, gone:] for name, value in values.items()}, progress.draws)
     seconds = progress.seconds | {"sampling": progress.seconds["sampling"] + time.perf_counter() - begun}
     progress = progress._replace(seconds=seconds, ended=standing.ended)
     loop.keeper.add(None, progress)

@@ -22,7 +22,8 @@ HANDED = "handed"  # artifact: the last states of other chains, from which those
 class Progress(NamedTuple):
     """How far a run has come: warm-up steps and draws done, the carry of each batch of chains, seconds per phase.
 
-    Of the `draws` every `every`-th one is kept. `ended` says why no more are to be made, "" while nothing says so.
+    Of the `draws` every `every`-th one is kept, but none of the first `dropped`, in which the chains had not arrived.
+    `ended` says why no more are to be made, "" while nothing says so.
     """
 
     warmup: int
@@ -31,14 +32,15 @@ class Progress(NamedTuple):
     seconds: dict[str, float]
     every: int = 1
     ended: str = ""
+    dropped: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
     """The progress of a run as arrays: `leaves` (chain, ...) are the leaves of the carry of all chains.
 
-    `keys` has one entry per leaf: the implementation of its JAX keys, or "" for an ordinary array. `every` and `ended`
-    are those of `Progress`: `kept` draws are stored of the `draws` that were made.
+    `keys` has one entry per leaf: the implementation of its JAX keys, or "" for an ordinary array. `every`, `ended` and
+    `dropped` are those of `Progress`: `kept` draws are values of the run, of the `draws` that were made.
     """
 
     warmup: int
@@ -48,11 +50,12 @@ class Checkpoint:
     seconds: dict[str, float] = field(default_factory=dict)
     every: int = 1
     ended: str = ""
+    dropped: int = field(default=0, metadata={"later": True})  # runs made before it do not name it
 
     @property
     def kept(self) -> int:
-        """Draws of each chain that are stored."""
-        return self.draws // self.every
+        """Draws of each chain that are values of the run."""
+        return self.draws // self.every - self.dropped // self.every
 
 
 class DrawStore(Protocol):
@@ -68,7 +71,7 @@ class DrawStore(Protocol):
         """Take draws (chain, draw, ...), None where there are no new ones, and the progress after them.
 
         They are every `progress.every`-th draw up to `progress.draws`. Where that is more than before, draws that
-        were stored and are not among them are no longer `values`.
+        were stored and are not among them are no longer `values`; nor are those up to number `progress.dropped`.
         """
 
     def flush(self) -> None:
@@ -91,14 +94,14 @@ class Chunk(NamedTuple):
     after: int
     every: int
 
-    def thinned(self, every: int, until: int | None = None) -> Chunk:
-        """Every `every`-th draw of the run, counted from its start, as far as these are among them; up to `until`."""
+    def thinned(self, every: int, until: int | None = None, dropped: int = 0) -> Chunk:
+        """Every `every`-th draw of the run, counted from its start, of those after `dropped`, and up to `until`."""
         count = next(iter(self.values.values())).shape[1]
         numbers = self.after + self.every * np.arange(1, count + 1)  # the first draw of a run has number 1
-        chosen = (numbers % every == 0) & (until is None or numbers <= until)
+        chosen = (numbers % every == 0) & (numbers > dropped) & (until is None or numbers <= until)
         if chosen.all():
             return self
-        after = self.after // every * every  # the draw before the first one, among every `every`-th
+        after = max(self.after, dropped) // every * every  # the draw before the first one, among every `every`-th
         return Chunk({name: v[:, chosen] for name, v in self.values.items()}, after, every)
 
 
@@ -110,6 +113,7 @@ class InMemoryStore:
         self.chunks: list[Chunk] = []
         self.progress: Progress | None = None
         self.made, self.every = (0, 1) if checkpoint is None else (checkpoint.draws, checkpoint.every)
+        self.dropped = 0 if checkpoint is None else checkpoint.dropped
 
     def add(self, values: Values | None, progress: Progress) -> None:
         """Draws come first: after an interrupt between the two, `values` cuts off the surplus draws."""
@@ -117,9 +121,9 @@ class InMemoryStore:
             self.chunks.append(Chunk(values, self.made, progress.every))
             self.made = progress.draws
         self.progress = progress
-        if progress.every > self.every:
-            self.chunks = [chunk.thinned(progress.every) for chunk in self.chunks]
-            self.every = progress.every
+        if progress.every > self.every or progress.dropped > self.dropped:
+            self.chunks = [chunk.thinned(progress.every, dropped=progress.dropped) for chunk in self.chunks]
+            self.every, self.dropped = progress.every, progress.dropped
 
     def flush(self) -> None:
         if self.progress is not None:
@@ -154,8 +158,8 @@ def pack(progress: Progress) -> Checkpoint:
     batches = [jax.tree.leaves(carry) for carry in progress.carries]
     keys = tuple(str(jax.random.key_impl(leaf)) if _is_key(leaf) else "" for leaf in batches[0])
     leaves = tuple(np.concatenate([_as_array(leaf) for leaf in same]) for same in zip(*batches, strict=True))
-    done = progress.warmup, progress.draws
-    return Checkpoint(*done, leaves, keys, dict(progress.seconds), progress.every, progress.ended)
+    ends = progress.ended, progress.dropped
+    return Checkpoint(progress.warmup, progress.draws, leaves, keys, dict(progress.seconds), progress.every, *ends)
 
 
 def unpack(checkpoint: Checkpoint, like: Any, chains: np.ndarray) -> Any:

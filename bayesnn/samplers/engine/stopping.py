@@ -18,7 +18,8 @@ EXTENDED = "extended"  # reason for the end of a run that was given a length aft
 class Standing:
     """How far chains have come, as they are judged: worst R-hat, fewest effective draws, and how many are wanted.
 
-    `ended` says why the run ends here, "" if it goes on; `longer` how many times as many draws are expected to do.
+    `ended` says why the run ends here, "" if it goes on; `longer` how many times as many draws are expected to do;
+    `rising` whether the log likelihood still rose over the draws of a run that goes on.
     """
 
     r_hat: float
@@ -26,6 +27,7 @@ class Standing:
     wanted: int
     ended: str = ""
     longer: float = 1.0
+    rising: bool = False
 
     def __str__(self) -> str:
         """As the progress bar shows it."""

@@ -21,19 +21,19 @@ WARMUP = 7
 
 
 class Judge:
-    """Ends a run after so many draws, and remembers which steps it was shown."""
+    """Ends a run after so many draws, sees a rise after some, and remembers which steps it was shown."""
 
-    def __init__(self, end):
-        self.end, self.seen = end, []
+    def __init__(self, end, rising=()):
+        self.end, self.rising, self.seen = end, rising, []
 
     def __call__(self, values, draws):
         self.seen.append((draws, values["step"].copy()))
-        return Standing(1.2, 30.0, 400, "converged" if draws >= self.end else "", longer=2.0)
+        return Standing(1.2, 30.0, 400, "converged" if draws >= self.end else "", 2.0, draws in self.rising)
 
 
-def automatic(end, keeper=None, max_seconds=np.inf, thinning=1, **options):
+def automatic(end, keeper=None, max_seconds=np.inf, thinning=1, rising=(), **options):
     """A walk that ends by itself, and its judge."""
-    judge = Judge(end)
+    judge = Judge(end, rising)
     plan = Plan(ENDLESS, WARMUP, 3, thinning, progress=False, keeper=keeper, kept=KEPT, **options)
     return go(replace(plan, stopping=Stopping(judge, max_seconds))), judge
 
@@ -193,6 +193,74 @@ def test_given_a_length_afterwards_it_keeps_its_thinning(tmp_path):
     later, judge = automatic(1000, RunStore(tmp_path, "a walk"))
     np.testing.assert_array_equal(later.values["step"][0], steps(2, 84))
     assert judge.seen == []
+
+
+# Draws in which chains had not arrived
+
+
+@pytest.mark.parametrize(
+    ("end", "rising", "dropped"),
+    [(4, (3,), 1), (12, (6,), 3), (12, (12,), 6), (24, (8, 24), 12), (48, (6, 8, 12), 6), (64, (2,), 1)],
+)
+def test_a_rise_drops_the_first_half(end, rising, dropped, tmp_path):
+    """In memory and on the disk; what is judged next and what the run returns lack it; thinning goes on as before."""
+    plain, _ = automatic(end)
+    every = spacing(end, KEPT)
+    gone = dropped // every
+    for keeper in (InMemoryStore(), RunStore(tmp_path, "a walk")):
+        found, judge = automatic(end, keeper, rising=rising)
+        assert found.checkpoint.dropped == dropped
+        assert found.checkpoint.kept == found.values["step"].shape[1] == end // every - gone
+        for name in ("z", "step"):
+            np.testing.assert_array_equal(found.values[name], plain.values[name][:, gone:])
+        np.testing.assert_array_equal(judge.seen[-1][1], found.values["step"])
+        first = rising[0]
+        after = [seen for draws, seen in judge.seen if draws == first][1]
+        np.testing.assert_array_equal(after[0], WARMUP + np.arange(first // 2 + 1, first + 1))
+    again = RunStore(tmp_path, "a walk")
+    np.testing.assert_array_equal(again.values()["step"], found.values["step"])
+
+
+def test_draws_are_dropped_once_where_a_judged_run_is_resumed(tmp_path):
+    """Time is over after draw 24, where it was judged; half at most is dropped however often it is judged there."""
+    expected, _ = automatic(48, rising=(24,))
+    automatic(48, RunStore(tmp_path, "a walk"), max_seconds=1e-9, rising=(24,))
+    store = RunStore(tmp_path, "a walk")
+    for _ in range(2):
+        automatic(24, store, rising=(24,), max_seconds=1e-9)
+    found, _ = automatic(48, RunStore(tmp_path, "a walk"), rising=(24,))
+    assert expected.checkpoint.dropped == found.checkpoint.dropped == 12
+    same(found, expected)
+
+
+@pytest.mark.parametrize("calls", [9, 4, 5, 6, 7, 8])
+def test_a_killed_run_drops_what_one_that_went_on_does(calls, tmp_path, monkeypatch):
+    expected, _ = automatic(32, rising=(6, 16))
+    advance, count = chains._advance_all, []
+
+    def killed(*arguments):
+        count.append(1)
+        if len(count) == calls:
+            raise Killed
+        return advance(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chains, "_advance_all", killed)
+        with pytest.raises(Killed):
+            automatic(32, RunStore(tmp_path, "a walk"), rising=(6, 16))
+    found, _ = automatic(32, RunStore(tmp_path, "a walk"), rising=(6, 16))
+    same(found, expected)
+    assert found.checkpoint.dropped == 8
+
+
+def test_given_a_length_afterwards_nothing_more_is_dropped(tmp_path):
+    for keeper in (None, RunStore(tmp_path, "a walk")):
+        first, _ = automatic(24, keeper, rising=(16,))
+        more = extended(keeper or InMemoryStore(first.checkpoint), 40)
+        assert more.checkpoint.dropped == 8
+        assert more.checkpoint.kept == 16
+        np.testing.assert_array_equal(more.values["step"][0][-8:], WARMUP + np.arange(26, 41, 2))
+    np.testing.assert_array_equal(more.values["step"][0], WARMUP + np.arange(10, 41, 2))
 
 
 def extended(keeper, draws):
