@@ -21,6 +21,7 @@ from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods import Gaussian, Heteroskedastic
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Stats, Steps, summary_of
+from bayesnn.samplers.gibbs.annealed_start import annealed
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, moved_units, prior_of, sites_of, start_of
 from bayesnn.samplers.gibbs.joint_density import Point, Target
 from bayesnn.samplers.gibbs.joint_state import (
@@ -71,13 +72,19 @@ class JointGibbs(Steps):
         return {n: v for n, v in found.items() if v is not None} | {"step_size": jnp.exp(state.inner.log_step)}
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> GibbsState:
-        """Units drawn from the prior with hyperparameters at their guesses, and a readout of zeros."""
+        """Units drawn from the prior with hyperparameters at their guesses, and a readout of zeros.
+
+        Where there are many counts, the state after some sweeps, see `annealed_start`.
+        """
         state = start_of(key, model, x)
         latents = model.likelihood.start(jax.random.fold_in(key, 2))
         if isinstance(model.likelihood, Gaussian):  # a draw from the prior may be far too precise to start with
             spread = jnp.std(y, axis=0)
             latents = {name: spread if name == "sigma" else spread**-2 for name in latents}
-        return state._replace(latents=latents, log_step=jnp.full((), np.log(FIRST_STEP), state.gamma.dtype))
+        state = state._replace(latents=latents, log_step=jnp.full((), np.log(FIRST_STEP), state.gamma.dtype))
+        if model.likelihood.kind != "count":
+            return state
+        return annealed(replace(self, sweeps=1), jax.random.fold_in(key, 3), state, model, x, y, *rows)
 
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
