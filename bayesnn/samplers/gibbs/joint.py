@@ -38,7 +38,7 @@ from bayesnn.samplers.gibbs.joint_structure import draw_architecture
 from bayesnn.samplers.gibbs.joint_trajectories import move_jointly
 from bayesnn.samplers.gibbs.joint_unit_moves import move_units
 from bayesnn.samplers.gibbs.mean_collapsed import move_without_mean
-from bayesnn.samplers.gibbs.sign_moves import flip
+from bayesnn.samplers.gibbs.sign_moves import flip_signs
 from bayesnn.samplers.gibbs.trajectories import default_steps, tuned
 from bayesnn.samplers.gibbs.working_rows import tempered
 from bayesnn.samplers.kernel import KernelState, StepsKernel
@@ -111,7 +111,7 @@ class JointGibbs(Steps):
         assert log_step is not None
 
         def signs(source: RandomSource, point: Point, target: Target) -> tuple[Point, jax.Array]:
-            return flip(source, point, of_point(point, state).beta_precision, target, model.terms(x.shape[1:]))
+            return flip_signs(source, point, of_point(point, state).beta_precision, target, model.terms(x.shape[1:]))
 
         point, _ = self.move(of_signs, state, signs, target, model, x, y, weights)
         state = redraw_mean(of_mean, with_point(state, point), model)
