@@ -36,16 +36,19 @@ def test_blocks_of_rows_give_the_sum_over_all(few, monkeypatch):
 
 
 def test_units_move_the_same_in_blocks(monkeypatch):
-    model, moved = shallow(2, likelihood=Bernoulli((0, 1)), intercept=True, linear=True), []
+    model = shallow(2, likelihood=Bernoulli((0, 1)), intercept=True, linear=True)
     with double():
         x, y, offset, weights = (jnp.asarray(a) for a in (X, Y, OFFSET, WEIGHTS))
         state = Gibbs().init(jax.random.key(0), model, x, y)
-        for _ in range(2):
-            rows = model, x, y, 8, offset, weights
-            moved.append(jax.jit(lambda key: likelihood_moves.move_on_likelihood(key, state, *rows))(jax.random.key(1)))
-            monkeypatch.setattr(likelihood_moves, "BLOCK", 8)
-            monkeypatch.setattr(likelihood_moves, "FEW_BLOCKS", 1)
-    whole, parts = moved
+        rows = model, x, y, 8, offset, weights
+
+        def move(key):
+            return likelihood_moves.move_on_likelihood(key, state, *rows)
+
+        whole = jax.jit(lambda key: move(key))(jax.random.key(1))
+        monkeypatch.setattr(likelihood_moves, "BLOCK", 8)
+        monkeypatch.setattr(likelihood_moves, "FEW_BLOCKS", 1)
+        parts = jax.jit(lambda key: move(key))(jax.random.key(1))
     assert (whole.gamma != state.gamma).any(axis=1).all()
     assert (whole.coefficients != state.coefficients).all()
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), whole, parts)
