@@ -44,7 +44,7 @@ def test_a_chain_that_starts_at_once_is_seen(monkeypatch):
 def test_only_many_counts_are_annealed(scale, monkeypatch):
     """The power grows to one in as many sweeps as the information says; the state that is left has none."""
     counts = np.round(scale * Y)
-    model, weights = shallow(2, likelihood=Poisson(float(np.log(counts.mean())))), np.linspace(0.0, 2.0, 60)
+    model, weights = shallow(2, likelihood=Poisson(float(np.log(counts.mean())))), np.linspace(0.0, 3.0, 60)
     powers = []
 
     def step(self, key, state, *rest):
@@ -64,4 +64,4 @@ def test_only_many_counts_are_annealed(scale, monkeypatch):
         powers = sorted(powers)  # callbacks come in any order
         np.testing.assert_allclose(np.diff(np.log(powers)), np.log(annealed_start.GROWTH))
         assert powers[-1] == pytest.approx(1.0 / annealed_start.GROWTH)
-        assert 0.7 < powers[0] * counts.mean() < 1.1
+        assert 0.75 < powers[0] * counts.mean() < 1.05
