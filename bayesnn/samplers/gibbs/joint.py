@@ -21,6 +21,7 @@ from bayesnn._internal.random import RandomSource
 from bayesnn.likelihoods import Gaussian, Heteroskedastic
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Stats, Steps, summary_of
+from bayesnn.samplers.gibbs.annealed_start import annealed
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, moved_units, prior_of, sites_of, start_of
 from bayesnn.samplers.gibbs.joint_density import Point, Target
 from bayesnn.samplers.gibbs.joint_state import (
@@ -37,7 +38,7 @@ from bayesnn.samplers.gibbs.joint_structure import draw_architecture
 from bayesnn.samplers.gibbs.joint_trajectories import move_jointly
 from bayesnn.samplers.gibbs.joint_unit_moves import move_units
 from bayesnn.samplers.gibbs.mean_collapsed import move_without_mean
-from bayesnn.samplers.gibbs.sign_moves import flip
+from bayesnn.samplers.gibbs.sign_moves import flip_signs
 from bayesnn.samplers.gibbs.trajectories import default_steps, tuned
 from bayesnn.samplers.gibbs.working_rows import tempered
 from bayesnn.samplers.kernel import KernelState, StepsKernel
@@ -71,13 +72,19 @@ class JointGibbs(Steps):
         return {n: v for n, v in found.items() if v is not None} | {"step_size": jnp.exp(state.inner.log_step)}
 
     def init(self, key: jax.Array, model: Model, x: jax.Array, y: jax.Array, *rows: Any) -> GibbsState:
-        """Units drawn from the prior with hyperparameters at their guesses, and a readout of zeros."""
+        """Units drawn from the prior with hyperparameters at their guesses, and a readout of zeros.
+
+        Where there are many counts, the state after some sweeps, see `annealed_start`.
+        """
         state = start_of(key, model, x)
         latents = model.likelihood.start(jax.random.fold_in(key, 2))
         if isinstance(model.likelihood, Gaussian):  # a draw from the prior may be far too precise to start with
             spread = jnp.std(y, axis=0)
             latents = {name: spread if name == "sigma" else spread**-2 for name in latents}
-        return state._replace(latents=latents, log_step=jnp.full((), np.log(FIRST_STEP), state.gamma.dtype))
+        state = state._replace(latents=latents, log_step=jnp.full((), np.log(FIRST_STEP), state.gamma.dtype))
+        if model.likelihood.kind != "count":
+            return state
+        return annealed(replace(self, sweeps=1), jax.random.fold_in(key, 3), state, model, x, y, *rows)
 
     def step(
         self, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, y: jax.Array, *rows: Any
@@ -104,7 +111,7 @@ class JointGibbs(Steps):
         assert log_step is not None
 
         def signs(source: RandomSource, point: Point, target: Target) -> tuple[Point, jax.Array]:
-            return flip(source, point, of_point(point, state).beta_precision, target, model.terms(x.shape[1:]))
+            return flip_signs(source, point, of_point(point, state).beta_precision, target, model.terms(x.shape[1:]))
 
         point, _ = self.move(of_signs, state, signs, target, model, x, y, weights)
         state = redraw_mean(of_mean, with_point(state, point), model)

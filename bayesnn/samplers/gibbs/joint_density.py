@@ -40,9 +40,9 @@ class Target(NamedTuple):
     """What the density is conditional on.
 
     inputs (q, n) with the constant; other columns of the readout `extra` (k - m, n), and the prior means and variances
-    of their coefficients (k - m,); offset (n,) or zero; log p(y | f) () and Fisher information (K, K, n) as functions
-    of f (K, n); what of the architecture is in use, None if all is. Where a further function is integrated out,
-    `marginal` takes the place of log p(y | f): of f (K, n) and the design (k, n), its value and gradients in both.
+    of their coefficients (k - m,); offset (n,), (K, n) or zero; log p(y | f) () and Fisher information (K, K, n) as
+    functions of f (K, n); what of the architecture is in use, None if all is. Where a further function is integrated
+    out, `marginal` takes the place of log p(y | f): of f (K, n) and the design (k, n), its value and gradients in both.
     """
 
     inputs: jax.Array

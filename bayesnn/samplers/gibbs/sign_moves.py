@@ -4,6 +4,9 @@ psi(-e) = 1 - psi(e), so a unit and its flipped version span the same functions 
 favour one: where both ends of the readout are far from zero, as with classes that are easily told apart, the four
 combinations of signs of two units are four modes, between which nothing else moves. The arms of a draw are these four
 combinations, each with candidates for the readout (`readout_candidates`) and, by the same rule, for mu_gamma.
+
+A flip changes the weights of units and intercept, not the linear term. So where the readout is long, the linear term is
+held: candidates for hundreds of coefficients are dear, and hardly one of them is as likely as the current readout.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from bayesnn.samplers.gibbs.readout_candidates import (
 )
 
 SIGNS = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])  # the sign changes of two units, no change first
+MOST_COEFFICIENTS = 40  # of all functions together, above which the linear term is held
 CENTRES = 8  # candidates for mu_gamma per arm
 
 
@@ -54,6 +58,34 @@ def centre_of(gamma: jax.Array, prior: MuellerRiosInsua, active: jax.Array | Non
     precision = np.linalg.inv(variance)
     root = jnp.linalg.cholesky(precision + count * spread)
     return jnp.asarray(mean) + cho_solve((root, True), spread @ centred.sum(axis=0)), root
+
+
+def without_linear(point: Point, target: Target, terms: Terms) -> tuple[Point, Target, Terms]:
+    """The point and the density of the other coefficients given those of the linear term, which join the offset."""
+    kept, held = terms.units + int(terms.intercept), point.coefficients[terms.units + int(terms.intercept) :]
+    used = None if target.used is None else target.used._replace(coefficients=target.used.coefficients[:kept])
+    own = slice(int(terms.intercept))
+    rest = target._replace(
+        extra=target.extra[own],
+        means=target.means[own],
+        variances=target.variances[own],
+        offset=target.offset + held.T @ target.extra[int(terms.intercept) :],
+        used=used,
+    )
+    return point._replace(coefficients=point.coefficients[:kept]), rest, terms._replace(predictors=0)
+
+
+def flip_signs(
+    source: RandomSource, point: Point, beta_precision: jax.Array, target: Target, terms: Terms
+) -> tuple[Point, jax.Array]:
+    """`flip`, given the linear term where the readout is long."""
+    few = beta_precision.shape[0] * terms.size <= MOST_COEFFICIENTS
+    if few or not terms.predictors or target.marginal is not None:
+        return flip(source, point, beta_precision, target, terms)
+    shorter, given, fewer = without_linear(point, target, terms)
+    rest, moved = flip(source, shorter, beta_precision, given, fewer)
+    held = point.coefficients[rest.coefficients.shape[0] :]
+    return rest._replace(coefficients=jnp.concatenate([rest.coefficients, held])), moved
 
 
 def flip(

@@ -131,6 +131,32 @@ def test_flips_take_two_different_units():
     assert all(int(i) == 0 for i in sign_moves.two_units(jax.random.key(0), 1))
 
 
+@pytest.mark.parametrize("architecture", [None, "random"])
+def test_the_linear_term_is_held_where_the_readout_is_long(architecture, monkeypatch):
+    """The density of what is left is that of the whole point, up to the prior of the linear term."""
+    model = shallow(2, likelihood=CLASSES.likelihood, hyper=HYPER, linear=architecture or True, intercept=True)
+    state = state_of(model)
+    target = target_of(state, model, jnp.asarray(X), jnp.asarray(CODES), jnp.asarray(0.1 * X[:, 0]), None)
+    terms, point = model.terms(X.shape[1:]), some_point()
+    shorter, given, fewer = sign_moves.without_linear(point, target, terms)
+    assert fewer.size == 3 and shorter.coefficients.shape == (3, 3)
+    np.testing.assert_allclose(given.function(shorter), target.function(point), rtol=1e-9)
+    same = some_point()._replace(gamma=point.gamma + 0.3)
+    difference = joint_density.log_density(same, target)[0] - joint_density.log_density(point, target)[0]
+    of_rest = same._replace(coefficients=same.coefficients[:3])
+    found = joint_density.log_density(of_rest, given)[0] - joint_density.log_density(shorter, given)[0]
+    np.testing.assert_allclose(found, difference, rtol=1e-9)
+
+    def moved(source, point, beta_precision, target, terms):
+        return point._replace(coefficients=point.coefficients + terms.size), jnp.asarray(True)
+
+    monkeypatch.setattr(sign_moves, "flip", moved)
+    for limit, expected in ((15, [5.0] * 5), (14, [3.0, 3.0, 3.0, 0.0, 0.0])):
+        monkeypatch.setattr(sign_moves, "MOST_COEFFICIENTS", limit)
+        found, _ = sign_moves.flip_signs(jax.random.key(0), point, jnp.ones(3), target, terms)
+        np.testing.assert_allclose((found.coefficients - point.coefficients)[:, 0], expected)
+
+
 @pytest.mark.parametrize(
     "likelihood",
     [
@@ -244,7 +270,7 @@ def test_what_the_trajectory_integrates_out_is_drawn_anew_before_units_move(monk
     def stop(key, point, hyper, *rest):
         raise Reached(hyper)
 
-    monkeypatch.setattr(joint, "flip", lambda key, point, *rest: (point, None))
+    monkeypatch.setattr(joint, "flip_signs", lambda key, point, *rest: (point, None))
     monkeypatch.setattr(joint, "move_jointly", lambda key, point, *rest: (point, jnp.asarray(1.0)))
     monkeypatch.setattr(joint, "move_units", stop)
     state = state_of(CLASSES)
