@@ -79,6 +79,11 @@ def relevance(
     Neural Networks, section 1.2.3, for the scales of automatic relevance determination; J. Li, W. Monroe and
     D. Jurafsky (2016), Understanding neural networks through representation erasure, arXiv:1612.08220, equation (1).
 
+    See Also
+    --------
+    partial_dependence : the mean along one input
+    average_marginal_effects : average slopes
+
     Examples
     --------
     >>> import numpy as np

@@ -46,6 +46,10 @@ class Evidence:
     particles : int
         For a tempered fit, its draws.
     method : str
+
+    See Also
+    --------
+    log_marginal_likelihood : the evidence of a model
     """
 
     estimate: float
@@ -156,6 +160,12 @@ def log_marginal_likelihood(
     R. Neal (2001), Annealed importance sampling, Statistics and Computing 11, 125-139; A. Gelman and X.-L. Meng (1998),
     Simulating normalizing constants, Statistical Science 13, 163-185; N. Friel, M. Hurn and J. Wyse (2014), Improving
     power posterior estimation of statistical evidence, Statistics and Computing 24, 709-723.
+
+    See Also
+    --------
+    Evidence : what `log_marginal_likelihood` returns
+    Tempered : parallel tempering around another sampler
+    compare : several fits in one table
 
     Examples
     --------

@@ -53,6 +53,12 @@ class Fit:
         State of the chains, which `extend` continues; None for approximations.
     settings : FitSettings
         With which arguments `fit` was called. If they are not given, they are read off `idata` and `data`.
+
+    See Also
+    --------
+    fit : draw from the posterior
+    diagnose : whether the chains agree
+    summary : a table of the posterior
     """
 
     model: Model
@@ -210,6 +216,13 @@ def fit(
         run, or a run that is damaged, of other software or being written.
     OSError
         If `path` cannot be written, say because the disk is full; what was written before is intact.
+
+    See Also
+    --------
+    diagnose : whether the chains agree
+    predict : draws at new rows
+    summary : a table of the posterior
+    extend : more draws of the same chains
 
     Examples
     --------

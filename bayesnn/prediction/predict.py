@@ -64,6 +64,12 @@ def predict(
     ValueError
         If the columns are not those of the fit, a category is new, a value is missing, or the kind does not suit y.
 
+    See Also
+    --------
+    evaluate : scores on new rows
+    decompose : parameter and noise parts of uncertainty
+    to_frame : any result as a table
+
     Examples
     --------
     >>> import numpy as np

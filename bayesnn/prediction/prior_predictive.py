@@ -37,6 +37,11 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     arviz.InferenceData or xarray.DataTree
         Groups `prior` (every site, and f) and `prior_predictive` (y), one chain.
 
+    See Also
+    --------
+    add_groups : predictive and prior groups for ArviZ
+    Model : any layers, likelihood and prior
+
     Examples
     --------
     >>> import numpy as np

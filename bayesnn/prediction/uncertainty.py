@@ -57,6 +57,11 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     S. Depeweg, J. M. Hernández-Lobato, F. Doshi-Velez and S. Udluft (2018), Decomposition of uncertainty in Bayesian
     deep learning for efficient and risk-sensitive learning, ICML, equations (1) and (2).
 
+    See Also
+    --------
+    predict : draws at new rows
+    evaluate : scores on new rows
+
     Examples
     --------
     >>> import numpy as np
