@@ -118,7 +118,7 @@ def relevance(
 
 
 def _training(fit: Fit) -> ScoredRows:
-    rows = ScoredRows(*fit.data.scaled(), fit.data.offset, fit.data.weights)
+    rows = ScoredRows(*fit.data.scaled(), fit.data.shift, fit.data.weights)
     used = used_rows(fit.data.weights)  # those of weight zero are not to be shuffled into the others
     if used is None or fit.data.weights is None:
         return rows

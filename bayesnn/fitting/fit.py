@@ -173,7 +173,8 @@ def fit(
     weights : array (n,), optional
         Case weights, at least zero: each multiplies the log likelihood of its row.
     offset : array (n,), optional
-        Added to the function, such as the log of an exposure for counts; predictions then need one too.
+        Added to the function, such as the log of an exposure for counts; in units of a continuous y. Predictions then
+        need one too.
     standardize : bool
         Whether to bring inputs, and a continuous target, to mean zero and unit variance; undone in every prediction.
     marginalize : bool

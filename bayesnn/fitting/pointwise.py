@@ -81,7 +81,7 @@ def at_training_rows(model: Model, data: Dataset, posterior: dict[str, np.ndarra
         def chosen(model: Model, sites: Any, x: jax.Array, *rest: Any) -> jax.Array:
             return quantity(model, sites, fill_inputs(x, sites[SITE], where, data.scaling), *rest)
 
-    values = draws.over_draws(chosen, model, flat, x, y, data.offset, data.weights)
+    values = draws.over_draws(chosen, model, flat, x, y, data.shift, data.weights)
     return values.reshape(*shape, *values.shape[1:])
 
 
