@@ -197,16 +197,7 @@ def log_marginal_likelihood(
     bound, rows = bind(
         model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
     )
-    if bound.architecture is not None:
-        raise ValueError(
-            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random "
-            "architecture and use bnn.architectures(fit)"
-        )
-    if is_confined(bound):
-        raise ValueError(
-            "log_marginal_likelihood cannot draw from a prior that is confined to maps that do not run away: give it a "
-            "fit by bnn.Tempered, or a model with hyper=bnn.ShallowHyperparameters(autoregression=False)"
-        )
+    _check(bound)
     given = (*rows.scaled(), rows.shift, rows.weights)
     arrays = tuple(None if a is None else jnp.asarray(a) for a in given)
     target = MarginalModel(bound) if marginalize else bound
@@ -225,6 +216,20 @@ def log_marginal_likelihood(
     ais = method == "ais"
     estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
     return Evidence(estimate - _log_jacobian(rows), se, ess, _table(levels, rates, path), particles, method)
+
+
+def _check(bound: Model) -> None:
+    """Refuse a model whose prior cannot be drawn from, or whose architecture is random."""
+    if bound.architecture is not None:
+        raise ValueError(
+            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random "
+            "architecture and use bnn.architectures(fit)"
+        )
+    if is_confined(bound):
+        raise ValueError(
+            "log_marginal_likelihood cannot draw from a prior that is confined to maps that do not run away: give it a "
+            "fit by bnn.Tempered, or a model with hyper=bnn.ShallowHyperparameters(autoregression=False)"
+        )
 
 
 def _of_fit(fit: Fit, others: tuple[Any, ...]) -> Evidence:
