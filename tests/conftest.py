@@ -21,7 +21,7 @@ import pytest  # noqa: E402
 
 # Scripts, not test modules: `--doctest-modules` would import them otherwise, and benchmarks import packages that only
 # the extra `bench` installs.
-collect_ignore = ["benchmarks", "check.py", "gallery.py", "mutants.py", "mutant_tables"]
+collect_ignore = ["benchmarks", "check.py", "gallery.py", "mutants.py", "mutant_tables", "notebooks.py"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

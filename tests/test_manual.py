@@ -1,15 +1,22 @@
 """The manual: its code runs as it stands, its scripts are short, every public name has a place (slow: it is built)."""
 
 import importlib.util
+import inspect
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import browser
 import pytest
 
 import bayesnn as bnn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import notebooks  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "bayesnn" / "docs" / "pages"
@@ -49,6 +56,51 @@ def test_every_public_name_is_in_the_reference():
     assert {name for name in shown if "." not in name} <= set(bnn.__all__)
 
 
+def names_of(module):
+    """Functions and classes of `bnn.plots`, `bnn.text` or `bnn.datasets`."""
+    return [name for name in module.__all__ if callable(getattr(module, name))]
+
+
+def test_every_public_name_has_an_example_that_runs():
+    """In its docstring, which is run as a test, or on a page of the manual, whose code is run when it is built."""
+    code = "\n".join(part for page in WITH_CODE for part in scripts(page).values())
+    paths = [name for name in bnn.__all__ if not inspect.ismodule(getattr(bnn, name))]
+    paths += [f"{m}.{name}" for m in ("plots", "text", "datasets") for name in names_of(getattr(bnn, m))]
+    lacking = []
+    for path in paths:
+        thing = bnn
+        for part in path.split("."):
+            thing = getattr(thing, part)
+        if ">>>" not in (inspect.getdoc(thing) or "") and not re.search(rf"\bbnn\.{re.escape(path)}\b", code):
+            lacking.append(path)
+    assert lacking == []
+
+
+def test_docstrings_name_what_belongs_to_them():
+    entry = re.compile(r"^(\w+(?:, \w+)*)(?: : \S.*)?$")
+    for name in bnn.__all__:
+        if inspect.ismodule(getattr(bnn, name)):
+            continue
+        found = re.search(r"^See Also\n--------\n((?:.+\n?)+)", inspect.getdoc(getattr(bnn, name)) or "", re.MULTILINE)
+        assert found, f"{name} has no section See Also"
+        others = [other for line in found[1].splitlines() for other in entry.fullmatch(line)[1].split(", ")]
+        assert set(others) <= set(bnn.__all__) - {name}, (name, others)
+
+
+@pytest.mark.parametrize("name", notebooks.TUTORIALS)
+def test_notebooks_are_those_of_the_pages(name):
+    text = (notebooks.NOTEBOOKS / f"{name}.ipynb").read_text(encoding="utf-8")
+    cells = json.loads(text)["cells"]
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    assert ["".join(cell["source"]) for cell in code] == notebooks.code_of(name)
+    assert [cell["outputs"] for cell in code] == [[]] * len(code)
+    prose = re.sub(r"^```python\n.*?^```$", "", notebooks.markdown_of(name), flags=re.DOTALL | re.MULTILINE)
+    assert " ".join("".join(cell["source"]) for cell in cells if cell not in code).split() == prose.split()
+    assert "show(" not in text
+    if importlib.util.find_spec("jupytext") is not None:
+        assert text == notebooks.written(name), "python tests/notebooks.py makes it anew"
+
+
 def test_every_page_is_in_the_menu():
     menu = (PAGES.parent / "mkdocs.yml").read_text(encoding="utf-8")
     assert [str(p.relative_to(PAGES)) for p in PAGES.rglob("*.md") if f"- {p.relative_to(PAGES)}" not in menu] == []
@@ -62,7 +114,7 @@ def test_every_page_is_in_the_menu():
 )
 def test_the_code_of_the_manual_runs(page, session, tmp_path):
     code = scripts(page)[session]
-    for module, word in (("formulaic", "~"), ("sklearn", "sklearn")):
+    for module, word in (("formulaic", "~"), ("sklearn", "sklearn"), ("tokenizers", "learn_bpe")):
         if word in code and importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed")
     (tmp_path / "script.py").write_text(code, encoding="utf-8")
@@ -74,8 +126,8 @@ def test_the_code_of_the_manual_runs(page, session, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_manual_is_built_without_a_warning(tmp_path):
-    for module in ("mkdocs", "material", "mkdocstrings", "markdown_exec", "formulaic", "sklearn"):
+def test_the_manual_is_built_without_a_warning_and_shown_by_a_browser(tmp_path):
+    for module in ("mkdocs", "material", "mkdocstrings", "markdown_exec", "formulaic", "sklearn", "tokenizers"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f'{module} is not installed: pip install "bayesnn[docs]"')
     command = ["mkdocs", "build", "--strict", "-f", str(PAGES.parent / "mkdocs.yml"), "-d", str(tmp_path / "site")]
@@ -83,6 +135,30 @@ def test_the_manual_is_built_without_a_warning(tmp_path):
         [sys.executable, "-m", *command], cwd=tmp_path, env=ENVIRONMENT, capture_output=True, text=True, timeout=1800
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert 'src="data:image/png' in (tmp_path / "site" / "tutorials" / "first_regression.html").read_text(
-        encoding="utf-8"
-    )
+    page = (tmp_path / "site" / "tutorials" / "first_regression.html").read_text(encoding="utf-8")
+    assert 'src="data:image/png' in page
+    doubtful = [p.stem for p in (tmp_path / "site").rglob("*.html") if "<code>NOT CONVERGED" in p.read_text("utf-8")]
+    assert set(doubtful) <= {"disagreeing_chains"}
+    if browser.program() is not None:  # errors of the console, pictures that are not there, calls of other machines
+        assert browser.complaints(tmp_path / "site", browser.program()) == []
+
+
+@pytest.mark.slow
+def test_a_browser_sees_what_is_wrong_with_a_page(tmp_path):
+    if browser.program() is None:
+        pytest.skip("no Chromium is installed")
+    (tmp_path / "good.html").write_text('<link rel="icon" href="data:,"><h1>Good</h1>', encoding="utf-8")
+    bad = '<link rel="icon" href="data:,"><script>nothing()</script><img src="none.png">$$x$$'
+    bad += '<img src="http://[::1]:9/a.png" alt="b">'
+    (tmp_path / "bad.html").write_text(bad, encoding="utf-8")
+    found = browser.complaints(tmp_path, browser.program())
+    assert not any(line.startswith("good") for line in found)
+    for words in (
+        "nothing is not defined",
+        "none.png",
+        "left raw: $$",
+        "no title",
+        "from elsewhere: http://[::1]:9",
+        "text: 1",
+    ):
+        assert any(words in line for line in found), (words, found)

@@ -24,6 +24,10 @@ VARIABLES = (CACHE_VARIABLE, "JAX_PLATFORMS", "JAX_ENABLE_X64", "XLA_FLAGS", "OP
 def show_versions() -> None:
     """Print versions, devices and settings, to be copied into the report of a fault.
 
+    See Also
+    --------
+    BayesnnWarning : the class of all warnings
+
     Examples
     --------
     >>> show_versions()  # doctest: +ELLIPSIS

@@ -18,6 +18,10 @@ LOG.addHandler(logging.NullHandler())
 class BayesnnWarning(UserWarning):
     """A warning of this package; each says what happened and what to do.
 
+    See Also
+    --------
+    show_versions : versions, for a report
+
     Examples
     --------
     To hear none of them, or to make them errors:

@@ -42,6 +42,10 @@ class Scaling:
             return y
         return (y - np.asarray(self.y_center)) / np.asarray(self.y_scale)
 
+    def shift(self, offset: np.ndarray | None) -> np.ndarray | None:
+        """An offset (n,) in units of y -> on the scale the model sees; `y_center` is that of y less offset."""
+        return None if offset is None else offset / np.asarray(self.y_scale)
+
     def inverse(self, y: np.ndarray) -> np.ndarray:
         """Target or function values on the scale the model sees -> in units of y."""
         return y * np.asarray(self.y_scale) + np.asarray(self.y_center)
@@ -71,6 +75,11 @@ class Dataset:
     offset: np.ndarray | None = None
     series: Any = None
     steps: np.ndarray | None = None
+
+    @property
+    def shift(self) -> np.ndarray | None:
+        """The offset on the scale the model sees."""
+        return self.scaling.shift(self.offset)
 
     @property
     def targets(self) -> Any:
@@ -131,10 +140,18 @@ def make_dataset(
         checks.varying("y", values if each is None else values[each > 0], resolution)
     scaling = input_scaling(columns, coded, standardize, cases, resolutions(columns, x))
     if standardize and scale_target:
-        center, scale = center_and_scale(values, each)
+        center, scale = center_and_scale(_less_offset(values, offset, steps), each)
         _check_scales("y", ["y"] * np.size(scale), np.atleast_1d(scale))
         scaling = replace(scaling, y_center=_numbers(center), y_scale=_numbers(scale))
     return Dataset(coded, y, columns, scaling, row_labels(x, len(coded)), cases, offset, steps=steps)
+
+
+def _less_offset(values: np.ndarray, offset: np.ndarray | None, steps: np.ndarray | None) -> np.ndarray:
+    """Targets less the offset of their rows."""
+    if offset is None:
+        return values
+    each = offset if steps is None else np.repeat(offset, steps.sum(axis=1))
+    return values - each.reshape(-1, *(1,) * (values.ndim - 1))
 
 
 def used_rows(weights: np.ndarray | None) -> np.ndarray | None:

@@ -58,6 +58,10 @@ def pad(sequences: Sequence[Any], length: int | None = None, *, keep: str | None
     ValueError
         If a sequence is empty or longer than `length`, or if sequences differ in their number of features.
 
+    See Also
+    --------
+    next_tokens : texts as inputs and next words
+
     Examples
     --------
     >>> pad([[5, 2, 7], [3]]).tolist()

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 
 
 class TrainTest(NamedTuple):
-    """A table in two parts, for training and for testing; unpacks as `train, test`."""
+    """A table in two parts, for training and for testing; unpacks as `train, test`.
+
+    Examples
+    --------
+    >>> train, test = ripley_synth()
+    >>> len(train), len(test)
+    (250, 1000)
+    """
 
     train: pd.DataFrame
     test: pd.DataFrame

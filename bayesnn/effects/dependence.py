@@ -51,6 +51,11 @@ def partial_dependence(
     ----------
     J. Friedman (2001), Greedy function approximation, Annals of Statistics 29, 1189-1232, equation (53).
 
+    See Also
+    --------
+    individual_curves : the same for single rows
+    average_marginal_effects : average slopes
+
     Examples
     --------
     >>> import numpy as np
@@ -115,6 +120,11 @@ def individual_curves(
     ----------
     A. Goldstein, A. Kapelner, J. Bleich and E. Pitkin (2015), Peeking inside the black box, Journal of Computational
     and Graphical Statistics 24, 44-65.
+
+    See Also
+    --------
+    partial_dependence : the mean along one input
+    contrast : the effect of a given change
 
     Examples
     --------

@@ -27,7 +27,7 @@ def slopes(fit: Fit, rows: Rows, position: int) -> np.ndarray:
     inputs = fit.inputs(rows.table)
     tangent = np.zeros(inputs.shape[1])
     tangent[position] = 1.0 / fit.data.scaling.x_scale[position]
-    values = over_draws(_directional, fit.model, fit.draws(), inputs, tangent, rows.offset)
+    values = over_draws(_directional, fit.model, fit.draws(), inputs, tangent, fit.data.scaling.shift(rows.offset))
     if fit.model.likelihood.standardizes:
         values = values * np.asarray(fit.data.scaling.y_scale)
     sizes = fit.idata["posterior"].sizes

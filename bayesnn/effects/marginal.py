@@ -41,6 +41,11 @@ def average_marginal_effects(fit: Fit, inputs: Any = None, *, rows: Any = None, 
     V. Arel-Bundock, N. Greifer and A. Heiss (2024), How to interpret statistical models using marginaleffects for R
     and Python, Journal of Statistical Software 111(9).
 
+    See Also
+    --------
+    contrast : the effect of a given change
+    partial_dependence : the mean along one input
+
     Examples
     --------
     >>> import numpy as np
@@ -87,6 +92,11 @@ def contrast(fit: Fit, changes: Mapping[str, tuple[Any, Any]], *, rows: Any = No
     -------
     xarray.DataArray
         (chain, draw[, class or output]), in units of y or as a difference of probabilities.
+
+    See Also
+    --------
+    average_marginal_effects : average slopes
+    partial_dependence : the mean along one input
 
     Examples
     --------

@@ -79,6 +79,11 @@ def relevance(
     Neural Networks, section 1.2.3, for the scales of automatic relevance determination; J. Li, W. Monroe and
     D. Jurafsky (2016), Understanding neural networks through representation erasure, arXiv:1612.08220, equation (1).
 
+    See Also
+    --------
+    partial_dependence : the mean along one input
+    average_marginal_effects : average slopes
+
     Examples
     --------
     >>> import numpy as np
@@ -113,7 +118,7 @@ def relevance(
 
 
 def _training(fit: Fit) -> ScoredRows:
-    rows = ScoredRows(*fit.data.scaled(), fit.data.offset, fit.data.weights)
+    rows = ScoredRows(*fit.data.scaled(), fit.data.shift, fit.data.weights)
     used = used_rows(fit.data.weights)  # those of weight zero are not to be shuffled into the others
     if used is None or fit.data.weights is None:
         return rows

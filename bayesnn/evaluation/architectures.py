@@ -33,6 +33,11 @@ def architectures(fit: Fit, *, by: str | None = None) -> Any:
     ValueError
         If no part of the architecture is random, or the part that `by` names is not.
 
+    See Also
+    --------
+    Geometric : a random number of units
+    shallow : the hierarchical shallow network
+
     Examples
     --------
     >>> import numpy as np

@@ -40,6 +40,11 @@ class Comparison:
         log p(y_i | rows left out) by row and model.
     results : dict
         `Loo` or `CrossValidation` of each model, from which the table is made.
+
+    See Also
+    --------
+    compare : several fits in one table
+    to_frame : any result as a table
     """
 
     table: Any
@@ -96,6 +101,13 @@ def compare(
     and A. Gelman (2018), Using stacking to average Bayesian predictive distributions, Bayesian Analysis 13, 917-1007;
     T. Sivula, M. Magnusson, A. Matamoros and A. Vehtari (2025), Uncertainty in Bayesian leave-one-out cross-validation
     based model comparison, arXiv 2008.10296.
+
+    See Also
+    --------
+    Comparison : what `compare` returns
+    loo : leave-one-out from one fit
+    cross_validate : scores of rows left out
+    log_marginal_likelihood : the evidence of a model
 
     Examples
     --------

@@ -40,6 +40,10 @@ class CrossValidation:
         One row per fold: number of rows held out, elpd, worst R-hat of the function, and all scores of `evaluate`.
     folds : numpy.ndarray, (n,)
         Fold of each row; pass it as `folds=` to use the same ones again.
+
+    See Also
+    --------
+    cross_validate, compare
     """
 
     pointwise: Any
@@ -165,6 +169,10 @@ def cross_validate(
     References
     ----------
     S. Arlot and A. Celisse (2010), A survey of cross-validation procedures for model selection, Statistics Surveys 4.
+
+    See Also
+    --------
+    CrossValidation, loo, compare
 
     Examples
     --------

@@ -41,6 +41,10 @@ class Diagnosis:
         If there is a reference: for the worst and median function value and nuisance parameters, `shift`, the
         difference of means in standard deviations of the reference, and `sd_ratio`, the fit's sd divided by that of the
         reference.
+
+    See Also
+    --------
+    diagnose
     """
 
     ok: bool
@@ -84,6 +88,10 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     ----------
     A. Vehtari, A. Gelman, D. Simpson, B. Carpenter and P. Bürkner (2021), Rank-normalization, folding, and
     localization: an improved R-hat, Bayesian Analysis 16, 667-718.
+
+    See Also
+    --------
+    Diagnosis, summary, stack_chains
 
     Examples
     --------

@@ -46,6 +46,10 @@ class Evidence:
     particles : int
         For a tempered fit, its draws.
     method : str
+
+    See Also
+    --------
+    log_marginal_likelihood : the evidence of a model
     """
 
     estimate: float
@@ -93,6 +97,8 @@ def log_marginal_likelihood(
     x: Any = None,
     y: Any = None,
     *,
+    data: Any = None,
+    missing: str = "error",
     method: str | None = None,
     temperatures: Any = None,
     particles: int = 200,
@@ -115,8 +121,10 @@ def log_marginal_likelihood(
     ----------
     model : Model or Fit
         A model, with data; or a fit by `bnn.Tempered` whose hottest copy follows the prior, alone.
-    x : array or pandas.DataFrame, shape (n, p)
+    x : array or pandas.DataFrame, shape (n, p), or a formula for `data`
     y : array or pandas.Series, shape (n,), or (n, outputs), or class labels
+    data, missing
+        As in `fit`, with a formula.
     method : {"ais", "thermodynamic"}, optional
         Annealed importance sampling, the default, which is unbiased for p(y) with any moves; or the integral over t of
         the mean log likelihood, whose standard error does not include the discretisation error of the temperatures.
@@ -157,6 +165,12 @@ def log_marginal_likelihood(
     Simulating normalizing constants, Statistical Science 13, 163-185; N. Friel, M. Hurn and J. Wyse (2014), Improving
     power posterior estimation of statistical evidence, Statistics and Computing 24, 709-723.
 
+    See Also
+    --------
+    Evidence : what `log_marginal_likelihood` returns
+    Tempered : parallel tempering around another sampler
+    compare : several fits in one table
+
     Examples
     --------
     >>> import numpy as np
@@ -170,8 +184,8 @@ def log_marginal_likelihood(
     True
     """
     if isinstance(model, Fit):
-        return _of_fit(model, (x, y, method, temperatures, moves, weights, offset))
-    if x is None or y is None:
+        return _of_fit(model, (x, y, data, method, temperatures, moves, weights, offset))
+    if x is None or (y is None and not isinstance(x, str)):
         raise ValueError("log_marginal_likelihood needs x and y beside a model, or a fit by bnn.Tempered alone")
     method = method or "ais"
     checks.known("method", method, DEFAULTS)
@@ -180,19 +194,12 @@ def log_marginal_likelihood(
     for name, value in (("particles", particles), ("leapfrogs", leapfrogs)):
         checks.positive_integer(name, value, minimum=4 if name == "particles" else 1)
     count = checks.positive_integer("moves", default_moves if moves is None else moves)
-    bound, data = bind(model, x, y, standardize=standardize, weights=weights, offset=offset)
-    if bound.architecture is not None:
-        raise ValueError(
-            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random "
-            "architecture and use bnn.architectures(fit)"
-        )
-    if is_confined(bound):
-        raise ValueError(
-            "log_marginal_likelihood cannot draw from a prior that is confined to maps that do not run away: give it a "
-            "fit by bnn.Tempered, or a model with hyper=bnn.ShallowHyperparameters(autoregression=False)"
-        )
-    rows = (*data.scaled(), data.offset, data.weights)
-    arrays = tuple(None if a is None else jnp.asarray(a) for a in rows)
+    bound, rows = bind(
+        model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
+    )
+    _check(bound)
+    given = (*rows.scaled(), rows.shift, rows.weights)
+    arrays = tuple(None if a is None else jnp.asarray(a) for a in given)
     target = MarginalModel(bound) if marginalize else bound
     key_pilot, key_start, key_moves = jax.random.split(as_key(key), 3)
     with tqdm(disable=not progress, unit="step", desc="pilot") as bar:
@@ -208,7 +215,21 @@ def log_marginal_likelihood(
     levels, rates = annealed.run(key_moves, state, progress)
     ais = method == "ais"
     estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
-    return Evidence(estimate - _log_jacobian(data), se, ess, _table(levels, rates, path), particles, method)
+    return Evidence(estimate - _log_jacobian(rows), se, ess, _table(levels, rates, path), particles, method)
+
+
+def _check(bound: Model) -> None:
+    """Refuse a model whose prior cannot be drawn from, or whose architecture is random."""
+    if bound.architecture is not None:
+        raise ValueError(
+            "log_marginal_likelihood needs a fixed architecture: give hidden as a number, or fit the random "
+            "architecture and use bnn.architectures(fit)"
+        )
+    if is_confined(bound):
+        raise ValueError(
+            "log_marginal_likelihood cannot draw from a prior that is confined to maps that do not run away: give it a "
+            "fit by bnn.Tempered, or a model with hyper=bnn.ShallowHyperparameters(autoregression=False)"
+        )
 
 
 def _of_fit(fit: Fit, others: tuple[Any, ...]) -> Evidence:

@@ -57,6 +57,7 @@ def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
     x, y = data.scaled()
     x = x if data.columns.kind == TABLE else np.empty((len(x), 0))  # no columns but the constant if x is not a table
     y = y.reshape(len(y), -1)
+    y = y if data.shift is None else y - data.shift[:, None]
     columns = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
     penalty = RIDGE * np.diag(np.append(np.ones(x.shape[1]), 0.0))
     residual = y - columns @ np.linalg.solve(columns.T @ columns + penalty, columns.T @ y)

@@ -31,6 +31,11 @@ class Loo:
         log p(y_i | the other rows).
     pareto_k : xarray.DataArray, (obs,)
         k-hat of each row; above 0.7 the row's value cannot be trusted.
+
+    See Also
+    --------
+    loo : leave-one-out from one fit
+    compare : several fits in one table
     """
 
     elpd: float
@@ -94,6 +99,12 @@ def loo(fit: Fit) -> Loo:
     and WAIC, Statistics and Computing 27, 1413-1432; A. Vehtari, D. Simpson, A. Gelman, Y. Yao and J. Gabry (2024),
     Pareto smoothed importance sampling, JMLR 25(72). The computation is ArviZ's, except for the relative efficiency: it
     is that of the likelihood values, which does not depend on how hidden units are numbered.
+
+    See Also
+    --------
+    Loo : what `loo` returns
+    compare : several fits in one table
+    cross_validate : scores of rows left out
 
     Examples
     --------

@@ -40,6 +40,11 @@ class ChainWeights:
         Leave-one-out log predictive density of the weighted mixture.
     elpd_equal : float
         The same for equal weights of all chains, which all other functions use.
+
+    See Also
+    --------
+    stack_chains : chains weighted by how well they predict
+    stacked : draws taken by these weights
     """
 
     weights: Any
@@ -90,6 +95,12 @@ def stack_chains(fit: Fit, *, by: str = "chain") -> ChainWeights:
     ----------
     Y. Yao, A. Vehtari and A. Gelman (2022), Stacking for non-mixing Bayesian computations: the curse and blessing of
     multimodal posteriors, JMLR 23(79).
+
+    See Also
+    --------
+    ChainWeights : what `stack_chains` returns
+    stacked : draws taken by these weights
+    diagnose : whether the chains agree
 
     Examples
     --------
@@ -159,6 +170,10 @@ def stacked(fit: Fit, weights: Any, *, key: Any = 0) -> Fit:
     ------
     ValueError
         If the number of weights is not the number of chains.
+
+    See Also
+    --------
+    stack_chains : chains weighted by how well they predict
 
     Examples
     --------

@@ -83,7 +83,7 @@ def _r_squared(fit: Fit) -> dict[str, np.ndarray]:
     likelihood, data = fit.model.likelihood, fit.data
     if likelihood.kind == "class" or data.steps is not None:
         return {}
-    rows = data.scaled()[0], data.offset
+    rows = data.scaled()[0], data.shift
     cases = np.ones(len(data.y)) if data.weights is None else data.weights
     moments = over_draws(two_moments, fit.model, fit.draws(), *rows)  # (draws, n, 2) or (draws, n, K, 2)
     mean, variance = moments[..., 0], moments[..., 1]

@@ -18,7 +18,7 @@ from bayesnn.data.series.lagged import as_rows
 from bayesnn.data.texts import naming_the_longest
 from bayesnn.fitting.autoregression import on_one_scale, with_lags
 from bayesnn.fitting.targets import NO_CLASS, encode, output_steps, real_values
-from bayesnn.likelihoods import Likelihood
+from bayesnn.likelihoods import Heteroskedastic, Likelihood
 from bayesnn.models.missing_values import check_series, observed_rows
 from bayesnn.models.model import Model
 from bayesnn.samplers import has_own_sweep
@@ -54,13 +54,8 @@ def bind(
     coded = code(columns, x, used)
     steps = output_steps(model, columns, x, coded)
     likelihood = _bound(model.likelihood, real_values(y, steps), cases, shift, steps)
-    if shift is not None and likelihood.standardizes and standardize:
-        raise ValueError(
-            "offset must not be given for a target that is standardised: subtract it from y instead, or fit with "
-            "standardize=False"
-        )
-    if shift is not None and likelihood.kind == "class" and likelihood.outputs:
-        raise ValueError("offset must not be given for Categorical: the same shift of every class changes nothing")
+    if shift is not None:
+        _check_offset(likelihood, standardize)
     data = make_dataset(
         x,
         _encoded(likelihood, y, steps, used),
@@ -81,6 +76,21 @@ def bind(
     with naming_the_longest(x, columns.words):
         _check(bound, data.x.shape[1:])
     return bound, data
+
+
+def _check_offset(likelihood: Likelihood, standardize: bool) -> None:
+    """Refuse an offset where it would say nothing, or shift what nobody means."""
+    if likelihood.kind == "class" and likelihood.outputs:
+        raise ValueError("offset must not be given for Categorical: the same shift of every class changes nothing")
+    if isinstance(likelihood, Heteroskedastic):
+        raise ValueError(
+            "offset must not be given for Heteroskedastic, whose errors it would shift too: subtract it from y"
+        )
+    if likelihood.standardizes and likelihood.outputs and standardize:
+        raise ValueError(
+            "offset must not be given for several outputs that are standardised, each by its own scale: subtract it "
+            "from y, or fit with standardize=False"
+        )
 
 
 def _bound(

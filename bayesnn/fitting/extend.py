@@ -44,6 +44,11 @@ def extend(fit: Fit, draws: int, *, progress: bool = True) -> Fit:
     ValueError
         If the fit is an approximation, lacks some of its chains or draws, or was made by other software.
 
+    See Also
+    --------
+    fit : draw from the posterior
+    open_run : read a run while it goes on
+
     Examples
     --------
     >>> import numpy as np

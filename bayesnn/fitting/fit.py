@@ -53,6 +53,12 @@ class Fit:
         State of the chains, which `extend` continues; None for approximations.
     settings : FitSettings
         With which arguments `fit` was called. If they are not given, they are read off `idata` and `data`.
+
+    See Also
+    --------
+    fit : draw from the posterior
+    diagnose : whether the chains agree
+    summary : a table of the posterior
     """
 
     model: Model
@@ -168,7 +174,8 @@ def fit(
     weights : array (n,), optional
         Case weights, at least zero: each multiplies the log likelihood of its row.
     offset : array (n,), optional
-        Added to the function, such as the log of an exposure for counts; predictions then need one too.
+        Added to the function, such as the log of an exposure for counts; in units of a continuous y. Predictions then
+        need one too.
     standardize : bool
         Whether to bring inputs, and a continuous target, to mean zero and unit variance; undone in every prediction.
     marginalize : bool
@@ -211,6 +218,13 @@ def fit(
         run, or a run that is damaged, of other software or being written.
     OSError
         If `path` cannot be written, say because the disk is full; what was written before is intact.
+
+    See Also
+    --------
+    diagnose : whether the chains agree
+    predict : draws at new rows
+    summary : a table of the posterior
+    extend : more draws of the same chains
 
     Examples
     --------

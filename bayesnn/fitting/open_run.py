@@ -56,6 +56,11 @@ def open_run(path: Any, *, model: Model | None = None) -> Any:
     ValueError
         If there are no draws yet, or the folder holds no run or a damaged one.
 
+    See Also
+    --------
+    fit : draw from the posterior
+    extend : more draws of the same chains
+
     Examples
     --------
     >>> import tempfile

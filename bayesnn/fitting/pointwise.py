@@ -88,7 +88,7 @@ def at_training_rows(
         def chosen(model: Model, sites: Any, x: jax.Array, *rest: Any) -> jax.Array:
             return quantity(model, sites, fill_inputs(x, sites[SITE], where, data.scaling), *rest)
 
-    values = draws.over_draws(chosen, model, flat, x, y, data.offset, data.weights, at_once=at_once)
+    values = draws.over_draws(chosen, model, flat, x, y, data.shift, data.weights, at_once=at_once)
     return values.reshape(*shape, *values.shape[1:])
 
 

@@ -40,6 +40,11 @@ def as_sampled(idata: Any) -> dict[str, np.ndarray]:
     dict
         Every posterior site (chain, draw, ...), units in the order they had while sampling.
 
+    See Also
+    --------
+    fit : draw from the posterior
+    identified : what is worth looking at in pictures of chains
+
     Examples
     --------
     >>> import numpy as np

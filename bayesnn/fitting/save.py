@@ -35,6 +35,11 @@ def save(fit: Fit, path: Any) -> None:
         If the fit has what no file can hold without running code when it is loaded: activations, layers, priors and
         likelihoods of your own, or labels that are not text, numbers, booleans or tuples of these.
 
+    See Also
+    --------
+    load : read a fit from a file
+    open_run : read a run while it goes on
+
     Examples
     --------
     >>> import tempfile
@@ -77,6 +82,11 @@ def load(path: Any) -> Fit:
     ------
     ValueError
         If the file is of another program, damaged, or of a newer format.
+
+    See Also
+    --------
+    save : write a fit to one file
+    open_run : read a run while it goes on
     """
     source = files.folder_path(path)
     if source.is_dir():

@@ -26,6 +26,11 @@ def select_chains(fit: Fit, chains: int | Iterable[int]) -> Fit:
     ValueError
         Where a chain is not there, comes twice, or none is left.
 
+    See Also
+    --------
+    drop_chains : leave some chains out
+    stack_chains : chains weighted by how well they predict
+
     Examples
     --------
     >>> import numpy as np
@@ -40,7 +45,13 @@ def select_chains(fit: Fit, chains: int | Iterable[int]) -> Fit:
 
 
 def drop_chains(fit: Fit, chains: int | Iterable[int]) -> Fit:
-    """The fit without these chains; see `select_chains`."""
+    """The fit without these chains; see `select_chains`.
+
+    See Also
+    --------
+    select_chains : keep some chains
+    stack_chains : chains weighted by how well they predict
+    """
     dropped = _chosen(fit, chains)
     kept = [i for i in range(fit.idata["posterior"].sizes["chain"]) if i not in dropped]
     if not kept:

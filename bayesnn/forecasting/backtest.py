@@ -99,6 +99,12 @@ def backtest(
     ----------
     L. Tashman (2000), Out-of-sample tests of forecasting accuracy, International Journal of Forecasting 16, 437-450.
 
+    See Also
+    --------
+    Backtest : what `backtest` returns
+    forecast : sample paths of the future
+    auto_backtest : their scores from rolling origins
+
     Examples
     --------
     >>> import numpy as np

@@ -40,6 +40,11 @@ class Backtest:
         Wall time of each method, in fitting and forecasting.
     failures : pandas.DataFrame or None
         Of `auto_backtest`: series that have no forecasts, and methods that were replaced by another, with the reason.
+
+    See Also
+    --------
+    backtest : scores from rolling origins
+    auto_backtest : their scores from rolling origins
     """
 
     table: Any

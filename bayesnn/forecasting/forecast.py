@@ -64,6 +64,12 @@ def forecast(
     R. Menchero, R. Montes Diez, D. Ríos Insua and P. Müller (2005), Bayesian analysis of nonlinear autoregression
     models based on neural networks, Neural Computation 17(2).
 
+    See Also
+    --------
+    lagged : a series as a table of its past
+    backtest : scores from rolling origins
+    auto_forecast : forecasts without tuning, of one series or thousands
+
     Examples
     --------
     >>> import numpy as np

@@ -45,6 +45,10 @@ class Skeleton:
         Mean steps of a cycle, NaN for other fates.
     fixed_points : list of array
         Of each draw: values x with f(x, ..., x) = x, stable or not.
+
+    See Also
+    --------
+    skeleton : where the map leads without noise
     """
 
     draws: np.ndarray
@@ -88,6 +92,12 @@ def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200
         How many draws to follow, spread over the posterior.
     settle, steps : int
         Iterations that are discarded, and that are kept.
+
+    See Also
+    --------
+    Skeleton : what `skeleton` returns
+    forecast : sample paths of the future
+    stationary : draws whose linear part is stationary
 
     Examples
     --------

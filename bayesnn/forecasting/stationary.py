@@ -38,6 +38,11 @@ def stationary(fit: Fit) -> Fit:
     A. Gelfand, A. Smith and T.-M. Lee (1992), Bayesian analysis of constrained parameter and truncated data problems
     using Gibbs sampling, Journal of the American Statistical Association 87, 523-532.
 
+    See Also
+    --------
+    forecast : sample paths of the future
+    skeleton : where the map leads without noise
+
     Examples
     --------
     >>> import numpy as np

@@ -41,6 +41,12 @@ class SelfAttention(Layer):
     A. Vaswani et al. (2017), Attention is all you need, NeurIPS, equation (1) and section 3.2.2; J. Su et al. (2021),
     RoFormer: enhanced transformer with rotary position embedding, arXiv:2104.09864, equation (34).
 
+    See Also
+    --------
+    TransformerBlock : attention and a network per step
+    attention_maps : weights of attention
+    AttentionPool : a weighted mean of steps
+
     Examples
     --------
     >>> SelfAttention(heads=2).weights((10, 6))["query"].shape

@@ -28,6 +28,12 @@ class Bidirectional(Layer):
     M. Schuster and K. Paliwal (1997), Bidirectional recurrent neural networks, IEEE Transactions on Signal Processing
     45, 2673-2681.
 
+    See Also
+    --------
+    Elman : the simple recurrent layer
+    LSTM : recurrent layer with a memory
+    GRU : recurrent layer with gates
+
     Examples
     --------
     >>> from bayesnn.layers.recurrent import LSTM

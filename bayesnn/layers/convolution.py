@@ -31,6 +31,12 @@ class Conv1D(Layer):
     causal : bool
         Whether steps are kept from seeing later ones.
 
+    See Also
+    --------
+    MaxPool : the largest value of steps
+    MeanPool : the mean of steps
+    GRU : recurrent layer with gates
+
     Examples
     --------
     >>> Conv1D(4, window=3).weights((10, 2))["kernel"].shape

@@ -55,6 +55,12 @@ class Dense(Layer):
     ValueError
         If `units` is below 1 or the activation is unknown.
 
+    See Also
+    --------
+    Dropout : units that are left out at random
+    Residual : layers that are added to their input
+    LayerNorm : standardised outputs
+
     Examples
     --------
     >>> Dense(3, "tanh").weights((2,))["kernel"].shape

@@ -80,6 +80,11 @@ class Dropout(Weightless):
     N. Srivastava, G. Hinton, A. Krizhevsky, I. Sutskever and R. Salakhutdinov (2014), Dropout: a simple way to prevent
     neural networks from overfitting, Journal of Machine Learning Research 15, 1929-1958.
 
+    See Also
+    --------
+    MCDropout : dropout as an approximation
+    Dense : units on all inputs
+
     Examples
     --------
     >>> Dropout(0.5).output_shape((10, 4))

@@ -42,6 +42,12 @@ class Embedding(Layer):
     ValueError
         If `initial` or `scale` has another shape or holds NaN, or if a scale is not positive.
 
+    See Also
+    --------
+    MeanPool : the mean of steps
+    PositionalEncoding : where a step stands
+    TwoEmbeddings : vectors of two vocabularies
+
     Examples
     --------
     >>> Embedding(1000, 8).output_shape((20,))

@@ -73,6 +73,11 @@ def fix(layer: Layer, weights: Any = None) -> Fixed:
         Values of the layer's weights, such as `convert_weights` returns for a pretrained layer: every sampler then
         serves the model. Default: their values at the posterior mode.
 
+    See Also
+    --------
+    LowRank : known weights changed by matrices of low rank
+    read_weights : weights from a file
+
     Examples
     --------
     >>> from bayesnn.layers.dense import Dense

@@ -45,6 +45,11 @@ class LowRank(Wrapper):
     E. Hu et al. (2022), LoRA: low-rank adaptation of large language models, ICLR, equation (3); A. Yang, M. Robeyns,
     X. Wang and L. Aitchison (2024), Bayesian low-rank adaptation for large language models, ICLR.
 
+    See Also
+    --------
+    fix : layers with known weights
+    convert_weights : weights of other libraries
+
     Examples
     --------
     >>> import numpy as np

@@ -28,6 +28,11 @@ class LayerNorm(Layer):
     ----------
     J. Ba, J. Kiros and G. Hinton (2016), Layer normalization, arXiv:1607.06450, equation (4).
 
+    See Also
+    --------
+    Residual : layers that are added to their input
+    TransformerBlock : attention and a network per step
+
     Examples
     --------
     >>> LayerNorm().output_shape((10, 4))

@@ -31,6 +31,12 @@ class AsSequence(Weightless):
     lags : int, optional
         Number of leading inputs that are lags, most recent first. Default: all inputs.
 
+    See Also
+    --------
+    lagged : a series as a table of its past
+    Elman : the simple recurrent layer
+    LSTM : recurrent layer with a memory
+
     Examples
     --------
     >>> AsSequence(3).apply({}, jnp.array([1.0, 2.0, 3.0, 9.0])).tolist()
@@ -68,6 +74,12 @@ class MeanPool(Weightless):
 
     x (time, d) -> (d,).
 
+    See Also
+    --------
+    MaxPool : the largest value of steps
+    AttentionPool : a weighted mean of steps
+    Last : the last step
+
     Examples
     --------
     >>> MeanPool().output_shape((7, 3))
@@ -90,6 +102,12 @@ class MaxPool(Weightless):
 
     x (time, d) -> (d,). After `Conv1D`, whether a pattern occurs anywhere.
 
+    See Also
+    --------
+    MeanPool : the mean of steps
+    AttentionPool : a weighted mean of steps
+    Last : the last step
+
     Examples
     --------
     >>> MaxPool().apply({}, jnp.array([[1.0, 5.0], [3.0, 2.0]])).tolist()
@@ -108,6 +126,11 @@ class Last(Weightless):
     """The last real step of a sequence.
 
     x (time, d) -> (d,).
+
+    See Also
+    --------
+    MeanPool : the mean of steps
+    AttentionPool : a weighted mean of steps
 
     Examples
     --------
@@ -128,6 +151,11 @@ class Flatten(Weightless):
     """All steps of a sequence as one vector; padded steps are zero.
 
     x (time, d) -> (time d,).
+
+    See Also
+    --------
+    Conv1D : filters along a sequence
+    Last : the last step
 
     Examples
     --------
@@ -162,6 +190,12 @@ class AttentionPool(Layer):
     ----------
     Z. Yang et al. (2016), Hierarchical attention networks for document classification, NAACL, equations (5) to (7),
     without the layer in front of the keys.
+
+    See Also
+    --------
+    MeanPool : the mean of steps
+    MaxPool : the largest value of steps
+    Last : the last step
 
     Examples
     --------

@@ -33,6 +33,11 @@ class PositionalEncoding(Layer):
     ----------
     A. Vaswani et al. (2017), Attention is all you need, NeurIPS, section 3.5.
 
+    See Also
+    --------
+    TransformerBlock : attention and a network per step
+    Embedding : vectors of words
+
     Examples
     --------
     >>> PositionalEncoding("learnt").weights((10, 4))["positions"].shape

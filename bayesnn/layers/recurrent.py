@@ -156,6 +156,10 @@ class Elman(Recurrent):
     efficient gradient-based algorithm for on-line training of recurrent network trajectories, Neural Computation 2,
     490-501, for truncation.
 
+    See Also
+    --------
+    LSTM, GRU, Bidirectional, Last
+
     Examples
     --------
     >>> Elman(3).output_shape((10, 2))
@@ -191,6 +195,10 @@ class LSTM(Recurrent):
     ----------
     S. Hochreiter and J. Schmidhuber (1997), Long short-term memory, Neural Computation 9, 1735-1780; the forget gate is
     that of F. Gers, J. Schmidhuber and F. Cummins (2000), Learning to forget, Neural Computation 12, 2451-2471.
+
+    See Also
+    --------
+    GRU, Elman, Bidirectional, Last
 
     Examples
     --------
@@ -241,6 +249,10 @@ class GRU(Recurrent):
     ----------
     K. Cho et al. (2014), Learning phrase representations using RNN encoder-decoder, EMNLP, section 2.3; there the
     update gate weighs the old state.
+
+    See Also
+    --------
+    LSTM, Elman, Bidirectional, Last
 
     Examples
     --------

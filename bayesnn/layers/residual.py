@@ -31,6 +31,11 @@ class Residual(Layer):
     ----------
     K. He, X. Zhang, S. Ren and J. Sun (2016), Deep residual learning for image recognition, CVPR, equation (1).
 
+    See Also
+    --------
+    Sequential : several layers as one
+    Dense : units on all inputs
+
     Examples
     --------
     >>> from bayesnn.layers.dense import Dense

@@ -44,6 +44,12 @@ class Seq2Seq(Layer):
     A. Vaswani et al. (2017), Attention is all you need, NeurIPS, section 3; I. Sutskever, O. Vinyals and Q. Le (2014),
     Sequence to sequence learning with neural networks, NIPS, section 2, for `state`.
 
+    See Also
+    --------
+    DecoderBlock : attention to another sequence
+    generate : simulated tokens
+    TwoEmbeddings : vectors of two vocabularies
+
     Examples
     --------
     >>> from bayesnn.layers.transformer import TransformerBlock

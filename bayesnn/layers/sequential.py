@@ -29,6 +29,11 @@ class Sequential(Layer):
     ValueError
         If there is no layer, or one that cannot be among others.
 
+    See Also
+    --------
+    Residual : layers that are added to their input
+    Bidirectional : reads a sequence from both ends
+
     Examples
     --------
     A dense layer and its input, the sum normalised, as in a transformer without attention:

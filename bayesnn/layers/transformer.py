@@ -106,6 +106,12 @@ class TransformerBlock(Block):
     A. Vaswani et al. (2017), Attention is all you need, NeurIPS, section 3.1 and equation (2); R. Xiong et al. (2020),
     On layer normalization in the transformer architecture, ICML, for norm="pre".
 
+    See Also
+    --------
+    SelfAttention : attention among steps
+    PositionalEncoding : where a step stands
+    attention_maps : weights of attention
+
     Examples
     --------
     >>> TransformerBlock(heads=2).output_shape((10, 6))
@@ -181,6 +187,12 @@ class DecoderBlock(Block):
     References
     ----------
     A. Vaswani et al. (2017), Attention is all you need, NeurIPS, section 3.1.
+
+    See Also
+    --------
+    Seq2Seq : from one sequence to another
+    TransformerBlock : attention and a network per step
+    generate : simulated tokens
 
     Examples
     --------

@@ -32,6 +32,11 @@ class TwoEmbeddings(Layer):
     ValueError
         If the widths differ; in `fit`, if an id is not in its vocabulary, as where the two are exchanged.
 
+    See Also
+    --------
+    Embedding : vectors of words
+    Seq2Seq : from one sequence to another
+
     Examples
     --------
     >>> TwoEmbeddings(6, Embedding(100, 8), Embedding(120, 8)).output_shape((10,))

@@ -28,6 +28,11 @@ class Categorical(Likelihood):
     classes : tuple, optional
         Labels of any hashable type, at least two. Default: a fit takes them from y.
 
+    See Also
+    --------
+    Bernoulli : two classes
+    decide : the action of least expected loss
+
     Examples
     --------
     >>> import numpy as np
@@ -78,6 +83,11 @@ class Bernoulli(Likelihood):
     ----------
     classes : tuple, optional
         Two labels of any hashable type. Default: a fit takes them from y, in sorted order.
+
+    See Also
+    --------
+    Categorical : several classes
+    decide : the action of least expected loss
 
     Examples
     --------

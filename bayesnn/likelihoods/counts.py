@@ -28,6 +28,10 @@ class Poisson(Likelihood):
     baseline : float, optional
         Log rate where f is zero. Default: the log of the mean count per exposure, just as a continuous y is centred.
 
+    See Also
+    --------
+    NegativeBinomial : counts that vary more
+
     Examples
     --------
     >>> float(Poisson(baseline=0.0).distribution(0.0).mean)
@@ -72,6 +76,10 @@ class NegativeBinomial(Likelihood):
         Prior mean of the dispersion.
     baseline : float, optional
         As in `Poisson`.
+
+    See Also
+    --------
+    Poisson : counts
 
     Examples
     --------

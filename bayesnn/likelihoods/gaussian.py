@@ -39,6 +39,11 @@ class Gaussian(Likelihood):
     ----------
     P. Müller and D. Ríos Insua (1998), Neural Computation 10, 749-770.
 
+    See Also
+    --------
+    StudentT : errors with heavy tails
+    Heteroskedastic : errors whose size varies
+
     Examples
     --------
     >>> float(Gaussian().distribution(0.0, sigma=2.0).variance)

@@ -23,6 +23,11 @@ class Heteroskedastic(Likelihood):
     ----------
     D. Nix and A. Weigend (1994), Estimating the mean and variance of the target probability distribution, ICNN.
 
+    See Also
+    --------
+    Gaussian : normal errors
+    StudentT : errors with heavy tails
+
     Examples
     --------
     >>> import numpy as np

@@ -33,6 +33,11 @@ class StudentT(Likelihood):
     K. Lange, R. Little and J. Taylor (1989), Robust statistical modeling using the t distribution, JASA 84, 881-896;
     the prior of df follows M. Juárez and M. Steel (2010), Journal of Business and Economic Statistics 28, 52-66.
 
+    See Also
+    --------
+    Gaussian : normal errors
+    Heteroskedastic : errors whose size varies
+
     Examples
     --------
     >>> float(StudentT(df=4.0).distribution(0.0, sigma=1.0, df=4.0).variance)

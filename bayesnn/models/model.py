@@ -39,8 +39,7 @@ class Model:
     Parameters
     ----------
     layers : sequence of Layer
-        The body; its last layer's outputs are the units of the readout. Without layers, `linear=True` makes a linear
-        model.
+        The body; its last layer's outputs are the units of the readout. None: a linear model, if `linear`.
     likelihood : Likelihood
         Distribution of y given f. Default `Gaussian()`.
     prior : Prior
@@ -48,19 +47,20 @@ class Model:
     intercept, linear : bool
         Whether the readout has a constant, and a linear term in the inputs.
     architecture : Architecture, optional
-        Which parts of the network are random, as in `bnn.shallow(bnn.Geometric(...))`; layers and terms are then those
-        of the largest network.
+        Which parts of the network are random, as in `bnn.shallow(bnn.Geometric(...))`; layers are those of the largest.
     padded : bool
-        Whether sequences may end in padding. `fit` samples with False where no training row is padded, which saves
-        time; in a fit's own model it is always True.
+        Whether sequences may end in padding. `fit` samples with False where no row is padded; a fit's model has True.
     dropout : bool
         Whether every draw drops units, as in the fits of `MCDropout`; its site "dropout" says which.
 
     Raises
     ------
     ValueError
-        If a layer, the likelihood or the prior is not of its type, or the layers do not go together; in a fit, if the
-        prior cannot serve the network.
+        If a part is not of its type, the layers do not go together, or, in a fit, the prior cannot serve the network.
+
+    See Also
+    --------
+    shallow, fit, prior_predictive
 
     Examples
     --------

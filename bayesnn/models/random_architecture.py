@@ -42,6 +42,11 @@ class Geometric:
     P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
     749-770, section 4, with a bound on M.
 
+    See Also
+    --------
+    shallow : the hierarchical shallow network
+    architectures : probabilities of architectures
+
     Examples
     --------
     >>> Geometric(0.5, maximum=2).probabilities().round(3)

@@ -36,6 +36,11 @@ unit_mean_variance, intercept_variance, linear_variance, unit_size_per_weight, l
     observation, it has little influence if there are data. S = 1/10 (J. Lee) is meant for y on [-1, 1] and would raise
     the error standard deviation of a precise series of 80 points by 6%.
 
+    See Also
+    --------
+    shallow : the hierarchical shallow network
+    MuellerRiosInsua : the hierarchical prior of `shallow`
+
     Examples
     --------
     >>> ShallowHyperparameters(noise_size=10).noise_size
@@ -117,6 +122,13 @@ def shallow(
     ----------
     P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
     749-770, sections 2 and 4.
+
+    See Also
+    --------
+    Model : any layers, likelihood and prior
+    ShallowHyperparameters : the prior of `shallow` in numbers
+    Geometric : a random number of units
+    fit : draw from the posterior
 
     Examples
     --------

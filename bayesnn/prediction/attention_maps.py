@@ -51,6 +51,11 @@ def attention_maps(fit: Fit, x: Any, *, layer: int | str | None = None) -> Any:
     ----------
     S. Abnar and W. Zuidema (2020), Quantifying attention flow in transformers, ACL, equation (1), for "rollout".
 
+    See Also
+    --------
+    SelfAttention : attention among steps
+    TransformerBlock : attention and a network per step
+
     Examples
     --------
     >>> from bayesnn.fitting.fit import fit

@@ -22,6 +22,11 @@ class Decision(NamedTuple):
         Name of the best action, indexed by `obs`; the first one if several tie.
     expected_loss : pandas.DataFrame
         Posterior expected loss, one row per observation and one column per action.
+
+    See Also
+    --------
+    decide : the action of least expected loss
+    to_frame : any result as a table
     """
 
     action: Any
@@ -64,6 +69,11 @@ def decide(fit_or_probabilities: Any, x: Any = None, *, loss: Any = None, offset
     References
     ----------
     J. Berger (1985), Statistical Decision Theory and Bayesian Analysis, 2nd edition, section 4.4.
+
+    See Also
+    --------
+    Decision : what `decide` returns
+    predict : draws at new rows
 
     Examples
     --------

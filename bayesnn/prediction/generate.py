@@ -29,6 +29,11 @@ def next_tokens(tokens: Any) -> tuple[np.ndarray, np.ndarray]:
     tuple of numpy.ndarray
         Inputs (n, time - 1), and targets (n, time - 1), zero at padded steps.
 
+    See Also
+    --------
+    generate : simulated tokens
+    pad : sequences of several lengths as one array
+
     Examples
     --------
     >>> [part.tolist() for part in next_tokens([[5, 2, 7], [3, 4, 0]])]
@@ -93,6 +98,12 @@ def generate(
     ValueError
         If the fit is of another kind, a token is beyond the vocabulary, or prompt and all tokens but the last together
         are longer than layers with weights for each step allow.
+
+    See Also
+    --------
+    DecoderBlock : attention to another sequence
+    Seq2Seq : from one sequence to another
+    next_tokens : texts as inputs and next words
 
     Examples
     --------

@@ -143,7 +143,7 @@ def _prior(fit: Fit, draws: int, key: jax.Array) -> dict[str, Group]:
     """Sites and targets of the prior, one chain, with the labels and units that the posterior has."""
     model, data = fit.model, fit.data
     dims = model.dims(data.x.shape[1:])
-    values = draw_prior(model, key, draws, (*dims, "y"), data.scaled()[0], data.offset)
+    values = draw_prior(model, key, draws, (*dims, "y"), data.scaled()[0], data.shift)
     y = _labelled_steps(fit, _in_units(fit, values.pop("y")))
     if model.prior.sort_by is not None:
         site, column = model.prior.sort_by

@@ -64,6 +64,12 @@ def predict(
     ValueError
         If the columns are not those of the fit, a category is new, a value is missing, or the kind does not suit y.
 
+    See Also
+    --------
+    evaluate : scores on new rows
+    decompose : parameter and noise parts of uncertainty
+    to_frame : any result as a table
+
     Examples
     --------
     >>> import numpy as np
@@ -84,7 +90,7 @@ def predict(
     sites = fit.draws()
     inputs = fit.inputs(x)
     steps = output_steps(fit.model, fit.data.columns, x)
-    shift = offset_for(fit, offset, x, len(inputs))
+    shift = shift_for(fit, offset, x, len(inputs))
     if kind == "response":
         values = simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
     else:
@@ -113,6 +119,11 @@ def table_of(prediction: Any, x: Any, levels: Sequence[float]) -> Any:
     if hasattr(x, "iloc") and prediction.ndim == 3:
         frame.index = x.index
     return frame
+
+
+def shift_for(fit: Fit, offset: Any, x: Any, count: int) -> np.ndarray | None:
+    """The offset of new rows on the scale the model sees."""
+    return fit.data.scaling.shift(offset_for(fit, offset, x, count))
 
 
 def offset_for(fit: Fit, offset: Any, x: Any, count: int) -> np.ndarray | None:

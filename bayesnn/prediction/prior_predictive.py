@@ -13,19 +13,25 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, as_precision, computing
 from bayesnn.data.columns import code, learn_columns, resolutions, row_labels
 from bayesnn.data.dataset import check_finite, input_scaling
+from bayesnn.data.formulas.read import by_formula
 from bayesnn.data.sequences import DIMS
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build
 from bayesnn.models.model import Model
 
 
 @computing
-def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, standardize: bool = True) -> Any:
+def prior_predictive(
+    model: Model, x: Any, *, data: Any = None, draws: int = 500, key: Any = 0, standardize: bool = True
+) -> Any:
     """Draws of every site, of the function values and of y from the prior.
 
     Parameters
     ----------
     model : Model
     x : array or pandas.DataFrame, shape (n, p), sequences (n, time, d) or token ids (n, time)
+        Or a formula such as "y ~ a + b" for `data`.
+    data : pandas.DataFrame, optional
+        The table of a formula.
     draws : int
     key : int or jax.Array
     standardize : bool
@@ -37,6 +43,11 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     arviz.InferenceData or xarray.DataTree
         Groups `prior` (every site, and f) and `prior_predictive` (y), one chain.
 
+    See Also
+    --------
+    add_groups : predictive and prior groups for ArviZ
+    Model : any layers, likelihood and prior
+
     Examples
     --------
     >>> import numpy as np
@@ -46,6 +57,9 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     (1, 5, 7)
     """
     checks.positive_integer("draws", draws)
+    x, _, _, offset, _ = by_formula(x, None, None, None, data, "error")
+    if offset is not None and model.likelihood.standardizes:
+        raise ValueError("formula must have no offset, since the scale of the model is not that of y: leave it out")
     columns = learn_columns(x, model.network.reads)
     coded = code(columns, x)
     check_finite("x", columns, coded)
@@ -54,7 +68,7 @@ def prior_predictive(model: Model, x: Any, *, draws: int = 500, key: Any = 0, st
     outputs = model.likelihood.output_dims
     time = ("time",) if model.per_step(coded.shape[1:]) else ()
     dims = model.dims(coded.shape[1:]) | {"f": ("obs", *time, *outputs)}
-    values = draw_prior(model, seed, draws, (*dims, "y"), inputs)
+    values = draw_prior(model, seed, draws, (*dims, "y"), inputs, None if offset is None else offset.to_numpy())
     groups = {
         "prior": Group({n: values[n] for n in dims}, {n: DRAW_DIMS + d for n, d in dims.items()}),
         "prior_predictive": Group({"y": values["y"]}, {"y": (*DRAW_DIMS, "obs", *time, *outputs)[: values["y"].ndim]}),

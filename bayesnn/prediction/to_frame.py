@@ -39,6 +39,12 @@ def to_frame(result: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
         axes that are not draws. Forecasts: a long table with the columns unique_id and ds before these, as in the
         Nixtla libraries; one row per series and date.
 
+    See Also
+    --------
+    predict : draws at new rows
+    forecast : sample paths of the future
+    compare : several fits in one table
+
     Examples
     --------
     >>> import numpy as np, xarray as xr

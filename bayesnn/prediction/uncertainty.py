@@ -15,7 +15,7 @@ from bayesnn.fitting.draws import function_value, over_draws, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import output_steps, without_padding
 from bayesnn.models.model import Model
-from bayesnn.prediction.predict import offset_for
+from bayesnn.prediction.predict import shift_for
 from bayesnn.priors import Sites
 
 MEASURES = ("variance", "entropy")
@@ -57,6 +57,11 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     S. Depeweg, J. M. Hernández-Lobato, F. Doshi-Velez and S. Udluft (2018), Decomposition of uncertainty in Bayesian
     deep learning for efficient and risk-sensitive learning, ICML, equations (1) and (2).
 
+    See Also
+    --------
+    predict : draws at new rows
+    evaluate : scores on new rows
+
     Examples
     --------
     >>> import numpy as np
@@ -75,7 +80,7 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     if chosen == "entropy" and not classes:
         raise ValueError('measure="entropy" is for classes, and this fit has numbers: use measure="variance"')
     inputs = fit.inputs(x)
-    shift = offset_for(fit, offset, x, len(inputs))
+    shift = shift_for(fit, offset, x, len(inputs))
     quantity = probabilities if classes else two_moments
     values = over_draws(quantity, fit.model, fit.draws(), inputs, shift)
     steps = output_steps(fit.model, fit.data.columns, x)

@@ -54,6 +54,12 @@ class Hierarchical(ScaleMixture):
     R. Neal (1996), Bayesian Learning for Neural Networks, sections 1.2.3 and 3.3.1, with each level's precision
     relative to the one above, which makes every conditional a gamma distribution.
 
+    See Also
+    --------
+    Normal : normal weights of fixed scale
+    Horseshoe : most weights near zero
+    relevance : which inputs matter
+
     Examples
     --------
     >>> Hierarchical(source="none").source

@@ -36,22 +36,17 @@ class MuellerRiosInsua(Prior):
     Parameters
     ----------
     readout_guess, readout_size : float
-        C_b and c_b: prior scale of the variance sigma_beta^2, and its prior degrees of freedom (how many units it
-        counts for).
+        C_b and c_b: prior scale of sigma_beta^2, and its prior degrees of freedom (how many units it counts for).
     readout_mean, readout_mean_variance : float
         a_b and A_b: prior mean and variance of mu_beta, the centre of the readout weights.
     unit_guess : float, array (q,) or array (q, q), optional
         C_g: prior scale of S_gamma, given as a multiple of the identity, a diagonal, or a matrix. Default: I/q.
-    unit_size : float, optional
-        c_g: its prior degrees of freedom (how many units it counts for); above q - 1. Default: unit_size_per_weight q.
-    unit_size_per_weight : float
-        c_g over q where `unit_size` is not given.
+    unit_size, unit_size_per_weight : float
+        c_g: its prior degrees of freedom (how many units it counts for), above q - 1; or c_g over q instead.
     unit_mean, unit_mean_variance : float, array (q,); the variance also array (q, q)
         a_g and A_g: prior mean and covariance of mu_gamma, the centre of the units.
-    intercept_variance, linear_variance : float; the latter also array (p,)
-        Variances of the normal priors of the optional intercept and linear coefficients.
-    linear_mean : float or array (p,)
-        Means of the linear coefficients.
+    intercept_variance, linear_variance, linear_mean : float; the last two also array (p,)
+        Variances of the normal priors of the optional intercept and linear coefficients, and means of the latter.
     autoregression, region : bool, LagRegion
         Whether a fit of `bnn.lagged` replaces the readout's defaults by those of an autoregression, and adds a region
         to which the coefficients of lags are confined: see `bayesnn.priors.autoregression`.
@@ -65,6 +60,10 @@ class MuellerRiosInsua(Prior):
     ----------
     P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
     749-770. The default guesses follow J. Lee (2004), Bayesian Nonparametrics via Neural Networks.
+
+    See Also
+    --------
+    ShallowHyperparameters, shallow, Normal
 
     Examples
     --------

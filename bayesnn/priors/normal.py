@@ -22,6 +22,12 @@ class Normal(ScaleMixture):
     scale, readout_scale, extra : float
         The standard deviations in these formulas.
 
+    See Also
+    --------
+    Hierarchical : scales that are learnt, by group, input and weight
+    Horseshoe : most weights near zero
+    HeavyTailed : t or Laplace tails
+
     Examples
     --------
     >>> Normal(scale=2.0)

@@ -33,6 +33,11 @@ class Horseshoe(ScaleMixture):
     ----------
     C. Carvalho, N. Polson and J. Scott (2010), The horseshoe estimator for sparse signals, Biometrika 97, 465-480.
 
+    See Also
+    --------
+    Hierarchical : scales that are learnt, by group, input and weight
+    HeavyTailed : t or Laplace tails
+
     Examples
     --------
     >>> Horseshoe(global_scale=0.1).extra
@@ -75,6 +80,11 @@ class HeavyTailed(ScaleMixture):
         Prior scale of s^2, and its prior degrees of freedom (how many weights it counts for).
     extra : float
         Standard deviation of intercepts.
+
+    See Also
+    --------
+    Horseshoe : most weights near zero
+    Normal : normal weights of fixed scale
 
     Examples
     --------

@@ -35,6 +35,12 @@ class NUTS(Chains):
     ----------
     M. Hoffman and A. Gelman (2014), The no-U-turn sampler, Journal of Machine Learning Research 15, 1593-1623.
 
+    See Also
+    --------
+    HMC : Hamiltonian trajectories of fixed length
+    Gibbs : exact conditionals and updates unit by unit
+    Tempered : parallel tempering around another sampler
+
     Examples
     --------
     >>> NUTS(target_accept=0.9).max_tree_depth
@@ -90,6 +96,11 @@ class HMC(Chains):
     References
     ----------
     R. Neal (2011), MCMC using Hamiltonian dynamics, in Handbook of Markov Chain Monte Carlo.
+
+    See Also
+    --------
+    NUTS : Hamiltonian trajectories of adaptive length
+    Gibbs : exact conditionals and updates unit by unit
 
     Examples
     --------

@@ -1,10 +1,14 @@
 """Fits to classes, counts and weighted rows: what is refused at the door, and what the inference data hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import bayesnn as bnn
+from bayesnn.evaluation.linear_reference import against_linear
+from bayesnn.fitting.pointwise import log_likelihood_by_row
 from bayesnn.samplers import Gibbs
 from bayesnn.samplers.engine import chains
 from bayesnn.samplers.gibbs.weight_moves import WeightGibbs
@@ -59,7 +63,8 @@ def no_chains(monkeypatch):
         (bnn.Gaussian(), Y, {"weights": -WEIGHTS}, "weights must be at least zero and not all zero, got 11 negative"),
         (bnn.Gaussian(), Y, {"weights": 0 * WEIGHTS}, "not all zero, got zeros only"),
         (bnn.Gaussian(), Y, {"weights": np.ones(11)}, r"weights must have shape \(12,\)"),
-        (bnn.Gaussian(), Y, {"offset": OFFSET}, "offset must not be given for a target that is standardised: subtract"),
+        (bnn.Heteroskedastic(), Y, {"offset": OFFSET}, "offset must not be given for Heteroskedastic"),
+        (bnn.Gaussian(), np.stack([Y, Y], 1), {"offset": OFFSET}, "offset must not be given for several outputs"),
         (bnn.Poisson(), COUNTS, {"offset": np.ones(3)}, "offset must be a number or have shape"),
         (bnn.Categorical(), None, {}, "y must be given with a table x"),
         (bnn.Poisson(), None, {"offset": 1.0}, "y must be given with a table x"),
@@ -71,7 +76,7 @@ def test_rows_that_do_not_fit_the_likelihood(no_chains, likelihood, y, options, 
         bnn.fit(network(likelihood), X, y, **options)
 
 
-ROWS = {"weights": WEIGHTS, "offset": OFFSET}
+ROWS = {"weights": {"weights": WEIGHTS}, "both": {"weights": WEIGHTS, "offset": OFFSET}}
 
 
 @pytest.mark.slow
@@ -84,13 +89,38 @@ def test_weighted_rows_of_a_shallow_network_are_fitted(sampler, rows):
         sweep = Gibbs() if sampler == "gibbs" else WeightGibbs("hmc", 2, 1)
         assert fit.sampler.kernel(fit.model).sampler == sweep
     for name, value in rows.items():
-        if name != "standardize":
-            np.testing.assert_array_equal(fit.idata["constant_data"][name], value)
-            assert fit.idata["constant_data"][name].dims == ("obs",)
+        np.testing.assert_array_equal(fit.idata["constant_data"][name], value)
+        assert fit.idata["constant_data"][name].dims == ("obs",)
     log_likelihood = fit.idata["log_likelihood"]["y"].to_numpy()
     assert np.isfinite(log_likelihood).all()
     assert not log_likelihood[..., 0].any()  # a row of weight zero says nothing
     assert log_likelihood[..., 1:].all()
+
+
+def test_an_offset_of_a_standardised_target_is_that_of_y(fake_fit):
+    """The same draws with y + offset, and with y alone, are the same fit, in units far from one."""
+    y, offset = 40.0 * Y + 7.0, 300.0 * OFFSET
+    model = bnn.shallow(2)
+    plain, shifted = fake_fit(model, X, y), fake_fit(model, X, y + offset, offset=offset)
+    shifted = replace(shifted, idata=plain.idata)
+    same = {"rtol": 1e-9, "atol": 1e-9}
+    assert shifted.data.scaling.y_scale == pytest.approx(plain.data.scaling.y_scale)
+    by_row = [log_likelihood_by_row(fit.model, fit.data, fit.sites()) for fit in (plain, shifted)]
+    np.testing.assert_allclose(*by_row, **same)
+    new, at = X[:5] + 0.3, offset[:5] - 11.0
+    for kind in ("mean", "response"):
+        found = bnn.predict(shifted, new, kind=kind, offset=at)
+        np.testing.assert_allclose(found - at, bnn.predict(plain, new, kind=kind), **same)
+    scores = [bnn.evaluate(plain, new, y[:5]), bnn.evaluate(shifted, new, y[:5] + at, offset=at)]
+    pd.testing.assert_series_equal(*scores, rtol=1e-9)
+    effects = [bnn.average_marginal_effects(fit) for fit in (plain, shifted)]
+    np.testing.assert_allclose(*effects, **same)
+    parts = bnn.decompose(plain, new), bnn.decompose(shifted, new, offset=at)
+    pd.testing.assert_frame_equal(*(p.drop(columns="mean", errors="ignore") for p in parts), rtol=1e-9)
+    losses = [bnn.relevance(fit, score=s, repeats=2) for s in ("log_density", "rmse") for fit in (plain, shifted)]
+    np.testing.assert_allclose(losses[0], losses[1], **same)
+    np.testing.assert_allclose(losses[2], losses[3], **same)
+    np.testing.assert_allclose(*(against_linear(fit).linear for fit in (plain, shifted)), **same)
 
 
 def test_labels_live_in_the_coordinates(fake_fit):

@@ -66,4 +66,18 @@ MUTANTS = (
         "str(cell)",
         "sklearn/test_estimators.py -k read_the_same",
     ),
+    Mutant(
+        "an offset in units of y where the model has its own",
+        "fitting/pointwise.py",
+        "x, y, data.shift, data.weights",
+        "x, y, data.offset, data.weights",
+        "fitting/test_fit_rows.py -k standardised_target",
+    ),
+    Mutant(
+        "a target centred without its offset",
+        "data/dataset.py",
+        "_less_offset(values, offset, steps)",
+        "values",
+        "fitting/test_fit_rows.py -k standardised_target",
+    ),
 )

@@ -210,7 +210,7 @@ MUTANTS = (
     Mutant(
         "evidence not in units of y",
         "evaluation/evidence.py",
-        "Evidence(estimate - _log_jacobian(data), se",
+        "Evidence(estimate - _log_jacobian(rows), se",
         "Evidence(estimate, se",
         f"{EVIDENCE} -k units",
     ),

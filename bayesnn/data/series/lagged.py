@@ -47,6 +47,10 @@ class Lagged:
         The step from one date to the next.
     panel : bool
         Whether several series were given, as a dictionary or a table.
+
+    See Also
+    --------
+    lagged, suggest
     """
 
     x: Any
@@ -159,6 +163,10 @@ def lagged(
     [1], [2, 3], ...     t less each lag                 T+1, ..., T+h-(least lag): nothing up to that horizon
     [0, 1], ...          t and t less each lag           T+1, ..., T+h
     ===================  ==============================  =====================================================
+
+    See Also
+    --------
+    Lagged, suggest, forecast
 
     Examples
     --------

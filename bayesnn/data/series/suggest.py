@@ -40,6 +40,11 @@ class Suggestion:
         autoregression, in units of the series, for the same rows, one for all series of a panel; where lags were
         searched, that of a linear term and a network on the lags of each candidate, up to a constant. probability is
         the posterior probability of the candidate if all have the same prior probability.
+
+    See Also
+    --------
+    suggest : lags and transform without tuning
+    lagged : a series as a table of its past
     """
 
     lags: tuple[int, ...]
@@ -78,6 +83,11 @@ def suggest(series: Any, *, lags: Any = AUTO, transform: Any = AUTO, seasonal: i
     Returns
     -------
     Suggestion
+
+    See Also
+    --------
+    Suggestion : what `suggest` returns
+    lagged : a series as a table of its past
 
     Examples
     --------

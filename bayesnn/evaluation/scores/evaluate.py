@@ -64,6 +64,12 @@ def evaluate(
     ----------
     T. Gneiting and A. Raftery (2007), Strictly proper scoring rules, prediction, and estimation, JASA 102, 359-378.
 
+    See Also
+    --------
+    predict : draws at new rows
+    loo : leave-one-out from one fit
+    cross_validate : scores of rows left out
+
     Examples
     --------
     >>> import numpy as np

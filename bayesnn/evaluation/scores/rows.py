@@ -15,7 +15,7 @@ from bayesnn.data.texts import naming_the_longest
 from bayesnn.fitting.draws import over_draws, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import encode, output_steps
-from bayesnn.prediction.predict import offset_for
+from bayesnn.prediction.predict import shift_for
 
 CHUNK_NUMBERS = 20_000_000  # largest number of values in a chunk of rows, over all draws
 
@@ -73,7 +73,7 @@ def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = Non
     cases = None if weights is None else case_weights(weights, len(target))
     if fit.model.likelihood.standardizes:
         target = fit.data.scaling.target(target)
-    rows = fit.data.scaling.inputs(coded), target, offset_for(fit, offset, x, len(target)), cases
+    rows = fit.data.scaling.inputs(coded), target, shift_for(fit, offset, x, len(target)), cases
     if steps is None:
         return ScoredRows(*rows)
     steps = np.asarray(fit.model.network.steps(coded))  # of the rows as the model sees them

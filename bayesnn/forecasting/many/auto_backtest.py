@@ -82,6 +82,11 @@ def auto_backtest(
     ValueError
         If no series is long enough, or a setting is not allowed.
 
+    See Also
+    --------
+    auto_forecast : forecasts without tuning, of one series or thousands
+    Backtest : what `backtest` returns
+
     Examples
     --------
     >>> import numpy as np

@@ -51,6 +51,11 @@ def auto_fit(
     ValueError
         If names clash, a setting is not allowed, or no series can be forecast.
 
+    See Also
+    --------
+    SeriesFits : what `auto_fit` returns
+    auto_forecast : forecasts without tuning, of one series or thousands
+
     Examples
     --------
     >>> import numpy as np

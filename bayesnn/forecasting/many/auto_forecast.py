@@ -102,6 +102,12 @@ def auto_forecast(
     J. Miller and D. Dunson (2019), Robust Bayesian inference via coarsening, Journal of the American Statistical
     Association 114, 1113-1125.
 
+    See Also
+    --------
+    auto_fit : the fits behind them
+    auto_backtest : their scores from rolling origins
+    forecast : sample paths of the future
+
     Examples
     --------
     >>> import numpy as np

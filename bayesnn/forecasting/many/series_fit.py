@@ -43,6 +43,11 @@ class SeriesFit:
     outlier : date or None
         The value that may be an outlier, if one lies far from the rest.
 
+    See Also
+    --------
+    auto_fit : the fits behind them
+    SeriesFits : what `auto_fit` returns
+
     Examples
     --------
     >>> import numpy as np

@@ -40,6 +40,11 @@ class SeriesFits(Mapping[Any, SeriesFit]):
         Whether several series were given, as a dictionary or a table.
     failures : pandas.DataFrame
         unique_id, reason, fallback: the series that were not fitted.
+
+    See Also
+    --------
+    auto_fit : the fits behind them
+    SeriesFit : the fit of one series
     """
 
     tasks: Mapping[Any, Task] = field(repr=False)

@@ -56,6 +56,11 @@ def convert_weights(layer: Layer, arrays: Any, library: str = "torch", prefix: s
     ValueError
         If there is no rule for the layer, an array is missing, left over or of another shape.
 
+    See Also
+    --------
+    read_weights : weights from a file
+    fix : layers with known weights
+
     Examples
     --------
     >>> from bayesnn.layers import Dense

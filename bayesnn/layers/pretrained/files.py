@@ -39,6 +39,11 @@ def read_weights(path: Any) -> dict[str, np.ndarray]:
     ModuleNotFoundError
         If safetensors is needed and missing.
 
+    See Also
+    --------
+    convert_weights : weights of other libraries
+    fix : layers with known weights
+
     Examples
     --------
     >>> import tempfile

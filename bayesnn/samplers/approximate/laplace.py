@@ -54,6 +54,11 @@ class Laplace(Sampler):
     ----------
     D. MacKay (1992), A practical Bayesian framework for backpropagation networks, Neural Computation 4, 448-472.
 
+    See Also
+    --------
+    MAP : the posterior mode
+    Variational : the closest normal distribution
+
     Examples
     --------
     >>> Laplace().start.validation is None

@@ -74,6 +74,11 @@ class MAP(Sampler):
     stochastic approximation method, Annals of Mathematical Statistics 22, 400-407; R. Pascanu, T. Mikolov and Y. Bengio
     (2013), On the difficulty of training recurrent neural networks, ICML, for clipping.
 
+    See Also
+    --------
+    Laplace : a normal distribution around the mode
+    Ensemble : modes from many starts
+
     Examples
     --------
     >>> MAP(optimizer="sgd", batch_size=32).restarts
@@ -176,6 +181,11 @@ class Ensemble(Sampler):
     ----------
     B. Lakshminarayanan, A. Pritzel and C. Blundell (2017), Simple and scalable predictive uncertainty estimation using
     deep ensembles, NeurIPS.
+
+    See Also
+    --------
+    MAP : the posterior mode
+    MCLMC : microcanonical Langevin ensembles
 
     Examples
     --------

@@ -44,6 +44,12 @@ class MCDropout(Sampler):
     (2016), A theoretically grounded application of dropout in recurrent neural networks, NIPS, section 4; I. Osband
     (2016), Risk versus uncertainty in deep learning, NIPS workshop on Bayesian deep learning, for what it is not.
 
+    See Also
+    --------
+    Dropout : units that are left out at random
+    Ensemble : modes from many starts
+    Variational : the closest normal distribution
+
     Examples
     --------
     >>> MCDropout(MAP(steps=1000)).start.steps

@@ -69,6 +69,11 @@ class Variational(Sampler):
     A. Kucukelbir, D. Tran, R. Ranganath, A. Gelman and D. Blei (2017), Automatic differentiation variational inference,
     Journal of Machine Learning Research 18, 1-45.
 
+    See Also
+    --------
+    Laplace : a normal distribution around the mode
+    Ensemble : modes from many starts
+
     Examples
     --------
     >>> Variational("low_rank", steps=2000).particles

@@ -54,12 +54,22 @@ def join_hosts(
     RuntimeError
         If JAX was used before, or the other processes do not join within five minutes.
 
+    See Also
+    --------
+    fit : draw from the posterior
+
     Examples
     --------
     Two processes on one machine, started as `python script.py 0` and `python script.py 1`::
 
         bnn.join_hosts("localhost:1234", processes=2, process=int(sys.argv[1]))
         fit = bnn.fit(model, x, y, chains=8)
+
+    What does not name all three is refused before anything starts:
+
+    >>> join_hosts("localhost:1234", processes=2)  # doctest: +IGNORE_EXCEPTION_DETAIL
+    Traceback (most recent call last):
+    ValueError: coordinator, processes and process belong together
     """
     given = [argument is not None for argument in (coordinator, processes, process)]
     if any(given) and not all(given):

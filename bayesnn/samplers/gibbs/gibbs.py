@@ -48,9 +48,7 @@ from bayesnn.samplers.gibbs.likelihood_moves import move_on_likelihood
 from bayesnn.samplers.gibbs.missing_values import MissingValuesGibbs
 from bayesnn.samplers.gibbs.proposals import PROPOSALS
 from bayesnn.samplers.gibbs.reflections import Reflected, as_products, reflect
-from bayesnn.samplers.gibbs.structure import (
-    readout_rows,
-)
+from bayesnn.samplers.gibbs.structure import readout_rows
 from bayesnn.samplers.gibbs.structure_moves import move_structure
 from bayesnn.samplers.gibbs.trajectories import FIRST_STEP, default_steps, trajectory_step, tuned
 from bayesnn.samplers.gibbs.unit_moves import update_units
@@ -104,6 +102,10 @@ class Gibbs(Steps):
     P. Müller and D. Ríos Insua (1998), Issues in Bayesian analysis of neural network models, Neural Computation 10,
     749-770, section 3, with the prior ratio in the acceptance of the units; R. Neal (1996), Bayesian Learning for
     Neural Networks, section 3.1, for the other updates.
+
+    See Also
+    --------
+    NUTS, Tempered
 
     Examples
     --------

@@ -67,6 +67,12 @@ class MCLMC(Chains):
     E. Sommer, J. Robnik, G. Nozadze, U. Seljak and D. Rügamer (2025), Microcanonical Langevin ensembles: advancing the
     sampling of Bayesian neural networks, ICLR. The dynamics: see `bayesnn.samplers.mclmc.dynamics`.
 
+    See Also
+    --------
+    NUTS : Hamiltonian trajectories of adaptive length
+    SGHMC : Hamiltonian steps on minibatches
+    Ensemble : modes from many starts
+
     Examples
     --------
     >>> MCLMC(precision="single").steps

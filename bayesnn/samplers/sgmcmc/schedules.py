@@ -48,6 +48,12 @@ class Polynomial(Schedule):
     ----------
     M. Welling and Y. W. Teh (2011), Bayesian learning via stochastic gradient Langevin dynamics, ICML, equation (2).
 
+    See Also
+    --------
+    Cyclical : step sizes that rise and fall
+    SGLD : Langevin steps on minibatches
+    SGHMC : Hamiltonian steps on minibatches
+
     Examples
     --------
     >>> float(Polynomial(0.1, 100.0, 1.0).size(0))
@@ -98,6 +104,12 @@ class Cyclical(Schedule):
     ----------
     R. Zhang, C. Li, J. Zhang, C. Chen and A. G. Wilson (2020), Cyclical stochastic gradient MCMC for Bayesian deep
     learning, ICLR, equation (1) and algorithm 1.
+
+    See Also
+    --------
+    Polynomial : step sizes that fall
+    SGLD : Langevin steps on minibatches
+    SGHMC : Hamiltonian steps on minibatches
 
     Examples
     --------

@@ -199,6 +199,10 @@ class SGLD(Minibatch):
     networks, AAAI. J. Baker, P. Fearnhead, E. Fox and C. Nemeth (2019), Control variates for stochastic gradient MCMC,
     Statistics and Computing 29, equation (8).
 
+    See Also
+    --------
+    SGHMC, Cyclical, Polynomial
+
     Examples
     --------
     >>> SGLD(batch_size=32).temperature
@@ -249,6 +253,10 @@ class SGHMC(Minibatch):
     References
     ----------
     T. Chen, E. Fox and C. Guestrin (2014), Stochastic gradient Hamiltonian Monte Carlo, ICML, equation (15).
+
+    See Also
+    --------
+    SGLD, Cyclical, Polynomial
 
     Examples
     --------

@@ -61,6 +61,12 @@ class Tempered(Chains):
     C. Geyer (1991), Markov chain Monte Carlo maximum likelihood; S. Syed, A. Bouchard-Côté, G. Deligiannidis and
     A. Doucet (2022), Non-reversible parallel tempering, Journal of the Royal Statistical Society B 84, 321-350.
 
+    See Also
+    --------
+    Gibbs : exact conditionals and updates unit by unit
+    NUTS : Hamiltonian trajectories of adaptive length
+    log_marginal_likelihood : the evidence of a model
+
     Examples
     --------
     >>> Tempered(Gibbs(), temperatures=(1.0, 0.5, 0.1)).temperatures

@@ -197,8 +197,30 @@ def test_arguments_that_go_with_a_formula():
 
 
 def test_a_formula_with_an_offset_for_a_standardised_target():
-    with pytest.raises(ValueError, match="subtract it from y"):
-        bind(bnn.shallow(1), "price ~ area + offset(n)", table=TABLE)
+    _, data = bind(bnn.shallow(1), "price ~ standardize(area) + C(region) + offset(log(n))", table=TABLE)
+    left = TABLE["price"] - np.log(TABLE["n"])
+    np.testing.assert_allclose(data.scaled()[1] - data.shift, (left - left.mean()) / left.std(ddof=0), atol=1e-12)
+
+
+def test_formulas_of_priors_and_of_the_evidence():
+    formula, counts = "price ~ standardize(area) + C(region) + offset(log(n))", TABLE.assign(price=1)
+    prior = bnn.prior_predictive(LINEAR, formula, data=counts, draws=3)
+    assert prior["prior"]["predictor"].to_numpy().tolist() == ["standardize(area)", "C(region)[T.b]", "C(region)[T.c]"]
+    x = read_formula("price ~ standardize(area) + C(region)", TABLE).x
+    same = bnn.prior_predictive(LINEAR, x, draws=3)["prior"]["f"]  # without the offset
+    np.testing.assert_allclose(
+        prior["prior"]["f"].to_numpy() - same.to_numpy(), np.broadcast_to(np.log(TABLE["n"]), (1, 3, ROWS))
+    )
+    with pytest.raises(ValueError, match="formula must have no offset"):
+        bnn.prior_predictive(bnn.shallow(1), formula, data=TABLE)
+    options = {"temperatures": 3, "particles": 4, "progress": False}
+    found = bnn.log_marginal_likelihood(LINEAR, formula, data=counts, **options)
+    assert (
+        found.estimate
+        == bnn.log_marginal_likelihood(LINEAR, x, counts["price"], offset=np.log(TABLE["n"]), **options).estimate
+    )
+    with pytest.raises(ValueError, match="needs x and y"):
+        bnn.log_marginal_likelihood(LINEAR, x)
 
 
 def test_without_formulaic_the_error_says_how_to_install_it(monkeypatch):
@@ -210,19 +232,28 @@ def test_without_formulaic_the_error_says_how_to_install_it(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_linear_model_agrees_with_least_squares():
+@pytest.mark.parametrize("offset", ["", " + offset(base)"])
+def test_a_linear_model_agrees_with_statsmodels(offset):
     """With a wide prior, posterior means and sds are estimates and standard errors, but for Monte Carlo error."""
+    smf = pytest.importorskip("statsmodels.formula.api", reason="statsmodels is not installed")
     rng = np.random.default_rng(3)
-    table = pd.DataFrame({"a": rng.normal(5, 2, 200), "g": rng.choice(list("xyz"), 200)})
+    table = pd.DataFrame({"a": rng.normal(5, 2, 200), "g": rng.choice(list("xyz"), 200), "base": rng.normal(0, 9, 200)})
     table["y"] = 1.5 * table["a"] - 2.0 * (table["g"] == "y") + rng.normal(size=200)
+    table["y"] += table["base"] if offset else 0.0
     model = bnn.Model([], bnn.Gaussian(), bnn.Normal(extra=1000.0), linear=True)
-    fit = bnn.fit(model, "y ~ a + C(g)", data=table, draws=1000, progress=False)
-    design = np.column_stack([np.ones(200), table["a"], table["g"] == "y", table["g"] == "z"])
-    estimate, rss = np.linalg.lstsq(design, table["y"], rcond=None)[:2]
-    error = np.sqrt(np.diag(np.linalg.inv(design.T @ design)) * rss[0] / (200 - 4))
-    found = bnn.summary(fit).loc[["linear[a]", "linear[C(g)[T.y]]", "linear[C(g)[T.z]]"]]
+    formula = "y ~ standardize(a) + C(g)"
+    fit = bnn.fit(model, formula + offset, data=table, draws=1000, progress=False)
+    # ordinary least squares has no offset: there it is subtracted
+    least = smf.ols(formula, table.assign(y=table["y"] - table["base"]) if offset else table).fit()
+    names = ["standardize(a)", "C(g)[T.y]", "C(g)[T.z]"]
+    found, error = bnn.summary(fit).loc[[f"linear[{name}]" for name in names]], least.bse[names].to_numpy()
     drawn = found["ess_bulk"].to_numpy()
     assert (drawn > 400).all()
-    assert (abs(found["mean"] - estimate[1:]) < 4 * error[1:] / np.sqrt(drawn)).all()
+    assert (abs(found["mean"] - least.params[names].to_numpy()) < 4 * error / np.sqrt(drawn)).all()
     # the prior of the noise counts for one row, which is less than 1% of the sd
-    assert (abs(found["sd"] / error[1:] - 1) < 4 / np.sqrt(2 * drawn) + 0.01).all()
+    assert (abs(found["sd"] / error - 1) < 4 / np.sqrt(2 * drawn) + 0.01).all()
+    new = table.iloc[:5]
+    mean, at = bnn.predict(fit, new), least.get_prediction(new)
+    expected = at.predicted_mean + (new["base"].to_numpy() if offset else 0.0)
+    assert (abs(mean.mean(("chain", "draw")) - expected) < 4 * at.se_mean / np.sqrt(400)).all()
+    np.testing.assert_allclose(mean.std(("chain", "draw")), at.se_mean, rtol=4 / np.sqrt(800) + 0.01)
