@@ -19,7 +19,6 @@ from bayesnn.fitting.store import files
 from bayesnn.fitting.store import format as store_format
 
 REFUSED, TAKEN = "refused in words", "taken for what it says"
-TRACE = False
 SECONDS = 20.0  # of the processor, for reading one small file
 X = pd.DataFrame({"a": np.linspace(0, 1, 12), "b": list("uvw") * 4})
 Y = np.sin(5 * X["a"].to_numpy())
@@ -69,28 +68,43 @@ def saved_fits(folder: Path) -> dict[str, fuzz.Content]:
     return {name: files.read_arrays(folder / name) for name in fits}
 
 
-def outcomes(folder: Path, count: int, chance: random.Random, predict: bool = True) -> Iterator[str]:
-    """Change files of fits and the folder of a run `count` times in all, and read them."""
+def outcomes(folder: Path, count: int, chance: random.Random) -> Iterator[str]:
+    """Change files of fits and the folder of a run `count` times in all, read them, and use what is taken."""
+    yield from of_runs(folder, count // 4, chance)
     contents = saved_fits(folder)
-    run = folder / "run"
+    for _ in range(count - count // 4):
+        outcome, _ = of_a_fit(contents, folder / "changed", chance)
+        if outcome is not None:
+            yield outcome
+
+
+def of_a_fit(
+    contents: dict[str, fuzz.Content], path: Path, chance: random.Random, predict: bool = True
+) -> tuple[str | None, str]:
+    """What became of one changed file of a fit, None where no file can say this, and how it was changed."""
+    which = chance.choice(list(contents))
+    content, kind = fuzz.changed_content(contents[which], chance)
+    kind = f"{which}: {kind}"
+    try:
+        fuzz.write(path, content)
+        if chance.random() < 0.15:
+            fuzz.false_header(path, chance)
+            kind += " and false_header"
+    except (OverflowError, RecursionError, TypeError, ValueError):
+        return None, kind
+    return judged(lambda: used(bnn.load(path), which, predict), f"fit: {kind}"), kind
+
+
+def of_runs(folder: Path, count: int, chance: random.Random) -> Iterator[str]:
+    """What became of the folder of a run, changed so many times."""
+    run, copy = folder / "run", folder / "changed run"
     x = np.linspace(-1.0, 1.0, 9)[:, None]
     bnn.fit(bnn.shallow(1), x, x[:, 0] ** 2, draws=6, warmup=10, chains=2, key=0, progress=False, path=run)
-    for number in range(count):
-        path = folder / ("changed run" if number % 4 == 3 else "changed")
-        if number % 4 == 3:
-            shutil.copytree(run, path)
-            kind = change_run(path, chance)
-            yield judged(lambda path=path: bnn.open_run(path), f"run: {kind}")
-            shutil.rmtree(path)
-            continue
-        which = chance.choice(list(contents))
-        content, kind = fuzz.changed_content(contents[which], chance)
-        with contextlib.suppress(OverflowError, RecursionError, TypeError, ValueError):  # no file can say this
-            fuzz.write(path, content)
-            if chance.random() < 0.15:
-                fuzz.false_header(path, chance)
-                kind += " and false_header"
-            yield judged(lambda path=path, which=which: used(bnn.load(path), which, predict), f"{which}: {kind}")
+    for _ in range(count):
+        shutil.copytree(run, copy)
+        kind = change_run(copy, chance)
+        yield judged(lambda: bnn.open_run(copy), f"run: {kind}")
+        shutil.rmtree(copy)
 
 
 def used(fit: bnn.Fit, which: str, predict: bool) -> None:
@@ -131,10 +145,6 @@ def judged(read: Callable[[], Any], what: str) -> str:
         if not str(error).strip():
             outcome = f"WRONG: no words: {what}"
     except Exception as error:
-        if TRACE:
-            import traceback
-
-            traceback.print_exc(limit=-4)
         outcome = f"WRONG: {type(error).__name__}: {str(error)[:90]}: {what}"
     if fuzz.PLACE.exists():
         fuzz.PLACE.unlink()
