@@ -1,10 +1,12 @@
-"""A campaign against runs and files: `python tests/faults.py [JOB ...] [--count N] [--seed N]`.
+"""A campaign against runs and files: `python tests/faults.py [JOB ...] [--count N] [--seed N] [--log FILE]`.
 
 kills    Fits that keep a run, each killed by SIGKILL at a random moment of its life, often twice in a row, then started
          again; at the end the draws are compared with those of runs that were never stopped.
 flips    Single bytes of a finished run folder changed: opening and continuing it gives the same draws, or an error.
 files    Saved fits with random damage (bytes, pieces left out, doubled or moved, numbers in the document): they load
          as they were, or are refused; nothing else happens, within a limit of memory.
+fuzz     Saved fits and run folders that are whole but say something else (specs, values, names, shapes, types, headers
+         of arrays): they load and predict, or are refused in words; no code runs, within a limit of memory.
 interrupts  Ctrl-C at a random moment of a fit by each sampler, a backtest and automatic forecasts: what was drawn so
          far, a KeyboardInterrupt, or the end; and the same call afterwards gives what it gives without one.
 threads  Fits of several models from eight threads at once give the draws of fits in turn.
@@ -37,6 +39,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "helpers")]
 
+import fuzz  # noqa: E402
 import killed  # noqa: E402
 
 IN_WORDS = (ValueError, OSError)  # what a damaged folder or file may end in
@@ -67,27 +70,55 @@ def attempt(get: Callable[[], Any], expected: dict[str, np.ndarray]) -> str:
 
 
 def kills(count: int, chance: random.Random) -> Outcomes:
-    """Kill fits of every kind in turn, `count` times in all."""
+    """Kill fits of every kind in turn, `count` times in all; every fourth compiles everything anew."""
+    cases = list(killed.cases())
     with tempfile.TemporaryDirectory() as place:
-        for case in killed.cases():
+        for i, case in enumerate(cases):
+            start(f"{place}/first", case).communicate(timeout=600)  # compiles, and so takes longer
+            shutil.rmtree(f"{place}/first")
             begun = time.monotonic()
             start(f"{place}/straight", case).communicate(timeout=600)
             span = time.monotonic() - begun
-            number = -(-count // len(killed.cases()))
-            for _ in range(number):
-                process = start(f"{place}/{case}", case)
-                time.sleep(chance.uniform(0.0, span))
+            number = len(range(i, count, len(cases)))
+            for j in range(number):
+                process = start(f"{place}/{case}", case, cache=j % 4 != 3)
+                wait(process, Path(place) / case, j, span * chance.random())
                 process.send_signal(signal.SIGKILL)
                 process.communicate(timeout=60)
-                if (process.returncode == 0 and chance.random() < 0.7) or chance.random() < 0.1:
+                done = process.returncode == 0
+                yield "it ended before the kill" if done else f"killed {moment_of(Path(place) / case)}"
+                if (done and chance.random() < 0.7) or chance.random() < 0.2:
                     yield finished(place, case)
             yield finished(place, case)
             shutil.rmtree(f"{place}/straight")
 
 
-def start(folder: str, case: str) -> subprocess.Popen[str]:
+def wait(process: subprocess.Popen[str], folder: Path, number: int, seconds: float) -> None:
+    """Wait so long; or, every fifth time, until the last file is being written, which takes a moment only."""
+    if number % 5 != 4:
+        time.sleep(seconds)
+        return
+    while process.poll() is None and not any(folder.glob("inference*")):
+        time.sleep(0.0005)
+
+
+def moment_of(folder: Path) -> str:
+    """What a killed run was doing, by the files that it left."""
+    names = [path.name for path in folder.iterdir()] if folder.exists() else []
+    if any(name.startswith("inference") for name in names):
+        return "in the last file"
+    if any(name.endswith(".tmp") for name in names):
+        return "while it wrote"
+    if any(name.startswith(("draws", "result")) for name in names):
+        return "while it drew"
+    if "checkpoint.npz" in names or "climb.npz" in names:
+        return "during warm-up"
+    return "while it compiled" if "manifest.json" in names else "before there was a folder"
+
+
+def start(folder: str, case: str, cache: bool = True) -> subprocess.Popen[str]:
     """A fit in a process of its own, which keeps its run in a folder."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({} if cache else {"BAYESNN_CACHE": "off"})
     command = [sys.executable, killed.__file__, folder, case]
     return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -106,23 +137,27 @@ def finished(place: str, case: str) -> str:
 
 
 def flips(count: int, chance: random.Random) -> Outcomes:
-    """Change one byte at a time of a small run folder, `count` places over all files."""
+    """Change one byte at a time of a small run folder, `count` places over all files, or every byte."""
     import bayesnn as bnn
 
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place) / "run"
-        expected = draws_of(killed.run(folder, "gibbs", draws=20).idata)
+        folder, copy = Path(place) / "run", Path(place) / "copy"
+        expected = draws_of(killed.run(folder, "gibbs", draws=6).idata)
         places = [(path, i) for path in sorted(folder.rglob("*")) if path.is_file() for i in range(path.stat().st_size)]
-        for path, i in chance.sample(places, min(count, len(places))):
+        for number, (path, i) in enumerate(chance.sample(places, min(count, len(places)))):
             whole = path.read_bytes()
             path.write_bytes(whole[:i] + bytes([whole[i] ^ (1 << chance.randrange(8))]) + whole[i + 1 :])
             yield attempt(lambda: bnn.open_run(folder), expected)
+            if number % 20 == 0:  # and the run goes on, which may write
+                shutil.copytree(folder, copy)
+                yield "called again: " + attempt(lambda: killed.run(copy, "gibbs", draws=6).idata, expected)
+                shutil.rmtree(copy)
             path.write_bytes(whole)
 
 
 def files(count: int, chance: random.Random) -> Outcomes:
     """Damage a saved fit `count` times at random."""
-    import resource
+    import fuzzing
 
     import bayesnn as bnn
 
@@ -132,46 +167,18 @@ def files(count: int, chance: random.Random) -> Outcomes:
         path = Path(place) / "fit.npz"
         bnn.save(fit, path)
         whole, expected = path.read_bytes(), draws_of(fit.idata)
-        limits = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, limits[1]))
-        try:
+        with fuzzing.limited(MEMORY):
             for _ in range(count):
-                path.write_bytes(chance.choice(DAMAGES)(whole, chance))
+                path.write_bytes(chance.choice(fuzz.DAMAGES)(whole, chance))
                 yield attempt(lambda: bnn.load(path).idata, expected)
-        finally:
-            resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
-def changed_bytes(whole: bytes, chance: random.Random) -> bytes:
-    """One to eight bytes set to others."""
-    data = bytearray(whole)
-    for _ in range(chance.randint(1, 8)):
-        data[chance.randrange(len(data))] = chance.randrange(256)
-    return bytes(data)
+def fuzzed(count: int, chance: random.Random) -> Outcomes:
+    """Change what saved fits and run folders say, `count` times: whole archives, right checksums, other content."""
+    import fuzzing
 
-
-def cut(whole: bytes, chance: random.Random) -> bytes:
-    """The file up to somewhere, or without a piece."""
-    a, b = sorted(chance.sample(range(len(whole)), 2))
-    return whole[:a] if chance.random() < 0.5 else whole[:a] + whole[b:]
-
-
-def repeated(whole: bytes, chance: random.Random) -> bytes:
-    """A piece twice, or moved elsewhere."""
-    a, b, c = sorted(chance.sample(range(len(whole)), 3))
-    return (
-        whole[:b] + whole[a:b] + whole[b:] if chance.random() < 0.5 else whole[:a] + whole[b:c] + whole[a:b] + whole[c:]
-    )
-
-
-def other_number(whole: bytes, chance: random.Random) -> bytes:
-    """A digit of the file replaced by another."""
-    digits = [i for i, byte in enumerate(whole) if chr(byte).isdigit()]
-    i = chance.choice(digits)
-    return whole[:i] + str(chance.randrange(10)).encode() + whole[i + 1 :]
-
-
-DAMAGES = (changed_bytes, cut, repeated, other_number)
+    with tempfile.TemporaryDirectory() as place, fuzzing.limited(MEMORY):
+        yield from fuzzing.outcomes(Path(place), count, chance)
 
 
 def interrupts(count: int, chance: random.Random) -> Outcomes:
@@ -262,17 +269,22 @@ JOBS = {
     "kills": (kills, 200),
     "flips": (flips, 2000),
     "files": (files, 1000),
+    "fuzz": (fuzzed, 2000),
     "interrupts": (interrupts, 100),
     "threads": (threads, 24),
 }
 
 
-def run(name: str, count: int | None, seed: int) -> collections.Counter[str]:
-    """All outcomes of a job, counted."""
+def run(name: str, count: int | None, seed: int, note: Callable[[str], Any] = str) -> collections.Counter[str]:
+    """All outcomes of a job, counted; each is noted as it comes."""
     job, default = JOBS[name]
+    outcomes: collections.Counter[str] = collections.Counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return collections.Counter(job(default if count is None else count, random.Random(seed)))
+        for outcome in job(default if count is None else count, random.Random(f"{name} {seed}")):
+            note(outcome)
+            outcomes[outcome] += 1
+    return outcomes
 
 
 def main() -> int:
@@ -281,11 +293,18 @@ def main() -> int:
     parser.add_argument("jobs", nargs="*", choices=[[], *JOBS], default=[])
     parser.add_argument("--count", type=int, help="attempts of each job")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--log", type=Path, help="a file that gets a line for each outcome as it comes")
     given = parser.parse_args()
     wrong = 0
     for name in given.jobs or JOBS:
         begun = time.monotonic()
-        outcomes = run(name, given.count, given.seed)
+
+        def note(outcome: str, name: str = name) -> None:
+            if given.log is not None:
+                with given.log.open("a") as file:
+                    file.write(f"{name}: {outcome}\n")
+
+        outcomes = run(name, given.count, given.seed, note)
         print(f"{name}: {outcomes.total()} outcomes in {time.monotonic() - begun:.0f} s", flush=True)
         for outcome, number in outcomes.most_common():
             print(f"  {number:6}  {outcome}", flush=True)

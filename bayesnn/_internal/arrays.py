@@ -1,5 +1,6 @@
 """Labels: what can be one, their order, and arrays of them."""
 
+import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -40,6 +41,27 @@ def storable(labels: np.ndarray) -> np.ndarray:
     if len(set(text)) < len(set(map(repr, labels))):
         text = [repr(label) for label in labels]
     return np.array(text)
+
+
+def reading(label: Any) -> str:
+    """A label as it reads in a table, in Unicode's composed form: the two ways to write "é" read the same."""
+    return unicodedata.normalize("NFC", str(label))
+
+
+def reading_alike(labels: Iterable[Any]) -> tuple[Any, Any] | None:
+    """The first two of different labels that read the same; None if all read differently.
+
+    Examples
+    --------
+    >>> reading_alike(["a", 1, "b", "1"])
+    (1, '1')
+    """
+    first: dict[str, Any] = {}
+    for label in labels:
+        other = first.setdefault(reading(label), label)
+        if other is not label and (type(other) is not type(label) or other != label):
+            return other, label
+    return None
 
 
 def is_label(value: Any) -> bool:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Iterable, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.arrays import reading
 from bayesnn._internal.numbers import constant, resolution_of
 
 
@@ -66,10 +68,11 @@ def two_dimensional(name: str, shape: tuple[int, ...]) -> None:
 
 
 def column_names(names: Sequence[str], what: str = "column") -> None:
-    """Refuse a table without columns, and columns with the same name."""
+    """Refuse a table without columns, and columns with the same name, also in another form of Unicode."""
     if not names:
         raise ValueError("x must have at least one column, got none")
-    shared = sorted({name for name in names if list(names).count(name) > 1})
+    counts = collections.Counter(map(reading, names))
+    shared = sorted(name for name, count in counts.items() if count > 1)
     if shared:
         raise ValueError(f"x must have a different name for every {what}, got several called {shared}: rename them")
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bayesnn._internal.numbers import real_numbers
+
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
@@ -14,7 +16,7 @@ class Vectors:
 
     def __post_init__(self) -> None:
         """Keep a read-only copy and a hash of its content."""
-        values = np.array(self.values, dtype=np.float64)
+        values = np.array(real_numbers("an array of a spec", self.values))
         values.setflags(write=False)
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "digest", hashlib.sha256(values.tobytes()).hexdigest() + str(values.shape))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+EXACT = 2.0**53  # whole numbers up to here are doubles
 LARGEST = 1e75  # squares of squares of such numbers are still doubles
 ROUNDINGS = 32  # equal numbers may differ by this many spacings of neighbouring floats after rounding
 COARSEST = 6e-5  # upper bound of the relative resolution of a type; else whole per cents would count as rounding
@@ -33,6 +34,8 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
         numbers = _from_objects(name, array, mask)
     elif kind in "biuf" or (kind == "V" and array.dtype.name.startswith(OF_JAX)):
         numbers = np.asarray(array, dtype=np.float64)
+        if kind in "iu" and array.dtype.itemsize == 8:
+            _still_different(name, array, numbers)
     else:
         raise ValueError(_refusal(name, array))
     if mask is not None:
@@ -165,6 +168,22 @@ def _from_objects(name: str, array: np.ndarray, mask: np.ndarray | None) -> np.n
         else:
             raise ValueError(_refusal(name, np.asarray(value), _where(place), value))
     return numbers
+
+
+def _still_different(name: str, whole: np.ndarray, numbers: np.ndarray) -> None:
+    """Refuse different whole numbers above 2^53 that are one double, such as neighbouring identifiers."""
+    large = np.abs(numbers) > EXACT
+    if not large.any():
+        return
+    values, first = np.unique(numbers[large], return_index=True)
+    if len(values) < len(np.unique(whole[large])):
+        groups = np.searchsorted(values, numbers[large])
+        differ = whole[large] != whole[large][first][groups]
+        one = whole[large][differ][0]
+        raise ValueError(
+            f"{name} must hold numbers that double precision can tell apart, got whole numbers such as {one} and "
+            f"{whole[large][first][groups][differ][0]}: subtract the smallest, or make them categories"
+        )
 
 
 def _refusal(name: str, array: np.ndarray, where: str = "", value: Any = None) -> str:

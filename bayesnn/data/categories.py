@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._internal.arrays import in_order, is_label
+from bayesnn._internal.arrays import in_order, is_label, reading_alike
 from bayesnn._internal.numbers import is_date, is_missing, is_number, spells_number
 
+ONE_FORM = "make them one, as astype(str).str.normalize('NFC') does, or rename one of them"
 COMPLEX = (complex, np.complexfloating)
 
 
@@ -41,9 +42,14 @@ def categories_of(series: Any, used: np.ndarray | None = None) -> tuple[Any, ...
     if not declared:
         _check_labels(series.name, values)
     known = series if used is None else series[used]
-    if declared:
-        return tuple(c for c in series.cat.categories if _equal(known, c).any())
-    return tuple(in_order(set(known)))
+    found = [c for c in series.cat.categories if _equal(known, c).any()] if declared else in_order(set(known))
+    alike = reading_alike(found)
+    if alike is not None:
+        raise ValueError(
+            f"column {series.name!r} must hold categories that read differently, got {alike[0]!r} and {alike[1]!r}: "
+            f"{ONE_FORM}"
+        )
+    return tuple(found)
 
 
 def _check_labels(name: Any, values: Sequence[Any]) -> None:

@@ -30,6 +30,7 @@ class Reads(NamedTuple):
 
 
 PART = 4_000_000  # numbers that are checked at a time
+LARGEST_ID = 2**31 - 1
 PADDING = 0  # the token id of padded steps
 TABLE, NUMBERS, TOKENS = "table", "sequence", "tokens"  # kinds of inputs
 DIMS = {TABLE: ("obs", "predictor"), NUMBERS: ("obs", "step", "predictor"), TOKENS: ("obs", "step")}
@@ -69,6 +70,7 @@ def pad(sequences: Sequence[Any], length: int | None = None, *, keep: str | None
     >>> pad([[1.5], [0.5, 2.5]]).shape
     (2, 2, 1)
     """
+    _same_columns(sequences)
     arrays = [_one(sequence, row) for row, sequence in enumerate(sequences)]
     if not arrays:
         raise ValueError("sequences must hold at least one sequence, got none")
@@ -83,6 +85,8 @@ def pad(sequences: Sequence[Any], length: int | None = None, *, keep: str | None
             'give keep="first" or keep="last" to cut them'
         )
     tokens = all(a.dtype.kind in "iu" for a in arrays)
+    if tokens and (largest := max(int(np.abs(a).max()) for a in arrays)) > LARGEST_ID:
+        raise ValueError(f"token ids must be at most {LARGEST_ID}, got {largest}: give numbers as floats")
     values = arrays if tokens else [_numbers(a) for a in arrays]
     widths = sorted({a.shape[1:] for a in values})
     if len(widths) > 1:
@@ -135,6 +139,7 @@ def token_ids(x: Any, vocabulary: int, source: int = 0, of_source: int = 0) -> n
 
 def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
     """Sequences of numbers (n, time, d), checked."""
+    _same_columns(x)
     values = _array(x)
     if values.ndim != 3 or values.dtype.kind not in "fiub":
         raise ValueError(
@@ -249,6 +254,20 @@ def _whole(x: Any, name: str) -> np.ndarray:
     if isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any():
         raise ValueError(f"{name} must have no masked token ids, got {int(np.ma.getmaskarray(x).sum())}: pad with 0")
     return values
+
+
+def _same_columns(sequences: Any) -> None:
+    """Refuse a list of tables whose columns differ, or come in another order: features are taken by their place."""
+    if not isinstance(sequences, (list, tuple)):
+        return
+    named = {row: list(map(str, one.columns)) for row, one in enumerate(sequences) if hasattr(one, "columns")}
+    first = next(iter(named.values()), [])
+    other = next((row for row, names in named.items() if names != first), None)
+    if other is not None:
+        raise ValueError(
+            f"sequences must have the same columns in the same order, got {first} and, in sequence {other}, "
+            f"{named[other]}: select them by name, as sequence[{first}] does"
+        )
 
 
 def _one(sequence: Any, row: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.arrays import object_array
+from bayesnn._internal.numbers import real_numbers
 from bayesnn.data.columns import Columns, code
 from bayesnn.data.dataset import used_rows
 from bayesnn.fitting.fit import Fit
@@ -116,7 +117,7 @@ def grid_of(fit: Fit, name: str, values: Any, points: int) -> np.ndarray:
     if categories is not None:
         check_value(fit, name, values)
         return object_array(values)
-    grid = np.asarray(values, dtype=np.float64)
+    grid = real_numbers(f"grid of {name!r}", values)
     checks.finite(f"grid of {name!r}", grid)
     return grid
 

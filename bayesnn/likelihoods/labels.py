@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._internal.arrays import in_order, is_label, object_array
+from bayesnn._internal.arrays import in_order, is_label, object_array, reading_alike
 from bayesnn._internal.numbers import column_array, is_missing
 
 
@@ -18,6 +18,12 @@ def learn_classes(y: Any) -> tuple[Hashable, ...]:
     own = getattr(getattr(y, "dtype", None), "categories", None)
     ordered = in_order(present) if own is None else list(own)
     classes = tuple(_plain(c) for c in ordered if c in present)
+    alike = reading_alike(c for c in classes if isinstance(c, str))
+    if alike is not None:
+        raise ValueError(
+            f"y must hold classes that read differently, got {alike[0]!r} twice, in two forms of Unicode: bring labels "
+            "to one form, as y.str.normalize('NFC') does"
+        )
     if len(classes) < 2:
         held = repr(classes[0]) if classes else "nothing"
         raise ValueError(f"y must hold at least two classes, got {held} in every row: nothing can be learnt")

@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.arrays import object_array
+from bayesnn._internal.numbers import real_numbers
 from bayesnn._internal.runtime import computing
 from bayesnn.fitting.fit import Fit
 from bayesnn.prediction.predict import predict
@@ -109,7 +110,7 @@ def _probabilities(source: Any, x: Any, offset: Any) -> Any:
     if isinstance(source, xr.DataArray):
         source = _averaged(source)
     elif not isinstance(source, pd.DataFrame):
-        values = np.asarray(source, dtype=np.float64)
+        values = real_numbers("probabilities", source)
         checks.two_dimensional("probabilities", values.shape)
         source = pd.DataFrame(values)
     _check_probabilities(source.to_numpy(dtype=np.float64))
@@ -145,7 +146,7 @@ def _losses(loss: Any, classes: list[Any]) -> Any:
     if loss is None:
         loss = 1.0 - np.eye(len(classes))
     if not isinstance(loss, pd.DataFrame):
-        values = np.asarray(loss, dtype=np.float64)
+        values = real_numbers("loss", loss)
         if values.shape != (len(classes), len(classes)):
             raise ValueError(
                 f"loss must have shape ({len(classes)}, {len(classes)}), one row and one column per class, got "

@@ -7,14 +7,16 @@ from typing import Any
 import jax
 import numpy as np
 
+from bayesnn._internal.numbers import real_numbers
+
 
 def frozen(name: str, value: Any) -> Any:
     """A number as a float, an array as nested tuples of floats, so that the spec hashes."""
     if value is None:
         return None
     try:
-        array = np.asarray(value, dtype=float)
-    except (TypeError, ValueError):
+        array = real_numbers(name, value)
+    except ValueError:
         array = np.array(np.nan)
     if not np.isfinite(array).all():
         raise ValueError(f"{name} must be a finite number or an array of them, got {value!r}")

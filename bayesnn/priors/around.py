@@ -8,10 +8,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.frozen_array import Vectors
+from bayesnn._internal.numbers import real_numbers
 from bayesnn._internal.weights import Weight
 from bayesnn.priors.base import GaussianPrior, Terms
 from bayesnn.priors.factors import Factor
@@ -135,9 +135,9 @@ def around(prior: Any, weights: Mapping[str, Any], scale: Any, layers: tuple[str
         if isinstance(value, Mapping):
             _known(name, layers)
             prefix = "" if name == "readout" else f"{name}_"
-            given |= {f"{prefix}{part}": np.asarray(v, float) for part, v in value.items()}
+            given |= {f"{prefix}{part}": real_numbers(f"{prefix}{part}", v) for part, v in value.items()}
         else:
-            given[name] = np.asarray(value, float)
+            given[name] = real_numbers(str(name), value)
     return Around(prior, tuple(given.items()), _scales(scale, given, layers))
 
 

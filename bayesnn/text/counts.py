@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import column_array, is_missing
 from bayesnn.data import sequences
 from bayesnn.text.bags import size_of
 
@@ -73,7 +74,13 @@ def log_ratios(ids: Any, labels: Any, size: Any, *, smoothing: float = 1.0) -> n
     count = size_of(size)
     values = sequences.token_ids(ids, count)
     checks.positive("smoothing", smoothing)
-    classes, codes = np.unique(np.asarray(labels), return_inverse=True)
+    given = list(column_array("labels", labels))
+    missing = [row for row, label in enumerate(given) if is_missing(label)]
+    if missing:
+        raise ValueError(
+            f"labels must not be missing, got {len(missing)}, the first at row {missing[0]}: drop these rows"
+        )
+    classes, codes = np.unique(np.array(given), return_inverse=True)
     if len(codes) != len(values):
         raise ValueError(f"labels must be one label per row, {len(values)}, got {len(codes)}")
     if len(classes) != 2:

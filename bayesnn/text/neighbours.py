@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import real_numbers
 from bayesnn.text.cutting import one_form
 from bayesnn.text.vocabulary import SPECIAL, Vocabulary
 
@@ -48,7 +49,7 @@ def nearest(vocabulary: Vocabulary, vectors: Any, word: str, *, count: int = 10)
     import pandas as pd
 
     checks.positive_integer("count", count)
-    values = np.asarray(vectors, dtype=float)
+    values = real_numbers("vectors", vectors)
     if values.ndim < 2 or values.shape[-2] != len(vocabulary):
         raise ValueError(
             f"vectors must have shape (..., {len(vocabulary)}, width), one vector per token of the vocabulary, got "

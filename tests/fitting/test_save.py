@@ -4,7 +4,10 @@ import datetime
 import importlib.util
 import json
 import zipfile
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -204,6 +207,42 @@ def test_flipped_bits_are_refused_or_harmless(saved, tmp_path_factory, data):
         assert "damaged" in str(error)
     else:
         same_idata(saved[0].idata, loaded.idata)
+
+
+EXACT = {
+    "decimals": [Decimal("1.10"), Decimal("-2E+5")],
+    "fractions": [Fraction(1, 3), Fraction(-2)],
+    "bytes": [b"a", b"\xff"],
+    "identifiers": [UUID(int=1), UUID(int=2)],
+    "times": [datetime.time(1, 2), datetime.time(3)],
+    "durations": [datetime.timedelta(1), datetime.timedelta(-2, 3, 4)],
+    "dates with a zone": [datetime.datetime(2020, 1, day, tzinfo=datetime.UTC) for day in (1, 2)],
+}
+
+
+@pytest.mark.parametrize("labels", EXACT)
+def test_labels_of_exact_types_come_back(labels):
+    arrays = {}
+    encoded = json.loads(json.dumps(codec.encode(tuple(EXACT[labels]), arrays, "labels")))
+    found = codec.decode(encoded, arrays)
+    assert found == tuple(EXACT[labels])
+    assert list(map(type, found)) == list(map(type, EXACT[labels]))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("Fraction", "1e10000000"),
+        ("Decimal", "9" * 10**6),
+        ("Fraction", "1/" + "9" * 10**6),
+        ("UUID", 3),
+        ("bytes", "x"),
+    ],
+)
+def test_labels_that_would_take_long_to_read_are_refused(parts):
+    table = {"table": {"dict": [["kind", parts[0]], ["text", parts[1]]]}}
+    with pytest.raises(ValueError, match="unknown kind of table|hexadecimal"):
+        codec.decode(table, {})
 
 
 class Odd:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.numbers import is_missing, measured_numbers
+from bayesnn._internal.numbers import is_missing, measured_numbers, real_numbers
 from bayesnn.data.formulas import design
 from bayesnn.data.formulas.syntax import columns_in, outer_function
 
@@ -126,7 +126,7 @@ def typed_column(name: str, series: Any, categories: tuple[Any, ...] | None) -> 
         values = [v.item() if isinstance(v, np.generic) else v for v in series]
         check_categories(name, values, categories)
         return pd.Series(pd.Categorical(values, categories=list(categories)), index=series.index)
-    if series.dtype.kind in "iub":
+    if series.dtype.kind in "iub" and real_numbers(f"column {name!r}", series).max(initial=0.0) < 2.0**63:
         return pd.Series(series.to_numpy(dtype=bool if series.dtype.kind == "b" else np.int64), index=series.index)
     try:
         numbers = measured_numbers(f"column {name!r}", series)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.messages import warn
+from bayesnn._internal.numbers import ROUNDINGS, column_array, constant, real_numbers
 from bayesnn.data.categories import categories_of
 from bayesnn.data.columns import as_frame
 from bayesnn.data.formulas import design
@@ -19,6 +20,7 @@ from bayesnn.data.formulas.syntax import columns_in
 
 MISSING = ("error", "drop")
 ALL_OTHERS = re.compile(r"(?<![\w.`])\.(?![\w`])")
+MOST_COUNTED = 1_000_000  # rows, each counted as often as its weight says
 PLAIN_NAME = re.compile(r"`[^`]+`|[^\W\d]\w*")
 
 
@@ -69,7 +71,8 @@ def read_formula(text: str, table: Any, weights: Any = None, offset: Any = None,
     targets = _columns_of(left, names, text)
     rows, dropped = _complete(table, names, [*inputs, *targets, *([] if weights is None else [weights])], missing)
     categories = tuple(categories_of(rows[name]) for name in inputs)
-    x, offsets, state = _learnt(right, rows, inputs, categories)
+    counted = rows if weights is None else _counted(rows, rows[weights])
+    x, offsets, state = _learnt(right, rows, counted, inputs, categories)
     formula = Formula(
         text, left, right, tuple(inputs), categories, tuple(map(str, x.columns)), tuple(offsets.columns), state, dropped
     )
@@ -93,20 +96,55 @@ def columns_of(side: str) -> list[str]:
     return list(dict.fromkeys(name for part in parts for name in columns_in(part)))
 
 
-def _learnt(right: str, rows: Any, inputs: Sequence[str], categories: Sequence[Any]) -> tuple[Any, Any, str]:
-    """Inputs, offsets, and what the formula learnt; from its plain data the same columns must come again."""
-    both = zip(inputs, categories, strict=True)
-    frame = type(rows)({name: typed_column(name, rows[name], known) for name, known in both}, index=rows.index)
+def _counted(rows: Any, weights: Any) -> Any:
+    """The rows from which functions such as `bs` and `poly` learn: each as often as its case weight says.
+
+    Where weights are no whole numbers, or are very many, each row with a weight above zero stands once. Weights that
+    cannot be are refused later.
+    """
+    numbers = real_numbers("weights", column_array("weights", weights))
+    if not (numbers >= 0).all() or not np.isfinite(numbers).all() or not numbers.any():
+        return rows
+    whole = bool((numbers == np.floor(numbers)).all()) and numbers.sum() <= MOST_COUNTED
+    return rows.iloc[np.repeat(np.arange(len(rows)), (numbers if whole else numbers > 0).astype(int))]
+
+
+def _learnt(
+    right: str, rows: Any, counted: Any, inputs: Sequence[str], categories: Sequence[Any]
+) -> tuple[Any, Any, str]:
+    """Inputs, offsets, and what the formula learnt from the counted rows; of its plain data the same columns come."""
+    every, frame = (
+        type(rows)({n: typed_column(n, one[n], c) for n, c in zip(inputs, categories, strict=True)}, index=one.index)
+        for one in (rows, counted)
+    )
     columns, spec = design.evaluated(design.spec_of(right), frame)
+    _check_learnt(spec, frame)
     state = design.frozen(spec)
     again = design.evaluated(design.thawed(right, state), frame)[0]
-    if not (columns.columns.equals(again.columns) and np.array_equal(columns, again, equal_nan=True)):
+    same = columns.columns.equals(again.columns) and np.array_equal(columns, again, equal_nan=True)
+    if counted is not rows:
+        columns = design.evaluated(design.thawed(right, state), every)[0]
+    if not same:
         raise ValueError(f"formula {right!r} must give the same columns for the same rows, and it does not")
     offsets = [name for name in columns.columns if design.is_offset(str(name))]
     x = columns.drop(columns=offsets)
+    of_categories = [name for name in x.columns if str(name).startswith("offset(")]
+    if of_categories:
+        raise ValueError(f"an offset must hold numbers, got categories in {of_categories[0].split(')')[0]})")
     if not x.shape[1]:
         raise ValueError(f"formula must have at least one input, such as 'y ~ a', got {right!r}")
     return x, columns[offsets], state
+
+
+def _check_learnt(spec: Any, rows: Any) -> None:
+    """Refuse functions that learn from a constant: they would divide new rows by zero, or by a rounding error."""
+    for part, state in spec.transform_state.items():
+        names = [name for name in columns_in(part) if name in rows and rows[name].dtype.kind in "iuf"]
+        still = bool(names) and all(constant(rows[name].to_numpy()[:, None]).all() for name in names)
+        center, scale = (np.abs(state.get(name) or 0.0) for name in ("center", "scale"))
+        small = state.get("scale") is not None and bool(np.any(scale <= ROUNDINGS * np.finfo(float).eps * center))
+        if still or small:
+            raise ValueError(f"{part!r} of the formula must vary, got one value in every row: leave it out")
 
 
 def _sides(text: str) -> tuple[str, str]:

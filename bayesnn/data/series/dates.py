@@ -59,6 +59,12 @@ def plain_index(index: Any) -> Any:
         native = isinstance(index.dtype, np.dtype) and index.dtype.isnative
         return index if native else pd.Index(index.to_numpy("int64"))
     if kind == "M" or (kind == "O" and all(isinstance(value, datetime.date) for value in index)):
+        zones = {None if value.tzinfo is None else str(value.tzinfo) for value in index if hasattr(value, "tzinfo")}
+        if len(zones) > 1:
+            raise ValueError(
+                f"dates must have one time zone, got {', '.join(sorted(map(str, zones)))}: convert the index with "
+                "pd.to_datetime(index, utc=True)"
+            )
         return pd.DatetimeIndex(list(index))
     return index
 
@@ -155,7 +161,7 @@ def _check_order(name: str, index: Any) -> None:
     if not isinstance(index, (pd.DatetimeIndex, pd.PeriodIndex)) and index.dtype.kind not in "iu":
         raise ValueError(
             f"the index of {name} must hold dates, periods or whole numbers, got {index.dtype}: convert it, for "
-            "example with pd.PeriodIndex(index, freq='M'), or drop it with series.to_numpy()"
+            "example with pd.to_datetime(index) or pd.PeriodIndex(index, freq='M'), or drop it with series.to_numpy()"
         )
     if not index.is_unique:
         twice = checks.some(list(index[index.duplicated()].unique()))

@@ -99,7 +99,14 @@ def _table_of(exogenous: Any, name: Any) -> Any:
         table = table.set_index(["unique_id", "ds"])
     if table.index.nlevels == 1:
         return table
-    own = table[table.index.get_level_values(0) == name]
+    ids = table.index.get_level_values(0)
+    own = table[ids == name]
+    alike = [one for one in ids.unique() if str(one) == str(name)] if not len(own) else []
+    if alike:
+        raise ValueError(
+            f"exogenous inputs must be given for every series, got none for {name!r}, but for {alike[0]!r}, of another "
+            "type"
+        )
     return own.droplevel(0)
 
 

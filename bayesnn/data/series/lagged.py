@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.numbers import ROUNDINGS, constant
+from bayesnn._internal.numbers import constant
 from bayesnn.data.series import dates
 from bayesnn.data.series.exogenous import Columns, column_lags, input_rows, read_tables
 from bayesnn.data.series.reading import common_step, read_lags, read_series
@@ -263,16 +263,16 @@ def _rows(
     names = [f"lag {lag}" for lag in lags]
     x = pd.DataFrame(lag_matrix(w, lags)[used - window :], index=index, columns=names)
     if columns:
+        inputs = [*names, *(_label(column, lag) for column, lag in columns)]
+        checks.column_names(inputs, "input, which is a lag of the series or of an exogenous column")
         known = input_rows(name, columns, table, series.index, np.arange(used, len(series)))
-        x = x.join(pd.DataFrame(known, index=index, columns=[_label(column, lag) for column, lag in columns]))
+        x = x.join(pd.DataFrame(known, index=index, columns=inputs[len(names) :]))
     return x, pd.Series(w[-count:], index=index, name=series.name)
 
 
 def _check_differences(name: Any, transform: Transform, values: np.ndarray, w: np.ndarray) -> None:
     """Refuse a series whose differences are all the same but for rounding, which is relative to the series itself."""
-    size = np.nanmax(np.abs(transform.pointwise(values)))
-    rounding = ROUNDINGS * np.finfo(float).eps * size * 2.0 ** len(transform.differences)
-    if transform.differences and np.ptp(w[np.isfinite(w)]) <= rounding:
+    if transform.leaves_nothing(values):
         raise ValueError(
             f"series {name!r} must vary once it is differenced, got {w[0]:.6g} everywhere but for rounding: nothing is "
             "left to learn; use fewer differences"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.arrays import is_label
+from bayesnn._internal.arrays import is_label, reading
 from bayesnn._internal.numbers import as_array, is_missing, measured_numbers
 from bayesnn.data.series import dates
 
@@ -82,7 +82,8 @@ def _from_frame(frame: Any) -> dict[str, Any]:
     if not _is_wide(frame):
         absent = [column for column in LONG if column not in frame.columns]
         if absent:
-            raise ValueError(f"a long table must have the columns {', '.join(LONG)}, got none called {absent}")
+            cure = ": use table.reset_index()" if set(absent) & set(frame.index.names) else ""
+            raise ValueError(f"a long table must have the columns {', '.join(LONG)}, got none called {absent}{cure}")
         ids = frame["unique_id"]
         _checked_ids(_different(ids))
         places: dict[Any, list[int]] = {}
@@ -93,7 +94,13 @@ def _from_frame(frame: Any) -> dict[str, Any]:
     if frame.index.nlevels > 1 or frame.columns.nlevels > 1:
         raise ValueError(f"a table of series must have an index and columns of one level each, got several: {PANEL}")
     names = _checked_ids(list(frame.columns))
-    columns = (frame.iloc[:, i] for i in range(len(names)))
+    columns = [frame.iloc[:, i] for i in range(len(names))]
+    dated = next((name for name, values in zip(names, columns, strict=True) if values.dtype.kind == "M"), None)
+    if dated is not None:
+        raise ValueError(
+            f"a table of series must have its dates in its index, got them in the column {dated!r}: use "
+            f"table.set_index({dated!r}); a long table has the columns {', '.join(LONG)}"
+        )
     return {name: _observed_span(values) for name, values in zip(names, columns, strict=True)}
 
 
@@ -129,13 +136,13 @@ def _checked_ids(ids: Any) -> list[Any]:
             raise ValueError(f"every series must have a name, got the missing one {name!r}: give it an id, or drop it")
         if not is_label(name):
             raise ValueError(f"names of series must be text, numbers or the like, got {name!r}")
-        for other in (first.get(str(name)), next((n for n in first.values() if n == name), None)):
+        for other in (first.get(reading(name)), next((n for n in first.values() if n == name), None)):
             if other is not None:
                 raise ValueError(
                     f"series must have different names, got {other!r} and {name!r}: rename one of them, or convert all "
-                    "to one type"
+                    "to one type (text: to one form of Unicode)"
                 )
-        first[str(name)] = name
+        first[reading(name)] = name
     return names
 
 

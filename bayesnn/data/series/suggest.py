@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import constant
 from bayesnn.data.series import dates
 from bayesnn.data.series.kernel_evidence import Scales, best_scales
 from bayesnn.data.series.lag_search import MOST_ROWS, search_lags
@@ -107,10 +108,15 @@ def suggestion_for(series: Any, lags: Any, transform: Any, seasonal: int | None,
     for name, one in found.items():
         checks.finite(f"series {name!r}", one.dropna().to_numpy() if gaps else one.to_numpy())
     seen = [one[np.isfinite(one)] for one in values]
+    for name, one in zip(found, seen, strict=True):
+        if len(one) and constant(one[:, None]).all():
+            raise ValueError(f"series {name!r} must vary, got {one[0]} in every one of {len(one)} place(s)")
     usual = default_lags(period, min(map(len, seen))) if is_auto(lags) else read_lags(lags)
     names = candidates(seen, period, len(usual), usual[-1]) if is_auto(transform) else [_names(transform)]
     names = [one for one in names if not gaps or not is_auto(transform) or "difference" not in " ".join(one)]
     specs = {", ".join(n) or "none": make_transform(n, period) for n in names}
+    if is_auto(transform):  # a line has no differences to learn from
+        specs = {n: spec for n, spec in specs.items() if not any(map(spec.leaves_nothing, values))}
     if not is_auto(lags) or period > 1 or len(values) > 1 or len(seen[0]) < FEWEST_TO_SEARCH:
         table = _compared(values, specs, usual)
         return Suggestion(usual, specs[table.index[0]].names, table)

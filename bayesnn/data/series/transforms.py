@@ -145,6 +145,14 @@ class Transform:
                     slope = np.zeros_like(y)
         return slope - np.log(self.scale)
 
+    def leaves_nothing(self, values: np.ndarray) -> bool:
+        """Whether the differences of a series (T,) are all the same but for rounding, relative to the series itself."""
+        w = self.forward(values)
+        w = w[np.isfinite(w)]
+        size = np.nanmax(np.abs(self.pointwise(values)))
+        rounding = ROUNDINGS * np.finfo(float).eps * size * 2.0 ** len(self.differences)
+        return bool(self.differences) and (not len(w) or bool(np.ptp(w) <= rounding))
+
     def difference(self, u: np.ndarray) -> np.ndarray:
         """U (..., T) -> w (..., T - d)."""
         for step in self.differences:

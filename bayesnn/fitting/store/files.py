@@ -21,6 +21,7 @@ import numpy as np
 ARRAY_KINDS = "biufSUmM"  # NumPy's kinds of arrays that npy files hold without pickles
 DOCUMENT = "document.json"
 TEMPORARY = ".tmp"
+LEVELS = 300  # of a document, one inside of the other; a layer in a layer takes four of them
 
 
 def folder_path(path: Any, name: str = "path") -> Path:
@@ -59,8 +60,8 @@ def write_json(path: Path, document: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON document; a file that is not one raises a ValueError."""
     try:
-        return json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
+        return _parsed(path.read_bytes())
+    except ValueError as error:
         raise ValueError(f"{path} is damaged or no JSON document: {error}") from None
 
 
@@ -78,7 +79,7 @@ def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             _check_members(archive, path)
-            document = json.loads(_member(archive, DOCUMENT), parse_constant=_no_constant)
+            document = _parsed(_member(archive, DOCUMENT), parse_constant=_no_constant)
             names = [name for name in archive.namelist() if name != DOCUMENT]
             if not all(name.endswith(".npy") for name in names):
                 raise ValueError("a member is not an array")
@@ -103,6 +104,24 @@ def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
         raise ValueError("a member comes twice")
     if sum(member.file_size for member in members) > path.stat().st_size:
         raise ValueError("its members are larger than the file")
+
+
+def _parsed(content: bytes, **settings: Any) -> Any:
+    """A JSON document that is nested no deeper than any that this package writes."""
+    try:
+        document = json.loads(content, **settings)
+    except RecursionError:
+        raise ValueError(f"it is nested more than {LEVELS} levels deep") from None
+    level = [document]
+    for _ in range(LEVELS):
+        level = [inner for one in level if isinstance(one, (dict, list)) for inner in _items(one)]
+    if level:
+        raise ValueError(f"it is nested more than {LEVELS} levels deep")
+    return document
+
+
+def _items(one: Any) -> Any:
+    return one.values() if isinstance(one, dict) else one
 
 
 def _no_constant(name: str) -> Any:

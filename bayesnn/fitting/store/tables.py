@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import datetime
+import re
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 
+EXACT = {  # labels that their own text gives back, in a form that is quick to read
+    Decimal: ("Decimal", re.compile(r"-?\d{1,999}(\.\d{0,999})?(E[+-]?\d{1,9})?")),
+    Fraction: ("Fraction", re.compile(r"-?\d{1,999}(/\d{1,999})?")),
+    UUID: ("UUID", re.compile(r"[0-9a-f-]{36}")),
+}
 MOST_WITHOUT_COLUMNS = 10_000_000
 
 
@@ -42,8 +51,16 @@ def _label(value: Any) -> dict[str, Any] | None:
         }
     if isinstance(value, pd.Timedelta):
         return {"kind": "duration", "number": int(value.as_unit("ns").value)}
-    if type(value) in (datetime.date, datetime.datetime) and getattr(value, "tzinfo", None) is None:
+    if type(value) in (datetime.date, datetime.datetime):
         return {"kind": type(value).__name__, "text": value.isoformat()}
+    if type(value) is datetime.time:
+        return {"kind": "clock", "text": value.isoformat()}
+    if type(value) is datetime.timedelta:
+        return {"kind": "timedelta", "parts": [value.days, value.seconds, value.microseconds]}
+    if type(value) in EXACT and EXACT[type(value)][1].fullmatch(str(value)):
+        return {"kind": type(value).__name__, "text": str(value)}
+    if type(value) is bytes:
+        return {"kind": "bytes", "text": value.hex()}
     return None
 
 
@@ -63,6 +80,15 @@ def _from_label(kind: str, parts: dict[str, Any]) -> Any:
             return datetime.date.fromisoformat(parts["text"])
         case "datetime":
             return datetime.datetime.fromisoformat(parts["text"])
+        case "clock":
+            return datetime.time.fromisoformat(parts["text"])
+        case "timedelta":
+            return datetime.timedelta(*parts["parts"])
+        case "bytes":
+            return bytes.fromhex(parts["text"])
+    for exact, (name, form) in EXACT.items():
+        if kind == name and isinstance(parts["text"], str) and form.fullmatch(parts["text"]):
+            return exact(parts["text"])
     raise ValueError(f"unknown kind of table {kind!r}")
 
 

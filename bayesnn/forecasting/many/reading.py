@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesnn._internal.numbers import constant
+from bayesnn._internal.numbers import LARGEST, constant
 from bayesnn.data.series import dates
 from bayesnn.data.series.reading import read_series
 from bayesnn.forecasting.many.gaps import complete, most_common_step
@@ -81,6 +81,12 @@ def _task(name: Any, values: Any, step: Any, horizon: int, seasonal: tuple[int, 
     seen = np.flatnonzero(np.isfinite(numbers))
     if not len(seen):
         raise ValueError(f"series {name!r} has no observed value: give at least one")
+    observed = numbers[seen]
+    if not constant(observed[:, None])[0] and (sd := observed.std()) < 1.0 / LARGEST:
+        raise ValueError(
+            f"series {name!r} must have a standard deviation of at least {1.0 / LARGEST:g}, got {sd:.6g}, whose square "
+            "is no number: use other units"
+        )
     index = values.index[seen[0] :]
     return Task(name, numbers[seen[0] :], index, step, seasons, *_fitted_as(numbers, seasons))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,14 @@ def read_weights(path: Any) -> dict[str, np.ndarray]:
     >>> read_weights(file)["weight"].shape
     (3, 2)
     """
+    if not isinstance(path, (str, os.PathLike)):
+        raise ValueError(f"path must be text or a pathlib.Path, got {path!r}")
     file = Path(path)
     kind = FORMATS.get(file.suffix)
     if kind is None:
         raise ValueError(f"path must name a file .npz or .safetensors, got {file.name}: {CURE}")
+    if file.is_dir():
+        raise ValueError(f"path must name a file, got the folder {file}")
     if not file.is_file():
         raise FileNotFoundError(f"there is no file {file}")
     return _read_npz(file) if kind == "npz" else _read_safetensors(file)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import real_numbers
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ def flat(arrays: Any) -> dict[str, np.ndarray]:
     """Arrays of nested mappings by names with dots; slashes in names become dots too."""
     found = {}
     for name, value in _leaves(arrays, ""):
-        try:
-            found[name] = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"the array {name!r} must hold numbers, got {type(value).__name__}: {error}") from None
+        if isinstance(value, (str, bytes)):
+            raise ValueError(f"the array {name!r} must hold numbers, got {type(value).__name__}")
+        found[name] = real_numbers(f"the array {name!r}", value)
+        if not np.isfinite(found[name]).all():
+            raise ValueError(f"the array {name!r} must be finite, got NaN, masked or infinite values")
     return found
 
 
