@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from scipy.special import logsumexp
 from tqdm.auto import tqdm
 
+from bayesnn._internal.executors import by_executor
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.columns import code
 from bayesnn.data.dataset import Dataset
@@ -124,6 +126,7 @@ def cross_validate(
     stratify: Any = None,
     weights: Any = None,
     offset: Any = None,
+    executor: Any = None,
     progress: bool = True,
     **settings: Any,
 ) -> CrossValidation:
@@ -151,6 +154,9 @@ def cross_validate(
         Labels to spread evenly over the folds. Default: the classes, where y has classes.
     weights, offset : array of shape (n,), optional
         As in `fit`. A row of weight w counts as w equal rows that are held out together.
+    executor : optional
+        Anything with the interface of `concurrent.futures.Executor`, to which each fold goes; the scores are those of
+        one process. A fold whose worker is lost is fitted in this process.
     progress : bool
         Whether to show a bar over the folds.
     **settings
@@ -197,12 +203,12 @@ def cross_validate(
     if rows.codes is not None:
         check_classes(assigned, rows.codes, rows.classes)
     options: dict[str, Any] = {"sampler": sampler, "draws": draws, "warmup": warmup, "chains": chains} | settings
-
-    def refit(train: np.ndarray, key: jax.Array) -> Fit:
-        inputs, target = rows.take(train)
-        return fit(spec, inputs, target, key=key, progress=False, **rows.extra(train), **options)
-
-    return _run(rows, refit, assigned, key_fits, progress)
+    keys = jax.random.split(key_fits, int(assigned.max()) + 1)
+    jobs = [(own, spec, rows, assigned == fold, options) for fold, own in enumerate(keys)]
+    if executor is None:
+        return _collect(rows, (_score_fold(*job) for job in jobs), assigned, progress)
+    sent = [(np.asarray(jax.random.key_data(own)), *rest) for own, *rest in jobs]
+    return _collect(rows, by_executor(executor, _score_away, sent), assigned, progress)
 
 
 @dataclass(frozen=True, eq=False)
@@ -240,37 +246,48 @@ def coded_rows(model: Model, data: Dataset) -> CodedRows:
     return CodedRows(model, data, table, as_coordinate(classes)[codes], by_row, classes)
 
 
-def _run(
-    rows: CodedRows, refit: Callable[[np.ndarray, jax.Array], Fit], folds: np.ndarray, key: jax.Array, progress: bool
-) -> CrossValidation:
-    """Fit and score every fold in turn; if interrupted, return the finished folds, or raise if there is none."""
+Scored = tuple[np.ndarray, dict[str, float]]  # log predictive density of the rows held out, and their scores
+
+
+def _score_fold(
+    key: jax.Array, model: Model, rows: CodedRows, held: np.ndarray, options: Mapping[str, Any]
+) -> Scored | None:
+    """Fit without the rows that are held out (n,), and score these; None if the fit was interrupted."""
+    train, test = np.flatnonzero(~held), np.flatnonzero(held)
+    inputs, target = rows.take(train)
+    fitted = fit(model, inputs, target, key=key, progress=False, **rows.extra(train), **options)
+    return _score(rows, fitted, test) if fitted.complete else None
+
+
+@computing  # in another process or thread, where the key comes as numbers
+def _score_away(key: np.ndarray, *job: Any) -> Scored | None:
+    return _score_fold(jax.random.wrap_key_data(jnp.asarray(key)), *job)
+
+
+def _collect(rows: CodedRows, scored: Iterator[Scored | None], folds: np.ndarray, progress: bool) -> CrossValidation:
+    """The scores of every fold in turn; if interrupted, the finished folds, or the interruption if there is none."""
     import pandas as pd
     import xarray as xr
 
     pointwise = np.full(len(folds), np.nan)
     scores: list[Any] = []
-    number = int(folds.max()) + 1
-    with tqdm(total=number, disable=not progress, unit="fold", desc="cross-validation") as bar:
-        for fold, own in enumerate(jax.random.split(key, number)):
-            try:
-                held = np.flatnonzero(folds == fold)
-                fitted = refit(np.flatnonzero(folds != fold), own)
-                if not fitted.complete:
+    with tqdm(total=int(folds.max()) + 1, disable=not progress, unit="fold", desc="cross-validation") as bar:
+        try:
+            for fold, found in enumerate(scored):
+                if found is None:
                     raise KeyboardInterrupt
-                pointwise[held], row = _score(rows, fitted, held)
-            except KeyboardInterrupt:
-                if not scores:
-                    raise
-                pointwise[held] = np.nan
-                break
-            scores.append(row)
-            bar.update()
+                pointwise[folds == fold], row = found
+                scores.append(row)
+                bar.update()
+        except KeyboardInterrupt:
+            if not scores:
+                raise
     frame = pd.DataFrame(scores).rename_axis("fold")
     values = xr.DataArray(pointwise, {"obs": rows.data.obs}, ("obs",), "elpd")
     return CrossValidation(values, frame.astype({"rows": int}), folds)
 
 
-def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> tuple[np.ndarray, dict[str, float]]:
+def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> Scored:
     """Log predictive density of the held-out rows, and their scores."""
     x, y = rows.take(held)
     extra = rows.extra(held)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
 from bayesnn.evaluation.agreement import agreement, close, function_values, short_run
+from bayesnn.evaluation.biases import biases
 from bayesnn.evaluation.convergence import group_chains, in_words, statistics
 from bayesnn.evaluation.linear_reference import against_linear
+from bayesnn.evaluation.of_many import JudgesItself
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.fitting.sampling_job import TIME_OVER
 from bayesnn.fitting.until_converged import CHAINS, ESS_PER_CHAIN, R_HAT_LIMIT, longer
-from bayesnn.samplers.sgmcmc.sgld_sghmc import Minibatch
 
 BFMI_LIMIT = 0.3  # M. Betancourt (2016), Diagnosing suboptimal cotangent disintegrations
 
@@ -64,7 +65,15 @@ class Diagnosis:
         return "\n\n".join(parts)
 
 
-def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> Diagnosis:
+@overload
+def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> Diagnosis: ...
+
+
+@overload
+def diagnose(fit: JudgesItself) -> Any: ...
+
+
+def diagnose(fit: Fit | JudgesItself, *, reference: Fit | None = None, check: bool = False) -> Any:
     """Judge a fit: R-hat and effective sample sizes of function values, chains in other modes, sampler warnings.
 
     An approximation (mode, ensemble, Laplace, variational) has no chains that could converge. The verdict says that it
@@ -73,7 +82,8 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit, SeriesFits or SeriesFit
+        The last two, of `bnn.auto_fit`, have no chains, and take no reference.
     reference : Fit, optional
         Markov chain Monte Carlo fit of the same rows, to say how far the function values are from it.
     check : bool
@@ -81,8 +91,8 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
 
     Returns
     -------
-    Diagnosis
-        `print` it; `.ok` and `.verdict` for scripts, `.table` for reports.
+    Diagnosis, or SeriesDiagnosis
+        `print` it; `.ok` and `.verdict` for scripts, `.table` for reports (of many series: a row for each).
 
     References
     ----------
@@ -103,6 +113,10 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
     >>> diagnose(result).modes
     ((0, 1),)
     """
+    if isinstance(fit, JudgesItself):
+        if reference is not None or check:
+            raise ValueError("draws of auto_fit are exact on their grid: leave out reference and check")
+        return fit.diagnose()
     f = function_values(fit)
     posterior = fit.idata["posterior"]
     random = fit.model.architecture.sites() if fit.model.architecture is not None else {}
@@ -172,29 +186,7 @@ def _notes(fit: Fit) -> list[str]:
     if "dropped" in attrs:
         what = f"The first {attrs['dropped']} of {attrs['made']} draws were dropped"
         notes.append(f"{what}: the level (log likelihood) was still rising.")
-    return notes + _biases(fit)
-
-
-def _biases(fit: Fit) -> list[str]:
-    """What the bias of an unadjusted sampler implies."""
-    if not fit.sampler.unadjusted:
-        return []
-    stats = fit.idata["sample_stats"]
-    if "energy_variance" in stats:
-        error = float(stats["energy_variance"].to_numpy().mean())
-        return [
-            f"Steps are not adjusted: their energy error has variance {error:.2g} per dimension, which leaves a bias "
-            "that a smaller energy_variance lowers."
-        ]
-    if not isinstance(fit.sampler, Minibatch):
-        return ["Steps are not adjusted, which leaves a bias that smaller steps reduce."]
-    notes = [
-        f"Steps are not adjusted, and use {fit.sampler.batch_size} rows each: both leave a bias, mostly too large a "
-        f"variance, which a smaller step_size reduces (now {float(stats['step_size'].to_numpy()[:, -1].mean()):.2g})."
-    ]
-    if fit.sampler.temperature != 1.0:
-        notes.append(f"Draws are from the posterior density to the power 1/{fit.sampler.temperature:g}.")
-    return notes
+    return notes + biases(fit)
 
 
 def _members(fit: Fit) -> list[str]:

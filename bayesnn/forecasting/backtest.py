@@ -18,19 +18,21 @@ from bayesnn.evaluation.scores import score_table
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.backtest_result import Backtest, in_order
 from bayesnn.forecasting.baselines import LinearAR, Task, make_baselines
+from bayesnn.forecasting.many.series_fits import SeriesFits
 from bayesnn.forecasting.refits import Refit, run_jobs, scored
 from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows, windows_and_stride
 from bayesnn.models.model import Model
 
 NETWORK = "network"
+DEFAULT_BASELINES = ("naive", "seasonal_naive", "drift", "linear_ar")
 
 
 @computing
 def backtest(
-    model: Model | Mapping[str, Model],
-    series: Any,
+    model: Model | Mapping[str, Model] | SeriesFits,
+    series: Any = None,
     *,
-    lags: Any,
+    lags: Any = None,
     horizon: int = 1,
     windows: int | None = None,
     stride: int | None = None,
@@ -44,7 +46,7 @@ def backtest(
     warmup: int = 1000,
     chains: int = 4,
     key: Any = 0,
-    baselines: Sequence[Any] = ("naive", "seasonal_naive", "drift", "linear_ar"),
+    baselines: Sequence[Any] | None = None,
     only_stationary: bool = False,
     n_windows: int | None = None,
     step_size: int | None = None,
@@ -60,7 +62,9 @@ def backtest(
 
     Parameters
     ----------
-    model : Model, or dict of Model by name
+    model : Model, dict of Model by name, or SeriesFits
+        For the fits of `bnn.auto_fit`: `backtest(fits, horizon=..., windows=...)`, which takes none of the arguments of
+        networks, and gives what `bnn.auto_backtest` does.
     series, lags, exogenous, exogenous_lags, seasonal, transform
         As for `bnn.lagged`: one series or a panel. Exogenous inputs are treated as known over the horizon. Arguments
         that are "auto" are chosen from the values before the first origin.
@@ -76,7 +80,8 @@ def backtest(
         As for `bnn.fit`, which also takes `settings`.
     baselines : sequence of str
         Any of "naive", "seasonal_naive", "drift", "linear_ar" (same lags, transform and inputs, conjugate prior),
-        "naive2", and "auto_arima", "auto_ets", "auto_theta" and "auto_ces" of the package statsforecast.
+        "naive2", and "auto_arima", "auto_ets", "auto_theta" and "auto_ces" of the package statsforecast. Default: the
+        first four.
     only_stationary : bool
         Whether forecasts use only the draws that `bnn.stationary` keeps.
     executor : optional
@@ -115,7 +120,15 @@ def backtest(
     >>> result.table.index.tolist()
     [('network', 1), ('network', 2), ('naive', 1), ('naive', 2)]
     """
-    models = dict(model) if isinstance(model, Mapping) else {NETWORK: model}
+    if isinstance(model, SeriesFits):
+        own = (series, lags, exogenous, exogenous_lags, seasonal, transform, sampler, settings or None)
+        own += (refit or None, only_stationary or None, None if (draws, warmup, chains) == (1000, 1000, 4) else draws)
+        places = {"stride": stride, "n_windows": n_windows, "step_size": step_size, "executor": executor}
+        return _of_fits(model, own, baselines, horizon=horizon, windows=windows, key=key, progress=progress, **places)
+    if series is None or lags is None:
+        raise ValueError("series and lags must be given: what to forecast, and how far back the network sees")
+    baselines = DEFAULT_BASELINES if baselines is None else baselines
+    models: dict[str, Model] = dict(model) if isinstance(model, Mapping) else {NETWORK: model}
     windows, stride = windows_and_stride(windows, n_windows, stride, step_size)
     checks.positive_integer("horizon", horizon)
     plan = {n: make_windows(n, len(v), horizon, windows, stride, refit) for n, v in read_series(series)[0].items()}
@@ -136,19 +149,37 @@ def backtest(
         for group, part, key in zip(groups, parts, keys, strict=True)
         for name, one in models.items()
     ]
-    shown = progress and len(groups) == 1 and executor is None
-    frames: list[Any] = []
-    fits: dict[str, Fit] = {}
-    with tqdm(total=len(jobs), disable=not progress or len(groups) == 1, unit="fit") as bar:
-        for job, done in run_jobs(jobs, settings | {"progress": shown}, executor):
-            fits[job.name] = done[0]
-            frames += done[1]
-            bar.update()
+    frames, fits = _networks(jobs, settings, executor, progress, bar=len(groups) > 1)
     for group, part, own in zip(groups, parts, keys, strict=True):
         now = {name: one.part(group) for name, one in plan.items()}
         frames += _baseline_frames(full, part, now, group, horizon, baselines, own)
     forecasts = in_order(frames)
     return Backtest(score_table(forecasts), forecasts, fits, -(-horizon // stride))
+
+
+def _of_fits(fits: SeriesFits, own: Sequence[Any], baselines: Sequence[Any] | None, **places: Any) -> Backtest:
+    """A backtest of fits of `auto_fit`; `own` are the arguments of networks, which must not be given."""
+    if any(one is not None for one in own):
+        raise ValueError(
+            "backtest of fits of auto_fit takes horizon, windows, stride, key, baselines, executor and progress: leave "
+            "out the others, since each series has its own model, refitted at each origin"
+        )
+    return fits.backtest(**places, **({} if baselines is None else {"baselines": baselines}))
+
+
+def _networks(
+    jobs: Sequence[Refit], settings: Mapping[str, Any], executor: Any, progress: bool, bar: bool
+) -> tuple[list[Any], dict[str, Fit]]:
+    """Scored forecasts of all jobs, and the last fit of each model; a bar over the jobs, or that of each fit."""
+    frames: list[Any] = []
+    fits: dict[str, Fit] = {}
+    inside = progress and not bar and executor is None
+    with tqdm(total=len(jobs), disable=not (progress and bar), unit="fit") as shown:
+        for job, done in run_jobs(jobs, {**settings, "progress": inside}, executor):
+            fits[job.name] = done[0]
+            frames += done[1]
+            shown.update()
+    return frames, fits
 
 
 def learn_from(full: Lagged, plan: Mapping[str, Windows], window: int, rows: Mapping[str, Any]) -> Lagged:

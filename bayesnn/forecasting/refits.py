@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
 
+from bayesnn._internal.executors import by_executor
 from bayesnn._internal.runtime import computing
-from bayesnn._internal.turns import between_turns
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.evaluation.scores import mase_scale, score_rows
 from bayesnn.fitting.fit import Fit
@@ -54,13 +53,8 @@ def run_jobs(jobs: Sequence[Refit], settings: Mapping[str, Any], executor: Any) 
             yield job, done
             drop_compiled_programs()
         return
-    sent = [replace(job, key=np.asarray(jax.random.key_data(job.key))) for job in jobs]
-    with between_turns():  # workers that are threads of this process need their turn
-        futures = [_submitted(executor, job, settings) for job in sent]
-    for job, own, future in zip(jobs, sent, futures, strict=True):
-        with between_turns():
-            found = None if future is None else _result(future)
-        yield job, run_away(own, settings) if found is None else found
+    sent = [(replace(job, key=np.asarray(jax.random.key_data(job.key))), dict(settings)) for job in jobs]
+    yield from zip(jobs, by_executor(executor, run_away, sent), strict=True)
 
 
 def run_job(job: Refit, settings: Mapping[str, Any]) -> Done:
@@ -112,19 +106,3 @@ def _warm(before: Fit | None, warmup: int) -> dict[str, Any]:
     if before is None or not can_start(before):
         return {}
     return {"start": before, "warmup": warmup // WARM}
-
-
-def _submitted(executor: Any, job: Refit, settings: Mapping[str, Any]) -> Any:
-    try:
-        return executor.submit(run_away, job, dict(settings))
-    except RuntimeError:
-        return None  # a pool that has lost a worker takes no more
-
-
-def _result(future: Any) -> Done | None:
-    """What a job gave; None where its worker was lost. Errors of the job itself are raised."""
-    try:
-        done: Done = future.result()
-    except (BrokenExecutor, OSError):
-        return None
-    return done

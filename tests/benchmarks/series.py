@@ -1,6 +1,7 @@
 """Forecasts of series beside the linear autoregression and automatic methods, and their calibration.
 
 Run: python tests/benchmarks/series.py [JOB ...] [--quick] [--json series.json]
+     python tests/benchmarks/series.py maps [--maps NAME ...] [--counts 400 100] [--seeds 2] [--draws 500]
 
 Jobs: lynx, sunspots, coverage, lstar, passengers, maps, speed, m1 (all by default). The M1 competition comes from
 BAYESNN_SHARED_DATA, or `shared/data` beside the repository, and its comparison needs the package statsforecast;
@@ -222,42 +223,40 @@ def map_coverage(name, y, origins, paths=1000):
     return inside / len(origins)
 
 
-def maps(quick):
+def map_row(name, count, key, few):
+    """One fit to the first values of a simulated map, everything automatic, scored from the 300 origins after them."""
+    y, exact = map_series(name, count + MAP_TEST + 7, key)
+    settings = {"draws": few, "warmup": few, "sampler": "gibbs", "progress": False, "key": key}
+    choice = {"lags": "auto", "transform": "auto", "horizon": 8, "windows": MAP_TEST, "baselines": ["linear_ar"]}
+    used = time.process_time()
+    result = bnn.backtest(bnn.shallow(5, linear=True), y, **choice, **settings)
+    first = result.forecasts[result.forecasts["horizon"] == 1]
+    gap = {m: exact[one["ds"]].mean() - one["log_score"].mean() for m, one in first.groupby("method")}
+    origins = first.loc[first["method"] == "network", "ds"].to_numpy()
+    ours, truth = result.table.loc["network", "coverage_80"], map_coverage(name, y, origins)
+    fit = result.fits["network"]
+    found = bnn.diagnose(fit)
+    return {
+        "gap": gap["network"],
+        "linear AR": gap["linear_ar"],
+        **{f"h={h}": ours.loc[h] - truth[h - 1] for h in (1, 4, 8)},
+        "converged": float(found.ok),
+        "agree": float(found.table.loc["f, worst", "r_hat"] <= 1.01),
+        "r_hat": found.table.loc["f, worst", "r_hat"],
+        "processor seconds": time.process_time() - used,
+        "lags": fit.data.series.lags,
+        "transform": fit.data.series.transform.names,
+    }
+
+
+def maps(quick, names=None, counts=(400, 100), seeds=2, draws=500):
     """Simulated maps, lags and transform automatic, one fit to 400 or 100 values, then 300 origins."""
-    few, seeds = (100, 1) if quick else (500, 2)
+    few, seeds = (100, 1) if quick else (draws, seeds)
     found = {}
-    for name in MAPS:
-        for count in (400, 100):
-            rows = []
-            for key in range(seeds):
-                y, exact = map_series(name, count + MAP_TEST + 7, key)
-                settings = {"draws": few, "warmup": few, "sampler": "gibbs", "progress": False, "key": key}
-                result = bnn.backtest(
-                    bnn.shallow(5, linear=True),
-                    y,
-                    lags="auto",
-                    transform="auto",
-                    horizon=8,
-                    windows=MAP_TEST,
-                    baselines=["linear_ar"],
-                    **settings,
-                )
-                first = result.forecasts[result.forecasts["horizon"] == 1]
-                gap = {m: exact[one["ds"]].mean() - one["log_score"].mean() for m, one in first.groupby("method")}
-                origins = first.loc[first["method"] == "network", "ds"].to_numpy()
-                ours = result.table.loc["network", "coverage_80"]
-                fit = result.fits["network"]
-                rows.append(
-                    {
-                        "gap": gap["network"],
-                        "linear AR": gap["linear_ar"],
-                        **{f"h={h}": ours.loc[h] - map_coverage(name, y, origins)[h - 1] for h in (1, 4, 8)},
-                        "converged": float(bnn.diagnose(fit).ok),
-                        "lags": fit.data.series.lags,
-                        "transform": fit.data.series.transform.names,
-                    }
-                )
-            table = pd.DataFrame(rows)
+    for name in names or MAPS:
+        for count in counts:
+            table = pd.DataFrame([map_row(name, count, key, few) for key in range(seeds)])
+            print(table.round(3).to_string(), flush=True)
             numbers = table.drop(columns=["lags", "transform"]).mean().round(3).to_dict()
             found[f"{name}, {count}"] = numbers | {"lags": table["lags"].tolist()}
             print(f"  {name}, {count}: {found[f'{name}, {count}']}", flush=True)
@@ -347,11 +346,16 @@ def main():
     parser.add_argument("jobs", nargs="*", metavar="JOB", help=f"of {', '.join(JOBS)}")
     parser.add_argument("--quick", action="store_true", help="a few draws, to see that everything runs")
     parser.add_argument("--json", help="where to save the results")
+    parser.add_argument("--maps", nargs="+", choices=list(MAPS), metavar="NAME", help=f"of {', '.join(MAPS)}")
+    parser.add_argument("--counts", nargs="+", type=int, default=[400, 100], help="values of a map that are fitted")
+    parser.add_argument("--seeds", type=int, default=2, help="series of each map")
+    parser.add_argument("--draws", type=int, default=500, help="draws per chain of the fits of maps")
     arguments = parser.parse_args()
     results = {}
     for name in arguments.jobs or JOBS:
         started = time.perf_counter()
-        results[name] = JOBS[name](arguments.quick) | {"seconds": time.perf_counter() - started}
+        chosen = (arguments.maps, arguments.counts, arguments.seeds, arguments.draws) if name == "maps" else ()
+        results[name] = JOBS[name](arguments.quick, *chosen) | {"seconds": time.perf_counter() - started}
         print(f"\n{name}")
         for key, value in results[name].items():
             print(f"  {key}: {round(value, 4) if isinstance(value, float) else value}", flush=True)

@@ -1,6 +1,9 @@
 """K-fold scores against closed forms through a stand-in for `fit`, interruption, and one real run."""
 
 import importlib
+import pickle
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 
 import jax
 import numpy as np
@@ -141,6 +144,64 @@ def test_an_interruption_keeps_the_folds_that_were_finished(constant_fit, monkey
     constant_fit.extend([{}] * 3)
     with pytest.raises(KeyboardInterrupt):
         bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, **OPTIONS)
+
+
+class Lost:
+    """A pool that pickles what it is sent, as one of processes does, and has lost its worker after the first job."""
+
+    def __init__(self):
+        self.sent = 0
+
+    def submit(self, function, *arguments):
+        self.sent += 1
+        future = Future()
+        if self.sent == 1:
+            future.set_result(function(*pickle.loads(pickle.dumps(arguments))))
+        elif self.sent == 2:
+            future.set_exception(BrokenExecutor("a worker is lost"))
+        else:
+            raise RuntimeError("the pool is closed")
+        return future
+
+
+@pytest.mark.parametrize("pool", [ThreadPoolExecutor(2), Lost()])
+def test_an_executor_changes_no_score(constant_fit, pool):
+    here = bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, **OPTIONS)
+    there = bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, executor=pool, **OPTIONS)
+    np.testing.assert_array_equal(there.pointwise, here.pointwise)
+    pd.testing.assert_frame_equal(there.scores, here.scores)
+    keys = [jax.random.key_data(call["key"]).tolist() for call in constant_fit]
+    assert sorted(keys[:4]) == sorted(keys[4:]) and len(constant_fit) == 8
+
+
+def test_an_error_of_a_fold_is_raised_where_there_is_an_executor(constant_fit):
+    with ThreadPoolExecutor(1) as pool, pytest.raises(TypeError, match="unknown"):
+        bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, executor=pool, unknown=1, **OPTIONS)
+
+
+REAL = {"folds": 3, "draws": 40, "warmup": 40, "chains": 2, "progress": False}
+
+
+@pytest.mark.slow
+def test_processes_give_the_scores_of_this_one():
+    here = bnn.cross_validate(bnn.shallow(1), X, Y, **REAL)
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        there = bnn.cross_validate(bnn.shallow(1), X, Y, executor=pool, **REAL)
+    np.testing.assert_allclose(there.pointwise, here.pointwise, rtol=1e-9)
+    pd.testing.assert_frame_equal(there.scores, here.scores, rtol=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_a_cluster_of_dask_gives_the_scores_of_this_process():
+    distributed = pytest.importorskip("distributed", reason="needs the extra: pip install 'bayesnn[dask]'")
+    here = bnn.cross_validate(bnn.shallow(1), X, Y, **REAL)
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        there = bnn.cross_validate(bnn.shallow(1), X, Y, executor=client.get_executor(), **REAL)
+    np.testing.assert_allclose(there.pointwise, here.pointwise, rtol=1e-9)
 
 
 @pytest.mark.slow

@@ -11,9 +11,11 @@ from scipy.special import logsumexp
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
+from bayesnn.evaluation.of_many import JudgesItself
 from bayesnn.evaluation.scores.calibration import coverage, crps, cumulative
 from bayesnn.evaluation.scores.classes import brier, expected_calibration_error
 from bayesnn.evaluation.scores.error_crps import error_crps
+from bayesnn.evaluation.scores.horizons import LEVELS
 from bayesnn.evaluation.scores.rows import ScoredRows, predictive_probabilities, scored_rows
 from bayesnn.fitting.draws import expectation, function_value, over_draws, target_log_density
 from bayesnn.fitting.fit import Fit
@@ -22,11 +24,11 @@ from bayesnn.prediction.predict import per_draw
 
 @computing
 def evaluate(
-    fit: Fit,
+    fit: Fit | JudgesItself,
     x: Any,
-    y: Any,
+    y: Any = None,
     *,
-    levels: Sequence[float] = (50, 80, 95),
+    levels: Sequence[float] = LEVELS,
     key: Any = 0,
     weights: Any = None,
     offset: Any = None,
@@ -38,7 +40,9 @@ def evaluate(
 
     Parameters
     ----------
-    fit : Fit
+    fit : Fit, SeriesFits or SeriesFit
+        Of the last two, of `bnn.auto_fit`, the forecasts are scored: `evaluate(fits, future)`, with later values in any
+        form that `auto_fit` takes, and nothing else but `key`.
     x : array or pandas.DataFrame, shape (n, p)
     y : array, pandas.Series or DataFrame, shape (n,) or (n, outputs), or class labels
     levels : sequence of float
@@ -52,13 +56,14 @@ def evaluate(
 
     Returns
     -------
-    pandas.Series
+    pandas.Series, or SeriesScores
         Numbers: rmse (of the posterior mean), log_density (natural log), crps, coverage_50, ... Several outputs: the
         log density is joint, rmse is the root of the squared error summed over outputs, beside rmse_<output> of each;
         crps is summed, coverage averaged over them. Counts: coverage is that of the randomised probability integral
         transform with its randomness averaged out, see `bayesnn.evaluation.scores.coverage`.
         Classes: accuracy (of the most probable class), log_loss (natural log), brier (summed over classes, 0 to 2), ece
         (ten bins of equal width of the largest probability).
+        Forecasts: `.table` by series and `.mean` of mase, smape, msis, crps, coverage_80 and coverage_95.
 
     References
     ----------
@@ -83,6 +88,12 @@ def evaluate(
     import pandas as pd
 
     wanted = checks.levels(levels)
+    if isinstance(fit, JudgesItself):
+        if y is not None or weights is not None or offset is not None or tuple(levels) != LEVELS:
+            raise ValueError("fits of auto_fit are scored by evaluate(fits, future): leave out all others but key")
+        return fit.evaluate(x, key=key)
+    if y is None:
+        raise ValueError("y must be given: the targets of the rows x")
     rows = scored_rows(fit, x, y, weights, offset)
     classes = fit.model.likelihood.kind == "class"
     scores = _class_scores(fit, rows) if classes else _number_scores(fit, rows, wanted, as_key(key))

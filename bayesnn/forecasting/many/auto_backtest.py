@@ -15,6 +15,7 @@ from bayesnn.forecasting.backtest_result import Backtest, in_order
 from bayesnn.forecasting.baselines import PLAIN, Baseline, Naive
 from bayesnn.forecasting.baselines import Task as BaselineTask
 from bayesnn.forecasting.many.bucket import score_bucket
+from bayesnn.forecasting.many.columns import with_columns
 from bayesnn.forecasting.many.paths import predictive
 from bayesnn.forecasting.many.prepare import (
     check_pool,
@@ -30,6 +31,7 @@ from bayesnn.forecasting.rolling import make_windows, observed, windows_and_stri
 
 OURS = "auto_forecast"
 NAIVE = "naive"
+SIMPLE = ("naive", "seasonal_naive", "drift", "naive2")
 SCORED = ("crps", "log_score", "pit")  # scores that need an observed value
 
 
@@ -44,7 +46,8 @@ def auto_backtest(
     key: Any = 0,
     draws: int = 1000,
     pool: str | None = None,
-    baselines: Sequence[Any] = ("naive", "seasonal_naive", "drift", "naive2"),
+    exogenous: Any = None,
+    baselines: Sequence[Any] = SIMPLE,
     path: Any = None,
     progress: bool = True,
     executor: Any = None,
@@ -59,8 +62,9 @@ def auto_backtest(
 
     Parameters
     ----------
-    series, seasonal, key, draws, pool, path, progress, executor
-        As for `bnn.auto_forecast`. With a pool, what is learnt over the series is learnt anew at each window.
+    series, seasonal, key, draws, pool, exogenous, path, progress, executor
+        As for `bnn.auto_forecast`. With a pool, what is learnt over the series is learnt anew at each window. Exogenous
+        columns are taken as known ahead of each origin; no baseline sees them.
     horizon : int
         Steps ahead.
     windows, stride : int
@@ -96,15 +100,47 @@ def auto_backtest(
     >>> result.forecasts.groupby(["method", "unique_id"], sort=False).size().to_dict()
     {('auto_forecast', 'a'): 6, ('auto_forecast', 'b'): 6, ('naive', 'a'): 6, ('naive', 'b'): 6}
     """
+    check_pool(pool)
+    checks.positive_integer("horizon", horizon)
+    tasks, failures, _ = read_tasks(series, 1, read_seasons(seasonal))
+    tasks = with_columns(tasks, series, exogenous, 0)
+    failures = [one for one in failures if one.fallback == NOTHING]
+    settings: dict[str, Any] = {
+        "key": key,
+        "draws": draws,
+        "pool": pool,
+        "path": path,
+        "progress": progress,
+        "executor": executor,
+    }
+    places: dict[str, Any] = {"stride": stride, "n_windows": n_windows, "step_size": step_size}
+    return backtest_of(tasks, failures, horizon=horizon, windows=windows, baselines=baselines, **places, **settings)
+
+
+@computing_in_threads
+def backtest_of(
+    tasks: list[Task],
+    failures: list[Failure],
+    *,
+    horizon: int,
+    windows: int | None,
+    draws: int,
+    pool: str | None,
+    stride: int | None = None,
+    n_windows: int | None = None,
+    step_size: int | None = None,
+    key: Any = 0,
+    baselines: Sequence[Any] = SIMPLE,
+    path: Any = None,
+    progress: bool = True,
+    executor: Any = None,
+) -> Backtest:
+    """`auto_backtest` of series that were read before, and failures of those that could not be."""
     count, distance = windows_and_stride(windows, n_windows, stride, step_size)
     steps, number = checks.positive_integer("horizon", horizon), checks.positive_integer("draws", draws)
-    seasons = read_seasons(seasonal)
-    check_pool(pool)
     methods = _baselines(baselines)
-    tasks, failures, panel = read_tasks(series, 1, seasons)
-    failures = [one for one in failures if one.fallback == NOTHING]
     tasks, short = _long_enough(tasks, steps, count, distance)
-    failures += short
+    failures = [*failures, *short]
     if not tasks:
         raise ValueError(f"no series can be backtested; the first, {failures[0].unique_id!r}: {failures[0].reason}")
     if all(task.season == 1 for task in tasks) and NAIVE in methods:

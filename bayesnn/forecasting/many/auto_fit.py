@@ -8,6 +8,7 @@ from typing import Any
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing_in_threads
 from bayesnn.forecasting.many.bucket import draw_bucket
+from bayesnn.forecasting.many.columns import with_columns
 from bayesnn.forecasting.many.prepare import check_pool, entropy_of, make_buckets, results_by_name
 from bayesnn.forecasting.many.prior import StructuralPrior
 from bayesnn.forecasting.many.reading import read_tasks
@@ -23,6 +24,7 @@ def auto_fit(
     key: Any = 0,
     draws: int = 1000,
     pool: str | None = None,
+    exogenous: Any = None,
     path: Any = None,
     progress: bool = True,
     executor: Any = None,
@@ -37,14 +39,17 @@ def auto_fit(
     ----------
     series, seasonal, draws, pool, path, progress, executor
         As for `bnn.auto_forecast`.
+    exogenous : pandas.DataFrame, dict or array, optional
+        As for `bnn.auto_forecast`, at the dates of each series and as far ahead as it is to be forecast.
     key : int or jax.Array
         Seed. The draws of a series depend on it and on the series' name, not on other series.
 
     Returns
     -------
     SeriesFits
-        `fits["H123"]` is the fit of a series, with `.idata`; `fits.forecast(horizon)`, `fits.diagnose()`,
-        `fits.evaluate(future)` are of all; `fits.failures` lists the series that were not fitted.
+        `fits["H123"]` is the fit of a series, with `.idata`. `bnn.forecast(fits, horizon)`, `bnn.diagnose(fits)`,
+        `bnn.evaluate(fits, future)` and `bnn.backtest(fits, horizon=..., windows=...)` are of all, and so are the
+        methods of these names; `fits.failures` lists the series that were not fitted.
 
     Raises
     ------
@@ -70,9 +75,10 @@ def auto_fit(
     seasons = read_seasons(seasonal)
     check_pool(pool)
     tasks, failures, panel = read_tasks(series, 1, seasons)
+    tasks = with_columns(tasks, series, exogenous, None)
     parts, buckets = make_buckets(tasks, 1, count, entropy, pool)
     results, failed = results_by_name(draw_bucket, "draws", parts, buckets, path, executor, progress)
     refused = (*failures, *failed)
     if not results and not any(task.fallback for task in tasks):
         raise ValueError(f"no series could be fitted; the first, {refused[0].unique_id!r}: {refused[0].reason}")
-    return SeriesFits({task.name: task for task in tasks}, results, refused, count, panel, StructuralPrior())
+    return SeriesFits({task.name: task for task in tasks}, results, refused, count, panel, StructuralPrior(), pool)

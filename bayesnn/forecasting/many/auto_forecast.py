@@ -8,6 +8,7 @@ from typing import Any
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing_in_threads
 from bayesnn.forecasting.many.bucket import forecast_bucket
+from bayesnn.forecasting.many.columns import with_columns
 from bayesnn.forecasting.many.prepare import (
     check_memory,
     check_pool,
@@ -29,6 +30,7 @@ def auto_forecast(
     key: Any = 0,
     draws: int = 1000,
     pool: str | None = None,
+    exogenous: Any = None,
     path: Any = None,
     progress: bool = True,
     executor: Any = None,
@@ -57,6 +59,10 @@ def auto_forecast(
     pool : "hierarchical", optional
         Whether the prior probabilities of curves, scales and dynamics are learnt over the series of equal season. (One
         network for all series is another model: `bnn.fit(model, bnn.lagged(series, "auto", transform="auto"))`.)
+    exogenous : pandas.DataFrame, dict or array, optional
+        Columns whose values are known at every date of each series and at the `horizon` dates after it, such as
+        holidays, prices or weather of scenarios: a table by date for all series, one with unique_id and ds, or a
+        dictionary of tables. A series that is an array may have an array (T + horizon, e). Categories as indicators.
     path : str or Path, optional
         Folder in which finished series are kept. A call that was ended continues there; other data, settings or keys
         are computed anew.
@@ -78,7 +84,8 @@ def auto_forecast(
     Raises
     ------
     ValueError
-        If names clash, a setting is not allowed, or no series can be forecast.
+        If names clash, a setting is not allowed, no series can be forecast, or an exogenous column has no value at a
+        date that is needed; the message names the series.
 
     Notes
     -----
@@ -93,8 +100,9 @@ def auto_forecast(
     stay within two ranges of the past curve around its last value, and within eight in units of the series, growing
     with the horizon as a share of the length; and those of a series above zero stay there, unless roots and logarithms
     have less than .05 of the probability. An observation far from the rest may be an outlier that passed or a shift,
-    which are members of their own. A missing value moves the states by their expectation. Of a series longer than 4096
-    values, the last 4096 are used.
+    which are members of their own. Exogenous columns, divided by their sd in the past, have linear effects on the curve
+    with a scale in units of the error sd, also zero, which the columns share. A missing value moves the states by their
+    expectation. Of a series longer than 4096 values, the last 4096 are used.
 
     References
     ----------
@@ -126,7 +134,7 @@ def auto_forecast(
     check_memory(1, count, steps)
     tasks, failures, panel = read_tasks(series, steps, seasons)
     check_memory(len(tasks), count, steps)
-    entropy = entropy_of(key)
+    tasks, entropy = with_columns(tasks, series, exogenous, steps), entropy_of(key)
     parts, buckets = make_buckets(tasks, steps, count, entropy, pool)
     results, failed = results_by_name(forecast_bucket, "paths", parts, buckets, path, executor, progress)
     found = {name: one["paths"] for name, one in results.items()}

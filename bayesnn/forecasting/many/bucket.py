@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from bayesnn._internal.runtime import computing_in_threads
 from bayesnn.evaluation.scores import score_rows
+from bayesnn.forecasting.many.columns import standardised
 from bayesnn.forecasting.many.curve_arrays import OBSERVED, CurveArrays, curve_arrays
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.outliers import PASSED, SHIFTED, outlier_log_density, suspect
 from bayesnn.forecasting.many.passes import Passed, passes, size_of
-from bayesnn.forecasting.many.paths import log_density, predictive, sample_paths
+from bayesnn.forecasting.many.paths import Paths, log_density, predictive, sample_paths
 from bayesnn.forecasting.many.prior import Grid, StructuralPrior, make_grid
 from bayesnn.forecasting.many.simulate import Drawn, Posterior, above_zero, draw, joined
 
@@ -25,6 +27,7 @@ class Bucket(NamedTuple):
 
     seeds: one tuple of whole numbers per series. log_prior (c, p, g): the log prior weights of curves, scales and
     points; by default those of the prior. later: the values (horizon,) that came after each series, to be scored.
+    exogenous: of each series its columns (n + horizon, e); empty if there are none.
     """
 
     values: tuple[np.ndarray, ...]
@@ -35,11 +38,29 @@ class Bucket(NamedTuple):
     prior: StructuralPrior
     log_prior: np.ndarray | None = None
     later: tuple[np.ndarray, ...] = ()
+    exogenous: tuple[np.ndarray, ...] = ()
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of all its series."""
+        return make_grid(self.prior, self.periods, self.exogenous[0].shape[1] if self.exogenous else 0)
+
+    def columns(self, place: int) -> np.ndarray:
+        """Standardised columns (n + horizon, e) of one of its series, of which the last values are used."""
+        values = self.values[place]
+        if not self.exogenous:
+            return np.zeros((len(values[-MOST:]) + self.horizon, 0))
+        return used_columns(self.exogenous[place], values)
+
+    def ahead(self, place: int) -> np.ndarray:
+        """Those (horizon, e) of the steps after the end."""
+        return self.columns(place)[len(self.values[place][-MOST:]) :][: self.horizon]
 
     def part(self, place: int) -> Bucket:
         """The bucket of one of its series."""
         one = slice(place, place + 1)
-        return self._replace(values=self.values[one], seeds=self.seeds[one], later=self.later[one])
+        values, seeds, later = self.values[one], self.seeds[one], self.later[one]
+        return self._replace(values=values, seeds=seeds, later=later, exogenous=self.exogenous[one])
 
 
 def fill(lengths: list[int], periods: list[tuple[int, ...]]) -> list[list[int]]:
@@ -68,34 +89,32 @@ def draw_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
     of the curves without an outlier, with one that passed, and with a shift. As the other two of its kind, this is a
     pure function, which any process can run.
     """
-    grid, found = make_grid(bucket.prior, bucket.periods), []
+    found = []
     for one, values, seed in zip(posteriors_of(bucket), bucket.values, bucket.seeds, strict=True):
         points, curves = one.probability.sum(axis=(0, 1)), one.probability.sum(axis=(1, 2))
         figures = {"points": 1 / np.sum(points**2), "curves": np.pad(curves, (0, 3 * len(CURVES) - len(curves)))}
-        found.append(_draw(one, values, bucket, grid, seed)._asdict() | figures)
+        found.append(_draw(one, values, bucket, seed)._asdict() | figures)
     return {name: np.stack([one[name] for one in found]) for name in found[0]}
 
 
 @computing_in_threads
 def forecast_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
     """Sample paths, "paths" (series, draws, horizon)."""
-    grid, found = make_grid(bucket.prior, bucket.periods), []
-    for one, values, seed in zip(posteriors_of(bucket), bucket.values, bucket.seeds, strict=True):
-        drawn = _draw(one, values, bucket, grid, seed)
-        found.append(sample_paths(drawn, observed_of(values), bucket.prior, bucket.horizon, seed).values)
-    return {"paths": np.stack(found)}
+    return {"paths": np.stack([paths.values for _, paths in _forecasts(bucket)])}
 
 
 @computing_in_threads
 def score_bucket(bucket: Bucket) -> dict[str, np.ndarray]:
     """Summaries and scores of the forecasts of `later`, by the names of `score_rows`, (series, horizon)."""
-    grid, found = make_grid(bucket.prior, bucket.periods), []
-    every = zip(posteriors_of(bucket), bucket.values, bucket.seeds, bucket.later, strict=True)
-    for one, values, seed, later in every:
-        drawn = _draw(one, values, bucket, grid, seed)
-        paths = sample_paths(drawn, observed_of(values), bucket.prior, bucket.horizon, seed)
+    found = []
+    for (drawn, paths), later in zip(_forecasts(bucket), bucket.later, strict=True):
         found.append(score_rows(predictive(paths.values, log_density(drawn, paths, later)), later[None]))
     return {name: np.concatenate([one[name] for one in found]) for name in found[0]}
+
+
+def used_columns(exogenous: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Columns (n + h, e) of a series (n,), standardised, from the first value that is used."""
+    return standardised(exogenous[max(0, len(values) - MOST) :], values[-MOST:])
 
 
 def observed_of(values: np.ndarray) -> np.ndarray:
@@ -103,9 +122,18 @@ def observed_of(values: np.ndarray) -> np.ndarray:
     return values[np.isfinite(values)][-MOST:]
 
 
-def _draw(one: Posterior, values: np.ndarray, bucket: Bucket, grid: Grid, seed: tuple[int, ...]) -> Drawn:
+def _forecasts(bucket: Bucket) -> Iterator[tuple[Drawn, Paths]]:
+    """Draws and paths of each series."""
+    every = zip(posteriors_of(bucket), bucket.values, bucket.seeds, strict=True)
+    for place, (one, values, seed) in enumerate(every):
+        drawn = _draw(one, values, bucket, seed)
+        known = bucket.ahead(place)
+        yield drawn, sample_paths(drawn, observed_of(values), bucket.prior, bucket.horizon, seed, known)
+
+
+def _draw(one: Posterior, values: np.ndarray, bucket: Bucket, seed: tuple[int, ...]) -> Drawn:
     positive = above_zero(one, observed_of(values))
-    return draw(one, grid, bucket.draws, np.random.default_rng(seed), positive)
+    return draw(one, bucket.grid, bucket.draws, np.random.default_rng(seed), positive)
 
 
 def posteriors_of(bucket: Bucket) -> list[Posterior]:
@@ -114,19 +142,21 @@ def posteriors_of(bucket: Bucket) -> list[Posterior]:
     Where one observation lies far from the rest, there are more members: an outlier that passed, and a shift.
     """
     series = [values[-MOST:] for values in bucket.values]
-    curves = curve_arrays(series, rows_of(max(map(len, series))), bucket.periods)
-    grid, prior = make_grid(bucket.prior, bucket.periods), bucket.prior
-    passed = passes(prior, bucket.periods, curves.u, curves.kind)
+    columns = [bucket.columns(i)[: len(values)] for i, values in enumerate(series)]
+    curves = curve_arrays(series, rows_of(max(map(len, series))), bucket.periods, columns)
+    grid, prior = bucket.grid, bucket.prior
+    passed = passes(prior, bucket.periods, curves.u, curves.kind, curves.x)
     found = [_posterior(bucket, curves, i, one) for i, one in enumerate(passed)]
-    suspects = {i: suspect(curves.u[i], curves.kind[i], one, grid) for i, one in enumerate(found)}
+    suspects = {i: suspect(curves.u[i], curves.kind[i], curves.x[i], one, grid) for i, one in enumerate(found)}
     places = {i: place for i, place in suspects.items() if place is not None}
     kinds = {(i, what): _marked(curves.kind[i], places[i], what) for i in places for what in (PASSED, SHIFTED)}
     if not places:
         return found
-    again = passes(prior, bucket.periods, curves.u[[i for i, _ in kinds]], np.stack(list(kinds.values())))
+    which = [i for i, _ in kinds]
+    again = passes(prior, bucket.periods, curves.u[which], np.stack(list(kinds.values())), curves.x[which])
     for ((i, _), kind), one in zip(kinds.items(), again, strict=True):
         member = _posterior(bucket, curves, i, one)
-        size = outlier_log_density(curves.u[i], kind, member, grid, places[i], prior.outlier_size)
+        size = outlier_log_density(curves.u[i], kind, curves.x[i], member, grid, places[i], prior.outlier_size)
         odds = np.log(prior.outlier_share / 2) - np.log1p(-prior.outlier_share)
         weight = member.log_weight + (_power(bucket, i) * size + odds)[:, None, None]
         place = places[i] - (curves.u.shape[-1] - len(series[i]))
@@ -136,7 +166,7 @@ def posteriors_of(bucket: Bucket) -> list[Posterior]:
 
 def _posterior(bucket: Bucket, curves: CurveArrays, i: int, passed: Passed) -> Posterior:
     """Members of series i: its curves, scales and points."""
-    own = make_grid(bucket.prior, bucket.periods).log_weight[:, None] if bucket.log_prior is None else bucket.log_prior
+    own = bucket.grid.log_weight[:, None] if bucket.log_prior is None else bucket.log_prior
     log = (passed.log + curves.log_slope[i][:, None, None]) * _power(bucket, i) + own
     parts = passed.products, passed.state, passed.season, passed.rate, passed.shape
     return Posterior(log, *parts, curves.origin[i], curves.scale[i], np.full(len(log), -1))

@@ -14,7 +14,7 @@ MISSING, OBSERVED = 1, 2
 
 
 class CurveArrays(NamedTuple):
-    """u and kind (s, c, rows), and by series and curve (s, c) the first value, the scale and log |du/dy|.
+    """u and kind (s, c, rows), columns x (s, rows, e), and by series and curve (s, c) origin, scale and log |du/dy|.
 
     kind: 0 before a series starts, 1 where it is missing, 2 where it is observed. The logarithm is summed over the
     observations, and minus infinity if a series has no such curve.
@@ -25,23 +25,42 @@ class CurveArrays(NamedTuple):
     origin: np.ndarray
     scale: np.ndarray
     log_slope: np.ndarray
+    x: np.ndarray
 
 
-def curve_arrays(series: Sequence[np.ndarray], rows: int, periods: tuple[int, ...]) -> CurveArrays:
-    """Curves of series (n,) with NaN where they are missing."""
+def curve_arrays(
+    series: Sequence[np.ndarray], rows: int, periods: tuple[int, ...], columns: Sequence[np.ndarray] | None = None
+) -> CurveArrays:
+    """Curves of series (n,) with NaN where they are missing, and their exogenous columns (n, e), if there are any."""
+    columns = [np.zeros((len(values), 0)) for values in series] if columns is None else columns
     shape = len(series), len(CURVES)
     u, kind = np.zeros((*shape, rows)), np.zeros((*shape, rows), int)
     origin, scale, log_slope = np.zeros(shape), np.ones(shape), np.full(shape, -np.inf)
+    x = np.zeros((len(series), rows, columns[0].shape[1]))
     for i, values in enumerate(series):
         seen, start = np.isfinite(values), rows - len(values)
+        x[i, start:] = columns[i]
         for j, curve in enumerate(CURVES.values()):
             if curve.allowed(values[seen]):
                 now = np.where(seen, curve.forward(np.where(seen, values, 1.0)), np.nan)
-                origin[i, j], scale[i, j] = now[seen][0], scale_of(now, periods)
+                origin[i, j], scale[i, j] = now[seen][0], scale_of(_less_columns(now, columns[i]), periods)
                 u[i, j, start:] = np.where(seen, (now - origin[i, j]) / scale[i, j], 0.0)
                 kind[i, j, start:] = np.where(seen, OBSERVED, MISSING)
                 log_slope[i, j] = curve.log_slope(values[seen]).sum() - seen.sum() * np.log(scale[i, j])
-    return CurveArrays(u, kind, origin, scale, log_slope)
+    return CurveArrays(u, kind, origin, scale, log_slope, x)
+
+
+def _less_columns(u: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """A curve (n,) less what a regression of its differences on those of columns (n, e) explains, if there are rows.
+
+    What columns explain would make the errors seem small beside the differences, by which their variance is judged.
+    """
+    difference, changes = np.diff(u), np.diff(x, axis=0)
+    keep = np.isfinite(difference)
+    if not x.shape[1] or keep.sum() < 4 * (x.shape[1] + 1):
+        return u
+    design = np.column_stack([changes[keep], np.ones(keep.sum())])
+    return u - x @ np.linalg.lstsq(design, difference[keep], rcond=1e-8)[0][:-1]
 
 
 def scale_of(u: np.ndarray, periods: tuple[int, ...]) -> float:

@@ -37,25 +37,40 @@ class Evidence(NamedTuple):
 
 
 def filtered(
-    u: jax.Array, kind: jax.Array, first: jax.Array, dynamics: jax.Array, basis: jax.Array, periods: tuple[int, ...]
+    u: jax.Array,
+    kind: jax.Array,
+    first: jax.Array,
+    dynamics: jax.Array,
+    basis: jax.Array,
+    periods: tuple[int, ...],
+    x: jax.Array | None = None,
 ) -> Filtered:
     """Pass over a curve u (n,) that ends at the last row, with seasons of so many steps; before `first` is padding.
 
     kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed, 3 where an observation moves
-    the states but is no row of the regression. One that is missing moves the states by their expectation.
+    the states but is no row of the regression. One that is missing moves the states by their expectation. The last
+    coefficients are those of exogenous columns x (n, e).
     """
     alpha, beta, phi, gamma, rho = dynamics
-    points, k, n = dynamics.shape[1], 3 + basis.shape[1], u.shape[0]
+    columns, points, n = jnp.zeros((len(u), 0)) if x is None else x, dynamics.shape[1], u.shape[0]
+    seasons = 3 + basis.shape[1]
+    k = seasons + columns.shape[1]
     starts = [sum(periods[:place]) for place in range(len(periods))]
     drift = jnp.zeros((k + 1, 1)).at[1].set(1.0)
     state = jnp.zeros((3, k + 1, points)).at[0, 0].set(1.0).at[1, 2].set(1.0)
-    season = jnp.zeros((sum(periods), k + 1, points)).at[:, 3:k].set(basis[:, :, None])
+    season = jnp.zeros((sum(periods), k + 1, points)).at[:, 3:seasons].set(basis[:, :, None])
 
     def step(t: jax.Array, carry: Filtered) -> Filtered:
         products, (level, trend, last), season = carry
         places = [start + (t - n) % period for start, period in zip(starts, periods, strict=True)]
         level, trend = level + drift + phi * trend, phi * trend
-        r = (-sum((season[place] for place in places), start=level)).at[k].add(u[t])
+        r = (
+            (-sum((season[place] for place in places), start=level))
+            .at[k]
+            .add(u[t])
+            .at[seasons:k]
+            .add(-columns[t][:, None])
+        )
         error = r - rho * last
         r = jnp.where(kind[t] >= 2, r, rho * last)
         moved = jnp.stack([level + alpha * r, trend + beta * r, r])

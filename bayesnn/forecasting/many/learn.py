@@ -9,7 +9,6 @@ import numpy as np
 from bayesnn._internal.runtime import computing_in_threads
 from bayesnn.forecasting.many.bucket import Bucket, posteriors_of
 from bayesnn.forecasting.many.curves import CURVES
-from bayesnn.forecasting.many.prior import make_grid
 
 WORTH = 30.0  # series that the prior probabilities are worth
 SWEEPS = 50
@@ -40,7 +39,7 @@ def learn(probability: np.ndarray, bucket: Bucket) -> np.ndarray:
     Curves, scales and points each have unknown probabilities with a Dirichlet prior, worth `WORTH` series in all and
     centred on the fixed ones. These are estimated by expectation-maximisation, whose steps are the posterior means.
     """
-    grid = make_grid(bucket.prior, bucket.periods)
+    grid = bucket.grid
     scales = np.exp(grid.log_weight)
     curves, points = probability.shape[1], probability.shape[3]
     base = [np.full(curves, 1 / curves), scales / scales.sum(), np.full(points, 1 / points)]

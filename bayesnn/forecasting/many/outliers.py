@@ -14,10 +14,13 @@ SUSPECT = 4.0  # residuals beyond this many robust standard errors are examined
 MAD = 1.4826  # ratio of sd to median absolute deviation of a normal distribution
 
 
-def suspect(u: np.ndarray, kind: np.ndarray, posterior: Posterior, grid: Grid) -> int | None:
-    """Place of the observation of curves u (c, rows) that the best member fits worst, if that is far off."""
+def suspect(u: np.ndarray, kind: np.ndarray, x: np.ndarray, posterior: Posterior, grid: Grid) -> int | None:
+    """Place of the observation of curves u (c, rows) that the best member fits worst, if that is far off.
+
+    x (rows, e) are standardised exogenous columns.
+    """
     curve = int(np.argmax(posterior.log_weight.max(axis=(1, 2))))
-    errors = _best_errors(u, kind, posterior, grid, curve)[0]
+    errors = _best_errors(u, kind, x, posterior, grid, curve)[0]
     seen = np.flatnonzero(kind[curve] == OBSERVED)
     size = np.abs(errors[seen])
     place = int(np.argmax(size))
@@ -25,7 +28,7 @@ def suspect(u: np.ndarray, kind: np.ndarray, posterior: Posterior, grid: Grid) -
 
 
 def outlier_log_density(
-    u: np.ndarray, kind: np.ndarray, posterior: Posterior, grid: Grid, place: int, size: float
+    u: np.ndarray, kind: np.ndarray, x: np.ndarray, posterior: Posterior, grid: Grid, place: int, size: float
 ) -> np.ndarray:
     """Log density (c,) of the value at `place` as an outlier, normal around what the best member expects.
 
@@ -33,14 +36,14 @@ def outlier_log_density(
     """
     result = np.zeros(len(u))
     for curve in np.flatnonzero(kind.any(axis=1)):
-        errors, noise = _best_errors(u, kind, posterior, grid, int(curve))
+        errors, noise = _best_errors(u, kind, x, posterior, grid, int(curve))
         sd = size * noise
         result[curve] = -0.5 * (errors[place] / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)
     return result
 
 
 def _best_errors(
-    u: np.ndarray, kind: np.ndarray, posterior: Posterior, grid: Grid, curve: int
+    u: np.ndarray, kind: np.ndarray, x: np.ndarray, posterior: Posterior, grid: Grid, curve: int
 ) -> tuple[np.ndarray, float]:
     """One-step errors (rows,) of the best scale and point of a curve at its posterior mean, and the error sd."""
     weight = posterior.log_weight[curve]
@@ -48,7 +51,8 @@ def _best_errors(
     products, k = posterior.products[curve, :, :, point], len(grid.precision)
     mean = np.linalg.solve(products[:k, :k] + np.diag(grid.precision[:, scale]), -products[:k, k])
     noise = float(np.sqrt(posterior.rate[curve, scale, point] / posterior.shape[curve]))
-    return one_step_errors(u[curve], kind[curve], grid, int(point), mean), noise
+    of_columns = 3 + grid.basis.shape[1]
+    return one_step_errors(u[curve] - x @ mean[of_columns:], kind[curve], grid, int(point), mean[:of_columns]), noise
 
 
 def one_step_errors(u: np.ndarray, kind: np.ndarray, grid: Grid, point: int, coefficients: np.ndarray) -> np.ndarray:

@@ -28,15 +28,17 @@ class Passed(NamedTuple):
     shape: np.ndarray
 
 
-def passes(prior: StructuralPrior, periods: tuple[int, ...], u: np.ndarray, kind: np.ndarray) -> list[Passed]:
-    """Passes over curves u (s, c, rows) of these kinds, for any number of series."""
+def passes(
+    prior: StructuralPrior, periods: tuple[int, ...], u: np.ndarray, kind: np.ndarray, x: np.ndarray
+) -> list[Passed]:
+    """Passes over curves u (s, c, rows) of these kinds with columns x (s, rows, e), for any number of series."""
     found: list[Passed] = []
     size = 1 if len(u) == 1 else size_of(periods)
     for start in range(0, len(u), size):
-        part, kinds = (_filled(a[start : start + size], size) for a in (u, kind))
+        part, kinds, columns = (_filled(a[start : start + size], size) for a in (u, kind, x))
         first = int(np.argmax((kinds > 0).any(axis=(0, 1))))
-        passed = _filter_program(prior, periods)(part, kinds, first)
-        evidences = _evidence_program(prior, periods)(passed.products, (kinds == OBSERVED).sum(axis=-1))
+        passed = _filter_program(prior, periods)(part, kinds, first, columns)
+        evidences = _evidence_program(prior, periods, x.shape[2])(passed.products, (kinds == OBSERVED).sum(axis=-1))
         result = jax.device_get((*passed, *evidences))
         found += [Passed(*(a[i] for a in result)) for i in range(min(size, len(u) - start))]
     return found
@@ -58,20 +60,21 @@ def _filter_program(prior: StructuralPrior, periods: tuple[int, ...]) -> Any:
     grid = make_grid(prior, periods)
 
     def one(arguments: Any) -> Any:
-        u, kind, first = arguments
-        return filtered(u, kind, first, jnp.asarray(grid.dynamics), jnp.asarray(grid.basis), periods)
+        u, kind, first, x = arguments
+        return filtered(u, kind, first, jnp.asarray(grid.dynamics), jnp.asarray(grid.basis), periods, x)
 
     @jax.jit
-    def program(u: Any, kind: Any, first: Any) -> Any:
-        return _over_curves(one, u, kind, jnp.full(u.shape[:2], first))
+    def program(u: Any, kind: Any, first: Any, x: Any) -> Any:
+        columns = jnp.broadcast_to(x[:, None], (*u.shape, x.shape[2]))
+        return _over_curves(one, u, kind, jnp.full(u.shape[:2], first), columns)
 
     return program
 
 
 @lru_cache(maxsize=32)
-def _evidence_program(prior: StructuralPrior, periods: tuple[int, ...]) -> Any:
+def _evidence_program(prior: StructuralPrior, periods: tuple[int, ...], columns: int) -> Any:
     """The evidence, which takes longer to compile, and does not depend on the number of rows."""
-    grid = make_grid(prior, periods)
+    grid = make_grid(prior, periods, columns)
 
     def one(arguments: Any) -> Any:
         products, count = arguments
@@ -82,5 +85,6 @@ def _evidence_program(prior: StructuralPrior, periods: tuple[int, ...]) -> Any:
 
 def _over_curves(function: Any, *arrays: Any) -> Any:
     """A function of one curve for arrays (s, c, ...), a curve at a time: so what it works on stays in the cache."""
-    found = jax.lax.map(function, tuple(a.reshape(-1, *a.shape[2:]) for a in arrays))
-    return jax.tree.map(lambda a: a.reshape(*arrays[0].shape[:2], *a.shape[1:]), found)
+    series, curves = arrays[0].shape[:2]
+    found = jax.lax.map(function, tuple(a.reshape(series * curves, *a.shape[2:]) for a in arrays))
+    return jax.tree.map(lambda a: a.reshape(series, curves, *a.shape[1:]), found)

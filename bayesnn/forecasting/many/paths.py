@@ -28,11 +28,16 @@ class Paths(NamedTuple):
 
 
 def sample_paths(
-    drawn: Drawn, observed: np.ndarray, prior: StructuralPrior, horizon: int, seed: tuple[int, ...]
+    drawn: Drawn,
+    observed: np.ndarray,
+    prior: StructuralPrior,
+    horizon: int,
+    seed: tuple[int, ...],
+    known: np.ndarray | None = None,
 ) -> Paths:
-    """A path for each draw, after the last of the observed values (n,)."""
+    """A path for each draw, after the last of the observed values (n,), with columns (h, e) that are known."""
     rng = np.random.default_rng((*seed, PATHS))
-    rolled = roll(drawn, horizon, prior, rng)
+    rolled = roll(drawn, horizon, prior, rng, known)
     curve = drawn.curve % len(CURVES)
     u = drawn.origin[curve, None] + drawn.scale[curve, None] * rolled.paths
     result, kept = np.empty_like(u), np.zeros(u.shape, bool)

@@ -38,6 +38,9 @@ def make_buckets(
             draws,
             tuple(seed_of(entropy, task.name) for task in part),
             StructuralPrior(),
+            exogenous=tuple(
+                task.exogenous[: len(task.values) + horizon] for task in part if task.exogenous is not None
+            ),
         )
         for part in parts
     ]

@@ -2,13 +2,15 @@
 
 A curve u of the series, divided by the sd of its differences, follows
 
-    u_t = level_{t-1} + drift + phi trend_{t-1} + season_{t-m} + r_t,   r_t = rho r_{t-1} + e_t,   e_t ~ N(0, s2)
+    u_t = level_{t-1} + drift + phi trend_{t-1} + season_{t-m} + x_t' b + r_t,   r_t = rho r_{t-1} + e_t,
+    e_t ~ N(0, s2),
     level_t = level_{t-1} + drift + phi trend_{t-1} + alpha r_t,   trend_t = phi trend_{t-1} + beta r_t,
     season_t = season_{t-m} + gamma r_t.
 
 alpha corrects errors (0: a fixed level, to which the series returns; 1: a random walk), beta and phi give a trend that
 is damped, gamma a season that changes, rho errors with a memory. Given (alpha, beta, phi, gamma, rho) the level, drift,
-trend and season at the start are coefficients of a linear regression, with a conjugate prior in units of the error sd.
+trend and season at the start, and the effects b of exogenous columns, are coefficients of a linear regression, with a
+conjugate prior in units of the error sd.
 Of several seasons, as days and weeks of hours, each has effects of its own, and gamma r_t is divided among them.
 """
 
@@ -44,6 +46,8 @@ class StructuralPrior:
         Of the first trend.
     season_sds, season_weights : tuple of float
         Scales of the seasonal effects; zero is no season.
+    column_sds, column_weights : tuple of float
+        Scales of the effects of exogenous columns, which are standardised by the past of the series; zero is no effect.
     noise_shape, noise_rate : float
         Inverse gamma distribution of the error variance, relative to the variance of the differences.
     trust : float
@@ -71,6 +75,8 @@ class StructuralPrior:
     trend_sd: float = 0.2
     season_sds: tuple[float, ...] = (0.0, 0.5, 1.5, 5.0)
     season_weights: tuple[float, ...] = (0.3, 0.2, 0.3, 0.2)
+    column_sds: tuple[float, ...] = (0.0, 0.5, 1.5, 5.0)
+    column_weights: tuple[float, ...] = (0.3, 0.3, 0.25, 0.15)
     noise_shape: float = 1.5
     noise_rate: float = 0.6
     trust: float = 100.0
@@ -98,15 +104,19 @@ class Grid(NamedTuple):
 
 
 @lru_cache(maxsize=32)
-def make_grid(prior: StructuralPrior, periods: tuple[int, ...]) -> Grid:
-    """The grid of a prior for seasons of so many steps (1: none); coefficients are level, drift, trend, seasons."""
-    basis, columns = season_basis(periods)
+def make_grid(prior: StructuralPrior, periods: tuple[int, ...], columns: int = 0) -> Grid:
+    """The grid of a prior for seasons of so many steps (1: none), and so many exogenous columns, which share a scale.
+
+    Coefficients are level, drift, trend, seasons, columns.
+    """
+    basis, widths = season_basis(periods)
     seasons = list(zip(prior.season_sds, prior.season_weights, strict=True)) if max(periods) > 1 else [(0.0, 1.0)]
+    effects = list(zip(prior.column_sds, prior.column_weights, strict=True)) if columns else [(0.0, 1.0)]
     rows, weights = [], []
     for yearly, drift_weight in zip(prior.drift_sds, prior.drift_weights, strict=True):
         drift_sd = yearly / np.sqrt(max(periods))
-        for scales in product(seasons, repeat=len(periods)):
-            season = [np.full(n, max(sd, 1e-4)) for n, (sd, _) in zip(columns, scales, strict=True)]
+        for scales in product(*[seasons] * len(periods), effects):
+            season = [np.full(n, max(sd, 1e-4)) for n, (sd, _) in zip([*widths, columns], scales, strict=True)]
             rows.append(np.r_[prior.level_sd, drift_sd, prior.trend_sd, *season] ** -2.0)
             weights.append(drift_weight * np.prod([weight for _, weight in scales]))
     return Grid(draw_dynamics(prior.points, min(periods)), np.array(rows).T, np.log(weights), basis, periods)

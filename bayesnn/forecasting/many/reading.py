@@ -20,6 +20,7 @@ class Task(NamedTuple):
     """One series to be forecast: values (n,), NaN where missing, and their dates with the step from one to the next.
 
     seasons are those of the dates, or as given; periods those of the model, (1,) where there are too few of all.
+    exogenous (n + h, e) are the values of the columns at the dates of the series and h dates after these.
     """
 
     name: Any
@@ -29,6 +30,8 @@ class Task(NamedTuple):
     seasons: tuple[int, ...]
     periods: tuple[int, ...]
     fallback: str | None
+    exogenous: np.ndarray | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def season(self) -> int:

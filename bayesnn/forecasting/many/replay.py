@@ -18,7 +18,7 @@ def one_step(u: np.ndarray, seen: np.ndarray, ignored: np.ndarray, drawn: Drawn,
     """
     alpha, beta, phi, gamma, rho = drawn.dynamics
     level, drift, trend = drawn.coefficients[:, :3].T
-    season = drawn.coefficients[:, 3:] @ basis.T
+    season = drawn.coefficients[:, 3 : 3 + basis.shape[1]] @ basis.T
     periods = tuple(drawn.periods.tolist())
     last, n, errors = np.zeros(len(u)), u.shape[1], np.zeros(u.shape)
     for t in range(n):
@@ -32,8 +32,12 @@ def one_step(u: np.ndarray, seen: np.ndarray, ignored: np.ndarray, drawn: Drawn,
     return errors
 
 
-def log_likelihood(values: np.ndarray, drawn: Drawn, basis: np.ndarray, outlier_size: float) -> np.ndarray:
+def log_likelihood(
+    values: np.ndarray, drawn: Drawn, basis: np.ndarray, outlier_size: float, x: np.ndarray | None = None
+) -> np.ndarray:
     """Log density (d, n) of each value (n,) given those before it and each draw, in units of the series.
+
+    x (n, e) are standardised exogenous columns, if there are any.
 
     It is NaN where a value is missing. An outlier, or the first value of a shift, has `outlier_size` error sds as its
     own.
@@ -48,6 +52,7 @@ def log_likelihood(values: np.ndarray, drawn: Drawn, basis: np.ndarray, outlier_
             u[mine] = np.where(seen, scaled, 0.0)
             slope[mine] = one.log_slope(np.where(seen, values, 1.0)) - np.log(drawn.scale[number])
     at = (np.arange(len(values)) == drawn.place) & (odd != NO_OUTLIER)[:, None]
+    u = u if x is None else u - drawn.coefficients[:, 3 + basis.shape[1] :] @ x.T
     errors = one_step(u, seen, at & (odd == PASSED)[:, None], drawn, basis)
     sd = drawn.noise[:, None] * np.where(at, outlier_size, 1.0)
     log = slope - 0.5 * (errors / sd) ** 2 - np.log(sd) - 0.5 * np.log(2 * np.pi)

@@ -128,7 +128,7 @@ def _file_name(kind: str, bucket: Bucket) -> str:
     """A name that tells all that the result depends on: data, settings, seeds and version."""
     settings = (bucket.periods, bucket.horizon, bucket.draws, bucket.seeds, bucket.prior, __version__)
     digest = hashlib.sha256(repr(settings).encode())
-    for values in (*bucket.values, bucket.log_prior, *bucket.later):
+    for values in (*bucket.values, bucket.log_prior, *bucket.later, *bucket.exogenous):
         if values is not None:
             digest.update(repr((values.shape, values.dtype.str)).encode() + np.ascontiguousarray(values).tobytes())
     return f"{digest.hexdigest()[:32]}.{kind}.npz"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bayesnn.forecasting.many.curves import CURVES
+from bayesnn.forecasting.many.reading import Failure, Task
 
 COARSE = 3.0  # points that share the probability, below which the grid is coarse for a series
 LEAST_DRAWS = 400  # draws per series, as `bnn.diagnose` asks of four chains
@@ -41,25 +42,26 @@ class SeriesDiagnosis:
         return f"{self.verdict}\n\n{worst.round(2).to_string()}"
 
 
-def diagnose_series(fits: Any) -> SeriesDiagnosis:
-    """The diagnosis of `SeriesFits`."""
+def diagnose_series(
+    tasks: Mapping[Any, Task], results: Mapping[Any, Mapping[str, Any]], refused: Sequence[Failure], draws: int
+) -> SeriesDiagnosis:
+    """The diagnosis of fits with results by name, and of series that were refused."""
     import pandas as pd
 
-    fallback = {one.unique_id: one.fallback for one in fits.refused}
-    names = [*fits.tasks, *(name for name in fallback if name not in fits.tasks)]
-    rows = [_row(fits, name) | {"fallback": fallback.get(name, "")} for name in names]
+    fallback = {one.unique_id: one.fallback for one in refused}
+    names = [*tasks, *(name for name in fallback if name not in tasks)]
+    rows = [_row(tasks.get(name), results.get(name), draws) | {"fallback": fallback.get(name, "")} for name in names]
     columns = ["fallback", "values", "season", "ess", "points", "curve", "probability", "outlier"]
     table = pd.DataFrame(rows, index=pd.Index(names, name="unique_id", tupleize_cols=False))[columns]
-    share = len(fits.results) / len(names)
-    return SeriesDiagnosis(share == 1.0 and fits.draws >= LEAST_DRAWS, _verdict(fits, table), table, share)
+    share = len(results) / len(names)
+    return SeriesDiagnosis(share == 1.0 and draws >= LEAST_DRAWS, _verdict(table, draws), table, share)
 
 
-def _row(fits: Any, name: Any) -> dict[str, Any]:
-    task, found = fits.tasks.get(name), fits.results.get(name)
+def _row(task: Task | None, found: Mapping[str, Any] | None, draws: int) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(("values", "season", "ess", "points", "curve", "probability", "outlier"))
     if task is not None:
         row |= {"values": int((task.values == task.values).sum()), "season": " and ".join(map(str, task.periods))}
-    return row | ({} if found is None else _figures(fits.draws, found))
+    return row | ({} if found is None else _figures(draws, found))
 
 
 def _figures(draws: int, found: Mapping[str, Any]) -> dict[str, Any]:
@@ -74,13 +76,13 @@ def _figures(draws: int, found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _verdict(fits: Any, table: Any) -> str:
+def _verdict(table: Any, draws: int) -> str:
     fitted = table[table["fallback"] == ""]
     parts = [
-        f"{len(fitted)} of {len(table)} series fitted, each with {fits.draws} independent draws of its exact posterior "
+        f"{len(fitted)} of {len(table)} series fitted, each with {draws} independent draws of its exact posterior "
         "on a grid: there are no chains that could fail to converge."
     ]
-    if fits.draws < LEAST_DRAWS:
+    if draws < LEAST_DRAWS:
         parts.append(f"Ends of 95% intervals need more: ask for at least {LEAST_DRAWS}.")
     for kind, count in table["fallback"][table["fallback"] != ""].value_counts().items():
         parts.append(f"NOT FITTED, fall-back {kind!r}: {count}.")

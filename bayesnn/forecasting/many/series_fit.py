@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -11,13 +11,17 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn._internal.version import __version__
 from bayesnn.data.series import dates
+from bayesnn.evaluation.of_many import JudgesItself
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build
-from bayesnn.forecasting.many.bucket import MOST, observed_of
+from bayesnn.forecasting.many.bucket import MOST, observed_of, used_columns
 from bayesnn.forecasting.many.curves import CURVES
 from bayesnn.forecasting.many.paths import sample_paths
 from bayesnn.forecasting.many.prepare import check_memory, entropy_of, seed_of
 from bayesnn.forecasting.many.prior import DYNAMICS, StructuralPrior, make_grid
+from bayesnn.forecasting.many.reading import Task
 from bayesnn.forecasting.many.replay import log_likelihood
+from bayesnn.forecasting.many.scoring import SeriesScores, score_series
+from bayesnn.forecasting.many.series_diagnosis import SeriesDiagnosis, diagnose_series
 from bayesnn.forecasting.many.simulate import Drawn
 from bayesnn.forecasting.path_array import path_array
 
@@ -25,7 +29,7 @@ CHAINS, LEAST_DRAWS = 4, 4  # ArviZ compares chains of at least four draws
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesFit:
+class SeriesFit(JudgesItself):
     """The posterior of one series, of `bnn.auto_fit`.
 
     Attributes
@@ -61,13 +65,13 @@ class SeriesFit:
 
     name: Any
     series: Any
-    step: Any
     periods: tuple[int, ...]
     points: float
     curves: Any
     outlier: Any
     prior: StructuralPrior
     drawn: Drawn
+    task: Task = field(repr=False)
 
     @cached_property
     def idata(self) -> Any:
@@ -79,15 +83,16 @@ class SeriesFit:
         and so on; sigma (the error sd); curve (0 none, 1 sqrt, 2 log); and, if a value lies far off, outlier (0 none,
         1 one that passed, 2 a shift). `level` is in units of the series, the other states and sigma in units of the sd
         of the differences of each draw's own curve, so that draws of several curves can be compared. `phase` 1 is that
-        of the next value. The log likelihood of a value is its log density given those before it, in units of the
-        series; since the evidence has a power below one, PSIS-LOO is a rough guide.
+        of the next value. Exogenous columns have a site `effect` (column), by how much a column that is one sd of its
+        past larger raises the curve. The log likelihood of a value is its log density given those before it, in units
+        of the series; since the evidence has a power below one, PSIS-LOO is a rough guide.
         """
         used = self.series.iloc[-MOST:]
         seen = used.notna().to_numpy()
         sites, chains = self._sites(), chains_of(len(self.drawn.curve))
-        grid = make_grid(self.prior, self.periods)
-        log = log_likelihood(used.to_numpy(), self.drawn, grid.basis, self.prior.outlier_size)[:, seen]
-        names = self._season_sites()
+        basis, columns = make_grid(self.prior, self.periods).basis, columns_of(self.task)[: len(used)]
+        log = log_likelihood(used.to_numpy(), self.drawn, basis, self.prior.outlier_size, columns)[:, seen]
+        names = self._season_sites() | ({"effect": "column"} if self.task.columns else {})
         dims = {name: (*DRAW_DIMS, names[name]) if name in names else DRAW_DIMS for name in sites}
         attrs = {"sampler": "exact", "bayesnn_version": __version__, "complete": 1}
         curves = {"scale": self.drawn.scale, "origin": self.drawn.origin}
@@ -97,7 +102,9 @@ class SeriesFit:
             "observed_data": Group({"y": used.to_numpy()[seen]}, {"y": ("obs",)}),
             "constant_data": Group(curves, {name: ("curves",) for name in curves}),
         }
-        coords = {dim: np.arange(1, m + 1) for dim, m in zip(names.values(), self.periods, strict=False)}
+        coords: dict[str, Any] = {}
+        coords |= {d: np.arange(1, m + 1) for d, m in zip(self._season_sites().values(), self.periods, strict=False)}
+        coords |= {"column": list(self.task.columns)} if self.task.columns else {}
         return build(groups, coords | {"obs": dates.labels(used.index[seen]), "curves": list(CURVES)})
 
     def _sites(self) -> dict[str, np.ndarray]:
@@ -109,6 +116,8 @@ class SeriesFit:
         sites["level"] = np.choose(curve, [one.inverse(level) for one in CURVES.values()])
         sites |= {"drift": drawn.drift, "trend": trend, "residual": residual, "sigma": drawn.noise}
         sites |= {"curve": curve} | ({} if self.outlier is None else {"outlier": drawn.curve // len(CURVES)})
+        if count := len(self.task.columns):
+            sites["effect"] = drawn.coefficients[:, -count:]
         ends = np.cumsum(self.periods)[:-1]
         return sites | dict(zip(self._season_sites(), np.split(drawn.season, ends, axis=1), strict=False))
 
@@ -122,10 +131,17 @@ class SeriesFit:
         """Sample paths (chain, draw, time) of the next values, one per posterior draw, as `bnn.forecast` has them."""
         steps = checks.positive_integer("horizon", horizon)
         check_memory(1, len(self.drawn.curve), steps)
-        seed = seed_of(entropy_of(key), self.name)
-        paths = sample_paths(self.drawn, observed_of(self.series.to_numpy()), self.prior, steps, seed)
-        after = {self.name: dates.next_dates(self.series.index, self.step, steps)}
-        return path_array(paths.values[None, :, None], after, panel=False)
+        paths = paths_of(self.task, self.drawn, self.prior, steps, seed_of(entropy_of(key), self.name))
+        return path_array(paths[None, :, None], {self.name: self.task.after(steps)}, panel=False)
+
+    def diagnose(self) -> SeriesDiagnosis:
+        """Whether the draws can be used, as `SeriesFits.diagnose` says of all series."""
+        figures = {"points": self.points, "curves": self.curves.to_numpy().T.ravel()}
+        return diagnose_series({self.name: self.task}, {self.name: figures}, (), len(self.drawn.curve))
+
+    def evaluate(self, future: Any, *, key: Any = 0) -> SeriesScores:
+        """Scores of the forecast against later values of the series, as `SeriesFits.evaluate` gives them of all."""
+        return score_series(self.forecast, [self.task], False, future, key)
 
     def __repr__(self) -> str:
         """Series, model and draws, a line each."""
@@ -141,6 +157,31 @@ class SeriesFit:
             share = self.curves.iloc[:, 1:].to_numpy().sum()
             lines.append(f"the value at {self.outlier} is an outlier, or begins a shift, with probability {share:.2f}")
         return "\n".join(lines)
+
+
+def columns_of(task: Task) -> np.ndarray:
+    """Standardised exogenous columns (n + h, e) from the first value of a series that is used, h steps ahead of it."""
+    if task.exogenous is None:
+        return np.zeros((len(task.values[-MOST:]), 0))
+    return used_columns(task.exogenous, task.values)
+
+
+def paths_of(task: Task, drawn: Drawn, prior: StructuralPrior, horizon: int, seed: tuple[int, ...]) -> np.ndarray:
+    """Sample paths (d, h) of a series from draws of its unknowns.
+
+    Raises
+    ------
+    ValueError
+        If exogenous columns are not known so far ahead.
+    """
+    known = columns_of(task)[len(task.values[-MOST:]) :]
+    if task.columns and len(known) < horizon:
+        raise ValueError(
+            f"exogenous columns of series {task.name!r} are known for {len(known)} date(s) after its end, got a "
+            f"horizon of {horizon}: give auto_fit their values at those dates, too"
+        )
+    ahead = known[:horizon] if task.columns else None
+    return sample_paths(drawn, observed_of(task.values), prior, horizon, seed, ahead).values
 
 
 def chains_of(draws: int) -> int:

@@ -10,23 +10,25 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing_in_threads
-from bayesnn.forecasting.many.bucket import MOST, observed_of
+from bayesnn.evaluation.of_many import JudgesItself
+from bayesnn.forecasting.backtest_result import Backtest
+from bayesnn.forecasting.many.auto_backtest import backtest_of
+from bayesnn.forecasting.many.bucket import MOST
 from bayesnn.forecasting.many.curves import CURVES
-from bayesnn.forecasting.many.paths import sample_paths
 from bayesnn.forecasting.many.prepare import check_memory, entropy_of, failure_table, labelled_paths, seed_of
 from bayesnn.forecasting.many.prior import StructuralPrior
-from bayesnn.forecasting.many.reading import NOTHING, Failure, Task
+from bayesnn.forecasting.many.reading import NOTHING, Failure, Task, before
 from bayesnn.forecasting.many.run import Result
 from bayesnn.forecasting.many.scoring import SeriesScores, score_series
 from bayesnn.forecasting.many.series_diagnosis import SeriesDiagnosis, diagnose_series
-from bayesnn.forecasting.many.series_fit import SeriesFit
+from bayesnn.forecasting.many.series_fit import SeriesFit, paths_of
 from bayesnn.forecasting.many.simulate import Drawn
 
 ODD = ("no outlier", "passed", "shift")
 
 
 @dataclass(frozen=True, eq=False)
-class SeriesFits(Mapping[Any, SeriesFit]):
+class SeriesFits(JudgesItself, Mapping[Any, SeriesFit]):
     """The fits of one series or of many, made by `bnn.auto_fit`: `fits["H123"]` is a `SeriesFit`.
 
     As a mapping it holds the series that were fitted, in the order of the input; `forecast` also has those with a
@@ -40,6 +42,8 @@ class SeriesFits(Mapping[Any, SeriesFit]):
         Whether several series were given, as a dictionary or a table.
     failures : pandas.DataFrame
         unique_id, reason, fallback: the series that were not fitted.
+    pool : str or None
+        How strength was borrowed, as given to `bnn.auto_fit`.
 
     See Also
     --------
@@ -53,6 +57,7 @@ class SeriesFits(Mapping[Any, SeriesFit]):
     draws: int
     panel: bool
     prior: StructuralPrior = field(repr=False)
+    pool: str | None = None
 
     @property
     def failures(self) -> Any:
@@ -71,13 +76,13 @@ class SeriesFits(Mapping[Any, SeriesFit]):
         return SeriesFit(
             name,
             pd.Series(task.values, index=task.index, name=name),
-            task.step,
             task.periods,
             float(found["points"]),
             pd.DataFrame(found["curves"].reshape(len(ODD), len(CURVES)).T, index=list(CURVES), columns=list(ODD)),
             None if drawn.place < 0 else task.index[-MOST:][int(drawn.place)],
             self.prior,
             drawn,
+            task,
         )
 
     def __iter__(self) -> Iterator[Any]:
@@ -109,8 +114,8 @@ class SeriesFits(Mapping[Any, SeriesFit]):
         check_memory(len(self.tasks), self.draws, steps)
         found: dict[Any, np.ndarray] = {}
         for name, one in self.results.items():
-            drawn, values = Drawn(*(one[part] for part in Drawn._fields)), self.tasks[name].values
-            found[name] = sample_paths(drawn, observed_of(values), self.prior, steps, seed_of(entropy, name)).values
+            drawn = Drawn(*(one[part] for part in Drawn._fields))
+            found[name] = paths_of(self.tasks[name], drawn, self.prior, steps, seed_of(entropy, name))
         return labelled_paths(list(self.tasks.values()), found, self.refused, self.panel, (self.draws, steps), entropy)
 
     def diagnose(self) -> SeriesDiagnosis:
@@ -120,7 +125,7 @@ class SeriesFits(Mapping[Any, SeriesFit]):
         no meaning. What can be wrong is told instead: series that were not fitted, and those whose probability falls on
         few points of the grid, which is coarse for them.
         """
-        return diagnose_series(self)
+        return diagnose_series(self.tasks, self.results, self.refused, self.draws)
 
     def evaluate(self, future: Any, *, key: Any = 0) -> SeriesScores:
         """Scores of the forecasts of these fits against values that came later.
@@ -145,6 +150,18 @@ class SeriesFits(Mapping[Any, SeriesFit]):
             If a series of `future` has no forecast, or one of its dates does not follow the series.
         """
         return score_series(self.forecast, list(self.tasks.values()), self.panel, future, key)
+
+    def backtest(self, horizon: int = 1, windows: int | None = None, **settings: Any) -> Backtest:
+        """Forecast all series from several of their own dates, with the seasons, draws and pool of these fits.
+
+        `settings` and the result are those of `bnn.auto_backtest`: stride, n_windows, step_size, key, baselines, path,
+        progress and executor. The model is fitted again to the values before each origin.
+        """
+        again = [before(task, len(task.values)) for task in self.tasks.values()]
+        refused = [one for one in self.refused if one.fallback == NOTHING and one.unique_id not in self.tasks]
+        return backtest_of(
+            again, refused, horizon=horizon, windows=windows, draws=self.draws, pool=self.pool, **settings
+        )
 
     def __repr__(self) -> str:
         """How many series, and how many that were not fitted."""

@@ -48,9 +48,10 @@ class Drawn(NamedTuple):
     """Draws (d,) of the member and of the unknowns of one series; of several series, with an axis (s,) before all.
 
     curve (d,) is a number among the curves of the posterior, dynamics (5, d); coefficients (d, k) are level, drift,
-    trend and season before the first value; state (d, 3), season (d, m), drift (d,) and error sd (d,) hold after the
-    last one, in units of the curve's scale. origin and scale (c,) of the curves, place () of an outlier or -1, and
-    positive (): whether paths must stay above zero. periods (s,): steps of the seasons, whose phases follow each other.
+    trend and season before the first value, and effects of exogenous columns; state (d, 3), season (d, m), drift (d,)
+    and error sd (d,) hold after the last one, in units of the curve's scale. origin and scale (c,) of the curves,
+    place () of an outlier or -1, and positive (): whether paths must stay above zero. periods (s,): steps of the
+    seasons, whose phases follow each other.
     """
 
     curve: np.ndarray
@@ -109,8 +110,10 @@ def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator,
     )
 
 
-def roll(drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Generator) -> Rolled:
-    """Paths of one series after its last value."""
+def roll(
+    drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Generator, known: np.ndarray | None = None
+) -> Rolled:
+    """Paths of one series after its last value, where its standardised exogenous columns are `known` (h, e)."""
     alpha, beta, phi, gamma, rho = drawn.dynamics
     level, trend, last = drawn.state.T
     season, count, periods = drawn.season.copy(), len(drawn.drift), tuple(drawn.periods.tolist())
@@ -118,10 +121,12 @@ def roll(drawn: Drawn, horizon: int, prior: StructuralPrior, rng: np.random.Gene
     turn = prior.turn * alpha * noise * rng.standard_normal(count)
     errors = noise[:, None] * rng.standard_normal((count, horizon))
     paths, expected = np.empty((2, count, horizon))
+    known = np.zeros((horizon, 0)) if known is None else known
+    effect = drawn.coefficients[:, drawn.coefficients.shape[1] - known.shape[1] :] @ known.T
     for step in range(horizon):
         here = phases(periods, step)
         level, trend, turn = level + drawn.drift + phi * trend + turn, phi * trend, prior.turn_damping * turn
-        around = level + season[:, here].sum(axis=1)
+        around = level + season[:, here].sum(axis=1) + effect[:, step]
         expected[:, step] = around + rho * last
         last = rho * last + errors[:, step]
         paths[:, step] = around + last

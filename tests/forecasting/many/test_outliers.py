@@ -71,7 +71,7 @@ def test_the_density_of_an_outlier_is_normal_around_its_expectation():
     u[0, 24:], kind[0, 24:] = values - values[0], 2
     grid, prior = make_grid(StructuralPrior(), (1,)), StructuralPrior()
     one = members(values)
-    found = outlier_log_density(u, kind, one, grid, 24 + place, 8.0)
+    found = outlier_log_density(u, kind, np.zeros((u.shape[1], 0)), one, grid, 24 + place, 8.0)
     weight = one.log_weight[0]
     scale, point = np.unravel_index(int(np.argmax(weight)), weight.shape)
     products = one.products[0, :, :, point]

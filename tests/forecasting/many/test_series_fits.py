@@ -108,6 +108,36 @@ def test_scores_are_those_of_the_paths(fits):
     assert scores.mean["mase"] == pytest.approx(scores.table["mase"].mean())
 
 
+def test_free_functions_take_the_fits_of_all_and_of_one(fits):
+    assert bnn.diagnose(fits).table.equals(fits.diagnose().table)
+    pd.testing.assert_frame_equal(bnn.evaluate(fits, LATER).table, fits.evaluate(LATER).table)
+    one = fits["a"]
+    assert bnn.diagnose(one).table.loc["a"].equals(fits.diagnose().table.loc["a"])
+    assert not bnn.diagnose(one).ok and "1 of 1 series fitted" in bnn.diagnose(one).verdict
+    mine = bnn.evaluate(one, LATER["a"]).table
+    pd.testing.assert_frame_equal(mine, fits.evaluate({"a": LATER["a"]}).table, rtol=1e-12)
+    with pytest.raises(ValueError, match="leave out reference and check"):
+        bnn.diagnose(fits, check=True)
+    for more in ({"y": [1.0]}, {"weights": [1.0]}, {"levels": (80,)}):
+        with pytest.raises(ValueError, match="leave out all others but key"):
+            bnn.evaluate(fits, LATER, **more)
+
+
+def test_a_backtest_of_all_has_the_model_of_the_fits(fits):
+    settings = {"horizon": 2, "windows": 2, "baselines": ["naive"], "key": 3, "progress": False}
+    result = bnn.backtest(fits, **settings)
+    expected = bnn.auto_backtest(SERIES, draws=200, **settings)
+    pd.testing.assert_frame_equal(result.forecasts, expected.forecasts)
+    assert result.failures.equals(expected.failures)
+    again = fits.backtest(2, n_windows=2, baselines=["naive"], key=3, progress=False)
+    pd.testing.assert_frame_equal(again.forecasts, expected.forecasts)
+    for more in ({"lags": 2}, {"refit": True}, {"series": SERIES}, {"draws": 10}, {"inits": 1}):
+        with pytest.raises(ValueError, match="each series has its own model"):
+            bnn.backtest(fits, **settings, **more)
+    with pytest.raises(ValueError, match="series and lags must be given"):
+        bnn.backtest(bnn.shallow(1), SERIES["a"], windows=2)
+
+
 def test_later_values_are_found_by_name_and_date(fits):
     """A long table in any order, a wide one, a dictionary of arrays, and a part of the dates."""
     whole = fits.evaluate(LATER).table
