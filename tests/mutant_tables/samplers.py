@@ -193,8 +193,8 @@ MUTANTS = (
     Mutant(
         "temperature left out of moves without auxiliary variables",
         "samplers/gibbs/likelihood_moves.py",
-        "likelihood_of(state, model, y, tempered(weights, state, y))",
-        "likelihood_of(state, model, y, weights)",
+        "(target_of(model, y), tempered(weights, state, y))",
+        "(target_of(model, y), weights)",
         "samplers/tempering/test_geweke_bernoulli.py -k hot_sweep",
     ),
     Mutant(
