@@ -154,8 +154,8 @@ MUTANTS = (
     Mutant(
         "held-out rows leak into the training rows",
         "evaluation/cross_validation.py",
-        "refit(np.flatnonzero(folds != fold), own)",
-        "refit(np.arange(len(folds)), own)",
+        "train, test = np.flatnonzero(~held), np.flatnonzero(held)",
+        "train, test = np.arange(len(held)), np.flatnonzero(held)",
         "evaluation/test_cross_validation.py -k held_out",
     ),
     Mutant(
@@ -175,8 +175,8 @@ MUTANTS = (
     Mutant(
         "one key for all folds",
         "evaluation/cross_validation.py",
-        "enumerate(jax.random.split(key, number))",
-        "enumerate(jax.random.split(key, 1).repeat(number))",
+        "jobs = [(own, spec, rows,",
+        "jobs = [(keys[0], spec, rows,",
         "evaluation/test_cross_validation.py -k held_out",
     ),
     Mutant(
