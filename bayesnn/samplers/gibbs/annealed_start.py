@@ -8,25 +8,23 @@ row tells about as much as one count, and the power grows by a quarter from swee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from bayesnn.models.model import Model
+from bayesnn.samplers.base import Steps
 from bayesnn.samplers.gibbs.collapsed import GibbsState
 from bayesnn.samplers.gibbs.joint_state import target_of
 
-if TYPE_CHECKING:
-    from bayesnn.samplers.gibbs.joint import JointGibbs
-
-MUCH = 100.0  # information of a row, on average, below which a chain starts as it is
-GROWTH = 1.25  # of the power from one sweep to the next
+MUCH = 100.0  # a chain starts as it is if the average information per row is below this
+GROWTH = 1.25  # factor of the power from one sweep to the next
 
 
 def annealed(
-    sampler: JointGibbs,
+    sampler: Steps,
     key: jax.Array,
     state: GibbsState,
     model: Model,
