@@ -43,15 +43,17 @@ def cross(weights, x, memory, heads=2):
     return np.array(out)
 
 
-def test_the_block_equals_a_loop():
+@pytest.mark.parametrize("real", [SOURCE, 2], ids=["whole memory", "padded memory"])
+def test_the_block_equals_a_loop(real):
     layer, shape = DecoderBlock(2, hidden=3), (TARGET, WIDTH)
     weights = weights_of(layer, shape)
     x, memory = example()[SOURCE:], example()[:SOURCE]
+    mask = None if real == SOURCE else jnp.arange(SOURCE) < real
     with double():
-        found = layer.decode(weights, jnp.asarray(x), jnp.asarray(memory), None, None)
+        found = layer.decode(weights, jnp.asarray(x), jnp.asarray(memory), None, mask)
     part = lambda name: without_prefix(weights, name)  # noqa: E731
     h = norm(part("first_norm"), x + attention(2, causal=True)(part("attention"), x))
-    h = norm(part("second_norm"), h + cross(part("cross"), h, memory))
+    h = norm(part("second_norm"), h + cross(part("cross"), h, memory[:real]))
     inner = dense_at_each_step(lambda e: max(e, 0.0))(part("up"), h)
     expected = norm(part("third_norm"), h + dense_at_each_step(lambda e: e)(part("down"), inner))
     np.testing.assert_allclose(found, expected, rtol=1e-10)
