@@ -8,25 +8,24 @@ row tells about as much as one count, and the power grows by a quarter from swee
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from bayesnn.models.model import Model
+from bayesnn.samplers.base import Steps
 from bayesnn.samplers.gibbs.collapsed import GibbsState
 from bayesnn.samplers.gibbs.joint_state import target_of
 
-if TYPE_CHECKING:
-    from bayesnn.samplers.gibbs.joint import JointGibbs
-
 MUCH = 100.0  # information of a row, on average, below which a chain starts as it is
+MOST = 1e15  # information from which on the start is the same, so that the number of sweeps is finite for any numbers
 GROWTH = 1.25  # of the power from one sweep to the next
 
 
 def annealed(
-    sampler: JointGibbs,
+    sampler: Steps,
     key: jax.Array,
     state: GibbsState,
     model: Model,
@@ -39,7 +38,7 @@ def annealed(
     target, n = target_of(state, model, x, y, offset, weights), x.shape[0]
     functions = state.coefficients.reshape(state.coefficients.shape[0], -1).shape[1]
     total = jnp.trace(target.information(jnp.zeros((functions, n)) + target.offset)).sum()
-    information = total / (n if weights is None else weights.sum())
+    information = jnp.minimum(total / (n if weights is None else weights.sum()), MOST)
     count = jnp.where(information > MUCH, jnp.ceil(jnp.log(information) / jnp.log(GROWTH)), 0.0).astype(int)
 
     def sweep(i: jax.Array, state: GibbsState) -> GibbsState:
