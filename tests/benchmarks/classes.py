@@ -2,8 +2,8 @@
 
 Run: python tests/benchmarks/classes.py [JOB ...] [--quick] [--json classes.json]
 
-Jobs: cancer, ripley, iris, wine, digits, robot, nuts, weights, rows (all by default). Needs scikit-learn; the data
-of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
+Jobs: cancer, ripley, iris, wine, digits, signs, robot, nuts, weights, rows (all by default). Needs scikit-learn; the
+data of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
 
 cancer   Breast cancer of scikit-learn, 30% held out, stratified, seed 0: default settings until converged (R-hat up to
          1.01 and 400 effective draws of every function value), log loss and AUC beside `LogisticRegressionCV`.
@@ -11,6 +11,7 @@ ripley   Ripley's synthetic classes, 250 rows to train and 1000 to test, likewis
 iris     Log loss of tenfold cross-validation, each fold until converged, beside `LogisticRegressionCV`.
 wine     178 wines of three cultivars, 13 inputs, two units: default settings until converged.
 digits   500 images of the digits 0 to 3, 64 inputs, four units: likewise.
+signs    Wine: effective draws per second of processor time with the linear term held while signs move, and without.
 robot    MacKay's robot arm, two outputs, eight units: R-hat and effective draws of the joint and the collapsed sweep.
 nuts     Least effective draws of a function value per second of processor time: the default sampler and NumPyro's NUTS
          on the same model in the same process, each for the second time, so that nothing is compiled; for Bernoulli
@@ -141,6 +142,21 @@ def digits(quick):
     return of_scikit_learn(load_digits, 4, quick, rows=500, classes=4)
 
 
+def signs(quick):
+    from sklearn.datasets import load_wine
+
+    from bayesnn.samplers.gibbs import sign_moves
+
+    data, limit, few, result = load_wine(), sign_moves.MOST_COEFFICIENTS, 20 if quick else 300, {}
+    for name, most in (("held", 0), ("moved too", 1000)):
+        sign_moves.MOST_COEFFICIENTS = most
+        model = bnn.shallow(2, likelihood=bnn.Categorical(tuple(range(3))), linear=True)
+        sampler = bnn.Gibbs(candidates=8 + (most > 0))  # another sampler, so that its programs are compiled anew
+        result[name] = least_effective(model, data.data, data.target, sampler=sampler, draws=few, warmup=few)
+    sign_moves.MOST_COEFFICIENTS = limit
+    return result
+
+
 def robot(quick):
     """The joint sweep of before, and the collapsed one that is the default, for the same number of draws."""
     folder = FOLDER / "mackay_robot_arm"
@@ -225,7 +241,7 @@ def rows(quick):
     return {"gaussian": plain, "bernoulli": classes, "ratio": classes / plain, "asked": "at most 3"}
 
 
-JOBS = {job.__name__: job for job in (cancer, ripley, iris, wine, digits, robot, nuts, weights, rows)}
+JOBS = {job.__name__: job for job in (cancer, ripley, iris, wine, digits, signs, robot, nuts, weights, rows)}
 
 
 def main():

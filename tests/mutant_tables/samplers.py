@@ -86,13 +86,6 @@ MUTANTS = (
         "samplers/gibbs/test_annealed_start.py -k only_many",
     ),
     Mutant(
-        "last block of rows scored twice",
-        "samplers/gibbs/likelihood_moves.py",
-        "a[..., blocks * BLOCK :]",
-        "a[..., (blocks - 1) * BLOCK :]",
-        "samplers/gibbs/test_likelihood_moves.py -k sum_over_all",
-    ),
-    Mutant(
         "MCDropout drops other units in each row",
         "models/model.py",
         ", by_row=False)",
@@ -193,8 +186,8 @@ MUTANTS = (
     Mutant(
         "temperature left out of moves without auxiliary variables",
         "samplers/gibbs/likelihood_moves.py",
-        "(target_of(model, y), tempered(weights, state, y))",
-        "(target_of(model, y), weights)",
+        "likelihood_of(state, model, y, tempered(weights, state, y))",
+        "likelihood_of(state, model, y, weights)",
         "samplers/tempering/test_geweke_bernoulli.py -k hot_sweep",
     ),
     Mutant(

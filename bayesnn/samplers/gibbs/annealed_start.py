@@ -20,6 +20,7 @@ from bayesnn.samplers.gibbs.collapsed import GibbsState
 from bayesnn.samplers.gibbs.joint_state import target_of
 
 MUCH = 100.0  # a chain starts as it is if the average information per row is below this
+MOST = 1e15  # more information than this changes nothing, so that the number of sweeps is finite for any numbers
 GROWTH = 1.25  # factor of the power from one sweep to the next
 
 
@@ -37,7 +38,7 @@ def annealed(
     target, n = target_of(state, model, x, y, offset, weights), x.shape[0]
     functions = state.coefficients.reshape(state.coefficients.shape[0], -1).shape[1]
     total = jnp.trace(target.information(jnp.zeros((functions, n)) + target.offset)).sum()
-    information = total / (n if weights is None else weights.sum())
+    information = jnp.minimum(total / (n if weights is None else weights.sum()), MOST)
     count = jnp.where(information > MUCH, jnp.ceil(jnp.log(information) / jnp.log(GROWTH)), 0.0).astype(int)
 
     def sweep(i: jax.Array, state: GibbsState) -> GibbsState:

@@ -4,14 +4,13 @@ Auxiliary variables tie f to its current values: a row with |f| = 20, which says
 omega of 1/40, and hundreds of such rows let f move by a few per cent per sweep. So each unit moves once more together
 with its own readout weight on the exact likelihood, given the other units, then the other readout coefficients, then
 the scale of the whole function with that of its prior. Both kinds of moves leave the posterior invariant, and each is
-quick where the other is slow. Values of many rows are scored in blocks, as the candidates of `unit_moves` are.
+quick where the other is slow.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +24,10 @@ from bayesnn.priors.shallow_hyper import Hyper
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, prior_of
 from bayesnn.samplers.gibbs.proposals import first_acceptable, shrinking_angles
 from bayesnn.samplers.gibbs.structure import readout_rows
-from bayesnn.samplers.gibbs.unit_moves import BLOCK, FEW_BLOCKS, activations, set_row_unchecked
+from bayesnn.samplers.gibbs.unit_moves import activations, set_row_unchecked
 from bayesnn.samplers.gibbs.working_rows import tempered
 
-Rows = tuple[jax.Array, jax.Array | None]  # target and case weights, (n,) each
-LogLikelihood = Callable[[jax.Array, Rows], jax.Array]
+LogLikelihood = Callable[[jax.Array], jax.Array]
 
 
 def move_on_likelihood(
@@ -47,60 +45,41 @@ def move_on_likelihood(
     m = state.gamma.shape[0]
     used = model.masks(state.structure, x.shape[1:])
     inputs, extra = readout_rows(model.terms(x.shape[1:]), x, used)
-    log_likelihood, rows = likelihood_of(state, model), (target_of(model, y), tempered(weights, state, y))
+    log_likelihood = likelihood_of(state, model, y, tempered(weights, state, y))
     fixed = state.coefficients[m:] @ extra
     fixed = jnp.zeros(x.shape[0]) if offset is None and not extra.shape[0] else shifted(fixed, offset)
-    gamma, beta, f = move_units(key_units, state, inputs, fixed, rows, log_likelihood, count)
+    gamma, beta, f = move_units(key_units, state, inputs, fixed, log_likelihood, count)
     rest = state.coefficients[m:]
     if extra.shape[0]:
         mean, variance = (jnp.asarray(v[m:]) for v in prior_of(model).readout_moments(model.terms(x.shape[1:])))
         kept = jnp.ones(rest.shape) if used is None else used.coefficients[m:]
         centre = mean * kept
         factor = functools.partial(log_factors, model, m, kept)
-        sd = jnp.sqrt(variance) * kept
-        rest, f = move_rest(key_rest, rest, centre, sd, extra, f, rows, log_likelihood, factor, count)
+        rest, f = move_rest(key_rest, rest, centre, jnp.sqrt(variance) * kept, extra, f, log_likelihood, factor, count)
     state = state._replace(gamma=gamma, coefficients=jnp.concatenate([beta, rest]))
-    return move_scale(key_scale, state, model, f, offset, lambda f: log_likelihood(f, rows))
+    return move_scale(key_scale, state, model, f, offset, log_likelihood)
 
 
-def single(value: jax.Array, model: Model) -> jax.Array:
-    """Values in single precision for classes; others lose their digits so, where large numbers nearly cancel."""
-    rounds = model.likelihood.kind == "class" and jnp.issubdtype(value.dtype, jnp.floating)
-    return value.astype(jnp.float32) if rounds else value
+def likelihood_of(state: GibbsState, model: Model, y: jax.Array, weights: jax.Array | None) -> LogLikelihood:
+    """The log likelihood () of function values (n,), offset included.
 
-
-def target_of(model: Model, y: jax.Array) -> jax.Array:
-    """The target (n,) with which function values are scored."""
-    return single(y, model)
-
-
-def likelihood_of(state: GibbsState, model: Model) -> LogLikelihood:
-    """The log likelihood (...) of function values (..., n), offset included, of rows.
-
-    That of classes is computed in single precision for each row and summed in double.
+    That of classes is computed in single precision for each row and added up in double. Others lose their digits so: a
+    negative binomial with a small dispersion subtracts large numbers that nearly cancel.
     """
-    nuisance = model.likelihood.report(state.latents or {})
+    likelihood = model.likelihood
+    nuisance = likelihood.report(state.latents or {})
 
-    def log_likelihood(f: jax.Array, rows: Rows) -> jax.Array:
-        target, weights = rows
-        each = model.likelihood.distribution(single(f, model), **nuisance).log_prob(target).astype(f.dtype)
+    def single(value: jax.Array) -> jax.Array:
+        rounds = likelihood.kind == "class" and jnp.issubdtype(value.dtype, jnp.floating)
+        return value.astype(jnp.float32) if rounds else value
+
+    target = single(y)
+
+    def log_likelihood(f: jax.Array) -> jax.Array:
+        each = likelihood.distribution(single(f), **nuisance).log_prob(target).astype(f.dtype)
         return weighted(each, weights).sum(axis=-1)
 
     return log_likelihood
-
-
-def over_rows(score: Callable[[Any], jax.Array], rows: Any) -> jax.Array:
-    """score(rows) (c,), a sum over rows, of arrays (..., n); of many rows the sum over blocks, which fit in a cache."""
-    count = jax.tree.leaves(rows)[0].shape[-1]
-    blocks = count // BLOCK
-    if blocks < FEW_BLOCKS:
-        return score(rows)
-
-    def add(total: jax.Array, start: jax.Array) -> tuple[jax.Array, None]:
-        return total + score(jax.tree.map(lambda a: lax.dynamic_slice_in_dim(a, start, BLOCK, axis=-1), rows)), None
-
-    rest = score(jax.tree.map(lambda a: a[..., blocks * BLOCK :], rows))
-    return lax.scan(add, rest, BLOCK * jnp.arange(blocks))[0]
 
 
 def on_ellipse(key: jax.Array, value: jax.Array, mean: jax.Array, noise: jax.Array, count: int) -> tuple:
@@ -115,7 +94,6 @@ def move_units(
     state: GibbsState,
     inputs: jax.Array,
     fixed: jax.Array,
-    rows: Rows,
     log_likelihood: LogLikelihood,
     count: int,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -124,7 +102,6 @@ def move_units(
     columns = activations(state.gamma, inputs)
     mean = jnp.append(hyper.mu_gamma, hyper.mu_beta)
     number = m if active is None else active.sum().astype(int)
-    few = inputs.shape[1] // BLOCK < FEW_BLOCKS
 
     def move(j: jax.Array, carry: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         both, f, level = carry
@@ -133,21 +110,15 @@ def move_units(
         noise = jnp.append(hyper.s_gamma.factor @ noise[:-1], noise[-1] * hyper.beta_precision**-0.5)
         points, threshold = on_ellipse(key_angles, both[j], mean, noise, count)
         without = f - both[j, -1] * columns[j]
-
-        def trials(points: jax.Array, inputs: jax.Array, without: jax.Array) -> jax.Array:
-            return without + points[:, -1:] * activations(points[:, :-1], inputs)
-
-        of_trials = over_rows(lambda part: log_likelihood(trials(points, *part[0]), part[1]), ((inputs, without), rows))
-        scores = jnp.append(level, of_trials)
+        trials = without + points[:, -1:] * activations(points[:, :-1], inputs)
+        scores = jnp.append(level, log_likelihood(trials))
         index = first_acceptable(scores, threshold)
         taken = jnp.where(index > 0, points[index - 1], both[j])
-        # of few rows the candidates are there already
-        new = trials(points, inputs, without)[index - 1] if few else trials(points[index - 1][None], inputs, without)[0]
-        return set_row_unchecked(both, j, taken), jnp.where(index > 0, new, f), scores[index]
+        return set_row_unchecked(both, j, taken), jnp.where(index > 0, trials[index - 1], f), scores[index]
 
     start = jnp.concatenate([state.gamma, state.coefficients[:m, None]], axis=1)
     f = fixed + state.coefficients[:m] @ columns
-    both, f, _ = lax.fori_loop(0, number, move, (start, f, log_likelihood(f, rows)))
+    both, f, _ = lax.fori_loop(0, number, move, (start, f, log_likelihood(f)))
     return both[:, :-1], both[:, -1], f
 
 
@@ -158,25 +129,18 @@ def move_rest(
     sd: jax.Array,
     extra: jax.Array,
     f: jax.Array,
-    rows: Rows,
     log_likelihood: LogLikelihood,
-    factor: Callable[[jax.Array], jax.Array],
+    factor: LogLikelihood,
     count: int,
 ) -> tuple[jax.Array, jax.Array]:
     """Intercept and linear term (k - m,), whose prior is N(mean, sd^2) times a factor; they and f (n,)."""
     key_noise, key_angles = jax.random.split(key)
-    noise, few = sd * jax.random.normal(key_noise, rest.shape), extra.shape[1] // BLOCK < FEW_BLOCKS
+    noise = sd * jax.random.normal(key_noise, rest.shape)
     points, threshold = on_ellipse(key_angles, rest, mean, noise, count)
-
-    def of_part(part: Any) -> jax.Array:
-        (extra, f), own = part
-        return jnp.append(log_likelihood(f, own), log_likelihood(f + (points - rest) @ extra, own))
-
-    levels = over_rows(of_part, ((extra, f), rows))
+    trials = f + (points - rest) @ extra
+    levels = jnp.append(log_likelihood(f), log_likelihood(trials))
     index = first_acceptable(levels + jax.vmap(factor)(jnp.concatenate([rest[None], points])), threshold)
-    trials = f + (points - rest) @ extra if few else None
-    new = f + (points[index - 1] - rest) @ extra if trials is None else trials[index - 1]
-    return jnp.where(index > 0, points[index - 1], rest), jnp.where(index > 0, new, f)
+    return jnp.where(index > 0, points[index - 1], rest), jnp.where(index > 0, trials[index - 1], f)
 
 
 def log_factors(model: Model, m: int, kept: jax.Array, rest: jax.Array) -> jax.Array:
@@ -189,18 +153,13 @@ def log_factors(model: Model, m: int, kept: jax.Array, rest: jax.Array) -> jax.A
 
 
 def move_scale(
-    key: jax.Array,
-    state: GibbsState,
-    model: Model,
-    f: jax.Array,
-    offset: jax.Array | None,
-    likelihood: Callable[[jax.Array], jax.Array],
+    key: jax.Array, state: GibbsState, model: Model, f: jax.Array, offset: jax.Array | None, likelihood: LogLikelihood
 ) -> GibbsState:
     """Multiply readout, mu_beta and sigma_beta by one factor, by slice sampling of its logarithm.
 
     The density of the factor a is that of the posterior at the new point times the Jacobian, with respect to da/a
-    (J. Liu and C. Sabatti, 2000, Generalised Gibbs sampler and multigrid Monte Carlo, Biometrika 87, 353-369). The
-    density of beta given mu_beta and sigma_beta does not change, but for its Jacobian.
+    (J. Liu and C. Sabatti, 2000, Generalised Gibbs sampler and multigrid Monte Carlo, Biometrika 87, 353-369). That of
+    beta given mu_beta and sigma_beta does not change, but for its Jacobian.
     """
     prior, m = prior_of(model), state.gamma.shape[0]
     own = f if offset is None else f - offset
