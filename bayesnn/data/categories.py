@@ -46,8 +46,8 @@ def categories_of(series: Any, used: np.ndarray | None = None) -> tuple[Any, ...
     alike = reading_alike(found)
     if alike is not None:
         raise ValueError(
-            f"column {series.name!r} must hold categories that read differently, got {alike[0]!r} and {alike[1]!r}: "
-            f"{ONE_FORM}"
+            "x must have a different name for every input, which is a column or a category of one, got the categories "
+            f"{alike[0]!r} and {alike[1]!r} of column {series.name!r}: {ONE_FORM}"
         )
     return tuple(found)
 

@@ -70,6 +70,7 @@ def check_draws(model: Model, data: Dataset, groups: Mapping[str, Any]) -> None:
         _require(found == ("chain", "draw", *axes), f"draws of {name} have the axes {found}")
     check_values(model, data, {name: posterior[name].to_numpy() for name in dims})
     _require("complete" in posterior.attrs, "it is not said whether the draws are complete")
+    _check_log_likelihood(groups)
     for name, group in groups.items():
         for one, values in group.data_vars.items():
             _require(values.dtype.kind in KINDS, f"{name} holds {one} as {values.dtype}")
@@ -77,6 +78,18 @@ def check_draws(model: Model, data: Dataset, groups: Mapping[str, Any]) -> None:
         for axis in {*DRAW_DIMS, "obs"} & set(group.dims) - own:
             wanted = len(data.y) if axis == "obs" else posterior.sizes[axis]
             _require(group.sizes[axis] == wanted, f"{name} has the size {group.sizes[axis]} along {axis}, not {wanted}")
+
+
+def _check_log_likelihood(groups: Mapping[str, Any]) -> None:
+    """Refuse groups without the log likelihood of each draw, of its rows or of all of them."""
+    if "log_likelihood" in groups:
+        found = groups["log_likelihood"].data_vars
+        right = "y" in found and found["y"].dims[:3] == ("chain", "draw", "obs")
+        _require(right, "the group log_likelihood does not hold y by chain, draw and row")
+        return
+    found = groups["sample_stats"].data_vars if "sample_stats" in groups else {}
+    right = "log_likelihood" in found and found["log_likelihood"].dims == ("chain", "draw")
+    _require(right, "there is no log likelihood of the draws")
 
 
 def check_values(model: Model, data: Dataset, values: Mapping[str, np.ndarray]) -> None:
