@@ -187,8 +187,8 @@ def cross_validate(
     >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
     >>> result = cross_validate(shallow(1), x, y, folds=2, draws=50, warmup=50, chains=2, progress=False)
-    >>> list(result.scores.columns[:4])
-    ['rows', 'elpd', 'r_hat', 'rmse']
+    >>> isinstance(result, CrossValidation), list(result.scores.columns[:4])
+    (True, ['rows', 'elpd', 'r_hat', 'rmse'])
     """
     standardize = settings.get("standardize", True)
     bound, whole = bind(
