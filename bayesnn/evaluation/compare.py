@@ -11,7 +11,8 @@ from scipy.special import logsumexp
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing
-from bayesnn.evaluation.cross_validation import CrossValidation, coded_rows, cross_validate
+from bayesnn.evaluation.coded_rows import coded_rows
+from bayesnn.evaluation.cross_validation import CrossValidation, cross_validate
 from bayesnn.evaluation.loo import K_LIMIT, Loo, loo, total_error
 from bayesnn.evaluation.stacking import mixture_weights
 from bayesnn.fitting.fit import Fit

@@ -15,8 +15,7 @@ from tqdm.auto import tqdm
 from bayesnn._internal.executors import by_executor
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.columns import code
-from bayesnn.data.dataset import Dataset
-from bayesnn.data.sequences import TABLE
+from bayesnn.evaluation.coded_rows import CodedRows, coded_rows
 from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.evaluation.folds import check_classes, make_folds, stratum_codes
 from bayesnn.evaluation.loo import total_error
@@ -25,7 +24,6 @@ from bayesnn.fitting.binding import bind
 from bayesnn.fitting.draws import log_density, over_draws
 from bayesnn.fitting.fit import Fit, fit
 from bayesnn.fitting.until_converged import R_HAT_LIMIT
-from bayesnn.likelihoods import as_coordinate
 from bayesnn.models.model import Model
 
 
@@ -211,41 +209,6 @@ def cross_validate(
     return _collect(rows, by_executor(executor, _score_away, sent), assigned, progress)
 
 
-@dataclass(frozen=True, eq=False)
-class CodedRows:
-    """All rows, coded once, so that every fold knows all categories and classes; sequences are not changed."""
-
-    model: Model
-    data: Dataset
-    table: Any
-    target: Any
-    codes: np.ndarray | None
-    classes: tuple[Any, ...]
-
-    def take(self, rows: np.ndarray) -> tuple[Any, Any]:
-        """Inputs and target of some rows, as `fit` takes them."""
-        return self.table.iloc[rows] if self.data.columns.kind == TABLE else self.table[rows], self.target[rows]
-
-    def extra(self, rows: np.ndarray) -> dict[str, Any]:
-        """Case weights and offset of some rows, where there are any."""
-        given = {"weights": self.data.weights, "offset": self.data.offset}
-        return {name: values[rows] for name, values in given.items() if values is not None}
-
-
-def coded_rows(model: Model, data: Dataset) -> CodedRows:
-    """The rows of a model's data in the form that `fit` takes."""
-    import pandas as pd
-
-    table: Any = data.x
-    if data.columns.kind == TABLE:
-        table = pd.DataFrame(data.x, index=data.obs, columns=list(data.columns.inputs))
-    if model.likelihood.kind != "class":
-        return CodedRows(model, data, table, data.y, None, ())
-    classes, codes = model.likelihood.classes, data.y.astype(int)  # type: ignore[attr-defined]
-    by_row = codes if data.steps is None else None  # folds balance the classes of rows, not those of steps
-    return CodedRows(model, data, table, as_coordinate(classes)[codes], by_row, classes)
-
-
 Scored = tuple[np.ndarray, dict[str, float]]  # log predictive density of the rows held out, and their scores
 
 
@@ -292,7 +255,7 @@ def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> Scored:
     x, y = rows.take(held)
     extra = rows.extra(held)
     inputs, target = scaled_rows(fitted, x, rows.data.y[held])
-    arrays = inputs, target, extra.get("offset"), extra.get("weights")
+    arrays = inputs, target, fitted.data.scaling.shift(extra.get("offset")), extra.get("weights")
     densities = over_draws(log_density, fitted.model, fitted.draws(), *arrays)
     targets = rows.data.targets if rows.data.steps is None else rows.data.targets[held]
     volume = fitted.data.scaling.log_jacobian * targets * extra.get("weights", 1.0)
