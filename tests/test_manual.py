@@ -66,12 +66,16 @@ def test_every_public_name_has_an_example_that_runs():
     code = "\n".join(part for page in WITH_CODE for part in scripts(page).values())
     paths = [name for name in bnn.__all__ if not inspect.ismodule(getattr(bnn, name))]
     paths += [f"{m}.{name}" for m in ("plots", "text", "datasets") for name in names_of(getattr(bnn, m))]
+    shown = [inspect.getdoc(getattr(bnn, name)) or "" for name in bnn.__all__]
+    code += "".join(line for text in shown for line in re.findall(r"^(?:>>>|\.\.\.) .*\n", text, re.MULTILINE))
     lacking = []
     for path in paths:
         thing = bnn
         for part in path.split("."):
             thing = getattr(thing, part)
-        if ">>>" not in (inspect.getdoc(thing) or "") and not re.search(rf"\bbnn\.{re.escape(path)}\b", code):
+        if ">>>" not in (inspect.getdoc(thing) or "") and not re.search(
+            rf"\b(?:bnn\.{re.escape(path)}|isinstance\(result, {re.escape(path)}\))", code
+        ):
             lacking.append(path)
     assert lacking == []
 

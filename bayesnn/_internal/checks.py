@@ -87,12 +87,13 @@ def rows(count_x: int, count_y: int) -> None:
 
 def columns(expected: Sequence[str], got: Sequence[str], named: bool) -> None:
     """Refuse columns that differ from those of the fit, in whatever order they are."""
+    missing, extra = _differences(expected, got)
     if len(expected) != len(got):
         raise ValueError(
             f"x must have the {len(expected)} column(s) of the fit ({', '.join(expected)}), got {len(got)} column(s)"
+            + (f": missing {missing}, unknown {extra}" if named else "")
         )
     if named and (sorted(expected) != sorted(got)):
-        missing, extra = _differences(expected, got)
         detail = f"missing {missing}, unknown {extra}" if missing or extra else "the same name twice"
         raise ValueError(f"x must have the columns of the fit, {list(expected)}, got {list(got)}: {detail}")
 

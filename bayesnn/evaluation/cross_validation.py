@@ -185,8 +185,8 @@ def cross_validate(
     >>> x = np.linspace(-1, 1, 40)[:, None]
     >>> y = np.sin(2 * x[:, 0]) + 0.1 * np.cos(30 * x[:, 0])
     >>> result = cross_validate(shallow(1), x, y, folds=2, draws=50, warmup=50, chains=2, progress=False)
-    >>> list(result.scores.columns[:4])
-    ['rows', 'elpd', 'r_hat', 'rmse']
+    >>> isinstance(result, CrossValidation), list(result.scores.columns[:4])
+    (True, ['rows', 'elpd', 'r_hat', 'rmse'])
     """
     standardize = settings.get("standardize", True)
     bound, whole = bind(
@@ -255,7 +255,7 @@ def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> Scored:
     x, y = rows.take(held)
     extra = rows.extra(held)
     inputs, target = scaled_rows(fitted, x, rows.data.y[held])
-    arrays = inputs, target, extra.get("offset"), extra.get("weights")
+    arrays = inputs, target, fitted.data.scaling.shift(extra.get("offset")), extra.get("weights")
     densities = over_draws(log_density, fitted.model, fitted.draws(), *arrays)
     targets = rows.data.targets if rows.data.steps is None else rows.data.targets[held]
     volume = fitted.data.scaling.log_jacobian * targets * extra.get("weights", 1.0)

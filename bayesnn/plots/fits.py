@@ -27,7 +27,7 @@ GRID = 200  # points of a curve
 def fit_band(
     fit: Fit, *, input: str | None = None, levels: Sequence[float] = (50, 95), data: bool = True, ax: Any = None
 ) -> Any:
-    """Posterior of the function and predictive interval against one input, the others held at their medians.
+    """Posterior of the function and predictive interval against one input; the others, and an offset, are medians.
 
     Parameters
     ----------
@@ -49,8 +49,9 @@ def fit_band(
     position = _position(fit.data, input)
     rows, grid = _sweep_input(fit.data, position)
     table = decode(fit.data.columns, rows)
-    f = _flat(predict(fit, table, kind="mean"))
-    y = _flat(predict(fit, table, kind="response"))
+    offset = None if fit.data.offset is None else float(np.median(fit.data.offset))
+    f = _flat(predict(fit, table, kind="mean", offset=offset))
+    y = _flat(predict(fit, table, kind="response", offset=offset))
     axes.fill_between(
         grid, *interval(y, wanted[0]), color=colour(0), alpha=0.12, lw=0, label=f"{wanted[0]:g}% of new y"
     )
@@ -60,7 +61,7 @@ def fit_band(
     if data:
         axes.plot(fit.data.x[:, position], fit.data.y, "k.", ms=4, alpha=0.7, label="data")
     axes.set_xlabel(fit.data.columns.inputs[position])
-    axes.set_ylabel("y")
+    axes.set_ylabel("y" if fit.data.columns.formula is None else fit.data.columns.formula.target)
     legend(axes)
     return axes
 

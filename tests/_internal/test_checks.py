@@ -102,7 +102,7 @@ def test_rows_match_and_there_are_some():
     [
         (("b", "b"), "got ['b', 'b']: missing ['a'], unknown []"),
         (("a", "c"), "got ['a', 'c']: missing ['b'], unknown ['c']"),
-        (("a",), "got 1 column(s)"),
+        (("a",), "got 1 column(s): missing ['b'], unknown []"),
     ],
 )
 def test_columns_are_those_of_the_fit(got, end):

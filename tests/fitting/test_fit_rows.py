@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 import bayesnn as bnn
+from bayesnn.evaluation.coded_rows import coded_rows
+from bayesnn.evaluation.cross_validation import _score
 from bayesnn.evaluation.linear_reference import against_linear
 from bayesnn.fitting.pointwise import log_likelihood_by_row
 from bayesnn.samplers import Gibbs
@@ -121,6 +123,8 @@ def test_an_offset_of_a_standardised_target_is_that_of_y(fake_fit):
     np.testing.assert_allclose(losses[0], losses[1], **same)
     np.testing.assert_allclose(losses[2], losses[3], **same)
     np.testing.assert_allclose(*(against_linear(fit).linear for fit in (plain, shifted)), **same)
+    held = [_score(coded_rows(fit.model, fit.data), fit, np.arange(3))[0] for fit in (plain, shifted)]
+    np.testing.assert_allclose(*held, **same)  # as cross-validation scores them
 
 
 def test_labels_live_in_the_coordinates(fake_fit):

@@ -10,7 +10,7 @@ from scipy import stats
 
 import bayesnn as bnn
 from bayesnn._internal.runtime import double
-from bayesnn.evaluation.cross_validation import coded_rows
+from bayesnn.evaluation.coded_rows import coded_rows
 from bayesnn.evaluation.linear_reference import linear_log_density
 from bayesnn.fitting.draws import log_density
 from bayesnn.fitting.targets import at_steps, real_values

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FORMULAS = ("models.html", "samplers.html")  # pages whose blocks of text are formulas
 OPTIONS = (
     *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars"),
     *("--remote-debugging-pipe", "--no-first-run", "--disable-background-networking", "about:blank"),
@@ -35,7 +36,8 @@ ASK = """(() => {
         broken: all.filter(p => !(p.complete && p.naturalWidth > 0)).map(p => p.alt || p.src.slice(0, 80)),
         nameless: all.filter(p => !p.alt).length,
         heading: (document.querySelector("h1") || {innerText: ""}).innerText,
-        raw: ["$$", "\\\\(", "\\\\frac", "```", "--8<--", "Traceback (most recent"].filter(mark => text.includes(mark)),
+        raw: ["$$", "\\\\(", "\\\\frac", "```", "--8<--"].filter(mark => text.includes(mark)),
+        cut: [...document.querySelectorAll("pre")].filter(p => p.scrollWidth > p.clientWidth + 1).length,
         wide: document.documentElement.scrollWidth > document.documentElement.clientWidth + 1,
         height: document.documentElement.scrollHeight,
     };
@@ -160,6 +162,7 @@ def complaints(site: Path, browser: str, shots: Path | None = None) -> list[str]
                 "from elsewhere": away, "no title": [] if seen["heading"] else [name],
                 "pictures without a text": [seen["nameless"]] if seen["nameless"] else [],
                 "wider than the window": [name] if seen["wide"] else [],
+                "formulas cut off": [seen["cut"]] if seen["cut"] and name in FORMULAS else [],
             }  # fmt: skip
             found += [f"{name}: {what}: {value}" for what, values in facts.items() for value in values]
             if shots is not None:

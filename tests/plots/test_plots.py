@@ -1,5 +1,7 @@
 """Every picture returns Axes with what it promises drawn in it."""
 
+from dataclasses import replace
+
 import matplotlib
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 import bayesnn as bnn  # noqa: E402
+from bayesnn.data.formulas.formula import Formula  # noqa: E402
 from bayesnn.plots import effects  # noqa: E402
 
 X = np.linspace(0.0, 10.0, 40)[:, None]
@@ -31,6 +34,17 @@ def test_fit_band_draws_mean_bands_and_data(fake_fit):
     assert (grid[0], grid[-1]) == (0.0, 10.0)
     np.testing.assert_allclose(mean, bnn.predict(fit, grid[:, None]).mean(("chain", "draw")), rtol=1e-10)
     assert ax.get_xlabel() == "x0"
+
+
+def test_fit_band_names_the_target_of_a_formula_and_holds_the_offset(fake_fit):
+    fit = fake_fit(bnn.shallow(2), X, Y + 5.0, offset=np.full(len(X), 5.0))
+    formula = Formula("log(a) ~ b", "log(a)", "b", ("b",), (None,), ("x0",), (), "({}, {})")
+    named = replace(fit, data=replace(fit.data, columns=replace(fit.data.columns, formula=formula)))
+    ax = bnn.plots.fit_band(named)
+    assert (bnn.plots.fit_band(fit).get_ylabel(), ax.get_ylabel()) == ("y", "log(a)")
+    grid, mean = ax.lines[0].get_data()
+    expected = bnn.predict(fit, grid[:, None], offset=5.0).mean(("chain", "draw"))
+    np.testing.assert_allclose(mean, expected, rtol=1e-10)
 
 
 @pytest.mark.slow
