@@ -154,8 +154,8 @@ MUTANTS = (
     Mutant(
         "held-out rows leak into the training rows",
         "evaluation/cross_validation.py",
-        "refit(np.flatnonzero(folds != fold), own)",
-        "refit(np.arange(len(folds)), own)",
+        "train, test = np.flatnonzero(~held), np.flatnonzero(held)",
+        "train, test = np.arange(len(held)), np.flatnonzero(held)",
         "evaluation/test_cross_validation.py -k held_out",
     ),
     Mutant(
@@ -175,8 +175,8 @@ MUTANTS = (
     Mutant(
         "one key for all folds",
         "evaluation/cross_validation.py",
-        "enumerate(jax.random.split(key, number))",
-        "enumerate(jax.random.split(key, 1).repeat(number))",
+        "keys = jax.random.split(key_fits, int(assigned.max()) + 1)",
+        "keys = jax.random.split(key_fits, 1).repeat(int(assigned.max()) + 1)",
         "evaluation/test_cross_validation.py -k held_out",
     ),
     Mutant(
