@@ -24,6 +24,7 @@ from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows, w
 from bayesnn.models.model import Model
 
 NETWORK = "network"
+USUAL = (1000, 1000, 4)  # draws, warmup, chains
 DEFAULT_BASELINES = ("naive", "seasonal_naive", "drift", "linear_ar")
 
 
@@ -120,16 +121,16 @@ def backtest(
     >>> result.table.index.tolist()
     [('network', 1), ('network', 2), ('naive', 1), ('naive', 2)]
     """
+    windows, stride = windows_and_stride(windows, n_windows, stride, step_size)
     if isinstance(model, SeriesFits):
-        own = (series, lags, exogenous, exogenous_lags, seasonal, transform, sampler, settings or None)
-        own += (refit or None, only_stationary or None, None if (draws, warmup, chains) == (1000, 1000, 4) else draws)
-        places = {"stride": stride, "n_windows": n_windows, "step_size": step_size, "executor": executor}
-        return _of_fits(model, own, baselines, horizon=horizon, windows=windows, key=key, progress=progress, **places)
+        network = [series, lags, exogenous, exogenous_lags, seasonal, transform, sampler, settings or None]
+        network += [refit or None, only_stationary or None, None if (draws, warmup, chains) == USUAL else draws]
+        places = {"windows": windows, "stride": stride, "key": key, "progress": progress, "executor": executor}
+        return _of_fits(model, network, places | {"horizon": horizon, "baselines": baselines})
     if series is None or lags is None:
         raise ValueError("series and lags must be given: what to forecast, and how far back the network sees")
     baselines = DEFAULT_BASELINES if baselines is None else baselines
     models: dict[str, Model] = dict(model) if isinstance(model, Mapping) else {NETWORK: model}
-    windows, stride = windows_and_stride(windows, n_windows, stride, step_size)
     checks.positive_integer("horizon", horizon)
     plan = {n: make_windows(n, len(v), horizon, windows, stride, refit) for n, v in read_series(series)[0].items()}
     if is_auto(lags) or is_auto(transform):
@@ -151,20 +152,19 @@ def backtest(
     ]
     frames, fits = _networks(jobs, settings, executor, progress, bar=len(groups) > 1)
     for group, part, own in zip(groups, parts, keys, strict=True):
-        now = {name: one.part(group) for name, one in plan.items()}
-        frames += _baseline_frames(full, part, now, group, horizon, baselines, own)
+        frames += _baseline_frames(full, part, plan, group, horizon, baselines, own)
     forecasts = in_order(frames)
     return Backtest(score_table(forecasts), forecasts, fits, -(-horizon // stride))
 
 
-def _of_fits(fits: SeriesFits, own: Sequence[Any], baselines: Sequence[Any] | None, **places: Any) -> Backtest:
-    """A backtest of fits of `auto_fit`; `own` are the arguments of networks, which must not be given."""
-    if any(one is not None for one in own):
+def _of_fits(fits: SeriesFits, network: Sequence[Any], settings: dict[str, Any]) -> Backtest:
+    """A backtest of fits of `auto_fit`; arguments of networks must not be given."""
+    if any(one is not None for one in network):
         raise ValueError(
             "backtest of fits of auto_fit takes horizon, windows, stride, key, baselines, executor and progress: leave "
             "out the others, since each series has its own model, refitted at each origin"
         )
-    return fits.backtest(**places, **({} if baselines is None else {"baselines": baselines}))
+    return fits.backtest(**{name: value for name, value in settings.items() if value is not None})
 
 
 def _networks(
@@ -209,7 +209,8 @@ def _baseline_frames(
     """Scored forecasts of every baseline for every series."""
     frames = []
     seed = int(jax.random.randint(key, (), 0, 2**31 - 1))
-    for name, windows in plan.items():
+    for name, every in plan.items():
+        windows = every.part(group)
         linear = LinearAR(part.lags, part.transforms[name], exogenous_rows(full, name))
         values = full.series[name].to_numpy()
         task = Task(values, int(windows.learn_to[0]), windows.origins, horizon, full.period, seed)

@@ -179,6 +179,27 @@ MUTANTS = (
         "forecasting/test_backtest.py -k 'future_changes or refits_learn'",
     ),
     Mutant(
+        "forecasts see the columns of the first dates",
+        "forecasting/many/bucket.py",
+        "self.columns(place)[len(self.values[place][-MOST:]) :]",
+        "self.columns(place)[0:]",
+        "forecasting/many/test_columns.py -k 'follow_a_column or all_forms'",
+    ),
+    Mutant(
+        "effects of columns with the wrong sign",
+        "forecasting/many/evidence.py",
+        "add(-columns[t][:, None])",
+        "add(columns[t][:, None])",
+        "forecasting/many/test_columns.py -k 'follow_a_column'",
+    ),
+    Mutant(
+        "columns standardised by their future",
+        "forecasting/many/columns.py",
+        "past = columns[: len(values)][np.isfinite(values)]",
+        "past = columns",
+        "forecasting/many/test_columns.py -k 'without_a_past'",
+    ),
+    Mutant(
         "a baseline learns from later origins",
         "forecasting/backtest.py",
         "Task(values, int(windows.learn_to[0])",
