@@ -162,7 +162,8 @@ class SGLD(Minibatch):
         variance in the stiffest direction is about 5% too large, if the variance of the gradients is that which the
         Fisher information implies.
     batch_size : int
-        Rows per step.
+        Rows per step. Of sequences, padding that a part of these rows shares is left out where that saves time, which
+        changes sums by rounding alone.
     steps : int
         Minibatch steps per warm-up iteration or draw; between kept draws there are `thinning` times as many.
     temperature : float
