@@ -21,7 +21,7 @@ def tokens(rows=24):
 @pytest.mark.parametrize("per_step", [False, True])
 def test_groups_change_no_value(per_step, monkeypatch):
     x = tokens()
-    model = bnn.Model([bnn.Embedding(9, 3), bnn.GRU(2, return_sequences=per_step)], bnn.Categorical())
+    model = bnn.Model([bnn.Embedding(9, 2), bnn.Elman(2, return_sequences=per_step)], bnn.Categorical())
     y = x % 3 if per_step else np.arange(len(x)) % 3
     fit = made_fit(model, x, y)
     expected = bnn.predict(fit, x, kind="probability"), bnn.evaluate(fit, x, y)

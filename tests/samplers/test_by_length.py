@@ -25,7 +25,7 @@ def tokens(seed=0, rows=ROWS):
 
 
 def classifier():
-    return [bnn.Embedding(9, 3), bnn.LSTM(3)]
+    return [bnn.Embedding(9, 2), bnn.Elman(2)]
 
 
 def bound(model, x, y):
@@ -39,9 +39,9 @@ def case(name):
     if name == "one class per row":
         return bound(bnn.Model(classifier(), bnn.Bernoulli(), bnn.Normal()), x, np.arange(ROWS) % 2)
     if name == "a class per step":
-        return bound(bnn.Model([bnn.Embedding(9, 3), bnn.GRU(2, return_sequences=True)], bnn.Categorical()), x, x % 3)
+        return bound(bnn.Model([bnn.Embedding(9, 2), bnn.Elman(2, return_sequences=True)], bnn.Categorical()), x, x % 3)
     numbers = np.where((x > 0)[..., None], np.sin(x)[..., None] + [0.0, 1.0], np.nan)
-    body = [bnn.PositionalEncoding(), bnn.TransformerBlock(hidden=4, causal=True), bnn.MeanPool()]
+    body = [bnn.PositionalEncoding(), bnn.SelfAttention(), bnn.MeanPool()]
     return bound(bnn.Model(body, prior=bnn.Normal()), numbers, x.sum(axis=1) * 1.0)
 
 
@@ -79,15 +79,19 @@ def test_a_cut_that_lost_steps_would_be_noticed():
         assert abs(cut - whole.potential(point, data)) > 1e-3
 
 
-def test_draws_and_modes_are_those_of_whole_batches(monkeypatch):
+MODE = bnn.MAP(steps=30, batch_size=20, restarts=2)
+DRAWS = bnn.SGHMC(step_size=1e-3, batch_size=20, steps=2, start=None, precision="double")
+
+
+@pytest.mark.parametrize("sampler", [DRAWS, pytest.param(MODE, marks=pytest.mark.slow)], ids=["draws", "modes"])
+def test_draws_and_modes_are_those_of_whole_batches(sampler, monkeypatch):
     x, y = tokens(rows=60), np.arange(60) % 2
     model = bnn.Model(classifier(), bnn.Bernoulli(), bnn.Normal())
-    start = bnn.MAP(steps=30, batch_size=20, precision="double")
-    sampler = bnn.SGHMC(step_size=1e-3, batch_size=20, steps=2, start=start, precision="double")
+    few = {"chains": 2, "draws": 4, "warmup": 2} if sampler is DRAWS else {}
 
     def draws():
-        fit = bnn.fit(model, x, y, sampler=sampler, chains=2, draws=4, warmup=2, key=0, progress=False)
-        return fit.idata["posterior"]["lstm1_input_kernel"].to_numpy()
+        fit = bnn.fit(model, x, y, sampler=sampler, key=0, progress=False, **few)
+        return fit.idata["posterior"]["elman1_input_kernel"].to_numpy()
 
     expected = draws()
     monkeypatch.setattr(by_length, "WORTH", 0)
