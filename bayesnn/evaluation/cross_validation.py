@@ -21,7 +21,8 @@ from bayesnn.evaluation.folds import check_classes, make_folds, stratum_codes
 from bayesnn.evaluation.loo import total_error
 from bayesnn.evaluation.scores.evaluate import evaluate
 from bayesnn.fitting.binding import bind
-from bayesnn.fitting.draws import log_density, over_draws
+from bayesnn.fitting.by_length import over_rows
+from bayesnn.fitting.draws import log_density
 from bayesnn.fitting.fit import Fit, fit
 from bayesnn.fitting.until_converged import R_HAT_LIMIT
 from bayesnn.models.model import Model
@@ -256,7 +257,7 @@ def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> Scored:
     extra = rows.extra(held)
     inputs, target = scaled_rows(fitted, x, rows.data.y[held])
     arrays = inputs, target, fitted.data.scaling.shift(extra.get("offset")), extra.get("weights")
-    densities = over_draws(log_density, fitted.model, fitted.draws(), *arrays)
+    densities = over_rows(log_density, fitted.model, fitted.draws(), *arrays)
     targets = rows.data.targets if rows.data.steps is None else rows.data.targets[held]
     volume = fitted.data.scaling.log_jacobian * targets * extra.get("weights", 1.0)
     pointwise = logsumexp(densities, axis=0) - np.log(len(densities)) - volume

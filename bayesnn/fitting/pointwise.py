@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 
 from bayesnn.data.dataset import Dataset
 from bayesnn.fitting import draws
+from bayesnn.fitting.by_length import over_rows
 from bayesnn.fitting.inference_data import groups_of
 from bayesnn.models.missing_values import SITE, fill_inputs, missing_inputs
 from bayesnn.models.model import Model
@@ -88,7 +89,7 @@ def at_training_rows(
         def chosen(model: Model, sites: Any, x: jax.Array, *rest: Any) -> jax.Array:
             return quantity(model, sites, fill_inputs(x, sites[SITE], where, data.scaling), *rest)
 
-    values = draws.over_draws(chosen, model, flat, x, y, data.shift, data.weights, at_once=at_once)
+    values = over_rows(chosen, model, flat, x, y, data.shift, data.weights, summed=quantity is _total, at_once=at_once)
     return values.reshape(*shape, *values.shape[1:])
 
 

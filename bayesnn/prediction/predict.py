@@ -11,7 +11,8 @@ from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.columns import row_labels
 from bayesnn.data.dataset import new_offset
-from bayesnn.fitting.draws import expectation, function_value, over_draws, probabilities
+from bayesnn.fitting.by_length import over_rows
+from bayesnn.fitting.draws import expectation, function_value, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import output_steps, without_padding
 from bayesnn.likelihoods import Likelihood, as_coordinate
@@ -92,9 +93,9 @@ def predict(
     steps = output_steps(fit.model, fit.data.columns, x)
     shift = shift_for(fit, offset, x, len(inputs))
     if kind == "response":
-        values = simulate(fit, sites, over_draws(function_value, fit.model, sites, inputs, shift), key)
+        values = simulate(fit, sites, over_rows(function_value, fit.model, sites, inputs, shift), key)
     else:
-        values = over_draws(probabilities if kind == "probability" else expectation, fit.model, sites, inputs, shift)
+        values = over_rows(probabilities if kind == "probability" else expectation, fit.model, sites, inputs, shift)
     if likelihood.standardizes:
         values = fit.data.scaling.inverse(values)
     if steps is not None:

@@ -11,7 +11,8 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing
 from bayesnn.data.columns import row_labels
-from bayesnn.fitting.draws import function_value, over_draws, probabilities
+from bayesnn.fitting.by_length import over_rows
+from bayesnn.fitting.draws import function_value, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import output_steps, without_padding
 from bayesnn.models.model import Model
@@ -82,7 +83,7 @@ def decompose(fit: Fit, x: Any, *, measure: str | None = None, offset: Any = Non
     inputs = fit.inputs(x)
     shift = shift_for(fit, offset, x, len(inputs))
     quantity = probabilities if classes else two_moments
-    values = over_draws(quantity, fit.model, fit.draws(), inputs, shift)
+    values = over_rows(quantity, fit.model, fit.draws(), inputs, shift)
     steps = output_steps(fit.model, fit.data.columns, x)
     if steps is not None:
         values = without_padding(values, steps)[:, steps]

@@ -28,23 +28,28 @@ SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # factors of a starting p
 class WeightedLikelihood(Messenger):
     """Handler that multiplies the log density of all observed sites by `factor`, except that of sites marked HELD.
 
+    Everything else, the prior, is multiplied by `prior`.
+
     NumPyro adds the Jacobian of a constrained latent site as a factor, which passes for observed, while it processes
     that site. What comes then belongs to the prior, whatever its name; the model's own statements come one by one.
     """
 
-    def __init__(self, fn: Any, factor: Any) -> None:
+    def __init__(self, fn: Any, factor: Any, prior: float = 1.0) -> None:
         super().__init__(fn)
         self.factor = factor
+        self.prior = prior
         self.latent: list[dict[str, Any]] = []  # the messages of latent sites that are being processed
 
     def process_message(self, msg: dict[str, Any]) -> None:
-        """Scale observed sites, on top of what scales them already."""
+        """Scale observed sites, and the others where that is asked for, on top of what scales them already."""
         if msg["type"] != "sample":
             return
+        if msg["is_observed"] and not self.latent and HELD not in msg["infer"]:
+            msg["scale"] = self.factor if msg["scale"] is None else self.factor * msg["scale"]
+        elif self.prior != 1.0:
+            msg["scale"] = self.prior if msg["scale"] is None else self.prior * msg["scale"]
         if not msg["is_observed"]:
             self.latent.append(msg)
-        elif not self.latent and HELD not in msg["infer"]:
-            msg["scale"] = self.factor if msg["scale"] is None else self.factor * msg["scale"]
 
     def postprocess_message(self, msg: dict[str, Any]) -> None:
         """The end of a latent site."""

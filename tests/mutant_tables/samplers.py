@@ -354,9 +354,23 @@ MUTANTS = (
     Mutant(
         "Jacobian weighed with the likelihood",
         "samplers/density.py",
-        """elif not self.latent and HELD not in msg["infer"]:""",
-        "else:",
+        """if msg["is_observed"] and not self.latent and HELD not in msg["infer"]:""",
+        """if msg["is_observed"]:""",
         "samplers/test_density.py",
+    ),
+    Mutant(
+        "the whole prior in every part of a batch",
+        "samplers/by_length.py",
+        "share = prior / len(widths)",
+        "share = prior",
+        "samplers/test_by_length.py -k potential",
+    ),
+    Mutant(
+        "lengths counted from the first real step",
+        "models/lengths.py",
+        "real[:, ::-1].argmax(axis=1)",
+        "real.argmax(axis=1)",
+        "samplers/test_by_length.py -k lengths_count",
     ),
     Mutant(
         "case weights lost under the factor of a minibatch",

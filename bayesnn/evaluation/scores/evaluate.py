@@ -17,7 +17,8 @@ from bayesnn.evaluation.scores.classes import brier, expected_calibration_error
 from bayesnn.evaluation.scores.error_crps import error_crps
 from bayesnn.evaluation.scores.horizons import LEVELS
 from bayesnn.evaluation.scores.rows import ScoredRows, predictive_probabilities, scored_rows
-from bayesnn.fitting.draws import expectation, function_value, over_draws, target_log_density
+from bayesnn.fitting.by_length import over_rows
+from bayesnn.fitting.draws import expectation, function_value, target_log_density
 from bayesnn.fitting.fit import Fit
 from bayesnn.prediction.predict import per_draw
 
@@ -132,9 +133,9 @@ def _row_scores(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Squared error of the mean, CRPS, and the two limits of the transform, of each row on the scale the model sees."""
     likelihood = fit.model.likelihood
-    mean = over_draws(expectation, fit.model, draws, rows.inputs, rows.offset).mean(axis=0)
-    limits = over_draws(cumulative, fit.model, draws, rows.inputs, rows.target, rows.offset).mean(axis=0)
-    f = over_draws(function_value, fit.model, draws, rows.inputs, rows.offset)
+    mean = over_rows(expectation, fit.model, draws, rows.inputs, rows.offset).mean(axis=0)
+    limits = over_rows(cumulative, fit.model, draws, rows.inputs, rows.target, rows.offset).mean(axis=0)
+    f = over_rows(function_value, fit.model, draws, rows.inputs, rows.offset)
     nuisance = per_draw(fit, draws, f)
     distribution = likelihood.distribution(f, **nuisance)
     if len(f) > 1:
@@ -152,7 +153,7 @@ def _log_predictive(fit: Fit, rows: ScoredRows) -> np.ndarray:
         [
             part.each(
                 logsumexp(
-                    over_draws(target_log_density, fit.model, draws, part.inputs, part.target, part.offset), axis=0
+                    over_rows(target_log_density, fit.model, draws, part.inputs, part.target, part.offset), axis=0
                 )
             )
             for part in rows.chunks(count)

@@ -12,7 +12,8 @@ from bayesnn.data.columns import code, same_index
 from bayesnn.data.dataset import case_weights, check_finite
 from bayesnn.data.sequences import to_width
 from bayesnn.data.texts import naming_the_longest
-from bayesnn.fitting.draws import over_draws, probabilities
+from bayesnn.fitting.by_length import over_rows
+from bayesnn.fitting.draws import probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.targets import encode, output_steps
 from bayesnn.prediction.predict import shift_for
@@ -89,7 +90,7 @@ def predictive_probabilities(fit: Fit, rows: ScoredRows) -> np.ndarray:
     count = len(next(iter(draws.values())))
     return np.concatenate(
         [
-            part.each(over_draws(probabilities, fit.model, draws, part.inputs, part.offset).mean(axis=0))
+            part.each(over_rows(probabilities, fit.model, draws, part.inputs, part.offset).mean(axis=0))
             for part in rows.chunks(count * len(fit.model.likelihood.classes))  # type: ignore[attr-defined]
         ]
     )

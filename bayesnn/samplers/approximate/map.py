@@ -48,7 +48,7 @@ class MAP(Sampler):
     steps : int
         Largest number of steps.
     batch_size : int, optional
-        Rows per step; None: all rows.
+        Rows per step; None: all rows. Padding of sequences is left out as in `SGLD`.
     validation : float, optional
         Fraction of the rows that is held out for early stopping: the point with the best log density of these rows is
         returned. None: no row is held out, and the point with the largest posterior density is returned.

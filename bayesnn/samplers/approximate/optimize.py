@@ -19,6 +19,7 @@ from tqdm.auto import tqdm
 
 from bayesnn._internal.runtime import as_precision
 from bayesnn._internal.runtime import precision as precision_of
+from bayesnn.samplers.by_length import parts_for, split
 from bayesnn.samplers.density import Data, Density, take_rows
 from bayesnn.samplers.engine.chains import call_all
 from bayesnn.samplers.engine.plan import Plan
@@ -110,8 +111,12 @@ def optimize(
     groups = [starts[group] for group in plan.groups()]
     with precision_of(settings.precision):
         data = as_precision(data)
-        scored = rows_of(data, held if len(held) else train)
-        run = _Run(density, settings, key_batches, len(chosen), bool(len(held)))
+        of_score = held if len(held) else train
+        scored = rows_of(data, of_score)
+        used = min(settings.batch_size or len(train), len(train))
+        steps = split(density, parts_for(density.model, data, used, train))
+        scores = split(density, parts_for(density.model, data, len(of_score), of_score))
+        run = _Run(steps, scores, settings, key_batches, len(chosen), bool(len(held)))
         fitted, order = (data, jnp.asarray(train)) if run.batched(len(train)) else (rows_of(data, train), None)
         members = [run.begin(as_precision(group)) for group in groups]
         every = run.evaluate_every(len(scored[0]))
@@ -171,10 +176,11 @@ class _Run:
     """The compiled part.
 
     `rows` is the number of rows that are not set aside before: the likelihood of a minibatch is scaled up to as many.
-    `validated` says that scores are those of held-out rows.
+    `validated` says that scores are those of held-out rows. `scores` is the density as it is evaluated at these rows.
     """
 
     density: Density
+    scores: Density
     settings: OptimizerSettings
     key: jax.Array
     rows: int
@@ -249,5 +255,5 @@ class _Run:
     def score(self, theta: jax.Array, scored: Data) -> jax.Array:
         """Mean log density per held-out row, or -potential per row if no row is held out."""
         if self.validated:
-            return self.density.log_likelihood(theta, scored) / len(scored[0])
-        return -self.density.potential(theta, scored) / self.rows
+            return self.scores.log_likelihood(theta, scored) / len(scored[0])
+        return -self.scores.potential(theta, scored) / self.rows

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from bayesnn._internal.counter_numbers import Words, words_of
+from bayesnn.samplers.by_length import Parts, split
 from bayesnn.samplers.density import FEW_ROWS, Data, Density, make_density, take_rows
 from bayesnn.samplers.kernel import SingleChainKernel
 from bayesnn.samplers.sgmcmc.noise import random_rows, standard_noise, words_of_steps
@@ -82,12 +83,13 @@ class StochasticKernel(SingleChainKernel):
     """NumPyro kernel of a spec and a model; z (d,) is the flat vector of unconstrained sites.
 
     The first `arguments` entries of the data are arguments of the model, None for all; the next one holds the numbers
-    of the rows to sample from.
+    of the rows to sample from. `parts` says how minibatches of sequences are split by length.
     """
 
     spec: Any
     model: Any
     arguments: int | None = None
+    parts: Parts | None = None
 
     def postprocess_fn(self, model_args: Any, model_kwargs: Any) -> Any:
         """The function that gives all sites from z."""
@@ -129,7 +131,7 @@ class StochasticKernel(SingleChainKernel):
         """The minibatch steps of one draw."""
         spec: Spec = self.spec
         rows = self.rows(model_args)
-        density = make_density(self.model, model_args[: self.arguments])
+        density = split(make_density(self.model, model_args[: self.arguments]), self.parts)
         first = (state.i - state.num_warmup) * spec.steps
         key, key_steps = jax.random.split(state.rng_key)
         for_rows, for_noise = words_of_steps(words_of(key_steps), spec.steps + 1)

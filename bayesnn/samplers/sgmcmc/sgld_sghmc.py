@@ -16,6 +16,7 @@ from bayesnn.models.model import Model
 from bayesnn.samplers.approximate.map import MAP, check_spec, optimize_once, optimizer_notes
 from bayesnn.samplers.approximate.optimize import split_rows
 from bayesnn.samplers.base import Chains, Observe, Report, Stats
+from bayesnn.samplers.by_length import parts_for
 from bayesnn.samplers.density import Data
 from bayesnn.samplers.engine.chains import Run, run_chains
 from bayesnn.samplers.engine.plan import Plan
@@ -82,7 +83,7 @@ class Minibatch(Chains):
         self.check_target(target, plan)
         key_split, key_optimize, key_chains = jax.random.split(key, 3)
         learnt, held = split_rows(key_split, len(data[0]), self.validation)
-        kernel = self.kernel(target)
+        kernel = replace(self.kernel(target), parts=parts_for(target, data, self.batch_size, learnt))
         arrays = data
         if self.validation is not None:
             kernel = replace(kernel, arguments=len(data))
@@ -161,7 +162,8 @@ class SGLD(Minibatch):
         variance in the stiffest direction is about 5% too large, if the variance of the gradients is that which the
         Fisher information implies.
     batch_size : int
-        Rows per step.
+        Rows per step. Of sequences, padding that a part of these rows shares is left out where that saves time, which
+        changes sums by rounding alone.
     steps : int
         Minibatch steps per warm-up iteration or draw; between kept draws there are `thinning` times as many.
     temperature : float
