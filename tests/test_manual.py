@@ -50,12 +50,6 @@ def test_the_six_scripts_are_short():
         assert len(lines) <= 15, (name, len(lines))
 
 
-def test_every_public_name_is_in_the_reference():
-    shown = set(re.findall(r"^::: bayesnn\.(\S+)$", (PAGES / "reference.md").read_text(encoding="utf-8"), re.MULTILINE))
-    assert set(bnn.__all__) <= shown, sorted(set(bnn.__all__) - shown)
-    assert {name for name in shown if "." not in name} <= set(bnn.__all__)
-
-
 def names_of(module):
     """Functions and classes of `bnn.plots`, `bnn.text` or `bnn.datasets`."""
     return [name for name in module.__all__ if callable(getattr(module, name))]
