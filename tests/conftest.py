@@ -19,9 +19,17 @@ os.environ["XLA_FLAGS"] = " ".join([*QUICK, os.environ.get("XLA_FLAGS", "")]).st
 
 import pytest  # noqa: E402
 
-# Scripts, not test modules: `--doctest-modules` would import them otherwise, and benchmarks import packages that only
-# the extra `bench` installs.
-collect_ignore = ["benchmarks", "check.py", "gallery.py", "mutants.py", "mutant_tables", "notebooks.py"]
+# Scripts, not test modules: `--doctest-modules` would import them otherwise, and some import packages that only
+# the extras `bench` and `docs` install.
+collect_ignore = [
+    "benchmarks",
+    "check.py",
+    "gallery.py",
+    "mutants.py",
+    "mutant_tables",
+    "notebooks.py",
+    "helpers/see_also.py",
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

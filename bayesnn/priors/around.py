@@ -46,6 +46,7 @@ class Around(ScaleMixture):
 
     Examples
     --------
+    >>> import numpy as np
     >>> from bayesnn.priors.normal import Normal
     >>> Around(Normal(), (("dense0_bias", np.zeros(3)),), (("dense0_bias", 0.1),)).scales
     (('dense0_bias', 0.1),)

@@ -204,7 +204,7 @@ def test_labels_keep_their_types_and_none_is_missing(quick):
 def test_categories_that_read_the_same_are_not_counted_as_one(quick):
     table = pd.DataFrame({"a": pd.Series([1, "1", "u", "v"] * 5, dtype=object)})
     # 1 and "1" have equal targets: counted as one row, the clash of their names would pass unseen
-    with pytest.raises(ValueError, match=r"got several called \['a\[1\]'\]"):
+    with pytest.raises(ValueError, match="got the categories 1 and '1' of column 'a'"):
         BayesianNetworkRegressor(**SHORT).fit(table, np.tile([0.0, 0.0, 1.0, 2.0], 5))
     with pytest.raises(ValueError, match="column 'a' must have no missing categories, got 1, the first at row 3"):
         BayesianNetworkRegressor(**SHORT).fit(pd.DataFrame({"a": ["u", "v", "u", None] + ["u"] * 16}), Y)
