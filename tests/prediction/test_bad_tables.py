@@ -56,7 +56,12 @@ def fits():
     return dict.fromkeys(NUMBERS, numbers) | dict.fromkeys(CLASSES, classes)
 
 
-@pytest.mark.parametrize("door", [*NUMBERS, *CLASSES])
+DEAR = ("add_groups",)  # draws from the prior are compiled for each table
+
+
+@pytest.mark.parametrize(
+    "door", [pytest.param(d, marks=pytest.mark.slow if d in DEAR else ()) for d in (*NUMBERS, *CLASSES)]
+)
 def test_a_table_that_does_not_go_with_the_fit(fits, door):
     ask = (NUMBERS | CLASSES)[door]
     for change, words in BAD.values():

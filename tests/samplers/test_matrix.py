@@ -8,10 +8,7 @@ import itertools
 import matrix
 import pytest
 
-FAST = [
-    ("gibbs", "heteroskedastic", "hierarchical", "table"),
-    ("map", "negative binomial", "heavy", "gru"),
-]
+FAST = [("gibbs", "heteroskedastic", "hierarchical", "table")]
 SLOW = [cell for cell in matrix.pairwise(matrix.CELLS) if cell not in FAST]
 
 

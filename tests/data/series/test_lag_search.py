@@ -24,7 +24,7 @@ SERIES = {
 }
 
 
-@pytest.mark.parametrize("name", SERIES)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow if n == "lag 7" else ()) for n in SERIES])
 def test_the_lags_of_the_map_are_found(name):
     centre, sd, lags = SERIES[name]
     found = search_lags([simulated(centre, sd, 20 * max(lags) + 60)])
