@@ -83,7 +83,7 @@ def changed_content(content: Content, chance: random.Random) -> tuple[Content, s
     for _ in range(chance.choice((1, 1, 1, 2, 3))):
         change = chance.choice(CHANGES)
         with contextlib.suppress(RecursionError):  # copies of what `deep` made
-            if change(arrays, document, chance):
+            if document and arrays and change(arrays, document, chance):  # earlier changes may have left nothing
                 kinds.append(change.__name__)
     return (arrays, document), " and ".join(kinds)
 
