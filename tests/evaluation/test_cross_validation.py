@@ -1,8 +1,7 @@
 """K-fold scores against closed forms through a stand-in for `fit`, interruption, and one real run."""
 
 import importlib
-import pickle
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import jax
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made import recorded
+from pools import Lost
 from scipy import stats
 
 import bayesnn as bnn
@@ -144,24 +144,6 @@ def test_an_interruption_keeps_the_folds_that_were_finished(constant_fit, monkey
     constant_fit.extend([{}] * 3)
     with pytest.raises(KeyboardInterrupt):
         bnn.cross_validate(bnn.shallow(1), X, Y, folds=4, **OPTIONS)
-
-
-class Lost:
-    """A pool that pickles what it is sent, as one of processes does, and has lost its worker after the first job."""
-
-    def __init__(self):
-        self.sent = 0
-
-    def submit(self, function, *arguments):
-        self.sent += 1
-        future = Future()
-        if self.sent == 1:
-            future.set_result(function(*pickle.loads(pickle.dumps(arguments))))
-        elif self.sent == 2:
-            future.set_exception(BrokenExecutor("a worker is lost"))
-        else:
-            raise RuntimeError("the pool is closed")
-        return future
 
 
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor(2), Lost()])

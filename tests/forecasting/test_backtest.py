@@ -1,12 +1,12 @@
 """Backtests against a plain loop over origins, and against the future, which nothing may see."""
 
 import importlib
-import pickle
-from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 import pytest
+from pools import Lost
 
 import bayesnn as bnn
 from bayesnn.evaluation.scores import crps
@@ -287,22 +287,6 @@ def test_one_fit_in_earnest_beats_a_random_walk(monkeypatch):
     monkeypatch.setattr(refits, "fit_model", bnn.fit)
     result = bnn.backtest(bnn.shallow(1, linear=True), SERIES, lags=2, windows=8, baselines=["naive"], **FEW)
     assert result.difference("network", "naive").mean < 0
-
-
-class Lost:
-    """A pool whose workers are lost after the first job."""
-
-    def __init__(self):
-        self.sent = 0
-
-    def submit(self, function, *arguments):
-        self.sent += 1
-        future = Future()
-        if self.sent == 1:
-            with ThreadPoolExecutor(1) as pool:
-                return pool.submit(function, *pickle.loads(pickle.dumps(arguments)))
-        future.set_exception(BrokenExecutor("a worker is lost"))
-        return future
 
 
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor(2), Lost()])

@@ -123,10 +123,8 @@ class Killed(Exception):
     """Stands for a kill: nothing handles it."""
 
 
-@pytest.mark.first_case
-@pytest.mark.parametrize("calls", [14, *range(1, 14)])
-def test_a_killed_run_ends_where_one_that_went_on_does(calls, tmp_path, monkeypatch):
-    expected, straight = automatic(48)
+def kill_at(calls, patch):
+    """Let the loop of `run_chains` raise `Killed` when it goes on for the `calls`-th time."""
     advance, count = chains._advance_all, []
 
     def killed(*arguments):
@@ -135,8 +133,15 @@ def test_a_killed_run_ends_where_one_that_went_on_does(calls, tmp_path, monkeypa
             raise Killed
         return advance(*arguments)
 
+    patch.setattr(chains, "_advance_all", killed)
+
+
+@pytest.mark.first_case
+@pytest.mark.parametrize("calls", [14, *range(1, 14)])
+def test_a_killed_run_ends_where_one_that_went_on_does(calls, tmp_path, monkeypatch):
+    expected, straight = automatic(48)
     with monkeypatch.context() as patch:
-        patch.setattr(chains, "_advance_all", killed)
+        kill_at(calls, patch)
         with pytest.raises(Killed):
             automatic(48, RunStore(tmp_path, "a walk"))
     found, judge = automatic(48, RunStore(tmp_path, "a walk"))
@@ -237,16 +242,8 @@ def test_draws_are_dropped_once_where_a_judged_run_is_resumed(tmp_path):
 @pytest.mark.parametrize("calls", [9, 4, 5, 6, 7, 8])
 def test_a_killed_run_drops_what_one_that_went_on_does(calls, tmp_path, monkeypatch):
     expected, _ = automatic(32, rising=(6, 16))
-    advance, count = chains._advance_all, []
-
-    def killed(*arguments):
-        count.append(1)
-        if len(count) == calls:
-            raise Killed
-        return advance(*arguments)
-
     with monkeypatch.context() as patch:
-        patch.setattr(chains, "_advance_all", killed)
+        kill_at(calls, patch)
         with pytest.raises(Killed):
             automatic(32, RunStore(tmp_path, "a walk"), rising=(6, 16))
     found, _ = automatic(32, RunStore(tmp_path, "a walk"), rising=(6, 16))
