@@ -215,7 +215,6 @@ def early_prior_forgotten(monkeypatch):
 @pytest.mark.parametrize(
     ("name", "error"),
     [
-        ("student-t", region_forgotten),
         ("student-t", weights_of_rows_left_out),
         ("tempered", region_forgotten),
         ("tempered", cold_readout),
