@@ -76,7 +76,7 @@ def read_formula(text: str, table: Any, weights: Any = None, offset: Any = None,
     formula = Formula(
         text, left, right, tuple(inputs), categories, tuple(map(str, x.columns)), tuple(offsets.columns), state, dropped
     )
-    shift = offsets.sum(axis=1) if offsets.shape[1] else None
+    shift = offsets.sum(axis=1, skipna=False) if offsets.shape[1] else None
     return FormulaRows(x, target_of(left, rows), None if weights is None else rows[weights], shift, formula)
 
 
