@@ -37,7 +37,7 @@ class FormulaRows(NamedTuple):
 def by_formula(
     x: Any, y: Any, weights: Any, offset: Any, table: Any, missing: str
 ) -> tuple[Any, Any, Any, Any, Formula | None]:
-    """Inputs, target, weights, offset and the formula, where x is one; otherwise all as they are."""
+    """Inputs, target, weights, offset and the formula if x is a formula; otherwise the arguments unchanged."""
     if not isinstance(x, str):
         if table is not None:
             raise ValueError("data goes with a formula, as in fit(model, 'y ~ a + b', data=table): leave it out")
@@ -112,7 +112,7 @@ def _counted(rows: Any, weights: Any) -> Any:
 def _learnt(
     right: str, rows: Any, counted: Any, inputs: Sequence[str], categories: Sequence[Any]
 ) -> tuple[Any, Any, str]:
-    """Inputs, offsets, and what the formula learnt from the counted rows; of its plain data the same columns come."""
+    """Inputs, offsets, and what the formula learnt from the counted rows as plain data, which give the same columns."""
     every, frame = (
         type(rows)({n: typed_column(n, one[n], c) for n, c in zip(inputs, categories, strict=True)}, index=one.index)
         for one in (rows, counted)
