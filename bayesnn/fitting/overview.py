@@ -69,7 +69,7 @@ def mixing_in_words(fit: Any) -> str:
 
 
 def as_html(fit: Any) -> str:
-    """The same as HTML: the three lines, the table of layers, and the log likelihood of the chains as a picture."""
+    """A fit as HTML: the three lines, the table of layers, and the log likelihood of the chains as a picture."""
     lines = "".join(f"<div>{html.escape(line)}</div>" for line in (model_line(fit), data_line(fit), sampler_line(fit)))
     rows = layer_rows(fit.model, fit.data.x.shape[1:])
     cells = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)

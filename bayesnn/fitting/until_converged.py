@@ -41,7 +41,7 @@ class UntilConverged:
     """Judges chains by the function at training rows: R-hat, and effective draws of bulk and tails, as `diagnose` does.
 
     `of` is the number of chains of the run, of which this process has `chains`. `give_up`, if given, is (draws, R-hat):
-    from so many draws on, the run also ends where R-hat is above that.
+    from this number of draws on, the run also ends where R-hat is above that.
     """
 
     model: Model
@@ -53,7 +53,7 @@ class UntilConverged:
     give_up: tuple[int, float] | None = None
 
     def __call__(self, values: dict[str, np.ndarray], draws: int) -> Standing:
-        """The standing of recorded values (chain, draw, ...) after so many draws; the same one in every process."""
+        """The standing of values (chain, draw, ...) after this number of draws; the same one in every process."""
         sites = {name: values[name] for name in self.model.dims(self.data.x.shape[1:])}
         f = function_values(self.model, self.data, sites, at_once=self.at_once)
         f = gather_chains(f) if self.chains < self.of else f
@@ -75,7 +75,7 @@ class UntilConverged:
         return bool(np.frombuffer(gather_bytes(np.array([float(found)]))[0])[0]) if is_multiprocess() else found
 
     def levels(self, values: dict[str, np.ndarray]) -> np.ndarray:
-        """Log likelihoods (chain, draw), up to a constant, of recorded values: as recorded where they are."""
+        """Log likelihoods (chain, draw), up to a constant: the recorded ones if there are any, else computed."""
         if AT_TEMPERATURES in values:
             return values[AT_TEMPERATURES][..., 0]
         sites = {name: values[name] for name in (*self.model.dims(self.data.x.shape[1:]), SITE) if name in values}
@@ -152,7 +152,7 @@ def draws_for(asked: Any, sampler: Sampler, chains: Any, path: Any) -> int | str
 
 
 def check_auto(sampler: Sampler, chains: int, max_seconds: float, path: Any) -> None:
-    """Refuse draws="auto" where nothing can be judged, and a limit of time that is none."""
+    """Refuse draws="auto" where convergence cannot be judged, and a limit of time that is not a positive number."""
     if not isinstance(sampler, Chains):
         raise ValueError(
             f'draws="auto" is for samplers that run chains, which can be judged while they run, got {sampler}: give '

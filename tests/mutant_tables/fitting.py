@@ -213,4 +213,11 @@ MUTANTS = (
         "draws",
         "fitting/test_until_converged.py -k extended",
     ),
+    Mutant(
+        "a user's module with the name of one of Python's taken for that",
+        "fitting/store/functions.py",
+        "    if file is None:",
+        "    if file is None or top in sys.stdlib_module_names:",
+        "fitting/store/test_functions.py -k whatever_its_name",
+    ),
 )

@@ -138,7 +138,7 @@ def _check_inputs(data: Dataset) -> None:
 
 
 def _check_target(model: Model, data: Dataset) -> None:
-    """As the likelihood encodes it; codes of classes, -1 where a padded step or a row of weight zero has none."""
+    """Refuse a target unlike what the likelihood encodes: codes of classes, -1 at padded steps and weight zero."""
     y, steps, likelihood = data.y, data.steps, model.likelihood
     _require(isinstance(y, np.ndarray) and y.ndim > 0 and y.dtype.kind in "iuf", "y does not hold numbers")
     if steps is not None:
