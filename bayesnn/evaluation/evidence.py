@@ -262,7 +262,7 @@ def _of_fit(fit: Fit, others: tuple[Any, ...]) -> Evidence:
 
 
 def _log_jacobian(data: Dataset) -> float:
-    """The log of what the density of the scaled target is to be divided by, for all rows."""
+    """log |Jacobian| of the target's scaling, summed over the rows, each as often as its case weight says."""
     return data.scaling.log_jacobian * (len(data.y) if data.weights is None else float(data.weights.sum()))
 
 
