@@ -62,9 +62,10 @@ def same_unknowns(one: Model, other: Model) -> bool:
     if hasattr(likelihood, "baseline") and hasattr(other.likelihood, "baseline"):
         one = replace(one, likelihood=replace(likelihood, baseline=other.likelihood.baseline))
     if is_confined(one) and is_confined(other):
-        prior, learnt = one.prior, other.prior
-        region = replace(prior.region, sum_variance=learnt.region.sum_variance)  # type: ignore[attr-defined]
-        if len(prior.linear_mean) == len(learnt.linear_mean):  # type: ignore[attr-defined]
+        prior: Any = one.prior
+        learnt: Any = other.prior
+        region = replace(prior.region, sum_variance=learnt.region.sum_variance)
+        if len(prior.linear_mean) == len(learnt.linear_mean):
             one = replace(one, prior=replace(prior, region=region, **{name: getattr(learnt, name) for name in SCALES}))
     return one == other
 
