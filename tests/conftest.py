@@ -25,6 +25,7 @@ collect_ignore = [
     "mutants.py",
     "mutant_tables",
     "notebooks.py",
+    "helpers/manual_hook.py",
     "helpers/see_also.py",
 ]
 

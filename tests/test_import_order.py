@@ -1,4 +1,4 @@
-"""bayesnn works whichever of ArviZ, JAX, NumPyro and bayesnn a script imports first.
+"""bayesnn works whichever of ArviZ, JAX, NumPyro and bayesnn a script imports first, whatever modules lie beside it.
 
 ArviZ 1.x registers jax and numpyro as modules that load on first use, and jaxlib reads the level of its log when it is
 loaded: both depend on the order of imports, so each order has a process of its own.
@@ -7,11 +7,13 @@ loaded: both depend on the order of imports, so each order has a process of its 
 import os
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+GOLDEN = ROOT / "tests" / "golden"
 FIRST = ("arviz", "bayesnn", "jax", "numpyro")
 NOISE = ("machine type", "pjrt_executable")  # of jaxlib's false errors for programs from the cache
 COMPLETE = """
@@ -34,6 +36,16 @@ for _ in range(2):  # the second comes from the disk
         function(jnp.ones((3, 3)))
     jax.clear_caches()
 print("complete")
+"""
+OURS = """
+import pkgutil
+from importlib import import_module
+
+for module in pkgutil.walk_packages(bayesnn.__path__, "bayesnn."):
+    if not module.name.startswith(("bayesnn.sklearn", "bayesnn.__main__")):
+        import_module(module.name)
+assert bayesnn.load("{fit}").sampler == bayesnn.Gibbs()
+assert not any("WHOSE" in vars(module) for module in list(sys.modules.values()) if hasattr(module, "__dict__"))
 """
 FITS = """
 import {first}
@@ -58,10 +70,24 @@ def test_jax_and_numpyro_are_complete_and_say_nothing_false(first, tmp_path):
     assert run(COMPLETE.format(first=first), tmp_path) == ["complete"]
 
 
+def test_modules_of_the_user_with_our_names_change_nothing(tmp_path):
+    script = "import bayesnn\nimport sys\n" + OURS.format(fit=(GOLDEN / "fit_v1.npz").as_posix())
+    for name in names_of_ours():
+        (tmp_path / f"{name}.py").write_text('WHOSE = "the user"\n')
+    assert run(script, tmp_path) == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("first", FIRST)
 def test_a_fit_works_and_says_nothing_false(first, tmp_path):
     assert run(FITS.format(first=first), tmp_path) == ["fitted", "True"] * 2
+
+
+def names_of_ours():
+    """Names of the folders and modules of the package, but for those that Python or another library uses too."""
+    ours = {part for path in (ROOT / "bayesnn").rglob("*.py") for part in path.relative_to(ROOT / "bayesnn").parts}
+    ours = {name.removesuffix(".py") for name in ours if not name.startswith("__")}
+    return ours - sys.stdlib_module_names - packages_distributions().keys() - {"sparse"}  # xarray looks for sparse
 
 
 def run(script, folder):

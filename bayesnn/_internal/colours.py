@@ -6,5 +6,5 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 
 
 def colour(number: int) -> str:
-    """Colour of the thing with this number, from 0; they come again after seven."""
+    """The colour with this number, counted from 0; the seven colours repeat."""
     return COLOURS[number % len(COLOURS)]

@@ -37,7 +37,7 @@ def show_versions() -> None:
 
 
 def environment() -> dict[str, str]:
-    """The same as a dictionary."""
+    """Versions, devices and settings as a dictionary."""
     import jax
 
     found = {"bayesnn": __version__, "python": platform.python_version(), "system": platform.platform()}

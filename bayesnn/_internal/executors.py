@@ -11,11 +11,11 @@ R = TypeVar("R")
 
 
 def by_executor(executor: Any, function: Callable[..., R], jobs: Sequence[tuple[Any, ...]]) -> Iterator[R]:
-    """What `function(*job)` gives for each job, in their order.
+    """The results of `function(*job)` for all jobs, in the order of the jobs.
 
     `executor` has the interface of `concurrent.futures.Executor`. Pools have errors of their own for lost workers, so a
     job that failed is tried again in this process, where an error of the job itself is raised. Workers may be threads
-    of this process, which need their turn while this one waits. What is not needed any more is cancelled.
+    of this process, which need their turn while this one waits. Jobs whose results are no longer needed are cancelled.
     """
     futures: list[Any] = []
     try:

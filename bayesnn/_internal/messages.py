@@ -1,4 +1,4 @@
-"""What the package says besides results and errors: warnings of one class, a log under its name, what will go away."""
+"""What the package says besides results and errors: warnings of one class, a log under its name, deprecations."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ def expected(fit: Fit, rows: Rows) -> Any:
 
 
 def slopes(fit: Fit, rows: Rows, position: int) -> np.ndarray:
-    """Derivative of the same by coded input `position` at each row: (chain, draw, obs[, class or output])."""
+    """Derivative of `expected` in coded input `position` at each row: (chain, draw, obs[, class or output])."""
     inputs = fit.inputs(rows.table)
     tangent = np.zeros(inputs.shape[1])
     tangent[position] = 1.0 / fit.data.scaling.x_scale[position]

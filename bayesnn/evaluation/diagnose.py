@@ -180,7 +180,7 @@ def _distance(apart: Any) -> list[str]:
 
 
 def _notes(fit: Fit) -> list[str]:
-    """What went before, and what the sampler implies for the draws, which no statistic of the draws shows."""
+    """Notes on earlier chains, dropped draws, and properties of the sampler that no statistic of the draws shows."""
     attrs = fit.idata["posterior"].attrs
     notes = [f"{attrs['before']}."] if "before" in attrs else []
     if "dropped" in attrs:

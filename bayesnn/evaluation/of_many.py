@@ -7,7 +7,7 @@ from typing import Any
 
 
 class JudgesItself(ABC):
-    """What `bnn.diagnose(fits)` and `bnn.evaluate(fits, future)` ask to do it, as the fits of `bnn.auto_fit`."""
+    """Results with `diagnose` and `evaluate` of their own, which those of `bnn` call: the fits of `bnn.auto_fit`."""
 
     @abstractmethod
     def diagnose(self) -> Any:

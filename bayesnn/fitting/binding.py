@@ -79,7 +79,7 @@ def bind(
 
 
 def _check_offset(likelihood: Likelihood, standardize: bool) -> None:
-    """Refuse an offset where it would say nothing, or shift what nobody means."""
+    """Refuse an offset where it would change nothing, or shift more than the mean."""
     if likelihood.kind == "class" and likelihood.outputs:
         raise ValueError("offset must not be given for Categorical: the same shift of every class changes nothing")
     if isinstance(likelihood, Heteroskedastic):

@@ -101,7 +101,7 @@ class Fit:
         return three_lines(self)
 
     def _repr_html_(self) -> str:
-        """The same for notebooks, with the table of layers and a picture of the chains."""
+        """Three lines as in `repr`, the table of layers and a picture of the chains, for notebooks."""
         return as_html(self)
 
 

@@ -12,7 +12,7 @@ POINTS = 100  # rows of the training data at which the function is judged
 
 
 def spread_out(count: int, most: int) -> np.ndarray:
-    """At most so many numbers from 0 to count - 1, evenly spread, first and last among them."""
+    """At most `most` numbers from 0 to count - 1, evenly spread, first and last among them."""
     return np.unique(np.linspace(0, count - 1, min(most, count)).astype(int))
 
 

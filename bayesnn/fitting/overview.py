@@ -14,7 +14,7 @@ from bayesnn.fitting.mixing import mixing
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.models.overview import in_short, layer_rows, weight_total
 
-SHOWN = 4  # at most so many inputs are named
+SHOWN = 4  # at most this many inputs are named
 POINTS = 200  # points per chain in the small picture
 
 
@@ -69,7 +69,7 @@ def mixing_in_words(fit: Any) -> str:
 
 
 def as_html(fit: Any) -> str:
-    """The same as HTML: the three lines, the table of layers, and the log likelihood of the chains as a picture."""
+    """A fit as HTML: the three lines, the table of layers, and the log likelihood of the chains as a picture."""
     lines = "".join(f"<div>{html.escape(line)}</div>" for line in (model_line(fit), data_line(fit), sampler_line(fit)))
     rows = layer_rows(fit.model, fit.data.x.shape[1:])
     cells = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)

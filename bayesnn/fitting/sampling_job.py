@@ -139,7 +139,7 @@ def draw(job: SamplingJob, plan: Plan, handed: Artifact | None = None) -> Run:
 
 
 def note_of(handed: Artifact | None) -> dict[str, str]:
-    """What is to be said of the chains that went before, as an attribute of the posterior."""
+    """The note on the chains of an earlier stage, as an attribute of the posterior."""
     return {} if handed is None or "note" not in handed[1] else {"before": handed[1]["note"]}
 
 

@@ -39,7 +39,7 @@ class FitSettings:
     max_seconds: float | None = None
 
     def attributes(self) -> dict[str, Any]:
-        """The same as attributes of the inference data, for those who read it without the fit."""
+        """The settings as attributes of the inference data, for those who read it without the fit."""
         return {
             "marginalize": int(self.marginalize),
             "log_likelihood": int(self.log_likelihood),

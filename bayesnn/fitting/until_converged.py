@@ -29,7 +29,7 @@ ESS_PER_CHAIN = 100  # A. Vehtari et al. (2021), section 4
 CHAINS = 4  # short chains are judged together and need the 4 x 100 effective draws in all, and so do fewer chains
 ROWS = 40  # function values that are judged each time; the others are judged once these have converged
 KEPT = 2048  # the most draws of a chain that are kept
-FEWEST_KEPT = 512  # a lower limit of the same, for large models
+FEWEST_KEPT = 512  # lower limit of that number, for large models
 KEPT_BYTES = 2**31  # fewer draws are kept where all chains would take more memory than this
 CONVERGED = "converged"
 DISAGREE = "chains disagree"
@@ -41,7 +41,7 @@ class UntilConverged:
     """Judges chains by the function at training rows: R-hat, and effective draws of bulk and tails, as `diagnose` does.
 
     `of` is the number of chains of the run, of which this process has `chains`. `give_up`, if given, is (draws, R-hat):
-    from so many draws on, the run also ends where R-hat is above that.
+    from this number of draws on, the run also ends where R-hat is above that.
     """
 
     model: Model
@@ -53,7 +53,7 @@ class UntilConverged:
     give_up: tuple[int, float] | None = None
 
     def __call__(self, values: dict[str, np.ndarray], draws: int) -> Standing:
-        """The standing of recorded values (chain, draw, ...) after so many draws; the same one in every process."""
+        """The standing of values (chain, draw, ...) after this number of draws; the same one in every process."""
         sites = {name: values[name] for name in self.model.dims(self.data.x.shape[1:])}
         f = function_values(self.model, self.data, sites, at_once=self.at_once)
         f = gather_chains(f) if self.chains < self.of else f
@@ -75,7 +75,7 @@ class UntilConverged:
         return bool(np.frombuffer(gather_bytes(np.array([float(found)]))[0])[0]) if is_multiprocess() else found
 
     def levels(self, values: dict[str, np.ndarray]) -> np.ndarray:
-        """Log likelihoods (chain, draw), up to a constant, of recorded values: as recorded where they are."""
+        """Log likelihoods (chain, draw), up to a constant: the recorded ones if there are any, else computed."""
         if AT_TEMPERATURES in values:
             return values[AT_TEMPERATURES][..., 0]
         sites = {name: values[name] for name in (*self.model.dims(self.data.x.shape[1:]), SITE) if name in values}
@@ -152,7 +152,7 @@ def draws_for(asked: Any, sampler: Sampler, chains: Any, path: Any) -> int | str
 
 
 def check_auto(sampler: Sampler, chains: int, max_seconds: float, path: Any) -> None:
-    """Refuse draws="auto" where nothing can be judged, and a limit of time that is none."""
+    """Refuse draws="auto" where convergence cannot be judged, and a limit of time that is not a positive number."""
     if not isinstance(sampler, Chains):
         raise ValueError(
             f'draws="auto" is for samplers that run chains, which can be judged while they run, got {sampler}: give '

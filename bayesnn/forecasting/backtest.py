@@ -24,7 +24,7 @@ from bayesnn.forecasting.rolling import Windows, exogenous_rows, make_windows, w
 from bayesnn.models.model import Model
 
 NETWORK = "network"
-USUAL = (1000, 1000, 4)  # draws, warmup, chains
+USUAL = (None, 1000, 4)  # draws, warmup, chains
 DEFAULT_BASELINES = ("naive", "seasonal_naive", "drift", "linear_ar")
 
 
@@ -43,7 +43,7 @@ def backtest(
     seasonal: int | None = None,
     transform: Any = None,
     sampler: Any = None,
-    draws: int = 1000,
+    draws: int | str | None = None,
     warmup: int = 1000,
     chains: int = 4,
     key: Any = 0,
@@ -78,7 +78,8 @@ def backtest(
         False: one fit for all windows. True: one fit per window. A number k: one fit per k windows. Chains of the
         collapsed Gibbs sampler start where those of the previous fit ended, with a quarter of the warm-up.
     sampler, draws, warmup, chains, key
-        As for `bnn.fit`, which also takes `settings`.
+        As for `bnn.fit`, which also takes `settings`. If neither `sampler` nor `draws` is given, every fit runs until
+        it has converged, or for `max_seconds` (600) at most.
     baselines : sequence of str
         Any of "naive", "seasonal_naive", "drift", "linear_ar" (same lags, transform and inputs, conjugate prior),
         "naive2", and "auto_arima", "auto_ets", "auto_theta" and "auto_ces" of the package statsforecast. Default: the

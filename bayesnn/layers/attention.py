@@ -105,7 +105,7 @@ class SelfAttention(Layer):
         return (jnp.zeros((heads, shape[0], size), weights["key"].dtype),) * 2
 
     def step(self, weights: Weights, kept: Any, x: jax.Array, place: jax.Array) -> tuple[Any, jax.Array]:
-        """The step's own key and value are kept, and it attends to all that are."""
+        """The step's own key and value are stored, and it attends to all stored ones."""
         query, key, value = (projected(weights, role, x[None]) for role in ("query", "key", "value"))
         if self.rotary:
             query, key = turned(query, place), turned(key, place)

@@ -24,7 +24,7 @@ def real_lengths(model: Model, x: Any) -> Any:
 
 
 def lengths_of_rows(model: Model, x: Any) -> np.ndarray:
-    """The same for all rows of an array of any kind, read some rows at a time."""
+    """`real_lengths` of all rows of an array of any kind, read some rows at a time."""
     size = max(1, PART // math.prod(x.shape[1:]))
     return np.concatenate([real_lengths(model, np.asarray(x[i : i + size])) for i in range(0, len(x), size)])
 

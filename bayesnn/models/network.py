@@ -91,7 +91,7 @@ class Network:
 
     @property
     def stepwise(self) -> bool:
-        """Whether outputs can be had step by step, each at a cost that hardly depends on the steps before."""
+        """Whether outputs can be computed step by step, each at a cost that hardly depends on the steps before."""
         return all(layer.stepwise for layer in self.layers)
 
     def before(self, weights: Weights, shape: Shape) -> Any:

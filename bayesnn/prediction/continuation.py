@@ -40,7 +40,7 @@ class Choice(NamedTuple):
 
 
 def goes_stepwise(model: Model) -> bool:
-    """Whether the function can be had step by step, which nothing that a draw drops depends on."""
+    """Whether the function can be computed step by step: all layers allow it, and draws drop no units."""
     return model.network.stepwise and not model.dropout
 
 

@@ -82,10 +82,10 @@ def generate(
         Log probabilities are divided by it: below 1 likely tokens become likelier. Other values than 1, and the next
         two, give tokens that are not draws of the posterior predictive distribution.
     top_k : int, optional
-        Only the so many likeliest tokens can be drawn.
+        Only this number of tokens, the most probable ones, can be drawn.
     top_p : float, optional
-        Only the likeliest tokens whose probabilities, among those that `top_k` leaves, together just reach this number
-        can be drawn (A. Holtzman et al., 2020, The curious case of neural text degeneration, ICLR).
+        Only the most probable tokens can be drawn: as few of those that `top_k` leaves as have this probability
+        together (A. Holtzman et al., 2020, The curious case of neural text degeneration, ICLR).
     key : int or jax.Array
 
     Returns

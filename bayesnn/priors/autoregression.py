@@ -106,7 +106,7 @@ class LagRegion:
         return inside_root(linear[: len(self.lags)], self.lags, self.largest_root)
 
     def log_factor(self, linear: jax.Array, mean: Any, variance: Any, used: jax.Array | None = None) -> jax.Array:
-        """Log of what multiplies independent normals of the linear coefficients (p,), of which some are `used`."""
+        """Log of the prior's factor of linear coefficients (p,), some of them `used`, beside independent normals."""
         count = len(self.lags)
         kept = jnp.ones(count) if used is None else used[:count]
         of_sum = log_sum_factor(linear[:count], kept, mean[:count], variance[:count], self.sum_variance)

@@ -89,7 +89,7 @@ class Prior(abc.ABC):
 
     @abc.abstractmethod
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
-        """The same for one output, with as many hyperparameters integrated out as leave the readout Gaussian."""
+        """The readout's joint normal for one output, as many hyperparameters integrated out as leave it Gaussian."""
 
     @abc.abstractmethod
     def complete(self, key: jax.Array, terms: Terms, coefficients: jax.Array, sites: Sites) -> Sites:
@@ -104,9 +104,11 @@ class Prior(abc.ABC):
         """Reported sites of body and hyperparameters, without the readout, each with the names of its axes."""
 
     def log_factor(self, linear: jax.Array, used: jax.Array | None = None) -> jax.Array | None:
-        """Log of what multiplies the independent normals of the linear coefficients (p,), of which some are `used`.
+        """Log of a further factor of the prior of the linear coefficients (p,), beside their independent normals.
 
-        It is -inf outside the region to which a prior may be confined. None where nothing does.
+        `used` (p,) says which coefficients are in use.
+
+        The factor is zero outside the region to which a prior may be confined; None if the prior has no such factor.
         """
         return None
 

@@ -31,9 +31,10 @@ def others_of(normal: GaussianPrior, units: int) -> GaussianPrior:
 
 
 def log_sum_factor(values: jax.Array, kept: jax.Array, mean: Any, variance: Any, of_sum: float) -> jax.Array:
-    """Log of what turns independent normals of coefficients (c,) into those times the normal of the sum of the kept.
+    """Log factor of a normal of the sum of the kept coefficients (c,), beside their independent normals.
 
-    That normal is around the sum of the means and has the variance `of_sum`; the product is a density.
+    That normal is around the sum of the means and has the variance `of_sum`; the product with the independent normals
+    is a normalised density.
     """
     residual = kept @ (values - mean)
     return 0.5 * jnp.log1p(kept @ jnp.asarray(variance) / of_sum) - 0.5 * residual**2 / of_sum

@@ -72,7 +72,7 @@ class ScaleMixture(Prior):
         return next(of_all), next(of_all)
 
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
-        """The same as a joint normal; no hyperparameter can be integrated out."""
+        """Means and scales of one output as a joint normal; no hyperparameter can be integrated out."""
         mean, sd = self.readout(terms)
         return GaussianPrior(mean, jnp.diag(sd**2), jnp.diag(sd**-2.0))
 

@@ -41,7 +41,7 @@ class Parts:
 
 
 def parts_for(model: Any, data: Data, batch: int, rows: np.ndarray | None = None) -> Parts | None:
-    """How to split batches of so many of these rows of the data; None where whole batches are as well.
+    """How to split batches of these rows of the data; None where whole batches are as quick.
 
     Batches of all rows are split by the lengths that they have.
     """
@@ -132,7 +132,7 @@ class DensityByLength(Density):
 
 @custom_vmap
 def all_fit(fits: jax.Array) -> jax.Array:
-    """The same for a batch of chains: whether all of them do, so that these run one program together."""
+    """Whether a part fits its width; under vmap, whether it does for all chains, so that these run one program."""
     return fits
 
 

@@ -37,7 +37,7 @@ def learn_vocabulary(
     maximum : int, optional
         Size of the vocabulary, padding and unknown included.
     length, keep
-        Texts are cut to so many tokens, the "first" or the "last"; see `Vocabulary`.
+        Longest text in tokens, and which tokens of longer ones are kept, "first" or "last"; see `Vocabulary`.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def learn_bpe(
     lower : bool
         Whether to convert texts to lower case.
     length, keep
-        Texts are cut to so many tokens, the "first" or the "last"; see `Vocabulary`.
+        Longest text in tokens, and which tokens of longer ones are kept, "first" or "last"; see `Vocabulary`.
 
     Raises
     ------

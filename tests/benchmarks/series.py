@@ -1,7 +1,7 @@
 """Forecasts of series beside the linear autoregression and automatic methods, and their calibration.
 
 Run: python tests/benchmarks/series.py [JOB ...] [--quick] [--json series.json]
-     python tests/benchmarks/series.py maps [--maps NAME ...] [--counts 400 100] [--seeds 2] [--draws 500]
+     python tests/benchmarks/series.py maps [--maps NAME ...] [--counts 400 100] [--seeds 2] [--draws N]
 
 Jobs: lynx, sunspots, coverage, lstar, passengers, maps, speed, m1 (all by default). The M1 competition comes from
 BAYESNN_SHARED_DATA, or `shared/data` beside the repository, and its comparison needs the package statsforecast;
@@ -226,7 +226,7 @@ def map_coverage(name, y, origins, paths=1000):
 def map_row(name, count, key, few):
     """One fit to the first values of a simulated map, everything automatic, scored from the 300 origins after them."""
     y, exact = map_series(name, count + MAP_TEST + 7, key)
-    settings = {"draws": few, "warmup": few, "sampler": "gibbs", "progress": False, "key": key}
+    settings = {"draws": few, "warmup": 1000 if few is None else few, "progress": False, "key": key}
     choice = {"lags": "auto", "transform": "auto", "horizon": 8, "windows": MAP_TEST, "baselines": ["linear_ar"]}
     used = time.process_time()
     result = bnn.backtest(bnn.shallow(5, linear=True), y, **choice, **settings)
@@ -249,8 +249,8 @@ def map_row(name, count, key, few):
     }
 
 
-def maps(quick, names=None, counts=(400, 100), seeds=2, draws=500):
-    """Simulated maps, lags and transform automatic, one fit to 400 or 100 values, then 300 origins."""
+def maps(quick, names=None, counts=(400, 100), seeds=2, draws=None):
+    """Simulated maps, lags, transform and draws automatic, one fit to 400 or 100 values, then 300 origins."""
     few, seeds = (100, 1) if quick else (draws, seeds)
     found = {}
     for name in names or MAPS:
@@ -349,7 +349,7 @@ def main():
     parser.add_argument("--maps", nargs="+", choices=list(MAPS), metavar="NAME", help=f"of {', '.join(MAPS)}")
     parser.add_argument("--counts", nargs="+", type=int, default=[400, 100], help="values of a map that are fitted")
     parser.add_argument("--seeds", type=int, default=2, help="series of each map")
-    parser.add_argument("--draws", type=int, default=500, help="draws per chain of the fits of maps")
+    parser.add_argument("--draws", type=int, help="draws per chain; by default until they have converged")
     arguments = parser.parse_args()
     results = {}
     for name in arguments.jobs or JOBS:

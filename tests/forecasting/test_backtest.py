@@ -259,6 +259,25 @@ def test_two_names_of_the_windows():
             bnn.backtest(MODEL, SERIES, lags=2, **settings, **FEW)
 
 
+def test_fits_run_until_they_have_converged_unless_a_number_of_draws_is_asked_for(monkeypatch):
+    """What nobody chose is left to `bnn.fit`, whose own rule asks for convergence."""
+    asked = []
+
+    class Noted(Exception):
+        pass
+
+    def noted(model, data, **settings):
+        asked.append(settings)
+        raise Noted
+
+    monkeypatch.setattr(refits, "fit_model", noted)
+    for change in ({}, {"max_seconds": 3.0}, {"draws": 7}):
+        with pytest.raises(Noted):
+            bnn.backtest(MODEL, SERIES, lags=2, windows=2, progress=False, **change)
+    assert [one["draws"] for one in asked] == [None, None, 7]
+    assert [one["sampler"] for one in asked] == [None] * 3 and asked[1]["max_seconds"] == 3.0
+
+
 def test_impossible_backtests_are_refused_before_anything_is_fitted(monkeypatch):
     monkeypatch.setattr(refits, "fit_model", None)
     for change, message in (
@@ -287,6 +306,18 @@ def test_one_fit_in_earnest_beats_a_random_walk(monkeypatch):
     monkeypatch.setattr(refits, "fit_model", bnn.fit)
     result = bnn.backtest(bnn.shallow(1, linear=True), SERIES, lags=2, windows=8, baselines=["naive"], **FEW)
     assert result.difference("network", "naive").mean < 0
+
+
+@pytest.mark.slow
+def test_the_default_fits_converge_or_say_why_they_stopped(monkeypatch):
+    """Two windows, each with a fit of its own, the second of which starts where the first ended."""
+    monkeypatch.setattr(refits, "fit_model", bnn.fit)
+    result = bnn.backtest(
+        bnn.shallow(1, linear=True), SERIES, lags=2, windows=2, refit=True, baselines=[], progress=False
+    )
+    attrs = result.fits["network"].idata["posterior"].attrs
+    assert attrs["stopped"] == "converged" and attrs["warmup"] == 250
+    assert bnn.diagnose(result.fits["network"]).ok
 
 
 @pytest.mark.parametrize("pool", [ThreadPoolExecutor(2), Lost()])

@@ -75,7 +75,7 @@ class Formula:
         """The sum (n,) of the offsets of new rows; None where the formula has none."""
         if not self.offsets:
             return None
-        return self._design(x)[list(self.offsets)].sum(axis=1).to_numpy()
+        return self._design(x)[list(self.offsets)].sum(axis=1, skipna=False).to_numpy()
 
     def _design(self, x: Any) -> Any:
         """All columns of new rows, offsets too.

@@ -37,7 +37,7 @@ class FormulaRows(NamedTuple):
 def by_formula(
     x: Any, y: Any, weights: Any, offset: Any, table: Any, missing: str
 ) -> tuple[Any, Any, Any, Any, Formula | None]:
-    """Inputs, target, weights, offset and the formula, where x is one; otherwise all as they are."""
+    """Inputs, target, weights, offset and the formula if x is a formula; otherwise the arguments unchanged."""
     if not isinstance(x, str):
         if table is not None:
             raise ValueError("data goes with a formula, as in fit(model, 'y ~ a + b', data=table): leave it out")
@@ -76,7 +76,7 @@ def read_formula(text: str, table: Any, weights: Any = None, offset: Any = None,
     formula = Formula(
         text, left, right, tuple(inputs), categories, tuple(map(str, x.columns)), tuple(offsets.columns), state, dropped
     )
-    shift = offsets.sum(axis=1) if offsets.shape[1] else None
+    shift = offsets.sum(axis=1, skipna=False) if offsets.shape[1] else None
     return FormulaRows(x, target_of(left, rows), None if weights is None else rows[weights], shift, formula)
 
 
@@ -112,7 +112,7 @@ def _counted(rows: Any, weights: Any) -> Any:
 def _learnt(
     right: str, rows: Any, counted: Any, inputs: Sequence[str], categories: Sequence[Any]
 ) -> tuple[Any, Any, str]:
-    """Inputs, offsets, and what the formula learnt from the counted rows; of its plain data the same columns come."""
+    """Inputs, offsets, and what the formula learnt from the counted rows as plain data, which give the same columns."""
     every, frame = (
         type(rows)({n: typed_column(n, one[n], c) for n, c in zip(inputs, categories, strict=True)}, index=one.index)
         for one in (rows, counted)
@@ -187,6 +187,8 @@ def _complete(table: Any, names: Sequence[str], needed: Sequence[str], missing: 
     """The rows and columns that the formula needs, without missing values, and the number of rows left out."""
     wanted = list(dict.fromkeys(needed))
     rows = table.iloc[:, [names.index(name) for name in wanted]].set_axis(wanted, axis=1)
+    swapped = {n: t.newbyteorder("=") for n, t in rows.dtypes.items() if isinstance(t, np.dtype) and not t.isnative}
+    rows = rows.astype(swapped)  # pandas takes no rows of numbers in the other order of bytes
     absent = rows.isna()
     counts = {name: int(count) for name, count in absent.sum().items() if count}
     gone = int(absent.any(axis=1).sum())

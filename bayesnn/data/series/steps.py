@@ -14,7 +14,7 @@ MIDDLES = ("middle", "middle day", "middle day, early")  # the exact middle of a
 
 @dataclass(frozen=True)
 class MonthStep:
-    """So many months from date to date, at one place of the month, and at one time of the day.
+    """A step of `months` months, to the same place in the month and the same time of the day.
 
     Parameters
     ----------

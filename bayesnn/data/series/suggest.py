@@ -206,7 +206,7 @@ def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: S
 
 
 def _compared_with_lags(values: np.ndarray, specs: dict[str, Transform], lags: dict[str, tuple[int, ...]]) -> Any:
-    """The same by a linear term and a network on the lags of each transform, for the last rows that all have."""
+    """The transforms compared by a linear term and a network on the lags of each, for the last rows that all have."""
     start = max(lags[label][-1] + spec.lost_values for label, spec in specs.items())
     return _ranked({label: network_evidence(values, spec, lags[label], start) for label, spec in specs.items()})
 

@@ -126,12 +126,12 @@ def read_checkpoint(folder: Path, identity: str) -> Checkpoint | None:
 
 
 def span_of(checkpoint: Checkpoint) -> tuple[int, int, int]:
-    """Which draws are values of a run at a checkpoint: up to which, every how-many-th, and after which."""
+    """Which draws count at a checkpoint: the number of the last one, the spacing, and how many are dropped first."""
     return checkpoint.draws, checkpoint.every, checkpoint.dropped
 
 
 def _spacing(folder: Path, path: Path, content: Any) -> int:
-    """Of how many draws a file holds one."""
+    """The spacing of the draws in a file: 1 if it holds every draw of the run."""
     try:
         return 1 if content is None else checks.positive_integer("every", content["every"])
     except (KeyError, TypeError, ValueError):

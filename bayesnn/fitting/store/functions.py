@@ -1,4 +1,4 @@
-"""Functions and classes of the user's own as text that tells them apart: by code, defaults, closure and what they read.
+"""Functions and classes of the user as text that tells them apart: by code, defaults, closure and what they read.
 
 Draws can only be continued by the very function that made the first of them. What decides its values is followed
 wherever Python shows it; functions of installed libraries are told by their names. What hides its state is refused.
@@ -9,10 +9,12 @@ from __future__ import annotations
 import enum
 import functools
 import hashlib
+import os
 import sys
 import sysconfig
 import types
 from dataclasses import fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -162,7 +164,10 @@ def _of_library(module: str | None) -> bool:
     if module is None:
         return False
     top = module.split(".")[0]
-    if top in PACKAGES or top in sys.stdlib_module_names:
-        return top != "__main__"
-    file = getattr(sys.modules.get(top), "__file__", None) or ""
-    return any(file.startswith(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))
+    if top in PACKAGES:
+        return True
+    file = getattr(sys.modules.get(top), "__file__", None)
+    if file is None:
+        return top in sys.stdlib_module_names  # built into the interpreter
+    installed = (Path(os.__file__).parent, sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+    return file.startswith(tuple(map(str, installed)))  # not by its name: the user may have a statistics.py

@@ -49,7 +49,7 @@ class RunStore:
         self.checkpoint = self._recovered()
 
     def add(self, values: Values | None, progress: Progress) -> None:
-        """Draws first: if interrupted before the state is stored, surplus draws are trimmed in `values`."""
+        """Store draws before the state: after an interrupt in between, surplus draws are trimmed in `values`."""
         if self.pending and self.progress is not None and progress.every != self.progress.every:
             self.flush()  # a file holds draws of one spacing
         if values is not None:

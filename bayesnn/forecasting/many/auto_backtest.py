@@ -161,7 +161,7 @@ def backtest_of(
 
 
 class Settings(NamedTuple):
-    """What is the same at every window."""
+    """Settings that all windows share."""
 
     horizon: int
     draws: int

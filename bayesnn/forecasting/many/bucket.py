@@ -42,22 +42,22 @@ class Bucket(NamedTuple):
 
     @property
     def grid(self) -> Grid:
-        """The grid of all its series."""
+        """The grid that all series of the bucket share."""
         return make_grid(self.prior, self.periods, self.exogenous[0].shape[1] if self.exogenous else 0)
 
     def columns(self, place: int) -> np.ndarray:
-        """Standardised columns (n + horizon, e) of one of its series, of which the last values are used."""
+        """Standardised columns (n + horizon, e) of the series at this place, from its first value that is used."""
         values = self.values[place]
         if not self.exogenous:
             return np.zeros((len(values[-MOST:]) + self.horizon, 0))
         return used_columns(self.exogenous[place], values)
 
     def ahead(self, place: int) -> np.ndarray:
-        """Those (horizon, e) of the steps after the end."""
+        """Standardised columns (horizon, e) of the series at this place, at the steps after its end."""
         return self.columns(place)[len(self.values[place][-MOST:]) :][: self.horizon]
 
     def part(self, place: int) -> Bucket:
-        """The bucket of one of its series."""
+        """A bucket of the series at this place alone."""
         one = slice(place, place + 1)
         values, seeds, later = self.values[one], self.seeds[one], self.later[one]
         return self._replace(values=values, seeds=seeds, later=later, exogenous=self.exogenous[one])

@@ -45,7 +45,7 @@ def filtered(
     periods: tuple[int, ...],
     x: jax.Array | None = None,
 ) -> Filtered:
-    """Pass over a curve u (n,) that ends at the last row, with seasons of so many steps; before `first` is padding.
+    """Pass over a curve u (n,) that ends at the last row, with seasons of `periods` steps; before `first` is padding.
 
     kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed, 3 where an observation moves
     the states but is no row of the regression. One that is missing moves the states by their expectation. The last
@@ -146,7 +146,7 @@ def eliminate(matrix: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array
 
 
 def _eliminate_by_loop(matrix: jax.Array, right: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The same, with the right side as one more column, whose rows above j are those of w."""
+    """`eliminate` by a loop, with the right side as one more column, whose rows above j are those of w."""
     k = len(right)
     right = jnp.broadcast_to(right, (k, *matrix.shape[2:]))
     rows = jnp.arange(k).reshape(k, *[1] * (right.ndim - 1))

@@ -45,7 +45,7 @@ def passes(
 
 
 def size_of(periods: tuple[int, ...]) -> int:
-    """Series of a program."""
+    """Number of series that one compiled program takes."""
     return SIZE if sum(periods) <= LONG else FEWER
 
 

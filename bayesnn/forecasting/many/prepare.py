@@ -99,7 +99,7 @@ def failure_table(failures: Sequence[Failure]) -> Any:
 
 
 def entropy_of(key: Any) -> tuple[int, ...]:
-    """Whole numbers of a key."""
+    """The whole numbers that a JAX key consists of."""
     return tuple(int(word) for word in np.ravel(jax.random.key_data(as_key(key))))
 
 
@@ -109,7 +109,7 @@ def seed_of(entropy: tuple[int, ...], name: Any) -> tuple[int, ...]:
 
 
 def check_pool(pool: str | None) -> None:
-    """Refuse what is no way of sharing."""
+    """Refuse an unknown way of learning from all series together."""
     if pool == "shared":
         raise ValueError(
             'pool must be None or "hierarchical", got "shared": one network for all series is a fit of the panel, '

@@ -105,7 +105,7 @@ class Grid(NamedTuple):
 
 @lru_cache(maxsize=32)
 def make_grid(prior: StructuralPrior, periods: tuple[int, ...], columns: int = 0) -> Grid:
-    """The grid of a prior for seasons of so many steps (1: none), and so many exogenous columns, which share a scale.
+    """The grid of a prior for seasons of `periods` steps (1: none) and `columns` exogenous columns of one scale.
 
     Coefficients are level, drift, trend, seasons, columns.
     """

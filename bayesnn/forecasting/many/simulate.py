@@ -34,13 +34,13 @@ class Posterior(NamedTuple):
 
     @property
     def probability(self) -> np.ndarray:
-        """Of the members (c, p, g)."""
+        """Posterior probabilities (c, p, g) of the members."""
         weight = np.exp(self.log_weight - self.log_weight.max())
         return np.asarray(weight / weight.sum())
 
 
 def joined(one: Posterior, other: Posterior) -> Posterior:
-    """The members of both."""
+    """The members of two posteriors of one series, curve after curve."""
     return Posterior(*(np.concatenate(pair) for pair in zip(one, other, strict=True)))
 
 

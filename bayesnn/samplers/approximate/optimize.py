@@ -100,7 +100,7 @@ def optimize(
     plan: Plan,
     rows: np.ndarray | None = None,
 ) -> Optimum:
-    """Optimise from every starting point (m, d) and keep the best point of each member; one out of patience is final.
+    """Optimise from every starting point (m, d) and keep the best point of each member until its patience is over.
 
     With `rows`, only these rows of the data are used.
     """

@@ -25,7 +25,7 @@ def steps_of(progress: Progress, plan: Plan) -> int:
 
 
 def long_run(seconds: float, plan: Plan) -> str:
-    """What is said of a run whose steps take so many seconds; nothing if it is short.
+    """The warning for a run whose steps take `seconds` seconds each; empty if the run is short.
 
     A run that ends by itself has its own limit of time for all but the warm-up.
     """

@@ -61,7 +61,7 @@ class Plan:
                 )
 
     def less(self, seconds: float) -> Plan:
-        """The plan with so much less time, where its time is limited."""
+        """The plan with its limit of time, if it has one, reduced by `seconds`."""
         if self.stopping is None:
             return self
         left = max(0.0, self.stopping.max_seconds - seconds)

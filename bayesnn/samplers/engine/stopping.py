@@ -61,7 +61,7 @@ class Stopping:
 
 
 def position_after(draws: int, kept: int) -> int:
-    """The first position after so many draws: kept/8 times 1, 1.5, 2, 3, 4, 6, 8, 12, ...
+    """The first position after `draws` draws: kept/8 times 1, 1.5, 2, 3, 4, 6, 8, 12, ...
 
     Each is at most half as far again as the one before, so that judging costs a fixed part of the run.
     """
@@ -74,12 +74,12 @@ def position_after(draws: int, kept: int) -> int:
 
 
 def is_position(draws: int, kept: int) -> bool:
-    """Whether a run is judged after so many draws."""
+    """Whether a run is judged after `draws` draws."""
     return position_after(draws - 1, kept) == draws
 
 
 def spacing(draws: int, kept: int) -> int:
-    """Of so many draws every such one is kept: the smallest power of two that leaves at most `kept`."""
+    """The spacing of the kept draws: the smallest power of two that leaves at most `kept` of `draws` draws."""
     every = 1
     while draws > kept * every:
         every *= 2

@@ -192,7 +192,7 @@ class Gibbs(Steps):
         return state._replace(noise_precision=precision, latents=latents, log_step=log_step)
 
     def leapfrogs(self, units: int, weights: int) -> int:
-        """Leapfrog steps of a trajectory of so many units with so many weights each."""
+        """Leapfrog steps of a trajectory of `units` units with `weights` weights each."""
         return default_steps(units, weights) if self.trajectory is None else self.trajectory
 
     def step(

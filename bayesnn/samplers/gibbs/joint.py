@@ -157,7 +157,7 @@ class JointGibbs(Steps):
         return move_without_mean(source, point_of(state), target, y, shares, precision, terms, move)
 
     def leapfrogs(self, units: int, weights: int) -> int:
-        """Leapfrog steps of a trajectory of so many units with so many weights each."""
+        """Leapfrog steps of a trajectory of `units` units with `weights` weights each."""
         return self.trajectory or default_steps(units, weights) or FEW_STEPS
 
     def rounds(self, state: GibbsState) -> tuple[Steps, int]:

@@ -144,7 +144,7 @@ def move_rest(
 
 
 def log_factors(model: Model, m: int, kept: jax.Array, rest: jax.Array) -> jax.Array:
-    """Log of what multiplies the independent normals of intercept and linear term (k - m,), of which some are kept."""
+    """Log of the prior's factor of intercept and linear term (k - m,), beside independent normals: `log_factor`."""
     predictors = rest.shape[0] - int(model.intercept)
     if not predictors:
         return jnp.zeros(())

@@ -28,7 +28,7 @@ def move_structure(
 def move_structure_inside(
     jumps: bool, key: jax.Array, state: GibbsState, model: Model, x: jax.Array, working: WorkingRows
 ) -> GibbsState:
-    """The same where the prior is confined to a region: each of the two is accepted if its readout is inside.
+    """`move_structure` for a prior confined to a region: each of its two moves is accepted if the readout is inside.
 
     What has no influence on y is redrawn before and after the draw of the architecture, which makes it reversible.
     """

@@ -101,7 +101,7 @@ class MCLMC(Chains):
         check_spec("start", self.start)
 
     def mode_finder(self) -> MAP | None:
-        """Chains start where it ends."""
+        """The optimiser at whose modes the chains start."""
         return self.start
 
     def kernel(self, model: Any) -> MicrocanonicalKernel:

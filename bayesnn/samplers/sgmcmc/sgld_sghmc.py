@@ -66,7 +66,7 @@ class Minibatch(Chains):
             raise ValueError("control_variates=True takes the gradient at a mode: give start=MAP(...)")
 
     def mode_finder(self) -> MAP | None:
-        """Chains start where it ends."""
+        """The optimiser at whose modes the chains start."""
         return self.start
 
     def kernel(self, model: Any) -> StochasticKernel:

@@ -87,12 +87,12 @@ class Tempered(Chains):
 
     @property
     def moves_architectures(self) -> bool:  # type: ignore[override]
-        """As the sampler of the copies."""
+        """Whether the sampler of the copies moves between architectures."""
         return self.sampler.moves_architectures
 
     @property
     def marginalizes(self) -> bool:  # type: ignore[override]
-        """As the sampler of the copies."""
+        """Whether the sampler of the copies integrates the readout out."""
         return self.sampler.marginalizes
 
     def check(self, model: Model) -> None:
@@ -126,7 +126,7 @@ class Tempered(Chains):
         return run.after(seconds, run.attrs | {"temperatures": len(ladder)})
 
     def quick(self, target: Any) -> bool:
-        """As for the sampler of the copies."""
+        """Whether the sampler of the copies can be compiled quickly without loss of speed."""
         return self.sampler.quick(target)
 
     def stats(self, state: System) -> Stats:

@@ -166,10 +166,11 @@ def test_predictions_of_new_tables_and_after_loading(counted):
         (lambda t: t.assign(area="wide"), "column 'area' must hold numbers"),
         (lambda t: t.assign(area=np.nan), "column 'area' must have no missing values, got 2, the first at row 0"),
         (lambda t: t.assign(n=0), "offset must be finite"),
+        (lambda t: t.assign(n=[-1, 2]), "offset must be finite, got 1 NaN"),  # the logarithm is no number
         (lambda t: pd.concat([t, t[["area"]]], axis=1), "several called \\['area'\\]"),
         (lambda t: t.to_numpy(), "x must be a DataFrame with the columns \\['area', 'region', 'n'\\]"),
     ],
-    ids=["absent", "renamed", "category", "type", "missing", "offset", "twice", "array"],
+    ids=["absent", "renamed", "category", "type", "missing", "offset", "no number", "twice", "array"],
 )
 def test_new_rows_that_do_not_fit_the_formula(counted, change, words):
     table, fit = counted
@@ -200,6 +201,12 @@ def test_a_formula_with_an_offset_for_a_standardised_target():
     _, data = bind(bnn.shallow(1), "price ~ standardize(area) + C(region) + offset(log(n))", table=TABLE)
     left = TABLE["price"] - np.log(TABLE["n"])
     np.testing.assert_allclose(data.scaled()[1] - data.shift, (left - left.mean()) / left.std(ddof=0), atol=1e-12)
+
+
+@pytest.mark.parametrize("part", ["offset(log(n))", "offset(log(n)) + offset(area)"])
+def test_an_offset_that_is_no_number_is_refused_and_never_left_out(part):
+    with pytest.raises(ValueError, match="offset must be finite, got 1 NaN"):
+        bind(bnn.shallow(1), f"price ~ area + {part}", table=TABLE.assign(n=[-1, *TABLE["n"][1:]]))
 
 
 def test_formulas_of_priors_and_of_the_evidence():

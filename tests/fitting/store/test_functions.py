@@ -1,6 +1,8 @@
 """Functions of the user's own are told apart by what they compute, and the same ones are recognised."""
 
 import functools
+import math
+import operator
 import os
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
+from bayesnn.fitting.store import functions
 from bayesnn.fitting.store.functions import function_text
 from bayesnn.fitting.store.manifest import text_of
 from bayesnn.layers import Layer
@@ -142,10 +145,24 @@ def test_functions_that_compute_other_values_have_another_text(make):
 
 
 def test_functions_of_libraries_are_told_by_name():
-    known = [jnp.tanh, jax.nn.relu, np.tanh, jax.nn.gelu, jax.numpy.sin, abs]
+    known = [jnp.tanh, jax.nn.relu, np.tanh, jax.nn.gelu, jax.numpy.sin, abs, math.tanh, operator.neg, textwrap.dedent]
     texts = [function_text(one) for one in known]
     assert len(set(texts)) == len(known)
     assert texts == [function_text(one) for one in known]
+
+
+@pytest.mark.parametrize("name", ["statistics", "profile", "layers"])  # modules of Python, and a folder of this package
+def test_a_module_of_the_user_s_own_is_no_library_whatever_its_name(name, tmp_path, monkeypatch):
+    texts = []
+    for factor in (1.0, 2.0):
+        module = types.ModuleType(name)
+        module.__file__ = str(tmp_path / f"{name}.py")
+        exec(f"def act(x):\n    return {factor} * x", module.__dict__)
+        monkeypatch.setitem(sys.modules, name, module)
+        functions._of_library.cache_clear()
+        texts.append(function_text(module.act))
+    functions._of_library.cache_clear()
+    assert texts[0] != texts[1]
 
 
 def test_the_text_is_the_same_in_every_process():
