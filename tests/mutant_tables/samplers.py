@@ -554,4 +554,11 @@ MUTANTS = (
         "now = corner.T @ state.coefficients[first:]",
         "samplers/gibbs/test_geweke_confined.py -k fixed",
     ),
+    Mutant(
+        "the sites in another order within the vector",
+        "samplers/one_vector.py",
+        "[jnp.ravel(z[name]) for name in self.shapes]",
+        "[jnp.ravel(z[name]) for name in reversed(self.shapes)]",
+        "samplers/test_one_vector.py",
+    ),
 )
