@@ -3,8 +3,8 @@
 Run: python tests/benchmarks/series.py [JOB ...] [--quick] [--json series.json]
      python tests/benchmarks/series.py maps [--maps NAME ...] [--counts 400 100] [--seeds 2] [--draws N]
 
-Jobs: lynx, sunspots, coverage, lstar, passengers, maps, speed, m1 (all by default). The M1 competition comes from
-BAYESNN_SHARED_DATA, or `shared/data` beside the repository, and its comparison needs the package statsforecast;
+Jobs: lynx, sunspots, coverage, lstar, passengers, cutoffs, maps, speed, m1 (all by default). The M1 competition comes
+from BAYESNN_SHARED_DATA, or `shared/data` beside the repository, and its comparison needs the package statsforecast;
 everything else is embedded.
 """
 
@@ -182,6 +182,24 @@ def passengers(quick):
     return found
 
 
+def cutoffs(quick):
+    """Coverage of 80% and log width of these forecasts from 25 origins, one fit to the 96 months before the first."""
+    few = 100 if quick else 300
+    series = bnn.datasets.air_passengers()
+    trend = pd.DataFrame({"trend": np.arange(len(series)) / 12.0}, index=series.index)
+    settings = {"horizon": 24, "windows": 25, "draws": few, "warmup": few, "progress": False}
+    settings |= {"baselines": ["linear_ar", "seasonal_naive"], "exogenous": trend, "transform": "log"}
+    rows = bnn.backtest(bnn.shallow(3, linear=True), series, lags=[1, 2, 12, 13], **settings).forecasts
+    rows["within 80%"] = (rows["lo-80"] <= rows["y"]) & (rows["y"] <= rows["hi-80"])
+    rows["log width"] = np.log(rows["hi-80"] / rows["lo-80"])
+    rows["MAE"] = (rows["y"] - rows["median"]).abs()
+    found = {}
+    for name, part in (("months", pd.cut(rows["horizon"], [0, 6, 12, 24])), ("windows", rows["window"] // 6 * 6)):
+        means = rows.groupby(["method", part], observed=True)[["within 80%", "log width", "MAE"]].mean().round(3)
+        found |= {f"{method}, {name} {one}": dict(row) for (method, one), row in means.iterrows()}
+    return found
+
+
 MAPS = {  # the centre given the values before, and the sd of the errors
     "quadratic": (lambda y: 0.9 - 1.2 * y[-1] ** 2, 0.05),
     "Henon": (lambda y: 1 - 1.2 * y[-1] ** 2 + 0.3 * y[-2], 0.03),
@@ -338,7 +356,7 @@ def m1_series(name, period, train, test):
     return frame.assign(unique_id=name, period=period, transform=" ".join(chosen.transform))
 
 
-JOBS = {job.__name__: job for job in (lynx, sunspots, coverage, lstar, passengers, maps, speed, m1)}
+JOBS = {job.__name__: job for job in (lynx, sunspots, coverage, lstar, passengers, cutoffs, maps, speed, m1)}
 
 
 def main():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import bayesnn as bnn
+from bayesnn.fitting.warm_start import same_unknowns
 
 FEW = {"draws": 5, "warmup": 5, "chains": 2, "progress": False, "chain_method": "vectorized"}
 
@@ -44,6 +45,28 @@ def test_the_rows_are_those_of_the_new_data(model, first):
     assert warm.idata["posterior"].sizes["draw"] == 5
     np.testing.assert_array_equal(warm.data.y, other.y)
     assert warm.complete
+
+
+def test_scales_that_each_fit_takes_from_its_rows_may_differ(model, first):
+    """A series that grows has other scales, and so another prior: its fit starts all the same."""
+    other = bnn.lagged(series(64).cumsum(), 2)
+    warm = bnn.fit(model, other, start=first, **FEW)
+    assert warm.model.prior.readout_guess != first.model.prior.readout_guess
+    cold = bnn.fit(model, other, **FEW)
+    assert warm.model == cold.model
+    with pytest.raises(ValueError, match="start must be a fit of the same model"):
+        bnn.fit(model, bnn.lagged(series(64), 3), start=first, **FEW)
+
+
+def test_baselines_of_counts_may_differ_and_nothing_else():
+    def of(baseline, guess=1.0):
+        likelihood = bnn.NegativeBinomial(dispersion_guess=guess, baseline=baseline)
+        return bnn.shallow(2, likelihood=likelihood)
+
+    assert same_unknowns(of(0.3), of(2.0))
+    assert not same_unknowns(of(0.3, guess=0.5), of(0.3))
+    assert not same_unknowns(of(0.3), bnn.shallow(2, likelihood=bnn.Poisson(0.3)))
+    assert not same_unknowns(of(0.3), bnn.shallow(2))
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,13 @@ MUTANTS = (
         "samplers/tempering/test_copies.py -k goes_along",
     ),
     Mutant(
+        "copies tuned for as many moves as warm-up has steps",
+        "samplers/tempering/copies.py",
+        "jnp.asarray(num_warmup) * steps.rounds(inner)[1]",
+        "jnp.asarray(num_warmup)",
+        "samplers/tempering/test_copies.py -k until_warm_up",
+    ),
+    Mutant(
         "energy of the old temperature after an exchange",
         "samplers/tempering/copies.py",
         "potential_energy=prior - temperatures * level",
