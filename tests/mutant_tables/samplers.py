@@ -16,6 +16,34 @@ APPROXIMATE = "samplers/approximate/test_approximations.py"
 
 MUTANTS = (
     Mutant(
+        "mode of the readout looked for at the current signs",
+        "samplers/gibbs/sign_moves.py",
+        "gamma[jnp.array(pair), 0] < 0, -1.0, 1.0)",
+        "gamma[jnp.array(pair), 0] < 0, 1.0, 1.0)",
+        "samplers/gibbs/test_joint.py -k arms",
+    ),
+    Mutant(
+        "intercept stays while a unit is flipped",
+        "samplers/gibbs/sign_moves.py",
+        ".at[:, m].add(jnp.where(sign < 0, beta, 0.0).sum(axis=1))",
+        "",
+        "samplers/gibbs/test_joint.py -k arms",
+    ),
+    Mutant(
+        "spread of the units at the centre's candidates without the number of units",
+        "samplers/gibbs/sign_moves.py",
+        "of_units = (size + count) *",
+        "of_units = size *",
+        "samplers/gibbs/test_joint.py -k centre_of_units",
+    ),
+    Mutant(
+        "softmax without the sum over classes",
+        "likelihoods/softmax.py",
+        "return of_class - jax.nn.logsumexp(f, axis=0)",
+        "return of_class - f.max(axis=0)",
+        "likelihoods/test_softmax.py",
+    ),
+    Mutant(
         "errors whose log sd does not normalise",
         "samplers/gibbs/mean_collapsed.py",
         "- cases @ log_sd - jnp.log",

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from bayesnn._internal import conditionals, random
 from bayesnn._internal.random import RandomSource
-from bayesnn.likelihoods import Latents, weighted
+from bayesnn.likelihoods import Categorical, Latents, softmax, weighted
 from bayesnn.models.model import Model
 from bayesnn.priors.arguments import masked
 from bayesnn.priors.shallow_hyper import Hyper
@@ -63,8 +63,18 @@ def single(f: jax.Array, model: Model) -> jax.Array:
 
 def log_likelihood(f: jax.Array, model: Model, latents: Latents, y: jax.Array, weights: jax.Array | None) -> jax.Array:
     """log p(y | f) () for f (K, n), offset included."""
+    if isinstance(model.likelihood, Categorical):
+        return weighted(softmax.log_probability(single(f, model), y).astype(f.dtype), weights).sum()
     distribution = model.likelihood.distribution(as_rows(single(f, model), model), **model.likelihood.report(latents))
     return weighted(distribution.log_prob(y).astype(f.dtype), weights).sum()
+
+
+def information_of(f: jax.Array, model: Model, latents: Latents) -> jax.Array:
+    """Fisher information (K, K, n) about f (K, n)."""
+    if isinstance(model.likelihood, Categorical):
+        return softmax.information(single(f, model)).astype(f.dtype)
+    found = model.likelihood.information(as_rows(single(f, model), model), **model.likelihood.report(latents))
+    return found.astype(f.dtype).reshape(f.shape[1], f.shape[0], f.shape[0]).transpose(1, 2, 0)
 
 
 def target_of(
@@ -76,14 +86,13 @@ def target_of(
     weights: jax.Array | None,
 ) -> Target:
     """The density given the architecture, the nuisance parameters and the temperature of a state."""
-    terms, likelihood, latents = model.terms(x.shape[1:]), model.likelihood, state.latents or {}
+    terms, latents = model.terms(x.shape[1:]), state.latents or {}
     used = model.masks(state.structure, x.shape[1:])
     inputs, extra = readout_rows(terms, x, used)
     shares = tempered(weights, state, y)
 
     def information(f: jax.Array) -> jax.Array:
-        found = likelihood.information(as_rows(single(f, model), model), **likelihood.report(latents)).astype(f.dtype)
-        found = found.reshape(f.shape[1], f.shape[0], f.shape[0]).transpose(1, 2, 0)
+        found = information_of(f, model, latents)
         return found if shares is None else found * shares
 
     mean, variance = (jnp.asarray(values[terms.units :]) for values in prior_of(model).readout_moments(terms))

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesnn._internal import random
+from bayesnn._internal.conditionals import solve_lower
 from bayesnn._internal.hamiltonian import acceptance_probability, leapfrog
 from bayesnn._internal.random import RandomSource
 from bayesnn.samplers.gibbs.joint_density import Point, Target, log_density
@@ -60,7 +61,7 @@ def scales_of(target: Target, units: int, functions: int) -> Scales:
     matrix = (size + units) * np.linalg.inv(size * guess) + of_inputs @ target.inputs.T
     of_readout = 1.0 / prior.readout_guess + information.sum(axis=0).mean()
     return Scales(
-        jnp.linalg.cholesky(jnp.linalg.inv(matrix)),
+        solve_lower(jnp.linalg.cholesky(matrix), jnp.eye(q)).T,  # A with A A' the inverse of the matrix
         jnp.asarray(0.5 * np.linalg.cholesky(centre)),
         of_readout**-0.5,
         0.7 * prior.readout_mean_variance**0.5,

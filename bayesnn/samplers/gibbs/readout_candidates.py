@@ -39,7 +39,7 @@ class Arm(NamedTuple):
     """The readout given one set of units: design (k, n), its prior, coefficients in use (k,), mode and curvature.
 
     The prior has precisions (K, k, k) and shifts (K, k) of K functions; mode (K, k), and the curvature of the posterior
-    there has the factor `cholesky` (K k, K k).
+    near it has the factor `cholesky` (K k, K k).
     """
 
     design: jax.Array
@@ -49,10 +49,19 @@ class Arm(NamedTuple):
     cholesky: jax.Array
 
 
-def arm_of(design: jax.Array, beta_precision: jax.Array, target: Target, terms: Terms, used: jax.Array | None) -> Arm:
+def arm_of(
+    design: jax.Array,
+    beta_precision: jax.Array,
+    target: Target,
+    terms: Terms,
+    used: jax.Array | None,
+    start: jax.Array | None = None,
+    steps: int = NEWTON_STEPS,
+) -> Arm:
     """The arm of a design (k, n) given 1/sigma_beta^2 (K,), mu_beta integrated out.
 
-    It depends on the design and what the target conditions on, never on the current readout.
+    It depends on the design, on what the target conditions on, and on `start` (K, k), from which Newton's steps begin,
+    by default zero; never on the current readout. The curvature is that before the last step.
     """
     prior = precision_of(target.prior.collapsed_given(terms, 1.0 / beta_precision, used))
     functions, k = prior.shift.shape
@@ -65,15 +74,17 @@ def arm_of(design: jax.Array, beta_precision: jax.Array, target: Target, terms: 
         blocks = blocks + jnp.eye(functions)[:, :, None, None] * prior.matrix[:, None]
         return slope, blocks.transpose(0, 2, 1, 3).reshape(functions * k, functions * k)
 
-    def newton(c: jax.Array, _: None) -> tuple[jax.Array, None]:
+    def newton(_: int, reached: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        c, _ = reached
         slope, curvature = slope_and_curvature(c)
-        step = cho_solve((jnp.linalg.cholesky(curvature), True), slope.ravel()).reshape(c.shape)
+        cholesky = jnp.linalg.cholesky(curvature)
+        step = cho_solve((cholesky, True), slope.ravel()).reshape(c.shape)
         largest = jnp.abs(step @ design).max()
-        return c + step * jnp.minimum(1.0, LARGEST_CHANGE / jnp.maximum(largest, 1e-30)), None
+        return c + step * jnp.minimum(1.0, LARGEST_CHANGE / jnp.maximum(largest, 1e-30)), cholesky
 
-    mode, _ = lax.scan(newton, jnp.zeros((functions, k)), length=NEWTON_STEPS)
-    every = jnp.ones(k) if used is None else used
-    return Arm(design, prior, every, mode, jnp.linalg.cholesky(slope_and_curvature(mode)[1]))
+    c = jnp.zeros((functions, k)) if start is None else start
+    mode, cholesky = lax.fori_loop(0, steps, newton, (c, jnp.eye(functions * k)))
+    return Arm(design, prior, jnp.ones(k) if used is None else used, mode, cholesky)
 
 
 def t_numbers(source: RandomSource, shape: tuple[int, ...]) -> jax.Array:

@@ -17,12 +17,14 @@ import numpy as np
 from jax.scipy.linalg import cho_solve, solve_triangular
 
 from bayesnn._internal import random
+from bayesnn._internal.conditionals import solve_lower
 from bayesnn._internal.random import RandomSource
 from bayesnn.priors import MuellerRiosInsua, Terms
 from bayesnn.priors.arguments import masked
 from bayesnn.samplers.gibbs.joint_density import Point, Target, units_prior
 from bayesnn.samplers.gibbs.readout_candidates import (
     CANDIDATES,
+    Arm,
     arm_of,
     candidates_of,
     choose,
@@ -35,6 +37,7 @@ from bayesnn.samplers.gibbs.readout_candidates import (
 SIGNS = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])  # the sign changes of two units, no change first
 MOST_COEFFICIENTS = 40  # of all functions together, above which the linear term is held
 CENTRES = 8  # candidates for mu_gamma per arm
+FEW_STEPS = 2  # Newton steps from the mode of the same function
 
 
 def two_units(source: RandomSource, count: jax.Array | int) -> tuple[jax.Array, jax.Array]:
@@ -48,16 +51,19 @@ def two_units(source: RandomSource, count: jax.Array | int) -> tuple[jax.Array, 
 def centre_of(gamma: jax.Array, prior: MuellerRiosInsua, active: jax.Array | None) -> tuple[jax.Array, jax.Array]:
     """Mean (q,), and factor of the precision (q, q), of a normal distribution near that of mu_gamma given units (m, q).
 
-    S_gamma is put at a value that does not depend on the signs of the units: their spread around the prior mean.
+    S_gamma is put at the spread of the units around the prior mean, (size guess + C'C) / (size + m) with units C about
+    that mean, whose inverse follows from that of the guess and an (m, m) system: no large matrix is inverted.
     """
     m, q = gamma.shape
     guess, mean, variance = prior.unit_matrices(q)
     size, count = prior.unit_size_for(q), m if active is None else active.sum()
     centred = masked(gamma - mean, active)
-    spread = jnp.linalg.inv((size * guess + centred.T @ centred) / (size + count))
-    precision = np.linalg.inv(variance)
-    root = jnp.linalg.cholesky(precision + count * spread)
-    return jnp.asarray(mean) + cho_solve((root, True), spread @ centred.sum(axis=0)), root
+    inverse = np.linalg.inv(size * guess)
+    scaled = centred @ inverse
+    shares = solve_lower(jnp.linalg.cholesky(jnp.eye(m) + scaled @ centred.T), scaled)
+    of_units = (size + count) * (inverse - shares.T @ shares)
+    root = jnp.linalg.cholesky(np.linalg.inv(variance) + count * of_units)
+    return jnp.asarray(mean) + cho_solve((root, True), of_units @ centred.sum(axis=0)), root
 
 
 def without_linear(point: Point, target: Target, terms: Terms) -> tuple[Point, Target, Terms]:
@@ -88,6 +94,31 @@ def flip_signs(
     return rest._replace(coefficients=jnp.concatenate([rest.coefficients, held])), moved
 
 
+def arms_of(
+    gamma: jax.Array, pair: tuple[jax.Array, jax.Array], beta_precision: jax.Array, target: Target, terms: Terms
+) -> tuple[jax.Array, Arm]:
+    """Units (4, m, q) of the four arms, those of gamma (m, q) first, and their readouts.
+
+    With an intercept, the arms span the same functions. So the mode is looked for once, for the arm whose two units
+    have constants that are not negative, which is the same seen from any of the four; a flip then takes beta to -beta
+    and adds beta to the intercept, and the priors move the mode a little.
+    """
+    m, used = gamma.shape[0], None if target.used is None else target.used.coefficients
+    signs = jnp.ones((len(SIGNS), m)).at[:, pair[0]].multiply(SIGNS[:, 0]).at[:, pair[1]].multiply(SIGNS[:, 1])
+    units = signs[:, :, None] * gamma
+    if not terms.intercept:
+        return units, jax.vmap(lambda g: arm_of(target.design(g), beta_precision, target, terms, used))(units)
+    upright = jnp.ones(m).at[jnp.array(pair)].set(jnp.where(gamma[jnp.array(pair), 0] < 0, -1.0, 1.0))
+    mode = arm_of(target.design(upright[:, None] * gamma), beta_precision, target, terms, used).mode
+
+    def of_one(g: jax.Array, sign: jax.Array) -> Arm:
+        beta = mode[:, :m]
+        start = mode.at[:, :m].set(sign * beta).at[:, m].add(jnp.where(sign < 0, beta, 0.0).sum(axis=1))
+        return arm_of(target.design(g), beta_precision, target, terms, used, start, FEW_STEPS)
+
+    return units, jax.vmap(of_one)(units, signs * upright)
+
+
 def flip(
     source: RandomSource, point: Point, beta_precision: jax.Array, target: Target, terms: Terms
 ) -> tuple[Point, jax.Array]:
@@ -95,12 +126,9 @@ def flip(
     of_pair, of_readout, of_centre, *of_choice = random.split(source, 6)
     (m, q), functions = point.gamma.shape, beta_precision.shape[0]
     pair = two_units(of_pair, m if target.active is None else target.active.sum())
-    signs = jnp.ones((len(SIGNS), m)).at[:, pair[0]].multiply(SIGNS[:, 0]).at[:, pair[1]].multiply(SIGNS[:, 1])
-    gamma = signs[:, :, None] * point.gamma
-    used = None if target.used is None else target.used.coefficients
+    gamma, arms = arms_of(point.gamma, pair, beta_precision, target, terms)
 
     numbers = t_numbers(of_readout, (len(SIGNS), CANDIDATES, functions * terms.size))
-    arms = jax.vmap(lambda g: arm_of(target.design(g), beta_precision, target, terms, used))(gamma)
     readouts = jax.vmap(candidates_of)(numbers, arms).at[0, 0].set(point.coefficients.T)
     of_readouts = jax.vmap(lambda c, arm: log_weights(c, arm, target))(readouts, arms)
 

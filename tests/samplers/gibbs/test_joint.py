@@ -131,6 +131,40 @@ def test_flips_take_two_different_units():
     assert all(int(i) == 0 for i in sign_moves.two_units(jax.random.key(0), 1))
 
 
+def test_arms_of_signs_are_the_same_from_each_of_them():
+    """And their modes are those that Newton's steps from zero find, since a flip does not change the function."""
+    target = target_of(state_of(CLASSES), CLASSES, jnp.asarray(X), jnp.asarray(CODES), None, None)
+    terms, precision = CLASSES.terms(X.shape[1:]), jnp.ones(3)
+    compiled = functools.partial(jax.jit, compiler_options=geweke.QUICK)
+    of_pair = compiled(lambda gamma: sign_moves.arms_of(gamma, (0, 1), precision, target, terms))
+    of_zero = compiled(
+        jax.vmap(lambda g: readout_candidates.arm_of(target.design(g), precision, target, terms, None, steps=30))
+    )
+    gamma = some_point().gamma
+    units, arms = of_pair(gamma)
+    np.testing.assert_array_equal(units[0], gamma)
+    for i in range(1, 4):
+        seen, others = of_pair(units[i])
+        order = [int(np.flatnonzero((np.asarray(seen) == unit).all(axis=(1, 2)))[0]) for unit in np.asarray(units)]
+        np.testing.assert_array_equal(np.asarray(others.mode)[order], arms.mode)
+        np.testing.assert_array_equal(np.asarray(others.cholesky)[order], arms.cholesky)
+    own = of_zero(units)
+    np.testing.assert_allclose(arms.mode, own.mode, atol=1e-2)
+    np.testing.assert_allclose(arms.cholesky, own.cholesky, atol=3e-2)
+
+
+def test_candidates_for_the_centre_of_units_take_their_spread_around_the_prior_mean():
+    prior, gamma = CLASSES.prior, some_point().gamma
+    guess, mean, variance = prior.unit_matrices(3)
+    size, centred = prior.unit_size_for(3), np.asarray(gamma) - mean
+    spread = (size * guess + centred.T @ centred) / (size + 2)
+    precision = np.linalg.inv(variance) + 2 * np.linalg.inv(spread)
+    centre, root = sign_moves.centre_of(gamma, prior, None)
+    np.testing.assert_allclose(root @ root.T, precision, rtol=1e-9)
+    expected = mean + np.linalg.solve(precision, np.linalg.solve(spread, centred.sum(axis=0)))
+    np.testing.assert_allclose(centre, expected, rtol=1e-9)
+
+
 @pytest.mark.parametrize("architecture", [None, "random"])
 def test_the_linear_term_is_held_where_the_readout_is_long(architecture, monkeypatch):
     """The density of what is left is that of the whole point, up to the prior of the linear term."""
