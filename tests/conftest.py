@@ -10,12 +10,8 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as `bayesnn._internal.quiet` does, which comes too late here
 
-# Most of the time of the tests is XLA compiling small programs that run once. LLVM's first level of optimisation
-# compiles them in half the time; XLA's older emitters of loops, which JAX has up to 0.9, help as well.
-QUICK = ["--xla_backend_optimization_level=1"]
-if version("jaxlib").split(".")[:2] in (["0", "8"], ["0", "9"]):
-    QUICK += ["--xla_cpu_use_fusion_emitters=false", "--xla_llvm_disable_expensive_passes=true"]
-os.environ["XLA_FLAGS"] = " ".join([*QUICK, os.environ.get("XLA_FLAGS", "")]).strip()
+# Tests run side by side: a second thread of OpenBLAS would wait for a core, and burn another one while it does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest  # noqa: E402
 
@@ -28,8 +24,22 @@ collect_ignore = [
     "mutants.py",
     "mutant_tables",
     "notebooks.py",
+    "helpers/manual_hook.py",
     "helpers/see_also.py",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let XLA compile with few optimisations: most of the time of the tests is compiling small programs that run once.
+
+    LLVM's level 0 takes half of the time of level 1, but sweeps run two to four times as long, which the slow tests
+    would feel. XLA's older emitters of loops, which JAX has up to 0.9, help as well.
+    """
+    level = 0 if config.option.markexpr == "not slow" else 1
+    flags = [f"--xla_backend_optimization_level={level}"]
+    if version("jaxlib").split(".")[:2] in (["0", "8"], ["0", "9"]):
+        flags += ["--xla_cpu_use_fusion_emitters=false", "--xla_llvm_disable_expensive_passes=true"]
+    os.environ["XLA_FLAGS"] = " ".join([*flags, os.environ.get("XLA_FLAGS", "")]).strip()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import browser
+import executed
 import pytest
 
 import bayesnn as bnn
@@ -21,20 +22,44 @@ import notebooks  # noqa: E402
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "bayesnn" / "docs" / "pages"
 WITH_CODE = sorted(page for page in PAGES.rglob("*.md") if 'exec="on"' in page.read_text(encoding="utf-8"))
-INCLUDED = re.compile(r'--8<-- "(docs/snippets/\w+\.txt)"\n')
-BLOCK = re.compile(r"```python exec=\"on\"[^\n]*session=\"(\w+)\"\n(.*?)```", re.DOTALL)
 ENVIRONMENT = os.environ | {"MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
 
 
 def scripts(page):
-    """The code of a page by session, block after block."""
-    found = {}
-    text = INCLUDED.sub(
-        lambda found: (PAGES.parents[1] / found[1]).read_text(encoding="utf-8"), page.read_text("utf-8")
+    """The code of a page by session."""
+    return {name: "".join(blocks) for name, blocks in executed.sessions(page.read_text(encoding="utf-8")).items()}
+
+
+PAGE = """before
+```python exec="on" session="one"
+word = "hidden"
+```
+
+```python exec="on" source="above" result="text" session="one"
+print(word, 1 < 2)
+```
+
+```python exec="on" source="above" html="on" session="two"
+print("<b>bold</b>")
+```
+after
+"""
+
+
+def test_a_page_shows_its_code_and_what_it_prints():
+    outputs = {name: executed.printed(name, blocks)[0] for name, blocks in executed.sessions(PAGE).items()}
+    shown = executed.shown(PAGE, outputs)
+    assert shown == (
+        "before\n\n\n```python\nprint(word, 1 < 2)\n```\n\n```text\nhidden True\n```\n\n"
+        '```python\nprint("<b>bold</b>")\n```\n\n<b>bold</b>\nafter\n'
     )
-    for session, code in BLOCK.findall(text):
-        found[session] = found.get(session, "") + code
-    return found
+
+
+def test_a_block_that_fails_is_told_and_leaves_no_file():
+    before = set(Path.cwd().iterdir())
+    texts, seconds, error = executed.printed("page", ["open('left', 'w').close()\n", "1 / 0\n", "print(1)\n"])
+    assert texts == [""] and len(seconds) == 1 and "page, block 2" in error and "ZeroDivisionError" in error
+    assert set(Path.cwd().iterdir()) == before
 
 
 def test_sessions_are_of_one_page():
@@ -125,7 +150,7 @@ def test_the_code_of_the_manual_runs(page, session, tmp_path):
 
 @pytest.mark.slow
 def test_the_manual_is_built_without_a_warning_and_shown_by_a_browser(tmp_path):
-    for module in ("mkdocs", "material", "mkdocstrings", "markdown_exec", "formulaic", "sklearn", "tokenizers"):
+    for module in ("mkdocs", "material", "mkdocstrings", "formulaic", "sklearn", "tokenizers"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f'{module} is not installed: pip install "bayesnn[docs]"')
     command = ["mkdocs", "build", "--strict", "-f", str(PAGES.parent / "mkdocs.yml"), "-d", str(tmp_path / "site")]

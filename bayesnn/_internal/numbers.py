@@ -16,7 +16,7 @@ ROUNDINGS = 32  # equal numbers may differ by this many spacings of neighbouring
 COARSEST = 6e-5  # upper bound of the relative resolution of a type; else whole per cents would count as rounding
 OF_JAX = ("bfloat", "float", "int", "uint")  # types of numbers that NumPy does not know itself: bfloat16, int4, ...
 DATES = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-OTHER_DATES = ("Period",)  # classes of pandas by name, so that pandas need not be imported
+OTHER_DATES = ("Period", "DateOffset", "MonthDayNano")  # of pandas and PyArrow, by name, so that neither is imported
 
 
 def real_numbers(name: str, values: Any) -> np.ndarray:
@@ -58,6 +58,9 @@ def as_array(name: str, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of masked elements in a list, which become NaN
+            if isinstance(values, (list, tuple)) and any(isinstance(v, np.ma.MaskedArray) and v.ndim for v in values):
+                rows = np.ma.stack(list(map(np.ma.asarray, values)))  # np.asarray would forget the masks of rows
+                return rows.data, np.ma.getmaskarray(rows)
             return np.asarray(values), None
     except ValueError as error:
         raise ValueError(f"{name} must be one array, and its rows differ in length ({error})") from None

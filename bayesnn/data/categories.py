@@ -57,7 +57,7 @@ def _check_labels(name: Any, values: Sequence[Any]) -> None:
     _check_cells(name, values)
     different = set(values)
     spelled = [value for value in different if spells_number(value)]
-    if 2 * len(spelled) > len(different):
+    if 2 * len(spelled) > len(different) or (spelled and all(is_number(v) or spells_number(v) for v in different)):
         other = next((value for value in values if not spells_number(value)), None)
         beside = "" if other is None else f" beside {other!r} at row {values.index(other)}"
         shown = next(value for value in values if spells_number(value))
@@ -90,7 +90,10 @@ def _equal(series: Any, category: Any) -> np.ndarray:
     """Which cells (n,) are of a category; pandas would compare a tuple item by item."""
     if isinstance(category, (tuple, frozenset)):
         return np.array([value == category for value in series], dtype=bool)
-    return (series == category).to_numpy(dtype=bool)
+    try:
+        return (series == category).to_numpy(dtype=bool)
+    except NotImplementedError:  # of PyArrow, which cannot compare every type of text
+        return np.array([value == category for value in series], dtype=bool)
 
 
 def indicated(categories: tuple[Any, ...]) -> tuple[Any, ...]:

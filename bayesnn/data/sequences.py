@@ -140,7 +140,7 @@ def token_ids(x: Any, vocabulary: int, source: int = 0, of_source: int = 0) -> n
 def numbers(x: Any, features: int, source: int = 0) -> np.ndarray:
     """Sequences of numbers (n, time, d), checked."""
     _same_columns(x)
-    values = _array(x)
+    values = _array(x)[0]
     if values.ndim != 3 or values.dtype.kind not in "fiub":
         raise ValueError(
             f"x must hold sequences of numbers, shape (n, time, {features}), got {values.dtype} of shape "
@@ -234,12 +234,13 @@ def kind_of(x: Any) -> str:
 
 def shape_of(x: Any) -> tuple[int, ...]:
     """The shape of an array or of nested lists; sequences of different lengths are refused."""
-    return np.shape(x if hasattr(x, "shape") else _array(x))
+    return np.shape(x if hasattr(x, "shape") else _array(x)[0])
 
 
-def _array(x: Any) -> np.ndarray:
+def _array(x: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """An array, and which of its values are masked, or None."""
     try:
-        return as_array("x", x)[0]
+        return as_array("x", x)
     except ValueError as error:
         if "differ in length" not in str(error):
             raise
@@ -250,9 +251,9 @@ def _array(x: Any) -> np.ndarray:
 
 def _whole(x: Any, name: str) -> np.ndarray:
     """Token ids as an array; masked ones, for which there is no number, are refused."""
-    values = _array(x)
-    if isinstance(x, np.ma.MaskedArray) and np.ma.getmaskarray(x).any():
-        raise ValueError(f"{name} must have no masked token ids, got {int(np.ma.getmaskarray(x).sum())}: pad with 0")
+    values, mask = _array(x)
+    if mask is not None and mask.any():
+        raise ValueError(f"{name} must have no masked token ids, got {int(mask.sum())}: pad with 0")
     return values
 
 

@@ -112,7 +112,7 @@ def grid_of(fit: Fit, name: str, values: Any, points: int) -> np.ndarray:
             return object_array(categories)
         column = fit.data.x[:, fit.data.columns.inputs.index(name)]
         return np.array([0.0, 1.0]) if is_indicator(fit, name) else np.linspace(column.min(), column.max(), points)
-    if isinstance(values, str) or np.ndim(values) != 1 or not len(values):
+    if isinstance(values, str) or np.ndim(values) != 1 or not np.size(values):
         raise ValueError(f"grid of {name!r} must be a non-empty list of values, got {values!r}")
     if categories is not None:
         check_value(fit, name, values)

@@ -11,6 +11,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import real_numbers
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.dataset import Dataset
 from bayesnn.evaluation import annealing, tempering
@@ -282,7 +283,7 @@ def _table(levels: list[np.ndarray], rates: list[float], path: Path) -> Any:
 def _grid(temperatures: Any) -> int | np.ndarray:
     if isinstance(temperatures, (int, np.integer)) and not isinstance(temperatures, bool):
         return checks.positive_integer("temperatures", temperatures, minimum=2)
-    grid = np.asarray(temperatures, dtype=np.float64)
+    grid = real_numbers("temperatures", temperatures)
     if grid.ndim != 1 or len(grid) < 3 or grid[0] != 0 or grid[-1] != 1 or not (np.diff(grid) > 0).all():
         raise ValueError(f"temperatures must be a number of steps, or rise from 0 to 1, got {temperatures!r}")
     return grid

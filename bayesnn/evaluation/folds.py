@@ -8,6 +8,8 @@ import jax
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.arrays import in_order, is_label, object_array, reading_alike
+from bayesnn._internal.numbers import column_array, is_missing
 
 
 def make_folds(
@@ -80,7 +82,17 @@ def _given(folds: Any, count: int) -> np.ndarray:
 
 
 def _codes(name: str, values: Any, count: int) -> np.ndarray:
-    labels = np.asarray(values)
+    labels = object_array(values) if isinstance(values, (list, tuple)) else column_array(name, values)
     if labels.shape != (count,):
         raise ValueError(f"{name} must hold one value per row, shape ({count},), got shape {labels.shape}")
-    return np.unique(labels, return_inverse=True)[1]
+    given = list(labels)
+    bad = next((row for row, label in enumerate(given) if is_missing(label) or not is_label(label)), None)
+    if bad is not None:
+        raise ValueError(
+            f"{name} must have a value in every row, got {given[bad]!r} in row {bad}: give it one of its own"
+        )
+    different = in_order(set(given))
+    if (alike := reading_alike(different)) is not None:
+        raise ValueError(f"{name} must read differently, got {alike[0]!r} and {alike[1]!r}: make them one type")
+    places = {label: code for code, label in enumerate(different)}
+    return np.array([places[label] for label in given])

@@ -14,7 +14,7 @@ from bayesnn.fitting.inference_data import Group, build, loo_pointwise
 
 K_LIMIT = 0.7  # A. Vehtari et al. (2024), section 3.2.4: above it the error is large whatever the number of draws
 FEWEST_DRAWS = 25  # the fewest draws whose tail has the five ratios that a Pareto fit needs
-NAMED_ROWS = 10  # at most so many row labels are named in a warning
+NAMED_ROWS = 10  # at most this many row labels are named in a warning
 
 
 @dataclass(frozen=True, eq=False)

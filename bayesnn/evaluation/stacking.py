@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import real_numbers
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.evaluation.diagnose import diagnose
 from bayesnn.evaluation.loo import K_LIMIT, psis
@@ -230,7 +231,7 @@ def mixture_score(log_densities: np.ndarray, weights: Sequence[float] | np.ndarr
 
 
 def _shares(weights: Any, chains: int) -> np.ndarray:
-    values = np.asarray(weights.weights if isinstance(weights, ChainWeights) else weights, dtype=np.float64)
+    values = real_numbers("weights", weights.weights if isinstance(weights, ChainWeights) else weights)
     if values.shape != (chains,) or not np.isfinite(values).all() or (values < 0).any() or values.sum() <= 0:
         raise ValueError(f"weights must be one number per chain, not negative, {chains} in all, got {values.tolist()}")
     return values / values.sum()

@@ -32,7 +32,7 @@ HOTTEST = 0.1  # default for the lowest power of the likelihood in the second st
 COLDEST_END, HOTTEST_END = 0.5, 0.02  # bounds of that power where `hot_end` chooses it
 NATS_PER_WEIGHT = 2.0  # nats per weight that the function still explains at that power
 WARMUP = 200  # warm-up steps of the second stage, in which the ladder is spaced
-LONGER_WARMUP = 500  # the same for few rows, where steps are cheap: copies then leave the modes in which they started
+LONGER_WARMUP = 500  # warm-up steps for few rows, where steps are cheap, so that copies leave their first modes
 FEW_ROWS = 4000  # up to this many rows; warm-up is always completed, whatever the limit of time
 SECONDS = 1.0  # the second stage has at least this time
 

@@ -14,7 +14,7 @@ from bayesnn.fitting.mixing import mixing
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
 from bayesnn.models.overview import in_short, layer_rows, weight_total
 
-SHOWN = 4  # at most so many inputs are named
+SHOWN = 4  # at most this many inputs are named
 POINTS = 200  # points per chain in the small picture
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.arrays import object_array
-from bayesnn._internal.numbers import real_numbers
+from bayesnn._internal.numbers import column_array, real_numbers
 from bayesnn._internal.runtime import computing
 from bayesnn.fitting.fit import Fit
 from bayesnn.prediction.predict import predict
@@ -113,8 +113,19 @@ def _probabilities(source: Any, x: Any, offset: Any) -> Any:
         values = real_numbers("probabilities", source)
         checks.two_dimensional("probabilities", values.shape)
         source = pd.DataFrame(values)
-    _check_probabilities(source.to_numpy(dtype=np.float64))
+    source = _numbers("probabilities", source)
+    _check_probabilities(source.to_numpy())
     return source
+
+
+def _numbers(name: str, table: Any) -> Any:
+    """A DataFrame as floats, column by column, so that what is no number is refused by its column."""
+    columns = [
+        real_numbers(f"column {label!r} of {name}", column_array(name, table.iloc[:, i]))
+        for i, label in enumerate(table.columns)
+    ]
+    values = np.stack(columns, axis=1) if columns else np.empty(table.shape)
+    return table.__class__(values, index=table.index, columns=table.columns)
 
 
 def _averaged(draws: Any) -> Any:
@@ -159,6 +170,6 @@ def _losses(loss: Any, classes: list[Any]) -> Any:
     if not len(loss.columns):
         raise ValueError("loss must have at least one column, an action, got none")
     places = {label: i for i, label in enumerate(loss.index)}
-    ordered = loss.iloc[[places[label] for label in classes]].astype(np.float64)  # .loc takes booleans as a mask
+    ordered = _numbers("loss", loss).iloc[[places[label] for label in classes]]  # .loc takes booleans as a mask
     checks.finite("loss", ordered.to_numpy(), [str(c) for c in ordered.columns])
     return ordered

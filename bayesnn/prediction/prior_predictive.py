@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,5 +82,12 @@ def draw_prior(
     model: Model, key: jax.Array, draws: int, sites: Sequence[str], x: np.ndarray, offset: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """Draws (1, draws, ...) of these sites from the prior, y at rows x among them, on the scale the model sees."""
-    simulate = Predictive(model, num_samples=draws, return_sites=list(sites))
-    return {name: np.asarray(v)[None] for name, v in simulate(key, *as_precision((x, None, offset))).items()}
+    values = _drawn(model, draws, tuple(sites), key, *as_precision((x, None, offset)))
+    return {name: np.asarray(v)[None] for name, v in values.items()}
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _drawn(model: Model, draws: int, sites: tuple[str, ...], key: jax.Array, *arrays: Any) -> dict[str, jax.Array]:
+    """The draws in one program, which is kept for the next call."""
+    found: dict[str, jax.Array] = Predictive(model, num_samples=draws, return_sites=list(sites))(key, *arrays)
+    return found

@@ -11,6 +11,7 @@ from numpyro.infer.mcmc import MCMCKernel
 
 from bayesnn._internal import checks
 from bayesnn.samplers.base import Chains, Stats
+from bayesnn.samplers.one_vector import OneVector
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class NUTS(Chains):
 
     def kernel(self, model: Any) -> MCMCKernel:
         """NumPyro's NUTS kernel."""
-        return infer.NUTS(
+        return VectorNUTS(
             model,
             target_accept_prob=self.target_accept,
             max_tree_depth=self.max_tree_depth,
@@ -136,7 +137,11 @@ class HMC(Chains):
         return _stats(state)
 
 
-class LimitedHMC(infer.HMC):
+class VectorNUTS(OneVector, infer.NUTS):
+    """NUTS with the parameters in one vector."""
+
+
+class LimitedHMC(OneVector):
     """HMC with at most `max_steps` leapfrog steps: after a warm-up that made the step size tiny it could need millions.
 
     A trajectory's length depends on the step size alone, which is fixed after warm-up: the posterior stays invariant.

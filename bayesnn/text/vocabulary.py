@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.numbers import as_array
 from bayesnn.data.sequences import KEEP, pad
 from bayesnn.text import bpe
 from bayesnn.text.cutting import EDITION, UNITS, checked_texts, one_form, tokenize
@@ -103,7 +104,10 @@ class Vocabulary:
 
     def text(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of token ids (time,), without padding."""
-        values = [int(i) for i in np.asarray(ids)]
+        array, masked = as_array("token ids", ids)
+        if array.size and (array.ndim != 1 or array.dtype.kind not in "iu" or masked is not None and masked.any()):
+            raise ValueError(f"token ids must be whole numbers (time,), got {array.dtype} of shape {array.shape}")
+        values = array.astype(int).tolist()
         bad = [i for i in values if not 0 <= i < len(self)]
         if bad:
             raise ValueError(f"token ids must be from 0 to {len(self) - 1}, got {bad[0]}")

@@ -1,4 +1,4 @@
-"""What a way of compiling costs and gains: seconds to compile, and milliseconds a step, by XLA's options.
+"""What a way of compiling costs and gains: seconds to compile, and milliseconds per step, by XLA's options.
 
 Run: python tests/benchmarks/compiling.py [--cases sunspots,nuts] [--ways chosen,xla,quick] [--repeat 2] [--json f.json]
 
@@ -90,7 +90,7 @@ def problem(case):
 
 
 def child(case, way, draws):
-    """Compile and sample in this process; seconds to compile and milliseconds a step."""
+    """Compile and sample in this process; seconds to compile and milliseconds per step."""
     import bayesnn as bnn
     from bayesnn._internal import conditionals
     from bayesnn.samplers import Chains, Gibbs

@@ -37,7 +37,7 @@ SIZES = {
     "steps": [8, 32, 128],
 }
 COLLAPSED = bnn.Gibbs(sweeps=1)
-LEAPFROG = bnn.Gibbs(weights="hmc", sweeps=1)  # twenty gradients a sweep
+LEAPFROG = bnn.Gibbs(weights="hmc", sweeps=1)  # twenty gradients per sweep
 
 
 def table(n, p):

@@ -1,4 +1,4 @@
-"""Draws a second of one fit by one process and by two, a core each, that share its chains.
+"""Draws per second of one fit by one process and by two, a core each, that share its chains.
 
 Run: python tests/benchmarks/hosts.py [--draws 4000] [--rows 0] [--repeat 3] [--json hosts.json]
 
@@ -54,7 +54,7 @@ def child(port, processes, process, draws, rows):
 
 
 def measured(cores, draws, rows):
-    """Draws a second of all chains by one process a set of cores."""
+    """Draws per second of all chains, one process per set of cores."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         port = free.getsockname()[1]

@@ -1,22 +1,20 @@
-"""What the pages of the manual cost: processor time by page, and which of them print that a fit has not converged.
+"""What the pages of the manual cost: processor time by block, and which of them print that a fit has not converged.
 
-`python tests/benchmarks/manual.py [pages]` runs the code of all pages in one process, in the order of the menu, as
-`mkdocs build` does, with compiled programs in a folder that is empty at first. Needs the extra `docs`.
+`python tests/benchmarks/manual.py [pages]` runs the code of all pages in one process, in the order of the menu, with
+compiled programs in a folder that is empty at first. SHOW=1 prints what the pages print. Needs the extra `docs`.
 """
 
-import contextlib
-import io
 import os
 import re
 import sys
 import tempfile
-import time
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = ROOT / "bayesnn" / "docs" / "pages"
-INCLUDED = re.compile(r'--8<-- "(docs/snippets/\w+\.txt)"\n')
-BLOCK = re.compile(r"```python exec=\"on\"[^\n]*session=\"(\w+)\"\n(.*?)```", re.DOTALL)
+import jax
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
+
+from executed import PAGES, printed, sessions  # noqa: E402
 
 
 def pages() -> list[Path]:
@@ -25,32 +23,29 @@ def pages() -> list[Path]:
     return [PAGES / name for name in re.findall(r"^ +- (\S+\.md)$", menu, re.MULTILINE)]
 
 
-def cost_of(page: Path, folder: str) -> tuple[float, str]:
-    """Processor time in seconds of the code of a page, and what it printed."""
-    text = INCLUDED.sub(lambda found: (PAGES.parents[1] / found[1]).read_text("utf-8"), page.read_text("utf-8"))
-    sessions: dict[str, dict] = {}
-    start, printed = time.process_time(), io.StringIO()
-    with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
-        for session, code in BLOCK.findall(text):
-            names = sessions.setdefault(session, {"__name__": session})
-            exec(compile(code, f"{page.stem}:{session}", "exec"), names)
-    return time.process_time() - start, printed.getvalue()
-
-
 def main(names: list[str]) -> None:
-    """Print one line for each page, dearest last, and the sum."""
+    """Print one line for each session and the sum; the last number of a line is the time of compiling, by the clock."""
+    compiled = [0.0]
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, seconds, **_: compiled.append(seconds if name.endswith("backend_compile_duration") else 0.0)
+    )
+    everything = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        os.environ.setdefault("BAYESNN_CACHE", folder + "/programs")
-        costs = {}
+        os.environ.setdefault("BAYESNN_CACHE", folder)
         for page in pages():
-            if names and page.stem not in names:
-                continue
-            costs[page.stem], printed = cost_of(page, folder)
-            doubtful = "  NOT CONVERGED is printed" * ("NOT CONVERGED" in printed)
-            print(f"{page.stem:22} {costs[page.stem]:6.1f} s{doubtful}", flush=True)
-            if os.environ.get("SHOW"):
-                print(re.sub(r'src="data:[^"]*"', "", printed))
-    print(f"{'all':22} {sum(costs.values()):6.1f} s")
+            for session, blocks in sessions(page.read_text(encoding="utf-8")).items():
+                if names and page.stem not in names:
+                    continue
+                compiled[:] = [0.0]
+                texts, seconds, error = printed(session, blocks)
+                everything += sum(seconds)
+                parts = " ".join(f"{value:.1f}" for value in seconds)
+                doubtful = "  NOT CONVERGED is printed" * any("NOT CONVERGED" in text for text in texts)
+                print(f"{page.stem + ', ' + session:32} {sum(seconds):6.1f} s: {parts}; {sum(compiled):.1f}{doubtful}")
+                print(error, end="", flush=True)
+                if os.environ.get("SHOW"):
+                    print(re.sub(r'src="data:[^"]*"', "", "".join(texts)))
+    print(f"{'all':32} {everything:6.1f} s")
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ METHODS = ("naive2", "auto_ets", "auto_arima", "auto_theta", "auto_ces")
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=10, help="one series of so many")
+    parser.add_argument("--every", type=int, default=10, help="take one series out of this many")
     parser.add_argument("--periods", type=int, nargs="+", default=[1, 4, 12], help="1 yearly, 4 quarterly, 12 monthly")
     parser.add_argument("--windows", type=int, default=2, help="origins per series")
     parser.add_argument("--json", help="where to save the table")

@@ -1,4 +1,4 @@
-"""This package beside its peers on one posterior: effective draws a second, and the whole way to converged draws.
+"""This package beside its peers on one posterior: effective draws per second, and the whole way to converged draws.
 
 Run: python tests/benchmarks/peers.py [--only bayesnn_gibbs,nutpie] [--keys 0,1,2] [--limit 900] [--json peers.json]
 
@@ -10,7 +10,7 @@ process on all cores with its own defaults otherwise. Columns:
     converged     seconds from process start to R-hat < 1.01 and 400 effective draws (bulk) of every function value, by
                   the shortest start of the run that has both, sampling taken as linear in draws; more draws are taken
                   until there are enough or the limit is reached
-    min, median   effective draws a second of sampling, over all function values
+    min, median   effective draws per second of sampling, over all function values
     memory        peak resident memory in MB, of the process or the largest that it started
 
 At the end: how far means and standard deviations of function values are from those of the first peer.

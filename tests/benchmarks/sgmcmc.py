@@ -52,7 +52,7 @@ def programs(layers, width, batch, steps):
 
 
 def measure(layers, width, batch, steps, turns):
-    """Milliseconds a step, and ratios to SGD."""
+    """Milliseconds per step, and ratios to SGD."""
     loops, size = programs(layers, width, batch, steps)
     for loop, state in loops.values():
         jax.block_until_ready(loop(state))

@@ -23,7 +23,7 @@ from bayesnn.samplers.engine import compiled_programs
 
 CASES = {
     "mcycle, shallow(5), Gibbs": (bnn.shallow(5), bnn.Gibbs(), 20_000),
-    "the same, one sweep a draw": (bnn.shallow(5), bnn.Gibbs(sweeps=1), 50_000),
+    "the same, one sweep per draw": (bnn.shallow(5), bnn.Gibbs(sweeps=1), 50_000),
     "mcycle, 16 tanh, Gibbs by HMC": (bnn.Model([bnn.Dense(16, "tanh")], prior=bnn.Hierarchical()), bnn.Gibbs(), 1000),
 }
 

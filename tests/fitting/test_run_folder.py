@@ -126,6 +126,24 @@ def test_chunks_are_plain_npz(tmp_path, reference):
 
 
 @contextlib.contextmanager
+def mounted(disk, options):
+    """A small disk of its own in memory, where that is allowed."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("mounting a small disk takes root")
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def remount(disk, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", str(disk)], check=True)
+
+
+@contextlib.contextmanager
 def file_limit(size):
     resource = pytest.importorskip("resource")
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -146,20 +164,11 @@ def test_a_file_that_cannot_grow_is_an_error_and_leaves_a_run_that_goes_on(tmp_p
 
 
 def test_a_full_disk(tmp_path, reference):
-    if not hasattr(os, "geteuid") or os.geteuid() != 0 or shutil.which("mount") is None:
-        pytest.skip("mounting a small disk takes root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", str(disk)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
+    with mounted(tmp_path / "disk", "size=16k") as disk:
         with pytest.raises(OSError, match="No space left on device"):
             walk(RunStore(disk, IDENTITY))
-        subprocess.run(["mount", "-o", "remount,size=10m", str(disk)], check=True)
+        remount(disk, "size=10m")
         same(walk(RunStore(disk, IDENTITY)), reference)
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 # Damage
@@ -262,6 +271,23 @@ def test_a_finished_fit_is_read_again(kept):
     before = content(kept[0])
     same_idata(bnn.fit(MODEL, X, Y, path=str(kept[0]), **SETTINGS).idata, kept[1].idata)
     assert content(kept[0]) == before
+
+
+def test_a_folder_that_may_only_be_read(kept, tmp_path):
+    with mounted(tmp_path / "disk", "size=10m") as disk:
+        shutil.copytree(kept[0], disk / "run")
+        remount(disk, "ro")
+        for path in (disk / "run", disk / "new"):
+            with pytest.raises(OSError, match=r"cannot write to .*: Read-only file system. Choose a folder"):
+                bnn.fit(MODEL, X, Y, path=path, **SETTINGS)
+        same_idata(bnn.open_run(disk / "run"), kept[1].idata)
+
+
+def test_a_folder_moved_and_renamed(kept, tmp_path):
+    folder = tmp_path / "Läufe 运行 \N{PARTY POPPER}" / "with 'quotes' and spaces"
+    shutil.copytree(kept[0], folder)
+    same_idata(bnn.open_run(folder), kept[1].idata)
+    same_idata(bnn.fit(MODEL, X, Y, path=folder, **SETTINGS).idata, kept[1].idata)
 
 
 def test_open_run_gives_the_inference_data(kept):
@@ -459,6 +485,19 @@ def test_one_writer_at_a_time(kept):
     finally:
         lock.release()
     bnn.fit(MODEL, X, Y, path=kept[0], **SETTINGS)  # the lock file of a dead process does not block others
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="another kind of lock")
+def test_a_folder_that_another_process_writes(kept):
+    code = "import fcntl, sys; file = open(sys.argv[1], 'w'); fcntl.flock(file, fcntl.LOCK_EX); print(); input()"
+    command = [sys.executable, "-c", code, str(kept[0] / ".bayesnn-lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        with pytest.raises(ValueError, match="one fit at a time, and another process is writing it"):
+            bnn.fit(MODEL, X, Y, path=kept[0], **SETTINGS)
+        same_idata(bnn.open_run(kept[0]), kept[1].idata)
+        process.communicate(b"\n")
+    same_idata(bnn.fit(MODEL, X, Y, path=kept[0], **SETTINGS).idata, kept[1].idata)
 
 
 def squared_sine(e):

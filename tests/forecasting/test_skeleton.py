@@ -4,6 +4,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
+from bands import band_ends, central
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
@@ -89,9 +90,13 @@ def test_fan_shows_history_bands_paths_and_what_came_later(linear_map):
     fit = linear_map(0.5)
     paths = bnn.forecast(fit, 6)
     later = pd.Series(np.zeros(6), index=np.arange(1960, 1966))
-    ax = bnn.plots.forecast(fit, paths, levels=(80,), paths=2, history=20, observed=later)
+    ax = bnn.plots.forecast(fit, paths, levels=(50, 80), paths=2, history=20, observed=later)
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["80%", "median", "sample paths", "history", "observed later"]
+    assert labels == ["80%", "50%", "median", "sample paths", "history", "observed later"]
+    for band, level in zip(ax.collections, (80, 50), strict=True):
+        places, *ends = band_ends(band)
+        assert places.tolist() == list(range(1959, 1966))
+        np.testing.assert_allclose(np.array(ends)[:, 1:], central(paths.to_numpy().reshape(-1, 6), level), rtol=1e-10)
     x, median = ax.lines[0].get_data()
     assert x.tolist() == list(range(1959, 1966))
     np.testing.assert_allclose(median[1:], paths.median(("chain", "draw")), rtol=1e-12)

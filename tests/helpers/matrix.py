@@ -95,7 +95,7 @@ def not_finite(fit: bnn.Fit, cell: Cell) -> list[str]:
 def main() -> int:
     """Run every Nth cell with warnings as errors, and print what became of each; 1 where one went wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--every", type=int, default=1, help="of all cells, one in so many")
+    parser.add_argument("--every", type=int, default=1, help="run one cell out of this many")
     parser.add_argument("--start", type=int, default=0)
     parser.add_argument("--pairwise", action="store_true", help="only as many as every pair of values needs")
     given = parser.parse_args()

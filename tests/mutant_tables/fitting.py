@@ -183,14 +183,14 @@ MUTANTS = (
         "samplers/engine/checkpoint.py",
         "self.after + self.every * np.arange(1, count + 1)",
         "self.after + self.every * np.arange(count)",
-        "samplers/engine/test_stopping.py",
+        "samplers/engine/test_stopping.py -k kept_draws_are",
     ),
     Mutant(
         "the first draw of thinned chunks counted from where they began",
         "samplers/engine/checkpoint.py",
         "after = max(self.after, dropped) // every * every",
         "after = max(self.after, dropped)",
-        "samplers/engine/test_stopping.py",
+        "samplers/engine/test_stopping.py -k kept_draws_are",
     ),
     Mutant(
         "files of a folder thinned one draw off",
@@ -204,7 +204,7 @@ MUTANTS = (
         "samplers/engine/chains.py",
         "if is_position(progress.draws, kept):",
         "if progress.draws:",
-        "samplers/engine/test_stopping.py",
+        "samplers/engine/test_stopping.py -k 'an_interrupt_leaves or a_killed_run_ends'",
     ),
     Mutant(
         "more draws, less thinned, where a run of its own length is extended",

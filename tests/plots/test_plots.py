@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from bands import band_ends, central
+from scipy.stats import binom
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
 
 import bayesnn as bnn  # noqa: E402
 from bayesnn.data.formulas.formula import Formula  # noqa: E402
+from bayesnn.evaluation.scores.calibration import probability_transform  # noqa: E402
 from bayesnn.plots import effects  # noqa: E402
 
 X = np.linspace(0.0, 10.0, 40)[:, None]
@@ -33,6 +36,9 @@ def test_fit_band_draws_mean_bands_and_data(fake_fit):
     grid, mean = ax.lines[0].get_data()
     assert (grid[0], grid[-1]) == (0.0, 10.0)
     np.testing.assert_allclose(mean, bnn.predict(fit, grid[:, None]).mean(("chain", "draw")), rtol=1e-10)
+    for band, kind, level in zip(ax.collections, ("response", "mean", "mean"), (90, 90, 50), strict=True):
+        draws = bnn.predict(fit, grid[:, None], kind=kind).to_numpy().reshape(-1, len(grid))
+        np.testing.assert_allclose(band_ends(band), (grid, *central(draws, level)), rtol=1e-10)
     assert ax.get_xlabel() == "x0"
 
 
@@ -102,10 +108,14 @@ def test_temperature_walk_draws_every_copy_at_its_temperature(fake_fit):
 
 
 def test_calibration_runs_from_none_to_all(fake_fit):
-    ax = bnn.plots.calibration(fake_fit(bnn.shallow(2), X, Y), X, Y)
+    fit = fake_fit(bnn.shallow(2), X, Y)
+    ax = bnn.plots.calibration(fit, X, Y)
     covered = ax.lines[1].get_ydata()
     assert np.all(np.diff(covered) >= 0)
     assert 0.0 <= covered[0] <= covered[-1] <= 1.0
+    pit = probability_transform(fit, X, Y)
+    for level in (20, 50, 80):
+        assert covered[level - 1] == np.mean((pit >= 0.5 - level / 200) & (pit <= 0.5 + level / 200))
 
 
 @pytest.mark.slow
@@ -232,6 +242,9 @@ def test_reliability_shows_shares_counts_and_chance(binary_fit, class_fit):
     np.testing.assert_allclose(x, [p[number == b].mean() for b in kept], rtol=1e-10)
     np.testing.assert_allclose(y, [truth[number == b].mean() for b in kept], rtol=1e-10)
     assert [t.get_text() for t in ax.texts] == [str((number == b).sum()) for b in kept]
+    counts = np.array([(number == b).sum() for b in kept])
+    chance = np.array([bar[:, 1] for bar in ax.collections[0].get_segments()])
+    np.testing.assert_allclose(chance.T, binom.ppf([[0.025], [0.975]], counts, x) / counts)
     assert ax.get_xlabel() == "predictive probability of True"
     labels = np.array(["x", "y", "z", "y"] * 10)
     assert "most probable" in bnn.plots.reliability(class_fit, TABLE[["a", "b"]], labels).get_xlabel()
@@ -265,4 +278,4 @@ def test_pareto_k_names_the_rows_that_cannot_be_trusted(fake_fit):
     ax = bnn.plots.pareto_k(fit)
     np.testing.assert_array_equal(ax.lines[1].get_ydata(), result.pareto_k)
     assert len(result.bad)
-    assert [text.get_text() for text in ax.texts] == list(result.bad[: len(ax.texts)])
+    assert [text.get_text() for text in ax.texts] == list(result.bad[:10])  # as many as a warning names

@@ -1,5 +1,7 @@
 """Prior draws: sites, functions and responses that belong together."""
 
+import importlib
+
 import numpy as np
 import pytest
 
@@ -42,6 +44,17 @@ def test_same_key_same_draws():
     first, again, other = (bnn.prior_predictive(bnn.shallow(2), X, draws=3, key=k)["prior"]["f"] for k in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+def test_equal_models_draw_with_the_same_program():
+    program = importlib.import_module("bayesnn.prediction.prior_predictive")._drawn
+    first = bnn.prior_predictive(bnn.Model([bnn.Dense(1)]), X, draws=3)["prior"]["f"]
+    before = program._cache_size()
+    again = bnn.prior_predictive(bnn.Model([bnn.Dense(1)]), X, draws=3)["prior"]["f"]
+    np.testing.assert_array_equal(first, again)
+    assert program._cache_size() == before
+    bnn.prior_predictive(bnn.Model([bnn.Dense(1, "relu")]), X, draws=3)
+    assert program._cache_size() == before + 1
 
 
 def test_bad_draws():

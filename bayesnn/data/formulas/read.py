@@ -187,6 +187,8 @@ def _complete(table: Any, names: Sequence[str], needed: Sequence[str], missing: 
     """The rows and columns that the formula needs, without missing values, and the number of rows left out."""
     wanted = list(dict.fromkeys(needed))
     rows = table.iloc[:, [names.index(name) for name in wanted]].set_axis(wanted, axis=1)
+    swapped = {n: t.newbyteorder("=") for n, t in rows.dtypes.items() if isinstance(t, np.dtype) and not t.isnative}
+    rows = rows.astype(swapped)  # pandas takes no rows of numbers in the other order of bytes
     absent = rows.isna()
     counts = {name: int(count) for name, count in absent.sum().items() if count}
     gone = int(absent.any(axis=1).sum())

@@ -14,7 +14,7 @@ MOST_LAGS = 10
 LONGEST = 30  # the longest lag
 VALUES_PER_LAG = 5  # observations per step of the longest lag
 LEAST_GAIN = 3.0  # nats that a further lag must gain; of many candidates, one gains a little by chance
-RETUNED = 2  # so many of the best candidates have their scales searched again
+RETUNED = 2  # number of the best candidates whose scales are searched again
 
 
 @dataclass(frozen=True, eq=False)

@@ -159,6 +159,7 @@ def _index(index: Any) -> dict[str, Any]:
 def _from_index(parts: dict[str, Any]) -> Any:
     import pandas as pd
 
+    hash(parts.get("name"))  # pandas takes any name of periods, and fails later
     if "levels" in parts:
         return pd.MultiIndex.from_arrays([_from_index(level) for level in parts["levels"]], names=parts["names"])
     if "range" in parts:

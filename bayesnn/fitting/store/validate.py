@@ -14,6 +14,7 @@ import numpy as np
 from bayesnn.data import sequences
 from bayesnn.data.dataset import Dataset, case_weights, new_offset
 from bayesnn.data.sequences import DIMS, NUMBERS, TABLE, TOKENS
+from bayesnn.data.series.dates import date_range
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.fitting.inference_data import DRAW_DIMS, OF_THE_PRIOR
 from bayesnn.fitting.settings import FitSettings
@@ -21,10 +22,12 @@ from bayesnn.fitting.store.state import State
 from bayesnn.models.missing_values import DIM, SITE, missing_positions
 from bayesnn.models.model import Model
 from bayesnn.samplers import Sampler
+from bayesnn.samplers.approximate.mc_dropout import SITE as DROPOUT
 from bayesnn.samplers.engine.checkpoint import Checkpoint
 from bayesnn.samplers.engine.plan import Plan
 
 KINDS = "biuf"  # NumPy's kinds of numbers and truth values
+FLOATS = (np.float32, np.float64)
 
 
 def check_parts(model: Any, data: Any, sampler: Any, state: Any, settings: Any) -> None:
@@ -51,7 +54,7 @@ def check_data(model: Model, data: Dataset) -> None:
     for name, values, check in (("weights", data.weights, case_weights), ("offset", data.offset, new_offset)):
         if values is not None:
             _require(isinstance(values, np.ndarray) and values.shape == (count,), f"{name} has another shape")
-            check(values, count)
+            _same(check(values, count), values, name)
     _check_scaling(data)
     if data.series is not None:
         _check_series(data.series)
@@ -93,23 +96,35 @@ def _check_log_likelihood(groups: Mapping[str, Any]) -> None:
 
 
 def check_values(model: Model, data: Dataset, values: Mapping[str, np.ndarray]) -> None:
-    """Refuse recorded values (chain, draw, ...) that the model does not have, of other shapes, or not finite."""
-    terms, shape = model.terms(data.x.shape[1:]), data.x.shape[1:]
-    weights = (*model.weight_specs(shape).values(), *terms.weights().values())
-    sizes = {dim: size for w in weights for dim, size in zip(w.dims, w.shape, strict=True)}
+    """Refuse recorded values (chain, draw, ...) of other shapes or types than the model has, or that are not finite."""
+    terms, shape, sites = model.terms(data.x.shape[1:]), data.x.shape[1:], _sites(model, data)
+    architecture = {} if model.architecture is None else model.architecture.probabilities()
     first: tuple[int, ...] = ()
-    for name, axes in _sites(model, data).items():
+    for name, axes in sites.items():
         _require(name in values, f"there are no draws of {name}")
         array = values[name]
         _require(array.dtype.kind in KINDS and bool(np.isfinite(array).all()), f"draws of {name} are not finite")
+        counted = name in architecture or name == DROPOUT
+        _require(array.dtype.kind in "iu" if counted else array.dtype in FLOATS, f"draws of {name} are {array.dtype}")
         _require(array.ndim == 2 + len(axes) and array.size > 0, f"draws of {name} have the shape {array.shape}")
         first = first or array.shape[:2]
         _require(array.shape[:2] == first, f"there are {array.shape[:2]} chains and draws of {name}, not {first}")
-        for axis, size in zip(axes, array.shape[2:], strict=True):
-            wanted = sizes.get(axis, size)
-            _require(size == wanted, f"{name} has the size {size} along {axis}, and the model {wanted}")
+    weights = (*model.weight_specs(shape).values(), *terms.weights().values())
+    _check_sizes(values, sites, {dim: size for w in weights for dim, size in zip(w.dims, w.shape, strict=True)})
+    labels = model.coordinates(data.columns.inputs, shape)  # of the size that draws of the weights have
+    _check_sizes(values, sites, {dim: len(own) for dim, own in labels.items()})
     for name in model.likelihood.dims:
         _require(bool((values[name] > 0).all()), f"draws of {name} are not above zero")
+    for name, possible in architecture.items():
+        _require(bool(np.isin(values[name], list(possible)).all()), f"draws of {name} are none that the model has")
+
+
+def _check_sizes(values: Mapping[str, np.ndarray], sites: Mapping[str, Any], sizes: Mapping[str, int]) -> None:
+    """Refuse draws whose axes have other sizes than these."""
+    for name, axes in sites.items():
+        for axis, size in zip(axes, values[name].shape[2:], strict=True):
+            wanted = sizes.get(axis, size)
+            _require(size == wanted, f"{name} has the size {size} along {axis}, and the model {wanted}")
 
 
 def _sites(model: Model, data: Dataset) -> dict[str, tuple[str, ...]]:
@@ -124,6 +139,11 @@ def _require(true: bool, otherwise: str) -> None:
         raise ValueError(otherwise)
 
 
+def _same(read: Any, found: np.ndarray, name: str) -> None:
+    """Refuse an array of another type than `fit` makes of it, even where its numbers are right."""
+    _require(np.asarray(read).dtype == found.dtype, f"{name} is {found.dtype}")
+
+
 def _check_inputs(data: Dataset) -> None:
     x, columns = data.x, data.columns
     _require(isinstance(x, np.ndarray) and x.ndim == len(DIMS[columns.kind]), "x has another number of axes")
@@ -131,9 +151,9 @@ def _check_inputs(data: Dataset) -> None:
         _require(x.dtype == np.float64 and bool(np.isfinite(x).all()), "x does not hold finite numbers")
         _require(x.shape[1] == len(columns.inputs), "rows and columns of the data do not belong together")
     elif columns.kind == NUMBERS:
-        sequences.numbers(x, len(columns.names), columns.source)
+        _same(sequences.numbers(x, len(columns.names), columns.source), x, "x")
     else:
-        columns.ids(x)
+        _same(columns.ids(x), x, "x")
     _require(columns.kind == TABLE or x.shape[1] == columns.steps, "steps of the data do not belong together")
 
 
@@ -147,7 +167,9 @@ def _check_target(model: Model, data: Dataset) -> None:
     values = y if steps is None else y[steps]
     if likelihood.kind != "class":
         _require(bool(np.isfinite(values).all()), "y is not finite")
-        _require(np.array_equal(likelihood.encode(values), values), "y is not a target of the likelihood")
+        encoded = np.asarray(likelihood.encode(values))
+        _require(np.array_equal(encoded, values), "y is not a target of the likelihood")
+        _same(encoded, values, "y")
         return
     _require(y.dtype.kind in "iu" and values.ndim == 1, "y does not hold one code of a class in each row")
     known = len(likelihood.classes)  # type: ignore[attr-defined]
@@ -178,7 +200,9 @@ def _check_series(series: Any) -> None:
     _require(set(series.series) == set(series.transforms), "series and transforms do not belong together")
     for name, one in series.series.items():
         right = isinstance(one, pd.Series) and one.dtype == np.float64 and not np.isinf(one.to_numpy()).any()
-        _require(right, f"series {name!r} does not hold numbers")
+        _require(right and len(one) > 0, f"series {name!r} does not hold numbers")
+        dates = date_range(one.index[0], series.step, len(one), one.index)
+        _require(one.index.equals(dates), f"dates of series {name!r} are not one step apart")
         scale = series.transforms[name].scale
         _require(np.isfinite(scale) and scale > 0, f"the scale of series {name!r} is not above zero")
     longest = max(map(len, series.series.values()), default=0)

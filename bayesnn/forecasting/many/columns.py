@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._internal.numbers import as_array, constant
+from bayesnn._internal.numbers import as_array, constant, real_numbers
 from bayesnn.data.series.exogenous import Columns, column_lags, input_rows, read_tables
 from bayesnn.forecasting.many.reading import Task
 
@@ -72,7 +72,8 @@ def _by_date(task: Task, values: Any, series: Any, horizon: int | None) -> Any:
             f"exogenous of series {task.name!r}, which has dates, must be a pandas.DataFrame by date, got "
             f"{type(values).__name__}"
         )
-    numbers, _ = as_array(f"exogenous of series {task.name!r}", values)
+    numbers, mask = as_array(f"exogenous of series {task.name!r}", values)
+    numbers = numbers if mask is None else real_numbers(f"exogenous of series {task.name!r}", values)
     rows = len(own) + (horizon or 0)
     if numbers.ndim not in (1, 2) or (len(numbers) != rows if horizon is not None else len(numbers) < rows):
         ahead = "" if horizon == 0 else f" and the {horizon or 'next'} values ahead"

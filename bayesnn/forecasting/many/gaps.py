@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesnn.data.series import dates
 
-MOST_GAPS = 10  # at most so many dates per value; where there are more, the step is wrong
+MOST_GAPS = 10  # at most this many dates per value; where there are more, the step is wrong
 LEAST_RUN = 3  # pandas infers a frequency from at least three dates
 BUSINESS = "B"  # business days, between which weekends look like gaps
 

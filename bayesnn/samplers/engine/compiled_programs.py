@@ -8,6 +8,7 @@ A function of the user's own is never cached, since it may depend on anything.
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -89,10 +90,13 @@ def quick_options() -> dict[str, Any]:
     """XLA options that halve compile time on a CPU, as far as this version has them; none on other devices.
 
     The collapsed sweep runs a tenth faster with them, a deep network a third slower: `tests/benchmarks/RESULTS.md`.
+    What the user has set in XLA_FLAGS stays as it is.
     """
     if jax.default_backend() != "cpu":
         return {}
-    return QUICK if _known(QUICK) else {name: value for name, value in QUICK.items() if _known({name: value})}
+    chosen = os.environ.get("XLA_FLAGS", "")
+    quick = {name: value for name, value in QUICK.items() if name not in chosen}
+    return quick if _known(quick) else {name: value for name, value in quick.items() if _known({name: value})}
 
 
 def _known(options: dict[str, Any]) -> bool:

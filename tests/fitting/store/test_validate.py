@@ -5,13 +5,16 @@ import json
 import tracemalloc
 import zipfile
 
+import made
 import numpy as np
 import pandas as pd
 import pytest
 
 import bayesnn as bnn
+from bayesnn.fitting.binding import bind
 from bayesnn.fitting.store import files
 from bayesnn.fitting.store.field_types import fits
+from bayesnn.fitting.store.validate import check_values
 
 X = pd.DataFrame({"a": np.linspace(0, 1, 12), "b": list("uvw") * 4})
 Y = np.sin(5 * X["a"].to_numpy())
@@ -23,14 +26,14 @@ def saved(fake_fit, tmp_path_factory):
     """Files of fits of numbers, of classes with case weights, and of a series."""
     folder = tmp_path_factory.mktemp("saved")
     series = bnn.lagged(pd.Series(Y, pd.period_range("2020-01", periods=12, freq="M")), lags=2)
-    made = {
+    kinds = {
         "numbers": fake_fit(bnn.shallow(2), X, Y, chains=2, draws=3),
         "classes": fake_fit(bnn.Model([bnn.Dense(2)], bnn.Categorical()), X, list("xyz") * 4, chains=2, draws=3),
         "series": fake_fit(bnn.shallow(2), series, None, chains=2, draws=3),
     }
-    for name, fit in made.items():
+    for name, fit in kinds.items():
         bnn.save(fit, folder / name)
-    return {name: files.read_arrays(folder / name) for name in made}
+    return {name: files.read_arrays(folder / name) for name in kinds}
 
 
 def field(document, *names):
@@ -73,6 +76,17 @@ def set_draws(group, name, edit):
     def change(document, arrays):
         key = group_array(group, name)(arrays)
         arrays[key] = edit(arrays[key])
+
+    return change
+
+
+def set_index(part, value):
+    """One part of the index of the series."""
+
+    def change(document, arrays):
+        ((_, series),) = field(document, "data", "series", "series")["dict"]
+        index = dict(series["table"]["dict"])["index"]["dict"]
+        next(pair for pair in index if pair[0] == part)[1] = value
 
     return change
 
@@ -142,6 +156,18 @@ ATTACKS = {
     "draws that are NaN": ("numbers", set_draws("posterior", "beta", with_nan), "draws of beta are not finite"),
     "draws of text": ("numbers", set_draws("posterior", "beta", as_text), "draws of beta are not finite"),
     "draws of other units": ("numbers", set_draws("posterior", "gamma", lambda g: g[:, :, :1]), "conflicting sizes"),
+    "draws of an input less": ("numbers", set_draws("posterior", "S_gamma", lambda s: s[..., :1]), "conflicting sizes"),
+    "draws of half precision": (
+        "numbers",
+        set_draws("posterior", "beta", lambda b: b.astype(np.float16)),
+        "draws of beta are float16",
+    ),
+    "draws that are whole numbers": (
+        "numbers",
+        set_draws("posterior", "beta", lambda b: b.astype(int)),
+        "draws of beta are int64",
+    ),
+    "a target of single precision": ("numbers", set_array("data.y", lambda y: y.astype(np.float32)), "y is float32"),
     "sds below zero": ("numbers", set_draws("posterior", "sigma", lambda s: -s), "draws of sigma are not above zero"),
     "a log likelihood of text": ("numbers", set_draws("log_likelihood", "y", as_text), "log_likelihood holds y as"),
     "a log likelihood of few rows": ("numbers", set_draws("log_likelihood", "y", lambda v: v[..., :5]), "conflicting"),
@@ -150,6 +176,20 @@ ATTACKS = {
         "series",
         set_field("data", "series", "lags", value={TUPLE: [1, 10**9]}),
         "lags are longer than the series",
+    ),
+    "dates with a name of several": ("series", set_index("name", {"list": ["a", "b"]}), "unhashable"),
+    "dates of another frequency": ("series", set_index("period", "D"), "dates of series 'y' are not one step apart"),
+    "dates that are numbers": (
+        "series",
+        lambda d, a: field(d, "data", "series", "series")["dict"][0][1]["table"]["dict"].__setitem__(
+            1, ["index", {"dict": [["name", None], ["range", {"list": [0, 12, 1]}]]}]
+        ),
+        "are not one step apart|int",
+    ),
+    "a step that is a time": (
+        "series",
+        set_field("data", "series", "step", value=table(kind="time", number=0, zone=None)),
+        "Timestamp|one step apart",
     ),
     "a class of another program": (
         "numbers",
@@ -304,3 +344,27 @@ def test_types_in_writing():
     assert not fits(bnn.Dense(1), bnn.NUTS | None)
     assert not fits((1,), tuple[int, int])
     assert not fits(3, str)
+
+
+def test_draws_of_what_a_random_architecture_has_not():
+    model, data = bind(
+        bnn.shallow(bnn.Geometric(0.5, 4), linear="random"), np.linspace(-1, 1, 9)[:, None], np.arange(9.0)
+    )
+    values = made.recorded(model, data.scaled()[0], (2, 3), np.random.default_rng(1))
+    values |= {name: values[name].astype(int) for name in ("M", "linear_in")}
+    check_values(model, data, values)
+    for name, wrong in (("M", -1), ("M", 10**6), ("linear_in", 2)):
+        with pytest.raises(ValueError, match=f"draws of {name} are none that the model has"):
+            check_values(model, data, values | {name: np.full((2, 3), wrong)})
+    with pytest.raises(ValueError, match="draws of M are float64"):
+        check_values(model, data, values | {"M": values["M"] + 0.5})
+
+
+def test_draws_in_a_run_folder_that_lost_an_input(tmp_path):
+    x = np.linspace(-1.0, 1.0, 9)[:, None]
+    bnn.fit(bnn.shallow(1), x, x[:, 0] ** 2, draws=6, warmup=10, chains=2, key=0, progress=False, path=tmp_path)
+    (path,) = tmp_path.glob("draws*")
+    arrays, document = files.read_arrays(path)
+    files.write_arrays(path, arrays | {"gamma": arrays["gamma"][..., :1]}, document)
+    with pytest.raises(ValueError, match="gamma has the size 1 along input, and the model 2"):
+        bnn.open_run(tmp_path)

@@ -137,7 +137,17 @@ def test_options_that_xla_does_not_know_are_left_out(monkeypatch, fresh_options)
     assert compiled_programs.quick_options() == known
 
 
+def test_what_the_user_has_set_in_the_environment_stays(monkeypatch, fresh_options):
+    monkeypatch.setenv("XLA_FLAGS", "")
+    assert "xla_backend_optimization_level" in compiled_programs.quick_options()
+    compiled_programs.quick_options.cache_clear()
+    monkeypatch.setenv("XLA_FLAGS", "--xla_backend_optimization_level=1")
+    known = compiled_programs.quick_options()
+    assert known and "xla_backend_optimization_level" not in known
+
+
 def test_options_with_wrong_values_are_not_hidden(monkeypatch, fresh_options):
+    monkeypatch.setenv("XLA_FLAGS", "")
     monkeypatch.setattr(compiled_programs, "QUICK", {"xla_backend_optimization_level": "fast"})
     with pytest.raises(jax.errors.JaxRuntimeError):
         compiled_programs.quick_options()

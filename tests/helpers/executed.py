@@ -1,0 +1,66 @@
+"""The code of a page of the manual: what its blocks are, what they print, and the page with that put in.
+
+A block is fenced by ```python exec="on" session="name", with `source="above"` if readers see the code, and
+`result="text"` or `html="on"` by what it prints. The blocks of one session share their names, sessions share nothing.
+"""
+
+import contextlib
+import io
+import re
+import tempfile
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+PAGES = Path(__file__).resolve().parents[2] / "bayesnn" / "docs" / "pages"
+BLOCK = re.compile(
+    r'^```python exec="on"(?P<options>[^\n]*) session="(?P<session>\w+)"\n(?P<code>.*?)^```$', re.M | re.S
+)
+INCLUDED = re.compile(r'^--8<-- "(docs/snippets/\w+\.txt)"\n', re.MULTILINE)
+
+
+def included(code: str) -> str:
+    """The code with the files that it includes."""
+    return INCLUDED.sub(lambda found: (PAGES.parents[1] / found[1]).read_text(encoding="utf-8"), code)
+
+
+def sessions(text: str) -> dict[str, list[str]]:
+    """The blocks of a page's code by session."""
+    found: dict[str, list[str]] = {}
+    for block in BLOCK.finditer(text):
+        found.setdefault(block["session"], []).append(included(block["code"]))
+    return found
+
+
+def printed(session: str, blocks: list[str]) -> tuple[list[str], list[float], str]:
+    """What each block prints and the seconds of processor time it takes, and the error that stopped them, or "".
+
+    Blocks are run in an empty folder, so that a page can write files.
+    """
+    names: dict[str, Any] = {"__name__": session}
+    texts, seconds = [], []
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        for number, code in enumerate(blocks, 1):
+            start, output = time.process_time(), io.StringIO()
+            try:
+                with contextlib.redirect_stdout(output):
+                    exec(compile(code, f"{session}, block {number}", "exec"), names)
+            except Exception:
+                return texts, seconds, traceback.format_exc()
+            texts.append(output.getvalue())
+            seconds.append(time.process_time() - start)
+    return texts, seconds, ""
+
+
+def shown(markdown: str, outputs: dict[str, list[str]]) -> str:
+    """The page with its blocks replaced by their code, where readers see it, and by what they printed."""
+    rest = {session: iter(texts) for session, texts in outputs.items()}
+
+    def replaced(block: re.Match[str]) -> str:
+        text = next(rest[block["session"]]).rstrip()
+        if 'result="text"' in block["options"]:
+            text = f"```text\n{text}\n```"
+        return f"```python\n{block['code']}```\n\n{text}" if 'source="above"' in block["options"] else text
+
+    return BLOCK.sub(replaced, markdown)
