@@ -23,13 +23,6 @@ MUTANTS = (
         "samplers/gibbs/test_joint.py -k arms",
     ),
     Mutant(
-        "intercept stays while a unit is flipped",
-        "samplers/gibbs/sign_moves.py",
-        ".at[:, m].add(jnp.where(sign < 0, beta, 0.0).sum(axis=1))",
-        "",
-        "samplers/gibbs/test_joint.py -k arms",
-    ),
-    Mutant(
         "spread of the units at the centre's candidates without the number of units",
         "samplers/gibbs/sign_moves.py",
         "of_units = (size + count) *",
