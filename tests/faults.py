@@ -1,8 +1,9 @@
 """A campaign against runs and files: `python tests/faults.py [JOB ...] [--count N] [--seed N] [--log FILE]`.
 
-kills    Fits that keep a run, each killed by SIGKILL at a random moment of its life, often twice in a row, then started
-         again; at the end the draws are compared with those of runs that were never stopped.
-flips    Single bytes of a finished run folder changed: opening and continuing it gives the same draws, or an error.
+kills    Fits that keep a run, killed by SIGKILL at random moments of their lives, many in one process, twice in a row,
+         then continued; at the end the draws are compared with those of a fit that was never stopped.
+flips    Single bytes of a finished run folder changed, in files that are read back (not inference.nc): opening and
+         continuing it gives the same draws, or an error.
 files    Saved fits with random damage (bytes, pieces left out, doubled or moved, numbers in the document): they load
          as they were, or are refused; nothing else happens, within a limit of memory.
 fuzz     Saved fits and run folders that are whole but say something else (specs, values, names, shapes, types, headers
@@ -19,11 +20,12 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
+import multiprocessing
 import os
 import random
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -70,36 +72,59 @@ def attempt(get: Callable[[], Any], expected: dict[str, np.ndarray]) -> str:
 
 
 def kills(count: int, chance: random.Random) -> Outcomes:
-    """Kill fits of every kind in turn, `count` times in all; every fourth compiles everything anew."""
+    """Kill fits of every kind in turn, `count` times in all: many at once, twice in a row, and finish each of them."""
     cases = list(killed.cases())
-    with tempfile.TemporaryDirectory() as place:
-        for i, case in enumerate(cases):
-            start(f"{place}/first", case).communicate(timeout=600)  # compiles, and so takes longer
-            shutil.rmtree(f"{place}/first")
-            begun = time.monotonic()
-            start(f"{place}/straight", case).communicate(timeout=600)
-            span = time.monotonic() - begun
-            number = len(range(i, count, len(cases)))
-            for j in range(number):
-                process = start(f"{place}/{case}", case, cache=j % 4 != 3)
-                wait(process, Path(place) / case, j, span * chance.random())
-                process.send_signal(signal.SIGKILL)
-                process.communicate(timeout=60)
-                done = process.returncode == 0
-                yield "it ended before the kill" if done else f"killed {moment_of(Path(place) / case)}"
-                if (done and chance.random() < 0.7) or chance.random() < 0.2:
-                    yield finished(place, case)
-            yield finished(place, case)
-            shutil.rmtree(f"{place}/straight")
+    fits = range(-(-count // (2 * len(cases))))
+    for case in cases:
+        with tempfile.TemporaryDirectory() as place:
+            for most in (25, 12):  # writes of a fit that come about before it ends, at first and when it goes on
+                yield from killed_together(place, case, fits, chance.randrange(most * len(fits)), chance.random())
+            yield from finished(place, case, fits)
 
 
-def wait(process: subprocess.Popen[str], folder: Path, number: int, seconds: float) -> None:
-    """Wait so long; or, every fifth time, until the last file is being written, which takes a moment only."""
-    if number % 5 != 4:
-        time.sleep(seconds)
-        return
-    while process.poll() is None and not any(folder.glob("inference*")):
-        time.sleep(0.0005)
+def killed_together(place: str, case: str, fits: range, writes: int, luck: float) -> Outcomes:
+    """What became of fits in one process that was killed after so many writes and a moment more."""
+    process, heard = start(place, case, fits, compare=False)
+    ended = set()
+    with contextlib.suppress(EOFError, OSError):  # all were done before
+        for _ in range(writes):
+            kind, number = heard.recv()
+            ended |= {number} if kind == "end" else set()
+        time.sleep(0.03 * luck if writes else 20 * luck)  # before the first write comes all compiling
+    process.kill()
+    process.join()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            kind, number = heard.recv()
+            ended |= {number} if kind == "end" else set()
+    for number in fits:
+        moment = "it ended before the kill" if number in ended else f"killed {moment_of(Path(place) / str(number))}"
+        yield f"{case}: {moment}"
+
+
+def finished(place: str, case: str, fits: range) -> Outcomes:
+    """Continue the fits of killed processes to their ends, beside one that was never stopped."""
+    process, heard = start(place, case, fits, compare=True)
+    told = {}
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            kind, number = heard.recv()
+            told |= {number: kind} if kind in ("same", "other") else {}
+    process.join()
+    outcomes = {"same": SAME, "other": "WRONG: other draws", None: "WRONG: no end"}
+    for number in fits:
+        yield f"{case}: {outcomes[told.get(number)]}"
+
+
+def start(place: str, case: str, fits: range, compare: bool) -> Any:
+    """A process that makes these fits, and the connection by which it tells what it does."""
+    context = multiprocessing.get_context("forkserver")  # which imports the package once, and runs nothing
+    context.set_forkserver_preload(["killed", "bayesnn.fitting.fit"])
+    heard, talk = context.Pipe(duplex=False)
+    process = context.Process(target=killed.run_many, args=(place, case, list(fits), talk, compare))
+    process.start()
+    talk.close()
+    return process, heard
 
 
 def moment_of(folder: Path) -> str:
@@ -116,42 +141,25 @@ def moment_of(folder: Path) -> str:
     return "while it compiled" if "manifest.json" in names else "before there was a folder"
 
 
-def start(folder: str, case: str, cache: bool = True) -> subprocess.Popen[str]:
-    """A fit in a process of its own, which keeps its run in a folder."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)} | ({} if cache else {"BAYESNN_CACHE": "off"})
-    command = [sys.executable, killed.__file__, folder, case]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def finished(place: str, case: str) -> str:
-    """Continue a killed run to its end, compare its draws, and start over with an empty folder."""
-    process = start(f"{place}/{case}", case)
-    _, errors = process.communicate(timeout=600)
-    if process.returncode:
-        return f"WRONG: {errors.strip().splitlines()[-1][:100]}"
-    import bayesnn as bnn
-
-    outcome = attempt(lambda: bnn.open_run(f"{place}/{case}"), draws_of(bnn.open_run(f"{place}/straight")))
-    shutil.rmtree(f"{place}/{case}")
-    return outcome
-
-
 def flips(count: int, chance: random.Random) -> Outcomes:
-    """Change one byte at a time of a small run folder, `count` places over all files, or every byte."""
+    """Change one byte at a time of a small run folder, `count` places over all files that are read, or every byte."""
     import bayesnn as bnn
 
     with tempfile.TemporaryDirectory() as place:
         folder, copy = Path(place) / "run", Path(place) / "copy"
         expected = draws_of(killed.run(folder, "gibbs", draws=6).idata)
-        places = [(path, i) for path in sorted(folder.rglob("*")) if path.is_file() for i in range(path.stat().st_size)]
+        read = [path for path in sorted(folder.iterdir()) if path.suffix in (".npz", ".json")]
+        places = [(path, i) for path in read for i in range(path.stat().st_size)]
         for number, (path, i) in enumerate(chance.sample(places, min(count, len(places)))):
             whole = path.read_bytes()
             path.write_bytes(whole[:i] + bytes([whole[i] ^ (1 << chance.randrange(8))]) + whole[i + 1 :])
-            yield attempt(lambda: bnn.open_run(folder), expected)
+            outcome = attempt(lambda: bnn.open_run(folder), expected)
             if number % 20 == 0:  # and the run goes on, which may write
                 shutil.copytree(folder, copy)
-                yield "called again: " + attempt(lambda: killed.run(copy, "gibbs", draws=6).idata, expected)
+                again = attempt(lambda: killed.run(copy, "gibbs", draws=6).idata, expected)
+                outcome = f"{again}, called again" if "WRONG" in again else outcome
                 shutil.rmtree(copy)
+            yield outcome
             path.write_bytes(whole)
 
 
@@ -308,7 +316,7 @@ def main() -> int:
         print(f"{name}: {outcomes.total()} outcomes in {time.monotonic() - begun:.0f} s", flush=True)
         for outcome, number in outcomes.most_common():
             print(f"  {number:6}  {outcome}", flush=True)
-            wrong += outcome.startswith("WRONG")
+            wrong += "WRONG" in outcome
     return int(wrong > 0)
 
 

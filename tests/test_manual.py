@@ -174,8 +174,11 @@ def test_a_browser_sees_what_is_wrong_with_a_page(tmp_path):
     bad = '<link rel="icon" href="data:,"><script>nothing()</script><img src="none.png">$$x$$'
     bad += '<img src="http://[::1]:9/a.png" alt="b">'
     (tmp_path / "bad.html").write_text(bad, encoding="utf-8")
+    wide = "<style>code { display: block; overflow: auto }</style><pre><code>" + "x" * 2000 + "</code></pre>"
+    (tmp_path / "models.html").write_text('<link rel="icon" href="data:,"><h1>Models</h1>' + wide, encoding="utf-8")
     found = browser.complaints(tmp_path, browser.program())
     assert not any(line.startswith("good") for line in found)
+    assert "models.html: formulas cut off: 1" in found  # the box scrolls, not the page
     for words in (
         "nothing is not defined",
         "none.png",

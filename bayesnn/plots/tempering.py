@@ -42,6 +42,8 @@ def temperature_walk(fit: Fit, *, chain: int = 0, ax: Any = None) -> Any:
     axes.set_xlabel("draw")
     axes.set_ylabel("temperature (power of the likelihood)")
     trips = stats["round_trips"].to_numpy()[chain]
-    axes.set_title(f"chain {chain}: {int(trips[-1] - trips[0])} round trips in {len(place)} draws", fontsize="medium")
+    count = int(trips[-1] - trips[0])
+    made = f"{count} round trip{'s' * (count != 1)} in {len(place)} draws"
+    axes.set_title(f"chain {chain}: {made}", fontsize="medium")
     legend(axes)
     return axes

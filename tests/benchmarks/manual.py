@@ -1,7 +1,7 @@
 """What the pages of the manual cost: processor time by block, and which of them print that a fit has not converged.
 
-`python tests/benchmarks/manual.py [pages]` runs the code of all pages in one process, in the order of the menu, with
-compiled programs in a folder that is empty at first. SHOW=1 prints what the pages print. Needs the extra `docs`.
+`python tests/benchmarks/manual.py [pages or sessions]` runs the code of all pages in one process, in the order of the
+menu, with compiled programs in a folder that is empty at first. SHOW=1 prints what they print. Needs the extra `docs`.
 """
 
 import os
@@ -34,7 +34,7 @@ def main(names: list[str]) -> None:
         os.environ.setdefault("BAYESNN_CACHE", folder)
         for page in pages():
             for session, blocks in sessions(page.read_text(encoding="utf-8")).items():
-                if names and page.stem not in names:
+                if names and not {page.stem, session} & set(names):
                     continue
                 compiled[:] = [0.0]
                 texts, seconds, error = printed(session, blocks)

@@ -37,7 +37,7 @@ ASK = """(() => {
         nameless: all.filter(p => !p.alt).length,
         heading: (document.querySelector("h1") || {innerText: ""}).innerText,
         raw: ["$$", "\\\\(", "\\\\frac", "```", "--8<--"].filter(mark => text.includes(mark)),
-        cut: [...document.querySelectorAll("pre")].filter(p => p.scrollWidth > p.clientWidth + 1).length,
+        cut: [...document.querySelectorAll("pre, pre code")].filter(p => p.scrollWidth > p.clientWidth + 1).length,
         wide: document.documentElement.scrollWidth > document.documentElement.clientWidth + 1,
         height: document.documentElement.scrollHeight,
     };

@@ -22,8 +22,8 @@ REFUSED, TAKEN = "refused in words", "taken for what it says"
 SECONDS = 20.0  # of the processor, for reading one small file
 X = pd.DataFrame({"a": np.linspace(0, 1, 12), "b": list("uvw") * 4})
 Y = np.sin(5 * X["a"].to_numpy())
-WORDS = 1 + np.arange(36).reshape(12, 3) % 4
-NEW = {"numbers": X[:2], "classes": X[:2], "words": WORDS[:2]}  # rows to predict at
+TEXTS = ["a good film", "so bad", "good, and bad again", "no film"] * 3
+NEW = {"words": ["a bad film"]}  # to predict at; X elsewhere
 
 
 @contextlib.contextmanager
@@ -45,19 +45,25 @@ def limited(extra: int) -> Iterator[None]:
 
 
 def saved_fits(folder: Path) -> dict[str, fuzz.Content]:
-    """What files of fits say: numbers and categories, classes, a panel with its series, sequences of words."""
+    """What files of fits say: numbers and categories, classes by a formula, a panel with its series, texts."""
     index = pd.period_range("2020-01", periods=12, freq="M")
     panel = {"a": pd.Series(Y, index), 2: pd.Series(Y[::-1] + 1, index)}
     deep = [bnn.Dense(2), bnn.Dense(2, "relu")]
-    words = [bnn.Embedding(5, 2), bnn.GRU(2)]
+    words = [bnn.Embedding(bnn.text.learn_vocabulary(TEXTS), 2), bnn.GRU(2)]
     series = bnn.lagged(panel, lags=2, transform=["standardize", "difference"])
     fits = {
         "numbers": made.made_fit(bnn.shallow(2), X, Y, chains=2, draws=3, weights=np.arange(12.0)),
-        "classes": made.made_fit(bnn.Model(deep, bnn.Categorical()), X, list("xyz") * 4, chains=2, draws=3),
+        "classes": made.made_fit(
+            bnn.Model(deep, bnn.Categorical()),
+            "c ~ standardize(a) + b",
+            table=X.assign(c=list("xyz") * 4),
+            chains=2,
+            draws=3,
+        ),
         "series": made.made_fit(bnn.shallow(1, linear=True), series, chains=2, draws=3),
         "words": made.made_fit(
             bnn.Model(words, bnn.StudentT(), bnn.Horseshoe()),
-            WORDS,
+            TEXTS,
             Y,
             chains=2,
             draws=3,

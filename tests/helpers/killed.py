@@ -1,6 +1,8 @@
-"""A fit that another process kills: `python killed.py FOLDER CASE` runs it, printing a line at every write."""
+"""Fits that another process kills: `python killed.py FOLDER CASE` runs one, printing a line at every write."""
 
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -42,7 +44,38 @@ def run(folder, case, draws=150):
     )
 
 
-if __name__ == "__main__":
+def run_many(place, case, numbers, talk, compare):
+    """Fits in as many threads at once, each in a folder of its own: a kill of the process ends all of them.
+
+    `talk` gets ("write", 0) at every write and ("end", number) for each fit that is done; with `compare`, whether its
+    draws are those of a fit that was never stopped.
+    """
+    lock = threading.Lock()
+
+    def tell(*message):
+        with lock:
+            talk.send(message)
+
+    announce(lambda: tell("write", 0))
+    straight = run(None, case, 60).idata if compare else None
+
+    def one(number):
+        found = run(f"{place}/{number}", case, 60)
+        tell("end", number)
+        if compare:
+            same = all(
+                np.array_equal(found.idata[group][name], values)
+                for group in ("posterior", "sample_stats", "log_likelihood")
+                for name, values in straight[group].data_vars.items()
+            )
+            tell("same" if same and found.complete else "other", number)
+
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        list(pool.map(one, numbers))
+
+
+def announce(tell):
+    """Call a function before every write of every run."""
     import warnings
 
     warnings.simplefilter("ignore")
@@ -51,8 +84,12 @@ if __name__ == "__main__":
     write = run_store.RunStore.write
 
     def announced(self, *arguments):
-        print("write", flush=True)
+        tell()
         write(self, *arguments)
 
     run_store.RunStore.write = announced
+
+
+if __name__ == "__main__":
+    announce(lambda: print("write", flush=True))
     run(sys.argv[1], sys.argv[2])

@@ -22,6 +22,7 @@ def made_fit(
     weights=None,
     offset=None,
     standardize=True,
+    table=None,
 ):
     """A fit whose weights are normal and whose scales are positive, each independent of the others.
 
@@ -30,7 +31,7 @@ def made_fit(
     """
     binding = importlib.import_module("bayesnn.fitting.binding")
     fit_module = importlib.import_module("bayesnn.fitting.fit")
-    bound, data = binding.bind(model, x, y, weights=weights, offset=offset, standardize=standardize)
+    bound, data = binding.bind(model, x, y, weights=weights, offset=offset, standardize=standardize, table=table)
     values = recorded(bound, data.scaled()[0], (chains, draws), np.random.default_rng(key))
     values["stat acceptance_rate"] = np.full((chains, draws), 0.9)
     if change is not None:

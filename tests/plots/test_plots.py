@@ -102,7 +102,7 @@ def test_temperature_walk_draws_every_copy_at_its_temperature(fake_fit):
         "copy 2": [2, 1, 0, 1],
     }
     assert [label.get_text() for label in ax.get_yticklabels()] == ["1", "0.5", "0.1"]
-    assert ax.get_title() == "chain 1: 1 round trips in 4 draws"
+    assert ax.get_title() == "chain 1: 1 round trip in 4 draws"
     with pytest.raises(ValueError, match=r"bnn\.Tempered"):
         bnn.plots.temperature_walk(fake_fit(bnn.shallow(1), X, Y))
 

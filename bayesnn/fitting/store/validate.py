@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn.data import sequences
+from bayesnn.data.columns import Columns
 from bayesnn.data.dataset import Dataset, case_weights, new_offset
 from bayesnn.data.sequences import DIMS, NUMBERS, TABLE, TOKENS
 from bayesnn.data.series.dates import date_range
@@ -48,6 +49,7 @@ def check_data(model: Model, data: Dataset) -> None:
     _require(columns.kind in DIMS, f"the kind of inputs is {columns.kind!r}")
     _require(len(columns.names) == len(columns.categories), "columns and categories differ in number")
     _check_inputs(data)
+    _check_reads(model.network.reads, columns)
     _check_target(model, data)
     _require(len(data.x) == count > 0, "rows of x and y do not belong together")
     _require(isinstance(data.obs, np.ndarray) and data.obs.shape == (count,), f"there are not {count} row labels")
@@ -137,6 +139,20 @@ def _sites(model: Model, data: Dataset) -> dict[str, tuple[str, ...]]:
 def _require(true: bool, otherwise: str) -> None:
     if not true:
         raise ValueError(otherwise)
+
+
+def _check_reads(reads: sequences.Reads, columns: Columns) -> None:
+    """Refuse columns that let in what the network does not read, such as ids beyond its table of tokens."""
+    tokens = columns.kind == TOKENS
+    _require(tokens == (reads.vocabulary is not None), "the network reads inputs of another kind")
+    found, wanted = (columns.vocabulary, columns.of_source), (reads.vocabulary, reads.of_source)
+    _require(not tokens or found == wanted, f"token ids are below {found}, and those of the network below {wanted}")
+    _require(columns.kind == TABLE or columns.source == reads.source, "source and network do not belong together")
+    _require(
+        columns.words in (None, reads.words), "the vocabulary is not that of the network"
+    )  # None: earlier versions
+    formula = columns.formula
+    _require(formula is None or formula.names == columns.names, "formula and columns do not belong together")
 
 
 def _same(read: Any, found: np.ndarray, name: str) -> None:

@@ -75,7 +75,7 @@ class StepsCopies(Copies):
         inner = inner._replace(temperature=temperature)
         info = jax.eval_shape(lambda s: steps.step(key_level, s, self.kernel.model, *data)[1], inner)
         info = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), info)
-        count = jnp.asarray(num_warmup)
+        count = jnp.asarray(num_warmup) * steps.rounds(inner)[1]  # a copy counts its moves; a step has several
         return KernelState(jnp.zeros_like(count), count, {}, inner, info, key_chain)
 
     def given(self, states: KernelState) -> Any:

@@ -4,6 +4,7 @@ import io
 import json
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import made
 import numpy as np
@@ -11,10 +12,11 @@ import pandas as pd
 import pytest
 
 import bayesnn as bnn
+from bayesnn.data.formulas.formula import Formula
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.store import files
 from bayesnn.fitting.store.field_types import fits
-from bayesnn.fitting.store.validate import check_values
+from bayesnn.fitting.store.validate import check_data, check_values
 
 X = pd.DataFrame({"a": np.linspace(0, 1, 12), "b": list("uvw") * 4})
 Y = np.sin(5 * X["a"].to_numpy())
@@ -358,6 +360,17 @@ def test_draws_of_what_a_random_architecture_has_not():
             check_values(model, data, values | {name: np.full((2, 3), wrong)})
     with pytest.raises(ValueError, match="draws of M are float64"):
         check_values(model, data, values | {"M": values["M"] + 0.5})
+
+
+def test_columns_that_let_in_what_the_network_does_not_read():
+    words, other = (bnn.text.learn_vocabulary(texts) for texts in (["a good film"] * 3, ["a bad film"] * 3))
+    x, y = words.ids(["a good film", "film good a", "good a film"]), np.arange(3.0)
+    model, data = bind(bnn.Model([bnn.Embedding(words, 2), bnn.MeanPool()]), x, y)
+    check_data(model, data)
+    columns, formula = data.columns, Formula("y ~ a", "y", "a", ("a",), (None,), ("a",), (), "()")
+    for change in ({"vocabulary": 99}, {"of_source": 3}, {"source": 1}, {"words": other}, {"formula": formula}):
+        with pytest.raises(ValueError, match="network|belong together"):
+            check_data(model, replace(data, columns=replace(columns, **change)))
 
 
 def test_draws_in_a_run_folder_that_lost_an_input(tmp_path):

@@ -49,6 +49,21 @@ def test_every_field_of_a_gibbs_state_goes_along(sampler, model, tuned):
 
 @pytest.mark.slow
 @computing
+def test_copies_are_tuned_until_warm_up_is_over():
+    """Two steps of two rounds: steps of trajectories are tuned in all four rounds, and fixed in the next one."""
+    data = jnp.asarray(X), jnp.asarray(Y)
+    kernel = bnn.Tempered(bnn.Gibbs(sweeps=2, trajectory=2), (1.0, 0.5)).kernel(bnn.shallow(1))
+    states, steps = kernel.init_one(jax.random.key(0), 2, None, data), []
+    for _ in range(3):
+        states = kernel.sample_one(states, data)
+        steps.append(np.asarray(states.copies.inner.log_step))
+    assert (steps[1] != steps[0]).all()
+    np.testing.assert_array_equal(steps[2], steps[1])
+    assert states.copies.num_warmup.tolist() == [4, 4]
+
+
+@pytest.mark.slow
+@computing
 def test_a_gradient_state_has_the_energy_and_gradient_of_its_new_temperature():
     copies = copies_of(bnn.NUTS(max_tree_depth=2), DEEP)
     before = states_of(copies)
