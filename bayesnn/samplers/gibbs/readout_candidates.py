@@ -75,7 +75,7 @@ def arm_of(
         return slope, blocks.transpose(0, 2, 1, 3).reshape(functions * k, functions * k)
 
     def newton(_: int, reached: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        c, _ = reached
+        c = reached[0]
         slope, curvature = slope_and_curvature(c)
         cholesky = jnp.linalg.cholesky(curvature)
         step = cho_solve((cholesky, True), slope.ravel()).reshape(c.shape)
