@@ -11,14 +11,19 @@ from bayesnn._internal.polya_gamma import polya_gamma
 from bayesnn._internal.runtime import computing
 
 COUNT = 200_000
+FEWER = 50_000  # with shapes: one program serves all tests of these
+OPTIMISED = {"xla_backend_optimization_level": 2}  # unlike other tests, these run longer than they compile
 TILTS = [0.0, 0.7, 2.3, 2.5, 6.0, 30.0]  # on both sides of the turn at |c| = 2.4, and where only the left part is left
 LEVEL = 1e-5  # probability that a right generator fails one comparison
 
 
 @computing
-def draws(c, b=None, *, count=COUNT, seed=0):
-    shape = None if b is None else jnp.full(count, float(b))
-    return np.asarray(jax.jit(polya_gamma)(jax.random.key(seed), jnp.full(count, float(c)), shape))
+def draws(c, b=None, *, seed=0, generate=polya_gamma):
+    """Numbers of the tilt c and the shape b, a number or one for each (FEWER,)."""
+    count = COUNT if b is None else FEWER
+    shape = None if b is None else jnp.asarray(np.broadcast_to(np.asarray(b, float), count))
+    program = jax.jit(generate, compiler_options=OPTIMISED)
+    return np.asarray(program(jax.random.key(seed), jnp.asarray(np.full(count, float(c))), shape))
 
 
 def cumulants(c):
@@ -77,7 +82,7 @@ def test_the_distribution_is_that_of_a_long_series(c):
 @pytest.mark.parametrize("b", [0.3, 1.0, 2.5, 40.0, 1e6])
 @pytest.mark.parametrize("c", [0.0, 1.5, 8.0])
 def test_real_shapes(b, c):
-    assert matches(draws(c, b, count=50_000), c, b)
+    assert matches(draws(c, b), c, b)
 
 
 @pytest.mark.parametrize("b", [0.3, 3.7])
@@ -101,10 +106,10 @@ def test_large_shapes_get_more_terms():
         f = np.linspace(0.0, np.log1p(b) + 5.0, 200)
         assert np.abs(b * module.log_error(f, blocks)).max() < 1.5 * module.LARGEST_ERROR
     assert np.abs(1e6 * module.log_error(np.array([16.0]))) > 1.0  # what six terms would do to a count of a million
-    assert matches(draws(16.0, 1e6, count=20_000), 16.0, 1e6)
-    mixed = jnp.asarray([1.0, 1e6]).repeat(10_000)  # the blocks that one row needs serve all rows
-    omega = computing(lambda: np.asarray(polya_gamma(jax.random.key(3), jnp.full(20_000, 3.0), mixed)))()
-    assert matches(omega[:10_000], 3.0, 1.0) and matches(omega[10_000:], 3.0, 1e6)
+    assert matches(draws(16.0, 1e6), 16.0, 1e6)
+    half = FEWER // 2
+    omega = draws(3.0, np.repeat([1.0, 1e6], half), seed=3)  # the blocks that one row needs serve all rows
+    assert matches(omega[:half], 3.0, 1.0) and matches(omega[half:], 3.0, 1e6)
 
 
 def test_the_two_forms_of_the_density_agree_where_they_meet():
@@ -122,8 +127,8 @@ def test_the_two_forms_of_the_density_agree_where_they_meet():
 
 def test_limits():
     """A shape of zero gives zero; a large tilt gives a small number near its mean 1/(2 |c|); all are positive."""
-    assert not draws(1.0, 0.0, count=10).any()
-    large = draws(1e6, count=1000)
+    assert not draws(1.0, 0.0).any()
+    large = draws(1e6)
     np.testing.assert_allclose(large, 0.5e-6, rtol=0.01)
     assert (draws(0.0) > 0).all()
 
@@ -153,8 +158,4 @@ def remainder_forgotten(monkeypatch):
 @pytest.mark.parametrize(("plant", "b"), [(wrong_share, None), (tilt_forgotten, None), (remainder_forgotten, 2.5)])
 def test_a_planted_error_is_seen(plant, b, monkeypatch):
     plant(monkeypatch)
-    assert not matches(computing(lambda: np.asarray(polya_gamma(*arguments(b))))(), 1.5, b or 1.0)
-
-
-def arguments(b):
-    return jax.random.key(0), jnp.full(COUNT, 1.5), None if b is None else jnp.full(COUNT, b)
+    assert not matches(draws(1.5, b, generate=lambda *given: polya_gamma(*given)), 1.5, b or 1.0)  # traced anew

@@ -1,6 +1,6 @@
 """Classes, counts, robust errors and weighted rows by the default sampler, beside scikit-learn and NumPyro's NUTS.
 
-Run: python tests/benchmarks/classes.py [JOB ...] [--quick] [--json classes.json]
+Run: python tests/benchmarks/classes.py [JOB ...] [--quick] [--only MODEL] [--json classes.json]
 
 Jobs: cancer, ripley, iris, wine, digits, signs, robot, nuts, weights, rows (all by default). Needs scikit-learn; the
 data of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
@@ -202,10 +202,12 @@ def simulated():
     }
 
 
-def nuts(quick):
+def nuts(quick, only=""):
     draws = 50 if quick else 1000
     result = {}
     for name, (likelihood, x, y, hidden) in simulated().items():
+        if only not in name:
+            continue
         found = {}
         for sampler in ("gibbs", "nuts"):
             few = draws if sampler == "gibbs" else draws // 4
@@ -248,12 +250,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", choices=[[], *JOBS], default=[])
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", default="", metavar="TEXT", help="of `nuts`: the models whose name contains this")
     parser.add_argument("--json")
     given = parser.parse_args()
     print(f"load average at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     found = {}
     for name in given.jobs or JOBS:
-        found[name] = JOBS[name](given.quick)
+        found[name] = JOBS[name](given.quick, **({"only": given.only} if name == "nuts" else {}))
         print(f"\n{name}\n{pd.Series(found[name]).to_string()}", flush=True)
     if given.json:
         with open(given.json, "w") as file:

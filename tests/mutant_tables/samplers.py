@@ -23,13 +23,6 @@ MUTANTS = (
         "samplers/gibbs/test_joint.py -k arms",
     ),
     Mutant(
-        "intercept stays while a unit is flipped",
-        "samplers/gibbs/sign_moves.py",
-        ".at[:, m].add(jnp.where(sign < 0, beta, 0.0).sum(axis=1))",
-        "",
-        "samplers/gibbs/test_joint.py -k arms",
-    ),
-    Mutant(
         "spread of the units at the centre's candidates without the number of units",
         "samplers/gibbs/sign_moves.py",
         "of_units = (size + count) *",
@@ -553,5 +546,12 @@ MUTANTS = (
         "now = corner.T @ state.coefficients[first:] - solved.whitened[first:]",
         "now = corner.T @ state.coefficients[first:]",
         "samplers/gibbs/test_geweke_confined.py -k fixed",
+    ),
+    Mutant(
+        "the sites in another order within the vector",
+        "samplers/one_vector.py",
+        "[jnp.ravel(z[name]) for name in self.shapes]",
+        "[jnp.ravel(z[name]) for name in reversed(self.shapes)]",
+        "samplers/test_one_vector.py",
     ),
 )

@@ -89,9 +89,8 @@ def test_the_posterior_of_a_linear_model_is_the_conjugate_one(sampler):
     assert np.all(np.abs(mean - wanted) > 4.5 * sd / np.sqrt(1000))
 
 
-def test_a_fit_around_given_weights_is_saved(tmp_path):
-    model = network().prior_at(GIVEN, scale=0.1)
-    fit = bnn.fit(model, X, X[:, 0], sampler=bnn.MAP(steps=5, restarts=1), progress=False)
+def test_a_fit_around_given_weights_is_saved(tmp_path, fake_fit):
+    fit = fake_fit(network().prior_at(GIVEN, scale=0.1), X, X[:, 0])
     bnn.save(fit, tmp_path / "fit.npz")
     assert bnn.load(tmp_path / "fit.npz").model == fit.model
 
