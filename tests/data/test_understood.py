@@ -43,7 +43,8 @@ def long(ids, rows=24):
 REFUSED = {
     # the same to the eye
     "categories in two forms": (lambda: column(COMPOSED, APART), "different name for every input, .* of column 'a'"),
-    "categories 1 and '1'": (lambda: column(1, "1"), "got the categories 1 and '1' of column 'a'"),
+    "categories 1 and '1'": (lambda: column(1, "1", "u", "v"), "got the categories 1 and '1' of column 'a'"),
+    "a number and the same as text": (lambda: column(1, "1"), "numbers as text, such as '1' beside 1 at row 0"),
     "declared categories": (
         lambda: bind(bnn.shallow(1), pd.DataFrame({"a": pd.Categorical([COMPOSED, APART, "v"] * 4)}), Y),
         "a different name for every input",
