@@ -39,13 +39,12 @@ from bayesnn.samplers.gibbs.joint_trajectories import move_jointly
 from bayesnn.samplers.gibbs.joint_unit_moves import move_units
 from bayesnn.samplers.gibbs.mean_collapsed import move_without_mean
 from bayesnn.samplers.gibbs.sign_moves import flip_signs
-from bayesnn.samplers.gibbs.trajectories import default_steps, tuned
+from bayesnn.samplers.gibbs.trajectories import STEPS, tuned
 from bayesnn.samplers.gibbs.working_rows import tempered
 from bayesnn.samplers.kernel import KernelState, StepsKernel
 
 Move = Callable[[RandomSource, Point, Target], tuple[Point, jax.Array]]
 FIRST_STEP = 0.1  # the step size of trajectories before it is tuned
-FEW_STEPS = 20  # leapfrog steps if units have few weights, otherwise as in the collapsed sweep
 
 
 @dataclass(frozen=True)
@@ -157,8 +156,8 @@ class JointGibbs(Steps):
         return move_without_mean(source, point_of(state), target, y, shares, precision, terms, move)
 
     def leapfrogs(self, units: int, weights: int) -> int:
-        """Leapfrog steps of a trajectory of `units` units with `weights` weights each."""
-        return self.trajectory or default_steps(units, weights) or FEW_STEPS
+        """Leapfrog steps of a trajectory, the same for units of every size."""
+        return self.trajectory or STEPS
 
     def rounds(self, state: GibbsState) -> tuple[Steps, int]:
         """An exchange after every sweep."""
