@@ -116,7 +116,7 @@ class JointGibbs(Steps):
         state = redraw_mean(of_mean, with_point(state, point), model)
 
         def along(source: RandomSource, point: Point, target: Target) -> tuple[Point, jax.Array]:
-            return move_jointly(source, point, target, log_step, self.leapfrogs(*state.gamma.shape))
+            return move_jointly(source, point, target, log_step, self.trajectory or STEPS)
 
         point, acceptance = self.move(of_path, state, along, target, model, x, y, weights)
         state = redraw_spread(of_spread, with_point(state, point), model)
@@ -154,10 +154,6 @@ class JointGibbs(Steps):
         terms, shares = model.terms(x.shape[1:]), tempered(weights, state, y)
         precision = flat(state.hyper.beta_precision)
         return move_without_mean(source, point_of(state), target, y, shares, precision, terms, move)
-
-    def leapfrogs(self, units: int, weights: int) -> int:
-        """Leapfrog steps of a trajectory, the same for units of every size."""
-        return self.trajectory or STEPS
 
     def rounds(self, state: GibbsState) -> tuple[Steps, int]:
         """An exchange after every sweep."""

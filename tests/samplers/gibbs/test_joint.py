@@ -222,7 +222,6 @@ def test_which_models_it_serves():
         Gibbs(weights="joint").check(shallow(2, likelihood=StudentT()))
     with pytest.raises(ValueError, match='weights="joint" does not keep to the maps.*autoregression=False'):
         bnn.fit(shallow(1, linear=True), bnn.lagged(RNG.normal(size=9), 1), sampler=Gibbs(weights="joint"), **QUICK)
-    assert JointGibbs().leapfrogs(2, 5) == 20 and JointGibbs().leapfrogs(2, 14) == 60
     assert JointGibbs(sweeps=3).rounds(state_of(CLASSES)) == (JointGibbs(sweeps=1), 3)
 
 
