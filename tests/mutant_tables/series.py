@@ -312,11 +312,11 @@ MUTANTS = (
         "priors/test_autoregression.py -k definition",
     ),
     Mutant(
-        "a draw of the whole prior for lags of a random order",
+        "the sum of all lags for lags of a random order",
         "priors/autoregression.py",
         "kept = jnp.ones(count) if used is None else used[:count]",
         "kept = jnp.ones(count)",
-        "samplers/gibbs/test_geweke_confined.py -k lags",
+        "priors/test_autoregression.py -k not_used",
     ),
     Mutant(
         "evidence of lags without the determinant",

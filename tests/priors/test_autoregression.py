@@ -96,6 +96,17 @@ def test_the_normal_with_its_sum_is_that_of_the_definition():
     assert prior.log_factor(jnp.array([1.4, 0.1, 0.0])) == -np.inf
 
 
+@computing
+def test_lags_that_are_not_used_are_no_part_of_the_factor():
+    """It is that of a region of the used lags alone, whatever mean and variance the others have."""
+    used, mean, variance = np.array([1.0, 0.0, 1.0]), np.array([0.7, 0.4, 0.1]), np.array([0.3, 0.2, 0.5])
+    linear, alone = jnp.array([0.5, 0.0, 0.2]), used > 0
+    found = LagRegion((1, 2, 3), 1.02, 0.04).log_factor(linear, mean, variance, jnp.asarray(used))
+    expected = LagRegion((1, 3), 1.02, 0.04).log_factor(linear[alone], mean[alone], variance[alone])
+    assert float(found) == pytest.approx(float(expected), abs=1e-12)
+    assert float(found) != pytest.approx(float(LagRegion((1, 2, 3), 1.02, 0.04).log_factor(linear, mean, variance)))
+
+
 def test_the_model_function_has_the_factor():
     prior = MuellerRiosInsua(linear_mean=(0.7, 0.1), region=LagRegion((1, 2), 1.02, 0.04))
     model = bnn.Model([bnn.Dense(1, "logistic")], prior=prior, intercept=False, linear=True)
