@@ -28,7 +28,6 @@ from bayesnn.samplers.engine.checkpoint import Checkpoint
 from bayesnn.samplers.engine.plan import Plan
 
 KINDS = "biuf"  # NumPy's kinds of numbers and truth values
-FLOATS = (np.float32, np.float64)
 
 
 def check_parts(model: Any, data: Any, sampler: Any, state: Any, settings: Any) -> None:
@@ -107,7 +106,8 @@ def check_values(model: Model, data: Dataset, values: Mapping[str, np.ndarray]) 
         array = values[name]
         _require(array.dtype.kind in KINDS and bool(np.isfinite(array).all()), f"draws of {name} are not finite")
         counted = name in architecture or name == DROPOUT
-        _require(array.dtype.kind in "iu" if counted else array.dtype in FLOATS, f"draws of {name} are {array.dtype}")
+        right = array.dtype.kind in "iu" if counted else array.dtype == np.float64  # fits hold doubles, see `as_double`
+        _require(right, f"draws of {name} are {array.dtype}")
         _require(array.ndim == 2 + len(axes) and array.size > 0, f"draws of {name} have the shape {array.shape}")
         first = first or array.shape[:2]
         _require(array.shape[:2] == first, f"there are {array.shape[:2]} chains and draws of {name}, not {first}")

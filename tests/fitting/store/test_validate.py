@@ -164,6 +164,11 @@ ATTACKS = {
         set_draws("posterior", "beta", lambda b: b.astype(np.float16)),
         "draws of beta are float16",
     ),
+    "draws of single precision": (
+        "numbers",
+        set_draws("posterior", "beta", lambda b: b.astype(np.float32)),
+        "draws of beta are float32",
+    ),
     "draws that are whole numbers": (
         "numbers",
         set_draws("posterior", "beta", lambda b: b.astype(int)),
