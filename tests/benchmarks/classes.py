@@ -2,8 +2,8 @@
 
 Run: python tests/benchmarks/classes.py [JOB ...] [--quick] [--only MODEL] [--json classes.json]
 
-Jobs: cancer, ripley, iris, wine, digits, signs, robot, nuts, weights, rows (all by default). Needs scikit-learn; the
-data of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
+Jobs: cancer, ripley, iris, wine, digits, signs, robot, nuts, trajectories, weights, rows (all by default). Needs
+scikit-learn; the data of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
 
 cancer   Breast cancer of scikit-learn, 30% held out, stratified, seed 0: default settings until converged (R-hat up to
          1.01 and 400 effective draws of every function value), log loss and AUC beside `LogisticRegressionCV`.
@@ -16,6 +16,8 @@ robot    MacKay's robot arm, two outputs, eight units: R-hat and effective draws
 nuts     Least effective draws of a function value per second of processor time: the default sampler and NumPyro's NUTS
          on the same model in the same process, each for the second time, so that nothing is compiled; for Bernoulli
          (Ripley), Categorical (iris), StudentT, NegativeBinomial, Poisson, Heteroskedastic (simulated). Takes minutes.
+trajectories
+         The joint sweep with 20, 40, 60 (the default) and 100 leapfrog steps, measured as for `nuts`.
 weights  Seconds of a regression with case weights and an offset over those of the plain one.
 rows     Seconds of a Bernoulli model of 100,000 rows, 20 inputs and 10 units over those of the Gaussian one.
 """
@@ -218,6 +220,18 @@ def nuts(quick, only=""):
     return result | {"asked": "20 times for Bernoulli, 10 for StudentT and NegativeBinomial, 5 for Categorical"}
 
 
+def trajectories(quick):
+    """The joint sweep with trajectories of several lengths, for the same number of draws."""
+    draws, cases, result = 50 if quick else 1000, simulated(), {}
+    for name in ("Categorical, iris", "Poisson", "Heteroskedastic"):
+        likelihood, x, y, hidden = cases[name]
+        model = bnn.shallow(hidden, likelihood=likelihood)
+        for steps in (20, 40, 60, 100):
+            sampler = bnn.Gibbs(trajectory=steps)
+            result[f"{name}: {steps} steps"] = least_effective(model, x, y, sampler=sampler, draws=draws, warmup=draws)
+    return result
+
+
 def sampling_seconds(model, x, y, **settings):
     """Seconds of sampling on one core."""
     fit = bnn.fit(model, x, y, warmup=20, chains=1, key=0, progress=False, log_likelihood=False, **settings)
@@ -243,7 +257,9 @@ def rows(quick):
     return {"gaussian": plain, "bernoulli": classes, "ratio": classes / plain, "asked": "at most 3"}
 
 
-JOBS = {job.__name__: job for job in (cancer, ripley, iris, wine, digits, signs, robot, nuts, weights, rows)}
+JOBS = {
+    job.__name__: job for job in (cancer, ripley, iris, wine, digits, signs, robot, nuts, trajectories, weights, rows)
+}
 
 
 def main():
