@@ -25,6 +25,7 @@ from bayesnn.models.overview import description, layer_table
 from bayesnn.models.random_architecture import Architecture, Masks, Structure, masks, sampled_structure, used_inputs
 from bayesnn.models.readout import coefficients, shifted
 from bayesnn.priors import Normal, Prior, Sites, Terms
+from bayesnn.priors.arguments import masked
 from bayesnn.priors.around import around
 
 
@@ -283,7 +284,7 @@ class Model:
         design = self.design(self.prior.body(self.weight_specs(shape)), seen)
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
-        coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients
+        coefficients = masked(mean + sd * raw, None if used is None else used.coefficients)
         readout = self.readout_sites(terms, coefficients)
         for name, value in readout.items():
             numpyro.deterministic(name, value)

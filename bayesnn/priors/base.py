@@ -14,10 +14,12 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import numpyro
+import numpyro.distributions as dist
 
 from bayesnn._internal.weights import Weight, Weights
 
 Sites = dict[str, jax.Array]
+OF_PRIOR = "of prior"  # key of a statement's `infer`: it is observed, but its density belongs to the prior
 
 
 class Terms(NamedTuple):
@@ -116,7 +118,9 @@ class Prior(abc.ABC):
         """Issue the statement of `log_factor`, if there is one."""
         value = self.log_factor(linear, used)
         if value is not None:
-            numpyro.factor("linear_factor", value)
+            unit = dist.Unit(value)  # `numpyro.factor`, but for the mark
+            marks = {"is_auxiliary": True, OF_PRIOR: True}
+            numpyro.sample("linear_factor", unit, obs=unit.sample(None), infer=marks)
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Scales of the weights of each input (..., p) from reported draws; None if no such scale is learnt."""

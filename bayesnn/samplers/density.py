@@ -18,15 +18,15 @@ from numpyro.infer.util import constrain_fn, initialize_model, potential_energy
 from numpyro.primitives import Messenger
 
 from bayesnn.layers.dropout import dropping
+from bayesnn.priors.base import OF_PRIOR
 
 Data = tuple[Any, ...]
 FEW_ROWS = 1000  # rows that are enough to choose a starting point and to estimate a curvature
-HELD = "held"  # key of a statement's `infer`: the value of the site is fixed, and its density belongs to the prior
 SHRINKAGE = tuple(2.0 ** (-i / 2) for i in range(17))  # factors of a starting point, 1 to 1/256
 
 
 class WeightedLikelihood(Messenger):
-    """Handler that multiplies the log density of all observed sites by `factor`, except that of sites marked HELD.
+    """Handler that multiplies the log density of all observed sites by `factor`, except that of sites marked OF_PRIOR.
 
     Everything else, the prior, is multiplied by `prior`.
 
@@ -44,7 +44,7 @@ class WeightedLikelihood(Messenger):
         """Scale observed sites, and the others where that is asked for, on top of what scales them already."""
         if msg["type"] != "sample":
             return
-        if msg["is_observed"] and not self.latent and HELD not in msg["infer"]:
+        if msg["is_observed"] and not self.latent and OF_PRIOR not in msg["infer"]:
             msg["scale"] = self.factor if msg["scale"] is None else self.factor * msg["scale"]
         elif self.prior != 1.0:
             msg["scale"] = self.prior if msg["scale"] is None else self.prior * msg["scale"]

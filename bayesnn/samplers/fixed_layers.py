@@ -15,9 +15,10 @@ from numpyro.infer.mcmc import MCMCKernel
 from bayesnn._internal.runtime import as_precision, precision
 from bayesnn.layers import Fixed
 from bayesnn.models.model import Model
+from bayesnn.priors.base import OF_PRIOR
 from bayesnn.samplers.approximate.map import MAP
 from bayesnn.samplers.base import Chains, Report, Sampler, Stats
-from bayesnn.samplers.density import HELD, Data, make_density
+from bayesnn.samplers.density import Data, make_density
 from bayesnn.samplers.engine.chains import Run
 from bayesnn.samplers.engine.plan import Plan
 
@@ -97,7 +98,7 @@ class Held(handlers.condition):
         """Observe a fixed site and mark it for `WeightedLikelihood`."""
         super().process_message(msg)
         if msg["type"] == "sample" and msg["name"] in self.data:
-            msg["infer"] = msg["infer"] | {HELD: True}
+            msg["infer"] = msg["infer"] | {OF_PRIOR: True}
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,20 @@ def test_function_values_are_those_of_the_smaller_network(prior_draws):
             np.testing.assert_allclose(EVERYTHING.function(sites, X), f, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize("likelihood", [bnn.Categorical(("a", "b", "c")), bnn.Gaussian(outputs_named=("a", "b", "c"))])
+def test_what_is_not_used_is_zero_in_every_output(likelihood):
+    """Three coefficients and three outputs, so that a mask along the wrong axis would go unnoticed."""
+    model = bnn.shallow(bnn.Geometric(1.0, 2), likelihood=likelihood, intercept=True, linear=False)
+    units = []
+    for number in range(12):
+        trace = handlers.trace(handlers.seed(model, jax.random.key(number))).get_trace(np.ones((2, 1)))
+        units.append(int(trace["M"]["value"]))
+        used = np.arange(2) < units[-1]
+        np.testing.assert_array_equal(trace["beta"]["value"] != 0, np.tile(used[:, None], (1, 3)))
+        assert (trace["intercept"]["value"] != 0).all()
+    assert set(units) == {0, 1, 2}
+
+
 @pytest.mark.slow
 def test_the_model_is_a_numpyro_model():
     trace = handlers.trace(handlers.seed(EVERYTHING, jax.random.key(0))).get_trace(np.ones((5, 3)))

@@ -10,6 +10,13 @@ UPDATES = "likelihoods/test_updates.py"
 
 MUTANTS = (
     Mutant(
+        "what an architecture does not use masked along the outputs",
+        "models/model.py",
+        "coefficients = masked(mean + sd * raw, None if used is None else used.coefficients)",
+        "coefficients = mean + sd * raw if used is None else (mean + sd * raw) * used.coefficients",
+        "models/test_random_architecture.py -k every_output",
+    ),
+    Mutant(
         "sigma not brought to units of y",
         "likelihoods/gaussian.py",
         """return {"sigma": nuisance["sigma"] * scale}""",

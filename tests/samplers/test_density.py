@@ -1,5 +1,7 @@
 """The weight of the likelihood in a density: what is observed counts, what belongs to the prior does not."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 from numpyro import distributions as dist
 from scipy import stats
 
+import bayesnn as bnn
+from bayesnn.priors.autoregression import LagRegion
 from bayesnn.samplers.density import make_density, take_rows
 from bayesnn.samplers.fixed_layers import FixedLayersModel
 
@@ -61,3 +65,24 @@ def test_a_dictionary_among_the_data_has_no_rows():
     np.testing.assert_array_equal(y, [2.0, 0.0])
     assert offset is None
     np.testing.assert_array_equal(values["weight"], np.arange(3.0))
+
+
+@pytest.mark.parametrize("factor", [0.0, 1.0, 2.5])
+def test_the_factor_of_a_confined_prior_belongs_to_the_prior(factor):
+    """A lagged series' linear term: neither a temperature nor minibatches may weigh what its prior says of it."""
+    model = bnn.shallow(1, linear=True)
+    model = replace(model, prior=replace(model.prior, region=LagRegion((1,), sum_variance=0.01)))
+    x = np.array([[0.2], [-1.0], [0.9]])
+    with jax.enable_x64(True):
+        data = (jnp.asarray(x), jnp.asarray(Y))
+        density = make_density(model, data)
+        theta = jnp.linspace(-0.8, 0.7, density.size)
+        sites = density.sites(theta, data)
+        likelihood = stats.norm.logpdf(Y, np.asarray(model.function(sites, data[0])), float(sites["sigma"])).sum()
+        prior = -density.potential(theta, data, 0.0)
+        assert float(model.prior.log_factor(sites["linear"])) < -1.0  # the factor would be noticed
+        np.testing.assert_allclose(-density.potential(theta, data, factor), prior + factor * likelihood, rtol=1e-9)
+        np.testing.assert_allclose(density.log_likelihood(theta, data), likelihood, rtol=1e-9)
+        free = make_density(replace(model, prior=replace(model.prior, region=None)), data)
+        without = -free.potential(theta, data, 0.0)
+        np.testing.assert_allclose(prior - without, float(model.prior.log_factor(sites["linear"])), rtol=1e-9)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from bayesnn.likelihoods import class_probabilities
 from bayesnn.models.model import Model
@@ -33,12 +34,18 @@ class ObserveHeld:
 
 
 def scores(model: Model, sites: dict[str, Any], data: Data) -> dict[str, jax.Array]:
-    """Mean log density per held-out row, on the scale the model sees; for classes also the accuracy."""
-    x, y, *rest = data
-    f = shifted(model.function(sites, x), rest[0] if rest else None)
-    nuisance = model.likelihood.nuisance_of(sites)
-    found = {"stat held_out_log_density": model.likelihood.distribution(f, **nuisance).log_prob(y).mean()}
+    """Mean log density per held-out row, on the scale the model sees; for classes also the accuracy.
+
+    A row counts as often as its case weight says. With targets per step, a row's log density is the sum over its real
+    steps, and the accuracy is the share of these steps.
+    """
+    x, y, offset, weights = (*data, None, None)[:4]
+    weights = None if weights is None else jnp.where(jnp.any(weights > 0), weights, 1.0)
+    f = shifted(model.function(sites, x), offset)
+    each = model.distribution(f, x, model.likelihood.nuisance_of(sites)).log_prob(y)
+    found = {"stat held_out_log_density": jnp.average(each, weights=weights)}
     if model.likelihood.kind == "class":
+        f, y, shares = model.flatten_steps(x, f, y, weights)
         likeliest = class_probabilities(f, model.likelihood.outputs).argmax(axis=-1)
-        found["stat held_out_accuracy"] = (likeliest == y).mean()
+        found["stat held_out_accuracy"] = jnp.average(likeliest == y, weights=shares)
     return found

@@ -7,13 +7,30 @@ import numpy as np
 import numpyro
 import numpyro.distributions as dist
 import pytest
+from scipy import stats
 from scipy.linalg import solve_discrete_lyapunov
 
-from bayesnn import MAP, NUTS, SGHMC, SGLD, Bernoulli, Cyclical, Dense, Model, Normal, Polynomial, diagnose, extend, fit
+from bayesnn import (
+    MAP,
+    NUTS,
+    SGHMC,
+    SGLD,
+    Bernoulli,
+    Cyclical,
+    Dense,
+    Gaussian,
+    Model,
+    Normal,
+    Polynomial,
+    diagnose,
+    extend,
+    fit,
+)
 from bayesnn._internal.runtime import compilation_cache_on, double
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.sgmcmc.kernel import StochasticKernel
 from bayesnn.samplers.sgmcmc.schedules import Schedule
+from bayesnn.samplers.sgmcmc.validation import scores as held_out_scores
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -254,6 +271,32 @@ def test_the_held_out_score_is_that_of_the_rows_held_out(found):
     rows = found.idata["posterior"].attrs["held_out_rows"]
     expected = found.idata["log_likelihood"]["y"].to_numpy()[..., rows].mean(axis=-1)
     np.testing.assert_allclose(found.idata["sample_stats"]["held_out_log_density"], expected, rtol=1e-4)  # float32
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 3.0, 0.0])])
+@pytest.mark.parametrize("likelihood", [Bernoulli((False, True)), Gaussian()])
+def test_held_out_scores_leave_padding_out_and_count_rows_by_weight(likelihood, weights):
+    """Three sequences of 3, 1 and 2 steps with a target at each; padded targets are -1 or NaN, as in a fit."""
+    model = Model([Dense(1, "identity")], likelihood, Normal())
+    x = np.array([[1.0, -1.0, 0.4], [0.5, np.nan, np.nan], [-0.3, 2.0, np.nan]])[..., None]
+    real = ~np.isnan(x[..., 0])
+    codes = np.array([[1, 0, 0], [1, -1, -1], [1, 1, -1]])
+    y = codes if likelihood.kind == "class" else np.where(real, 2.0 * codes, np.nan)
+    sites = {"dense0_kernel": np.array([[2.0]]), "dense0_bias": np.array([-0.5]), "beta": np.array([1.5])}
+    sites |= {"intercept": np.array(0.2), "sigma": np.array(0.7)}
+    offset = np.array([0.1, -0.2, 0.3])
+    found = held_out_scores(model, sites, (x, y) if weights is None else (x, y, offset, weights))
+    f = 1.5 * (2.0 * x[..., 0] - 0.5) + 0.2 + (0.0 if weights is None else offset[:, None])
+    share = np.ones(3) if weights is None else weights
+    if likelihood.kind == "class":
+        each = np.where(real, -np.log1p(np.exp(np.where(y == 1, -f, f))), 0.0)
+        right = ((f > 0) == y) & real
+        expected = (right.sum(axis=1) @ share) / (real.sum(axis=1) @ share)
+        np.testing.assert_allclose(found["stat held_out_accuracy"], expected, rtol=1e-12)
+    else:
+        each = np.where(real, stats.norm.logpdf(y, f, 0.7), 0.0)
+    expected = each.sum(axis=1) @ share / share.sum()
+    np.testing.assert_allclose(found["stat held_out_log_density"], expected, rtol=1e-10)
 
 
 def test_chains_go_on_bit_by_bit(found):
