@@ -13,8 +13,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
-from numpyro.infer import init_to_sample
-from numpyro.infer.util import constrain_fn, initialize_model, potential_energy
+from numpyro import handlers
+from numpyro.distributions import biject_to
+from numpyro.infer.util import constrain_fn, potential_energy
 from numpyro.primitives import Messenger
 
 from bayesnn.layers.dropout import dropping
@@ -102,10 +103,12 @@ class Density:
         the largest is taken whose -log density is within 1 per row of the best: a function of about the size of y.
         """
         draw = flat_draw(key, self.model, data)
+        draw = jnp.where(jnp.isfinite(draw), draw, 0.0)  # a scale that overflowed starts at one
         factors = jnp.asarray(SHRINKAGE, draw.dtype)
         values = jax.lax.map(lambda factor: self.potential(factor * draw, data), factors)
-        values = jnp.where(jnp.isfinite(values), values, jnp.inf)
-        return draw * factors[jnp.argmax(values <= values.min() + len(data[0]))]
+        finite = jnp.isfinite(values)
+        values = jnp.where(finite, values, jnp.inf)
+        return jnp.where(finite.any(), draw * factors[jnp.argmax(values <= values.min() + len(data[0]))], 0.0)
 
 
 def make_density(model: Any, data: Data) -> Density:
@@ -116,12 +119,23 @@ def make_density(model: Any, data: Data) -> Density:
     return Density(model, unravel, tuple(zeros), flat.size)
 
 
+def latent_sites(model: Any, theta: jax.Array, data: Data) -> dict[str, jax.Array]:
+    """The latent sites at one flat vector theta (d,), on their constrained scale."""
+    density = make_density(model, data)
+    sites = density.sites(theta, data)
+    return {name: sites[name] for name in density.names}
+
+
 def initial_sites(key: jax.Array, model: Any, data: Data) -> dict[str, jax.Array]:
-    """One draw of the prior on the unconstrained space, by site."""
-    info = initialize_model(
-        key, model, init_strategy=init_to_sample, model_args=data, dynamic_args=True, validate_grad=False
-    )
-    return info.param_info.z
+    """One draw of the prior on the unconstrained space, by site.
+
+    NumPyro's `initialize_model` gives the same numbers where their density is finite, and takes three times as long to
+    compile, since it draws again until it is; `Density.start` shrinks the draw in any case.
+    """
+    seeded = handlers.seed(model, jax.random.split(key)[1])
+    trace = handlers.trace(seeded).get_trace(*data)
+    latent = {name: s for name, s in trace.items() if s["type"] == "sample" and not s["is_observed"]}
+    return {name: biject_to(site["fn"].support).inv(site["value"]) for name, site in latent.items()}
 
 
 def flat_draw(key: jax.Array, model: Any, data: Data) -> jax.Array:

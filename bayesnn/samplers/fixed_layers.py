@@ -18,8 +18,9 @@ from bayesnn.models.model import Model
 from bayesnn.priors.base import OF_PRIOR
 from bayesnn.samplers.approximate.map import MAP
 from bayesnn.samplers.base import Chains, Report, Sampler, Stats
-from bayesnn.samplers.density import Data, make_density
+from bayesnn.samplers.density import Data, latent_sites
 from bayesnn.samplers.engine.chains import Run
+from bayesnn.samplers.engine.compiled_programs import kept_jit
 from bayesnn.samplers.engine.plan import Plan
 
 FIXED = "fixed"  # name of the artifact, of the file that holds it in a run folder, and of an attribute
@@ -76,9 +77,8 @@ class FixedLayersSampler(Chains):
         best = found.theta[int(np.argmax(found.score))]
         with precision("double"):
             arrays = as_precision(data)
-            density = make_density(target, arrays)
-            sites = jax.jit(density.sites)(as_precision(best), arrays)
-            return {name: np.asarray(sites[name]) for name in density.names if self.fixes(name)}, found.seconds
+            sites = kept_jit(latent_sites, target, quick=True)(as_precision(best), arrays)
+            return {name: np.asarray(value) for name, value in sites.items() if self.fixes(name)}, found.seconds
 
     def fixes(self, name: str) -> bool:
         """Whether a site belongs to a fixed layer."""

@@ -8,11 +8,13 @@ import numpy as np
 import numpyro
 import pytest
 from numpyro import distributions as dist
+from numpyro.infer import init_to_sample
+from numpyro.infer.util import initialize_model
 from scipy import stats
 
 import bayesnn as bnn
 from bayesnn.priors.autoregression import LagRegion
-from bayesnn.samplers.density import make_density, take_rows
+from bayesnn.samplers.density import flat_draw, initial_sites, make_density, take_rows
 from bayesnn.samplers.fixed_layers import FixedLayersModel
 
 Y = np.array([0.4, -1.3, 2.0])
@@ -86,3 +88,43 @@ def test_the_factor_of_a_confined_prior_belongs_to_the_prior(factor):
         free = make_density(replace(model, prior=replace(model.prior, region=None)), data)
         without = -free.potential(theta, data, 0.0)
         np.testing.assert_allclose(prior - without, float(model.prior.log_factor(sites["linear"])), rtol=1e-9)
+
+
+def test_a_draw_of_the_prior_is_that_of_numpyro():
+    """Positive sites come on the logarithm, those that belong to an interval on the logit, both from NumPyro's key."""
+
+    def model(x, y):
+        scale = numpyro.sample("scale", dist.LogNormal(0.3, 0.5))
+        share = numpyro.sample("share", dist.Uniform(-1.0, 3.0))
+        numpyro.sample("y", dist.Normal(share, scale).expand((3,)).to_event(1), obs=y)
+
+    with jax.enable_x64(True):
+        data, key = (jnp.zeros((3, 1)), jnp.asarray(Y)), jax.random.key(4)
+        found = initial_sites(key, model, data)
+        theirs = initialize_model(
+            key, model, init_strategy=init_to_sample, model_args=data, dynamic_args=True, validate_grad=False
+        ).param_info.z
+    assert found.keys() == theirs.keys() == {"scale", "share"}
+    for name, value in theirs.items():
+        np.testing.assert_allclose(found[name], value, rtol=1e-12)
+
+
+def test_a_start_has_a_density_where_the_draw_has_none():
+    """A scale that overflowed starts at one; where every shrunk draw is impossible, the start is zero."""
+
+    def overflowing(x, y):
+        numpyro.sample("scale", dist.LogNormal(0.0, 1.0))
+        huge = numpyro.sample("huge", dist.Gamma(1e-9, 1.0))  # zero, whose logarithm is -infinity
+        numpyro.sample("y", dist.Normal(0.0, 1.0 + huge).expand((3,)).to_event(1), obs=y)
+
+    def possible_near_zero(x, y):
+        b = numpyro.sample("b", dist.Normal(0.0, 1.0))
+        numpyro.factor("region", jnp.where(jnp.abs(b) < 1e-9, 0.0, -jnp.inf))
+
+    data = (jnp.zeros((3, 1)), jnp.asarray(Y))
+    with jax.enable_x64(True):
+        for model in (overflowing, possible_near_zero):
+            density = make_density(model, data)
+            start = density.start(jax.random.key(0), data)
+            assert np.isfinite(start).all() and np.isfinite(density.potential(start, data))
+        assert not np.isfinite(flat_draw(jax.random.key(0), overflowing, data)).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
@@ -11,10 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.runtime import as_precision
 from bayesnn.samplers.approximate.map import MAP, optimizer_notes, report_all
 from bayesnn.samplers.base import Report, Sampler
-from bayesnn.samplers.density import Data, Density, make_density
+from bayesnn.samplers.density import Data, make_density
 from bayesnn.samplers.engine.chains import Run
+from bayesnn.samplers.engine.compiled_programs import kept_jit
 from bayesnn.samplers.engine.plan import Plan
 
 NEWTON_STEPS = 30
@@ -79,41 +82,51 @@ class Laplace(Sampler):
     def draw(self, target: Any, report: Report, key: jax.Array, data: Data, plan: Plan) -> Run:
         """Find the mode, refine it, and draw from the Gaussian."""
         key_optimize, key_draw, key_report = jax.random.split(key, 3)
-        density = make_density(target, data)
         found = self.start.optimize(target, key_optimize, data, plan, self.start.restarts)
         begun = time.perf_counter()
-        mode, curvature, decrement = polish(density, found.theta[int(np.argmax(found.score))], data, self.floor)
+        mode, curvature, decrement = polish(target, found.theta[int(np.argmax(found.score))], data, self.floor)
         scale = curvature.vectors / np.sqrt(np.maximum(curvature.values, self.floor))
-        noise = np.asarray(jax.random.normal(key_draw, (plan.chains, plan.draws, density.size)))
+        noise = np.asarray(jax.random.normal(key_draw, (plan.chains, plan.draws, len(mode))))
         values = report_all(target, report, key_report, mode + noise @ scale.T, data)
         seconds = found.seconds | {"sampling": time.perf_counter() - begun}
         notes = {
             "laplace_damped": int((curvature.values < self.floor).sum()),
             "laplace_lowest": float(curvature.values.min()),
             "laplace_decrement": float(decrement),
-            "laplace_parameters": density.size,
+            "laplace_parameters": len(mode),
         }
         return Run(values, seconds, found.complete, optimizer_notes(found, self.start, len(data[0])) | notes)
 
 
-def polish(density: Density, theta: np.ndarray, data: Data, floor: float) -> tuple[np.ndarray, Curvature, float]:
+def polish(target: Any, theta: np.ndarray, data: Data, floor: float) -> tuple[np.ndarray, Curvature, float]:
     """Damped Newton steps: the mode (d,), the curvature there and the last Newton decrement g' H^-1 g."""
-    potential = jax.jit(lambda t: density.potential(t, data))
-    gradient = jax.jit(jax.grad(lambda t: density.potential(t, data)))
-    hessian = jax.jit(jax.hessian(lambda t: density.potential(t, data)))
+    data = as_precision(data)
+    potential, slopes = kept_jit(potential_at, target), kept_jit(slopes_at, target)
     point = jnp.asarray(theta)
     for _ in range(NEWTON_STEPS):
-        g, curvature = np.asarray(gradient(point)), decompose(hessian(point))
+        gradient, hessian = slopes(point, data)
+        g, curvature = np.asarray(gradient), decompose(hessian)
         step = curvature.vectors @ ((curvature.vectors.T @ g) / np.maximum(np.abs(curvature.values), floor))
         decrement = float(g @ step)
         if decrement < SMALL:
             break
-        now = float(potential(point))
-        sizes = [0.5**i for i in range(HALVINGS) if float(potential(point - 0.5**i * step)) < now][:1]
+        now = float(potential(point, data))
+        sizes = [0.5**i for i in range(HALVINGS) if float(potential(point - 0.5**i * step, data)) < now][:1]
         if not sizes:
             break
         point = point - sizes[0] * step
     return np.asarray(point), curvature, decrement
+
+
+def potential_at(target: Any, theta: jax.Array, data: Data) -> jax.Array:
+    """-log posterior density, up to a constant, at one point (d,)."""
+    return make_density(target, data).potential(theta, data)
+
+
+def slopes_at(target: Any, theta: jax.Array, data: Data) -> tuple[jax.Array, jax.Array]:
+    """The gradient (d,) and the Hessian (d, d) of `potential_at`."""
+    potential = functools.partial(potential_at, target, data=data)
+    return jax.grad(potential)(theta), jax.hessian(potential)(theta)
 
 
 def decompose(hessian: Any) -> Curvature:

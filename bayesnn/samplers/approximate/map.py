@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
 import jax
@@ -24,6 +24,7 @@ from bayesnn.samplers.approximate.optimize import (
 from bayesnn.samplers.base import Report, Sampler
 from bayesnn.samplers.density import FEW_ROWS, Data, make_density
 from bayesnn.samplers.engine.chains import Run
+from bayesnn.samplers.engine.compiled_programs import kept_jit
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.sgmcmc.schedules import Schedule
 
@@ -142,14 +143,12 @@ class MAP(Sampler):
                 "use batch_size=None and validation=None"
             )
         key_start, key_optimize = jax.random.split(key)
-        settings = OptimizerSettings(*(getattr(self, name) for name in OptimizerSettings._fields))
+        settings = OptimizerSettings(**{f.name: getattr(self, f.name) for f in fields(OptimizerSettings)})
         with precision_of(self.precision):
             data = as_precision(data)
-            density = make_density(target, data)
             keys = plan.keys(key_start, plan.superchains)
-            begin = jax.jit(jax.vmap(density.start, in_axes=(0, None)))  # data as an argument: XLA would fold constants
-            starts = begin(keys, self.starting_rows(data, rows))
-        return optimize(density, starts, key_optimize, data, settings, plan, rows)
+            starts = kept_jit(starting_points, target, quick=True)(keys, self.starting_rows(data, rows))
+        return optimize(target, starts, key_optimize, data, settings, plan, rows)
 
     def starting_rows(self, data: Data, rows: np.ndarray | None) -> Data:
         """The rows by which starting points are chosen: all, or FEW_ROWS of them if steps use minibatches."""
@@ -212,6 +211,11 @@ class Ensemble(Sampler):
         return points(target, found, report, key_report, data, self.member)
 
 
+def starting_points(target: Any, keys: jax.Array, data: Data) -> jax.Array:
+    """A starting point (m, d) for each of m keys."""
+    return jax.vmap(make_density(target, data).start, in_axes=(0, None))(keys, data)
+
+
 def check_spec(name: str, spec: Any, example: str = "MAP(steps=1000)", *, optional: bool = True) -> None:
     """Raise a ValueError unless `spec` says how to find a mode, or is None where that is allowed."""
     if not isinstance(spec, MAP) and not (optional and spec is None):
@@ -250,16 +254,20 @@ def optimizer_notes(found: Optimum, spec: MAP, rows: int) -> dict[str, Any]:
 def report_all(target: Any, report: Report, key: jax.Array, theta: np.ndarray, data: Data) -> dict[str, np.ndarray]:
     """Reported values (chain, draw, ...) and `stat lp` at the points theta (chain, draw, d), in double precision."""
     shape, size = theta.shape[:2], theta.shape[-1]
-    density = make_density(target, data)
     keys = jax.random.split(key, shape[0] * shape[1])
+    with precision_of("double"):
+        flat, arrays = as_precision((theta.reshape(-1, size).astype(np.float64), data))
+        values = kept_jit(reported, target, report, quick=True)(keys, flat, arrays)
+    return {name: np.asarray(v).reshape(*shape, *v.shape[1:]) for name, v in values.items()}
 
-    def one(pair: tuple[jax.Array, jax.Array], data: Data) -> dict[str, jax.Array]:
+
+def reported(target: Any, report: Report, keys: jax.Array, points: jax.Array, data: Data) -> dict[str, jax.Array]:
+    """Reported values (s, ...) and `stat lp` at s points."""
+    density = make_density(target, data)
+
+    def one(pair: tuple[jax.Array, jax.Array]) -> dict[str, jax.Array]:
         key, point = pair
         lp = -density.potential(point, data)
         return report(key, density.sites(point, data), data) | {"stat lp": lp}
 
-    with precision_of("double"):
-        flat, arrays = as_precision((theta.reshape(-1, size).astype(np.float64), data))
-        every = jax.jit(lambda pairs, data: jax.lax.map(lambda pair: one(pair, data), pairs))
-        values = every((keys, flat), arrays)  # data as an argument: XLA would fold constants
-    return {name: np.asarray(v).reshape(*shape, *v.shape[1:]) for name, v in values.items()}
+    return jax.lax.map(one, (keys, points))

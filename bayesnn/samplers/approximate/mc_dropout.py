@@ -84,10 +84,20 @@ class MCDropout(Sampler):
         found = self.start.optimize(target, key_optimize, data, plan, self.start.restarts)
         begun = time.perf_counter()
         best = found.theta[int(np.argmax(found.score))][None, None]
-        none = {SITE: jnp.zeros(())}  # to be replaced by the number of each draw
-        one = report_all(target, lambda key, sites, data: report(key, sites | none, data), key_report, best, data)
+        one = report_all(target, WithoutDropout(report), key_report, best, data)
         shape = plan.chains, plan.draws
         values = {name: np.broadcast_to(v, (*shape, *v.shape[2:])).copy() for name, v in one.items()}
         values[SITE] = np.asarray(jax.random.bits(key_drop, shape, jnp.uint32)).astype(np.int64)
         seconds = found.seconds | {"sampling": time.perf_counter() - begun}
         return Run(values, seconds, found.complete, optimizer_notes(found, self.start, len(data[0])))
+
+
+@dataclass(frozen=True)
+class WithoutDropout:
+    """A report of weights alone: what numbers the dropped units is zero, to be replaced by the number of each draw."""
+
+    report: Report
+
+    def __call__(self, key: jax.Array, sites: dict[str, jax.Array], data: Data) -> dict[str, jax.Array]:
+        """Reported values."""
+        return self.report(key, sites | {SITE: jnp.zeros(())}, data)

@@ -19,9 +19,10 @@ from tqdm.auto import tqdm
 
 from bayesnn._internal.runtime import as_precision
 from bayesnn._internal.runtime import precision as precision_of
-from bayesnn.samplers.by_length import parts_for, split
-from bayesnn.samplers.density import Data, Density, take_rows
+from bayesnn.samplers.by_length import Parts, parts_for, split
+from bayesnn.samplers.density import Data, Density, make_density, take_rows
 from bayesnn.samplers.engine.chains import call_all
+from bayesnn.samplers.engine.compiled_programs import kept_jit
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.sgmcmc.schedules import Schedule
 
@@ -35,7 +36,8 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
 EVALUATE_EVERY = 100  # least number of steps between evaluations of the score
 
 
-class OptimizerSettings(NamedTuple):
+@dataclass(frozen=True)
+class OptimizerSettings:
     """How to optimise: the fields of `MAP` of these names."""
 
     optimizer: str
@@ -92,7 +94,7 @@ class Members(NamedTuple):
 
 
 def optimize(
-    density: Density,
+    target: Any,
     starts: Any,
     key: jax.Array,
     data: Data,
@@ -114,20 +116,20 @@ def optimize(
         of_score = held if len(held) else train
         scored = rows_of(data, of_score)
         used = min(settings.batch_size or len(train), len(train))
-        steps = split(density, parts_for(density.model, data, used, train))
-        scores = split(density, parts_for(density.model, data, len(of_score), of_score))
-        run = _Run(steps, scores, settings, key_batches, len(chosen), bool(len(held)))
+        parts = parts_for(target, data, used, train), parts_for(target, data, len(of_score), of_score)
+        run = _Run(target, *parts, settings, len(chosen), bool(len(held)))
         fitted, order = (data, jnp.asarray(train)) if run.batched(len(train)) else (rows_of(data, train), None)
         members = [run.begin(as_precision(group)) for group in groups]
         every = run.evaluate_every(len(scored[0]))
-        advance = [jax.jit(run.advance).lower(m, 0, every, fitted, order, scored).compile() for m in members]
+        kept = kept_jit(_Run.advance, run)
+        advance = [kept.lower(m, 0, every, key_batches, fitted, order, scored).compile() for m in members]
     compiled = time.perf_counter() - begun
     complete, done = True, 0
 
     def work(i: int) -> Members:
         with precision_of(settings.precision):
             return jax.block_until_ready(
-                advance[i](members[i], done, min(every, settings.steps - done), fitted, order, scored)
+                advance[i](members[i], done, min(every, settings.steps - done), key_batches, fitted, order, scored)
             )
 
     with tqdm(total=settings.steps, disable=not plan.progress, unit="step", desc=f"optimising, {plan.chains}") as bar:
@@ -176,13 +178,14 @@ class _Run:
     """The compiled part.
 
     `rows` is the number of rows that are not set aside before: the likelihood of a minibatch is scaled up to as many.
-    `validated` says that scores are those of held-out rows. `scores` is the density as it is evaluated at these rows.
+    `validated` says that scores are those of held-out rows. `parts` and `score_parts` say how steps and scores split
+    sequences by length. Equal fields mean equal programs, which is why the key and the rows are arguments.
     """
 
-    density: Density
-    scores: Density
+    target: Any
+    parts: Parts | None
+    score_parts: Parts | None
     settings: OptimizerSettings
-    key: jax.Array
     rows: int
     validated: bool
 
@@ -209,40 +212,40 @@ class _Run:
         """Whether a step uses a minibatch of the `count` rows rather than all of them."""
         return self.settings.batch_size is not None and self.settings.batch_size < count
 
-    def advance(self, members: Members, begin: Any, count: Any, data: Data, order: Any, scored: Data) -> Members:
+    def advance(
+        self, members: Members, begin: Any, count: Any, key: jax.Array, data: Data, order: Any, scored: Data
+    ) -> Members:
         """`count` steps of all members, then an evaluation; `order` are the rows of minibatches, None without these."""
-        start = members.state, None if order is None else self.shuffled(begin, order)
-        state, _ = lax.fori_loop(begin, begin + count, lambda i, c: self.step(i, c[0], c[1], data), start)
-        return self.keep_best(members, state, begin + count, scored)
+        density = make_density(self.target, data)
+        steps = split(density, self.parts)
+        start = members.state, None if order is None else shuffled(key, begin, order)
+        state, _ = lax.fori_loop(begin, begin + count, lambda i, c: self.step(steps, key, i, c[0], c[1], data), start)
+        return self.keep_best(split(density, self.score_parts), members, state, begin + count, scored)
 
-    def step(self, i: Any, state: Any, order: Any, data: Data) -> tuple[Any, Any]:
+    def step(self, density: Density, key: jax.Array, i: Any, state: Any, order: Any, data: Data) -> tuple[Any, Any]:
         """One step of all members on the same minibatch; rows are shuffled at the beginning of each epoch."""
         optimizer, batch = self.optimizer(), data
         used = self.settings.batch_size
         if order is not None and used is not None:
             place = i % (len(order) // used)
-            order = lax.cond(place == 0, lambda: self.shuffled(i, order), lambda: order)
+            order = lax.cond(place == 0, lambda: shuffled(key, i, order), lambda: order)
             batch = take_rows(data, lax.dynamic_slice_in_dim(order, place * used, used))
 
         def loss(theta: jax.Array, key: jax.Array) -> jax.Array:
-            return self.density.dropped(key, theta, batch, self.rows / len(batch[0])) / self.rows
+            return density.dropped(key, theta, batch, self.rows / len(batch[0])) / self.rows
 
         def one(state: Any, key: jax.Array) -> Any:
             gradient = jax.grad(loss)(optimizer.get_params(state), key)
             return optimizer.update(clipped(gradient, self.settings.clip), state)
 
         members = len(jax.tree.leaves(state)[0])
-        keys = jax.random.split(jax.random.fold_in(jax.random.fold_in(self.key, i), 1), members)
+        keys = jax.random.split(jax.random.fold_in(jax.random.fold_in(key, i), 1), members)
         return jax.vmap(one)(state, keys), order
 
-    def shuffled(self, i: Any, order: jax.Array) -> jax.Array:
-        """The rows in random order, by a key that depends on step `i`."""
-        return jax.random.permutation(jax.random.fold_in(self.key, i), order)
-
-    def keep_best(self, members: Members, state: Any, step: Any, scored: Data) -> Members:
+    def keep_best(self, density: Density, members: Members, state: Any, step: Any, scored: Data) -> Members:
         """Update the best points; a member that is out of patience keeps the one it has."""
         theta = jax.vmap(self.optimizer().get_params)(state)
-        score = jax.vmap(lambda t: self.score(t, scored))(theta)
+        score = jax.vmap(lambda t: self.score(density, t, scored))(theta)
         better = (score > members.score) & (members.stale < self.settings.patience)
         return Members(
             state,
@@ -252,8 +255,13 @@ class _Run:
             jnp.where(better, 0, members.stale + 1),
         )
 
-    def score(self, theta: jax.Array, scored: Data) -> jax.Array:
+    def score(self, density: Density, theta: jax.Array, scored: Data) -> jax.Array:
         """Mean log density per held-out row, or -potential per row if no row is held out."""
         if self.validated:
-            return self.scores.log_likelihood(theta, scored) / len(scored[0])
-        return -self.scores.potential(theta, scored) / self.rows
+            return density.log_likelihood(theta, scored) / len(scored[0])
+        return -density.potential(theta, scored) / self.rows
+
+
+def shuffled(key: jax.Array, i: Any, order: jax.Array) -> jax.Array:
+    """The rows in random order, by a key that depends on step `i`."""
+    return jax.random.permutation(jax.random.fold_in(key, i), order)

@@ -22,8 +22,9 @@ from bayesnn.models.marginal import MarginalModel
 from bayesnn.samplers.approximate.map import MAP, check_spec
 from bayesnn.samplers.approximate.optimize import quarter_cosine
 from bayesnn.samplers.base import Report, Sampler
-from bayesnn.samplers.density import Data, Density, WeightedLikelihood, make_density, take_rows
+from bayesnn.samplers.density import Data, WeightedLikelihood, latent_sites, make_density, take_rows
 from bayesnn.samplers.engine.chains import CHUNK_SECONDS, Run
+from bayesnn.samplers.engine.compiled_programs import kept_jit
 from bayesnn.samplers.engine.plan import Plan
 
 GUIDES: dict[str, Callable[..., Any]] = {
@@ -111,27 +112,26 @@ class Variational(Sampler):
         def weighed(*batch: Any) -> Any:
             return WeightedLikelihood(target, rows / used)(*batch)
 
-        density = make_density(target, data)
-        guide = GUIDES[self.guide](weighed, **self.beginning(density, target, key_start, data, plan))
+        guide = GUIDES[self.guide](weighed, **self.beginning(target, key_start, data, plan))
         adam = optim.ClippedAdam(quarter_cosine(self.learning_rate, self.steps))
         svi = SVI(weighed, guide, adam, Trace_ELBO(num_particles=self.particles))
         state, losses, seconds, complete = run_svi(svi, key_fit, data, used, self.steps, plan)
         begun = time.perf_counter()
         count = plan.chains * plan.draws
         drawn = guide.sample_posterior(key_draw, svi.get_params(state), sample_shape=(count,))
-        latent = {name: drawn[name] for name in density.names}  # the other sites belong to the last minibatch
+        latent = {name: drawn[name] for name in make_density(target, data).names}  # others: of the last minibatch
         values = report_latent(target, report, key_report, latent, data, (plan.chains, plan.draws))
         tail = -losses[-max(1, int(TAIL * len(losses))) :]
         notes = {"elbo": float(tail.mean()), "elbo_mcse": float(tail.std() / len(tail) ** 0.5), "steps": len(losses)}
         return Run(values, seconds | {"sampling": time.perf_counter() - begun}, complete, notes)
 
-    def beginning(self, density: Density, target: Any, key: jax.Array, data: Data, plan: Plan) -> dict[str, Any]:
+    def beginning(self, target: Any, key: jax.Array, data: Data, plan: Plan) -> dict[str, Any]:
         """Options of the guide: its starting point and its sd there."""
         if self.start is None:
             return {}
         found = self.start.optimize(target, key, data, plan, self.start.restarts)
-        sites = density.sites(jnp.asarray(found.theta[int(np.argmax(found.score))]), data)
-        values = {name: sites[name] for name in density.names}
+        best = jnp.asarray(found.theta[int(np.argmax(found.score))])
+        values = kept_jit(latent_sites, target, quick=True)(best, data)
         return {"init_loc_fn": init_to_value(values=values), "init_scale": START_SCALE}
 
 
@@ -182,6 +182,15 @@ def report_latent(
     target: Any, report: Report, key: jax.Array, latent: dict[str, jax.Array], data: Data, shape: tuple[int, int]
 ) -> dict[str, np.ndarray]:
     """Reported values (chain, draw, ...) and `stat log_joint` of draws of the latent sites (chain * draw, ...)."""
+    keys = jax.random.split(key, shape[0] * shape[1])
+    values = kept_jit(reported_latent, target, report, quick=True)(keys, latent, data)
+    return {name: np.asarray(v).reshape(*shape, *v.shape[1:]) for name, v in values.items()}
+
+
+def reported_latent(
+    target: Any, report: Report, keys: jax.Array, latent: dict[str, jax.Array], data: Data
+) -> dict[str, jax.Array]:
+    """Reported values (s, ...) and `stat log_joint` of s draws of the latent sites."""
 
     def one(pair: tuple[jax.Array, dict[str, jax.Array]]) -> dict[str, jax.Array]:
         key, sites = pair
@@ -189,6 +198,4 @@ def report_latent(
         known = {n: s["value"] for n, s in trace.items() if s["type"] == "deterministic"}
         return report(key, known | sites, data) | {"stat log_joint": log_joint}
 
-    keys = jax.random.split(key, shape[0] * shape[1])
-    values = jax.jit(lambda pairs: lax.map(one, pairs))((keys, latent))
-    return {name: np.asarray(v).reshape(*shape, *v.shape[1:]) for name, v in values.items()}
+    return lax.map(one, (keys, latent))

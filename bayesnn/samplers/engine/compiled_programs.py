@@ -1,4 +1,4 @@
-"""A cache of compiled loops over chains, for runs in one process that differ only in the values of their arrays.
+"""A cache of compiled programs, for runs in one process that differ only in the values of their arrays.
 
 What is traced depends on the kernel, on what is recorded, on shapes and on a few settings. If frozen dataclasses of
 plain values describe all of that, equal descriptions give equal programs, and a second fit neither traces nor compiles.
@@ -28,7 +28,8 @@ from bayesnn.samplers.engine.sharding import DeviceSharding
 
 Data = tuple[Any, ...]
 Record = Callable[[jax.Array, Any, Data], dict[str, jax.Array]]
-CACHE_SIZE = 16  # programs kept in memory
+CACHE_SIZE = 16  # programs of chains kept in memory
+FUNCTIONS = 48  # other programs; a search for a mode has three
 QUICK: dict[str, Any] = {
     "xla_cpu_use_fusion_emitters": False,  # use the older emitters for fused loops; option of JAX up to 0.10
     "xla_backend_optimization_level": 2,  # optimisation level of LLVM
@@ -111,7 +112,29 @@ def _known(options: dict[str, Any]) -> bool:
 
 
 _cache: OrderedDict[Any, Program] = OrderedDict()
+_functions: OrderedDict[Any, Any] = OrderedDict()
 _lock = threading.RLock()
+
+
+def kept_jit(function: Callable[..., Any], *specs: Any, quick: bool = False) -> Any:
+    """`jax.jit` of `function` with the specs as its first arguments; equal specs give the same, if `cache_key` knows.
+
+    JAX keeps what it has compiled of a jitted function, by shapes, types and settings, so a second run with arrays of
+    the same shapes neither traces nor compiles. What differs between runs, keys included, must be an argument.
+    `quick` is for programs that run once, and for loops over small operations.
+    """
+    key = cache_key((function.__module__, function.__qualname__, quick, *specs))
+    with _lock:
+        if key is None or key not in _functions:
+            drop_compiled_programs()
+            jitted = jax.jit(functools.partial(function, *specs), compiler_options=quick_options() if quick else {})
+            if key is None:
+                return jitted
+            _functions[key] = jitted
+        _functions.move_to_end(key)
+        while len(_functions) > FUNCTIONS:
+            _functions.popitem(last=False)
+        return _functions[key]
 
 
 def program_for(
@@ -178,6 +201,7 @@ def drop_compiled_programs(limit: int | None = None) -> bool:
         return False
     with _lock:
         _cache.clear()
+        _functions.clear()
         jax.clear_caches()
     return True
 

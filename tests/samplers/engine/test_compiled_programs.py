@@ -192,3 +192,54 @@ def test_the_loop_is_compiled_before_the_start_has_run(sampler, superchains, mon
     monkeypatch.setattr(compiled_programs.Program, "loop", lambda *given: order.append("loop") or loop(*given))
     bnn.fit(bnn.shallow(2), X, Y, **ARGUMENTS | {"sampler": sampler, "chains": 4, "superchains": superchains})
     assert order[-1] == "start" and set(order[:-1]) == {"loop"}
+
+
+@pytest.fixture
+def traced(monkeypatch):
+    """A list that gets an entry for every function that is traced anew."""
+    monkeypatch.setattr(compiled_programs, "_functions", compiled_programs.OrderedDict())
+    found = []
+    jax.monitoring.register_event_duration_secs_listener(
+        lambda name, seconds, **more: found.append(name) if name.endswith("jaxpr_trace_duration") else None
+    )
+    return found
+
+
+QUICK = bnn.MAP(steps=20, restarts=2)
+LAPLACE = bnn.Laplace(bnn.MAP(steps=20, restarts=2, validation=None))
+
+
+@pytest.mark.parametrize("sampler", [QUICK, LAPLACE], ids=["mode", "laplace"])
+def test_another_search_for_a_mode_traces_nothing(traced, sampler):
+    """Neither other numbers nor another key; both lead to other modes."""
+    model, settings = bnn.Model([bnn.Dense(1)]), {"sampler": sampler, "draws": 1, "chains": 1, "progress": False}
+    first = bnn.fit(model, X, Y, key=1, **settings)
+    assert traced
+    traced.clear()
+    others = [bnn.fit(model, X, Y, key=2, **settings), bnn.fit(model, X, Y**2, key=1, **settings)]
+    assert not traced
+    again = bnn.fit(model, X, Y, key=1, **settings)
+    for name, values in first.sites().items():
+        np.testing.assert_array_equal(again.sites()[name], values)
+        assert all(not np.array_equal(other.sites()[name], values) for other in others)
+
+
+def added(one, other, x):
+    return one.units + other + x
+
+
+def test_a_kept_function_is_that_of_equal_specs(monkeypatch):
+    monkeypatch.setattr(compiled_programs, "_functions", compiled_programs.OrderedDict())
+    kept = compiled_programs.kept_jit
+    first = kept(added, bnn.Dense(2), 3)
+    assert first(1) == 6
+    assert kept(added, bnn.Dense(2), 3) is first
+    for function, specs in ((added, (bnn.Dense(3), 3)), (added, (bnn.Dense(2), 3.0)), (observe, (bnn.Dense(2), 3))):
+        assert kept(function, *specs) is not first
+    assert kept(added, bnn.Dense(2), 3, quick=True) is not first
+    own = bnn.Dense(2, lambda e: e)
+    assert kept(added, own, 3) is not kept(added, own, 3)
+    monkeypatch.setattr(compiled_programs, "FUNCTIONS", 3)
+    for units in range(1, 7):
+        kept(added, bnn.Dense(units), 3)
+    assert len(compiled_programs._functions) == 3
