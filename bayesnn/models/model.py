@@ -280,8 +280,7 @@ class Model:
         shape = x.shape[1:]
         terms = self.terms(shape)
         used = self.masks(sampled_structure(self.architecture, shape[0], terms.units, self.linear), shape)
-        seen = x if used is None else x * used.inputs
-        design = self.design(self.prior.body(self.weight_specs(shape)), seen)
+        design = self.design(self.prior.body(self.weight_specs(shape)), x if used is None else x * used.inputs)
         mean, sd = self.prior.readout(terms)
         raw = numpyro.sample("readout_raw", dist.Normal(0.0, 1.0).expand(terms.shape).to_event())
         coefficients = masked(mean + sd * raw, None if used is None else used.coefficients)
