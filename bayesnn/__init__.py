@@ -65,7 +65,16 @@ from bayesnn.layers import (
     fix,
 )
 from bayesnn.layers.pretrained import convert_weights, read_weights
-from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
+from bayesnn.likelihoods import (
+    Bernoulli,
+    Categorical,
+    Gaussian,
+    Heteroskedastic,
+    NegativeBinomial,
+    PanelGaussian,
+    Poisson,
+    StudentT,
+)
 from bayesnn.models.model import Model
 from bayesnn.models.random_architecture import Geometric
 from bayesnn.models.shallow import ShallowHyperparameters, shallow
@@ -148,6 +157,7 @@ __all__ = [
     "MuellerRiosInsua",
     "NegativeBinomial",
     "Normal",
+    "PanelGaussian",
     "Poisson",
     "Polynomial",
     "PositionalEncoding",

@@ -62,7 +62,8 @@ class Dataset:
 
     x (n, p) coded inputs, or sequences (n, time, d) or token ids (n, time), with their padding; y (n,) or (n, outputs),
     labels as codes; `obs` (n,) row labels; `weights` (n,) case weights and `offset` (n,), or None; `series`, the
-    `Lagged` from which the rows were made, or None. Where every step has a target, y is (n, time) and `steps`
+    `Lagged` from which the rows were made, or None; `groups` (n,), the number of the series that each row belongs to,
+    where each has an error variance of its own, else None. Where every step has a target, y is (n, time) and `steps`
     (n, time) says which steps are real.
     """
 
@@ -75,11 +76,12 @@ class Dataset:
     offset: np.ndarray | None = None
     series: Any = None
     steps: np.ndarray | None = None
+    groups: np.ndarray | None = None
 
     @property
     def shift(self) -> np.ndarray | None:
-        """The offset on the scale the model sees."""
-        return self.scaling.shift(self.offset)
+        """The offset (n,) on the scale the model sees; (n, 2) with the numbers of the series, if there are any."""
+        return with_codes(self.scaling.shift(self.offset), self.groups)
 
     @property
     def targets(self) -> Any:
@@ -152,6 +154,13 @@ def _less_offset(values: np.ndarray, offset: np.ndarray | None, steps: np.ndarra
         return values
     each = offset if steps is None else np.repeat(offset, steps.sum(axis=1))
     return values - each.reshape(-1, *(1,) * (values.ndim - 1))
+
+
+def with_codes(shift: np.ndarray | None, codes: np.ndarray | None) -> np.ndarray | None:
+    """Offsets (n,), which may be none, beside numbers of series (n,), as models take them: (n, 2)."""
+    if codes is None:
+        return shift
+    return np.stack([np.zeros(len(codes)) if shift is None else shift, codes.astype(float)], axis=-1)
 
 
 def used_rows(weights: np.ndarray | None) -> np.ndarray | None:

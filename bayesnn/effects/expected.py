@@ -12,7 +12,7 @@ from bayesnn.effects.table import Rows
 from bayesnn.fitting.draws import expectation, over_draws, probabilities
 from bayesnn.fitting.fit import Fit
 from bayesnn.models.model import Model
-from bayesnn.prediction.predict import predict
+from bayesnn.prediction.predict import predict, shift_for
 from bayesnn.priors import Sites
 
 
@@ -27,7 +27,8 @@ def slopes(fit: Fit, rows: Rows, position: int) -> np.ndarray:
     inputs = fit.inputs(rows.table)
     tangent = np.zeros(inputs.shape[1])
     tangent[position] = 1.0 / fit.data.scaling.x_scale[position]
-    values = over_draws(_directional, fit.model, fit.draws(), inputs, tangent, fit.data.scaling.shift(rows.offset))
+    shift = shift_for(fit, rows.offset, rows.table, len(inputs))
+    values = over_draws(_directional, fit.model, fit.draws(), inputs, tangent, shift)
     if fit.model.likelihood.standardizes:
         values = values * np.asarray(fit.data.scaling.y_scale)
     sizes = fit.idata["posterior"].sizes

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.arrays import object_array
 from bayesnn.data.dataset import Dataset
 from bayesnn.data.sequences import TABLE
+from bayesnn.fitting.panels import LEVEL
 from bayesnn.likelihoods import as_coordinate
 from bayesnn.models.model import Model
 
@@ -40,9 +42,19 @@ def coded_rows(model: Model, data: Dataset) -> CodedRows:
 
     table: Any = data.x
     if data.columns.kind == TABLE:
-        table = pd.DataFrame(data.x, index=data.obs, columns=list(data.columns.inputs))
+        table = pd.DataFrame(data.x, index=_index(model, data), columns=list(data.columns.inputs))
     if model.likelihood.kind != "class":
         return CodedRows(model, data, table, data.y, None, ())
     classes, codes = model.likelihood.classes, data.y.astype(int)  # type: ignore[attr-defined]
     by_row = codes if data.steps is None else None  # folds balance the classes of rows, not those of steps
     return CodedRows(model, data, table, as_coordinate(classes)[codes], by_row, classes)
+
+
+def _index(model: Model, data: Dataset) -> Any:
+    """Labels of the rows, after the series that they belong to if these have error variances of their own."""
+    import pandas as pd
+
+    if data.groups is None:
+        return data.obs
+    names = object_array(model.likelihood.series)[data.groups]  # type: ignore[attr-defined]
+    return pd.MultiIndex.from_arrays([names, data.obs], names=[LEVEL, "obs"])

@@ -26,6 +26,7 @@ from bayesnn.fitting.draws import log_density
 from bayesnn.fitting.fit import Fit, fit
 from bayesnn.fitting.until_converged import R_HAT_LIMIT
 from bayesnn.models.model import Model
+from bayesnn.prediction.predict import shift_for
 
 
 @dataclass(frozen=True, eq=False)
@@ -256,7 +257,7 @@ def _score(rows: CodedRows, fitted: Fit, held: np.ndarray) -> Scored:
     x, y = rows.take(held)
     extra = rows.extra(held)
     inputs, target = scaled_rows(fitted, x, rows.data.y[held])
-    arrays = inputs, target, fitted.data.scaling.shift(extra.get("offset")), extra.get("weights")
+    arrays = inputs, target, shift_for(fitted, extra.get("offset"), x, len(held)), extra.get("weights")
     densities = over_rows(log_density, fitted.model, fitted.draws(), *arrays)
     targets = rows.data.targets if rows.data.steps is None else rows.data.targets[held]
     volume = fitted.data.scaling.log_jacobian * targets * extra.get("weights", 1.0)

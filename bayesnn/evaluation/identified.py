@@ -137,4 +137,4 @@ def _function_at(fit: Fit, count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _function(model: Model, sites: Any, x: Any, y: Any, offset: Any, weights: Any) -> Any:
-    return function_value(model, sites, x, offset)
+    return model.likelihood.function_of(function_value(model, sites, x, offset))

@@ -120,7 +120,7 @@ def sampler_for(model: Model, data: Dataset, sampler: str | Sampler | None) -> S
     spec.check(model)
     if model.architecture is not None and not spec.moves_architectures:
         raise ValueError(f'a random architecture needs sampler="gibbs", which moves between networks, got {spec}')
-    return spec if data.weights is None and data.offset is None else spec.for_rows()
+    return spec if data.weights is None and data.shift is None else spec.for_rows()
 
 
 def plain_sampler(model: Model) -> Sampler:

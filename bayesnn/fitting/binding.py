@@ -17,6 +17,7 @@ from bayesnn.data.formulas.read import by_formula
 from bayesnn.data.series.lagged import as_rows
 from bayesnn.data.texts import naming_the_longest
 from bayesnn.fitting.autoregression import on_one_scale, with_lags
+from bayesnn.fitting.panels import with_series
 from bayesnn.fitting.targets import NO_CLASS, encode, output_steps, real_values
 from bayesnn.likelihoods import Heteroskedastic, Likelihood
 from bayesnn.models.missing_values import check_series, observed_rows
@@ -72,7 +73,7 @@ def bind(
     if series is not None:
         data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])
         bound = with_lags(bind_lags(bound, len(series.lags)), series, data)
-    data = on_one_scale(bound, data)
+    bound, data = with_series(bound, on_one_scale(bound, data), x)
     with naming_the_longest(x, columns.words):
         _check(bound, data.x.shape[1:])
     return bound, data

@@ -82,7 +82,7 @@ class SamplingJob:
         data = self.data
         if len(missing_positions(data.series)):
             return (make_series_arrays(data.series, data.scaling),)
-        rows = () if data.weights is None and data.offset is None else (data.shift, data.weights)
+        rows = () if data.weights is None and data.shift is None else (data.shift, data.weights)
         return (*as_precision(data.scaled()), *rows)
 
     @property

@@ -16,9 +16,12 @@ from jax import lax
 from scipy.special import logsumexp
 
 from bayesnn._internal.runtime import as_key, computing
+from bayesnn.data.dataset import with_codes
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.fitting.fit import Fit
+from bayesnn.likelihoods import PanelGaussian
 from bayesnn.models.model import Model
+from bayesnn.models.readout import shifted
 from bayesnn.priors import Sites
 
 BLOCK_NUMBERS = 4_000_000  # doubles of workspace that a block of draws may use
@@ -28,20 +31,21 @@ class Origins(NamedTuple):
     """Origins of paths: the last values of a series at each, and the scaling that turns u into y there.
 
     windows (o, L) of u, oldest first, or (s, o, L) if each draw has its own past; center and scale (o,) of a
-    standardised series, otherwise 0 and 1.
+    standardised series, otherwise 0 and 1; names (o,) of the series.
     """
 
     windows: np.ndarray
     center: np.ndarray
     scale: np.ndarray
+    names: tuple[Any, ...]
 
 
 class Paths(NamedTuple):
     """Paths of s draws from o origins over h steps.
 
     values (s, o, h) in units of y; f (s, o, h) or (s, o, h, K): function values given the draw and its own path so far,
-    on the scale the model sees; shift (s, o, h): what differences add to w to make u; origins as given. Each draw of
-    the fit has `repeats` paths, one after the other.
+    on the scale the model sees, beside the number of the series if the errors need it; shift (s, o, h): what
+    differences add to w to make u; origins as given. Each draw of the fit has `repeats` paths, one after the other.
     """
 
     values: np.ndarray
@@ -76,7 +80,8 @@ def make_origins(data: Lagged, pasts: list[tuple[str, np.ndarray]]) -> Origins:
     """Origins at the ends of pasts (name of the series, values in units of y, at least `data.window` of them)."""
     transforms = [data.transforms[name] for name, _ in pasts]
     windows = [t.pointwise(past[-data.window :]) for t, (_, past) in zip(transforms, pasts, strict=True)]
-    return Origins(np.stack(windows), np.array([t.center for t in transforms]), np.array([t.scale for t in transforms]))
+    center, scale = np.array([t.center for t in transforms]), np.array([t.scale for t in transforms])
+    return Origins(np.stack(windows), center, scale, tuple(name for name, _ in pasts))
 
 
 @computing
@@ -98,12 +103,13 @@ def simulate(
     block = int(np.clip(BLOCK_NUMBERS // (len(known) * width), 1, count))
     own = np.repeat(origins.windows, repeats, axis=0) if origins.windows.ndim == 3 else origins.windows
     windows = np.broadcast_to(own, (count, *own.shape[-2:]))
+    codes = with_codes(None, _codes(fit, origins))
     parts = []
     for start in range(0, count, block):
         rows = np.minimum(np.arange(start, start + block), count - 1)  # the last block is padded to the same shape
         piece = {name: values[rows] for name, values in sites.items()}
         affine = origins.center, origins.scale
-        rolled = _roll_block(fit.model, rule, _scales(fit), keys[rows], piece, windows[rows], affine, known)
+        rolled = _roll_block(fit.model, rule, _scales(fit), keys[rows], piece, windows[rows], affine, known, codes)
         parts.append([np.asarray(values)[: count - start] for values in rolled])
     u, f, shift = (np.concatenate(values) for values in zip(*parts, strict=True))
     curved = u * origins.scale[:, None] + origins.center[:, None]
@@ -134,6 +140,12 @@ def log_density(fit: Fit, paths: Paths, observed: np.ndarray) -> np.ndarray:
     return total[0] - np.log(count) + transform.log_slope(observed) - np.log(scale) - fit.data.scaling.log_jacobian
 
 
+def _codes(fit: Fit, origins: Origins) -> np.ndarray | None:
+    """Numbers (o,) of the series of the origins, where each has an error variance of its own."""
+    likelihood = fit.model.likelihood
+    return likelihood.codes(origins.names, len(origins.names)) if isinstance(likelihood, PanelGaussian) else None
+
+
 def lagged_data(fit: Fit) -> Lagged:
     """The series a fit was made from."""
     if not isinstance(fit.data.series, Lagged):
@@ -159,8 +171,9 @@ def _roll_block(
     windows: jax.Array,
     affine: tuple[jax.Array, jax.Array],
     known: jax.Array,
+    codes: jax.Array | None,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    return jax.vmap(lambda key, one, window: _roll(model, rule, scales, key, one, window, affine, known))(
+    return jax.vmap(lambda key, one, window: _roll(model, rule, scales, key, one, window, affine, known, codes))(
         keys, sites, windows
     )
 
@@ -174,6 +187,7 @@ def _roll(
     window: jax.Array,
     affine: tuple[jax.Array, jax.Array],
     known: jax.Array,
+    codes: jax.Array | None,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """u (o, h), f (o, h, ...) and shift (o, h) of one draw."""
     nuisance = model.likelihood.nuisance_of(sites)
@@ -183,7 +197,7 @@ def _roll(
     def step(carry: tuple[jax.Array, jax.Array], inputs: tuple[jax.Array, jax.Array]) -> Any:
         past, levels = carry
         key, row = inputs
-        f = model.function(sites, network_input(rule, scales, past, row))
+        f = shifted(model.function(sites, network_input(rule, scales, past, row)), codes)
         response = model.likelihood.distribution(f, **nuisance).sample(key) * scales.y_scale + scales.y_center
         shift = levels @ weights
         u = shift + response

@@ -6,6 +6,7 @@ from bayesnn.likelihoods.counts import NegativeBinomial, Poisson
 from bayesnn.likelihoods.gaussian import Gaussian
 from bayesnn.likelihoods.heteroskedastic import Heteroskedastic
 from bayesnn.likelihoods.labels import as_coordinate
+from bayesnn.likelihoods.panel_gaussian import PanelGaussian
 from bayesnn.likelihoods.student_t import StudentT
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Likelihood",
     "NegativeBinomial",
     "Nuisance",
+    "PanelGaussian",
     "Poisson",
     "StudentT",
     "as_coordinate",

@@ -29,7 +29,9 @@ class Likelihood(abc.ABC):
 
     `kind` says what y is ("continuous", "class", "count"), `standardizes` whether a fit may centre and scale it,
     `output_dim` is the name of the axis of outputs. `augments` and `informs` say whether `augment` or `information` is
-    there: the collapsed Gibbs sweep, or that of units and readout together, then serves the likelihood.
+    there: the collapsed Gibbs sweep, or that of units and readout together, then serves the likelihood. `latent_rows`
+    says whether `augment` draws anything, and `by_series` whether each series of a panel has parameters of its own: f
+    then has the number of the row's series beside the function value, (n, 2).
 
     To write a likelihood, subclass this as a frozen dataclass and implement `distribution`. If it has nuisance
     parameters, give their axes in `dims` and the distributions of their latent sites in `priors`, and override `report`
@@ -41,6 +43,8 @@ class Likelihood(abc.ABC):
     output_dim: ClassVar[str] = "output"
     augments: ClassVar[bool] = False
     informs: ClassVar[bool] = False
+    latent_rows: ClassVar[bool] = True
+    by_series: ClassVar[bool] = False
 
     def bind(self, y: Any, offset: np.ndarray | None = None, weights: np.ndarray | None = None) -> Likelihood:
         """The spec completed by what the training target tells, such as the classes or the number of outputs.
@@ -84,6 +88,14 @@ class Likelihood(abc.ABC):
     def dims(self) -> dict[str, tuple[str, ...]]:
         """Names of the nuisance parameters, each with the names of its axes."""
         return {}
+
+    def coordinates(self) -> dict[str, Any]:
+        """Coordinate values of axes in `dims` that are no outputs."""
+        return {}
+
+    def function_of(self, f: Any) -> Any:
+        """The function values alone, (...,) or (..., K), of f as `distribution` takes it."""
+        return f
 
     def nuisance_of(self, sites: Mapping[str, Any]) -> dict[str, Any]:
         """The nuisance parameters among reported sites, for `distribution`."""

@@ -47,7 +47,8 @@ def gaussian_rows(y: jax.Array, offset: jax.Array | None = None, weights: jax.Ar
 
 
 def less_offset(rows: WorkingRows, offset: jax.Array | None) -> WorkingRows:
-    """The rows for the function without its offset (n,), from those for the function with it."""
+    """The rows for the function without its offset (n,) or (n, 2), from those for the function with it."""
+    offset = offset[:, 0] if offset is not None and offset.ndim > 1 else offset
     if offset is None or rows.weights is None:
         return rows if offset is None else rows._replace(target=rows.target - offset)
     return rows._replace(target=rows.target - rows.weights * offset)

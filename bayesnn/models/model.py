@@ -40,7 +40,7 @@ class Model:
     Parameters
     ----------
     layers : sequence of Layer
-        The body; its last layer's outputs are the units of the readout. None: a linear model, if `linear`.
+        The body; its last layer's outputs are the units of the readout. []: a linear model, if `linear`.
     likelihood : Likelihood
         Distribution of y given f. Default `Gaussian()`.
     prior : Prior
@@ -192,7 +192,7 @@ class Model:
         named |= {f"{name}_input": list(inputs) for name in self.network.names()[:1]}
         if self.likelihood.outputs:
             named[self.likelihood.output_dim] = as_coordinate(self.likelihood.output_labels)
-        return numbered | named | {"unit": np.arange(self.terms(shape).units)}
+        return numbered | named | self.likelihood.coordinates() | {"unit": np.arange(self.terms(shape).units)}
 
     def same_weights(self, first: Shape, second: Shape) -> bool:
         """Whether examples of both shapes need weights of the same shapes."""
@@ -261,7 +261,7 @@ class Model:
     def function(self, sites: Sites, x: jax.Array) -> jax.Array:
         """f (n,) or (n, K) of one posterior draw at x (n, p) or (n, time, ...), on the scale the model sees."""
         weights = self.prior.unpack(sites, self.network.weights(x.shape[1:]))
-        if self.architecture is not None and "lag_order" in sites:  # unused units and terms have coefficients of zero
+        if self.architecture is not None and "lag_order" in sites:  # coefficients of unused terms are zero
             x = x * used_inputs(self.architecture, sites["lag_order"], x.shape[1])
         with self.drops(sites):
             return self.design(weights, x) @ coefficients(sites, self.likelihood.outputs)
@@ -275,7 +275,7 @@ class Model:
     def __call__(self, x: Any, y: Any = None, offset: Any = None, weights: Any = None) -> jax.Array:
         """Issue the sample statements for inputs x (n, p) and target y (n,), which is simulated if it is not given.
 
-        The offset (n,) is added to f; case weights (n,) multiply log densities.
+        The offset (n,), for `PanelGaussian` (n, 2), is added to f; case weights (n,) multiply log densities.
         """
         shape = x.shape[1:]
         terms = self.terms(shape)
@@ -289,9 +289,9 @@ class Model:
             numpyro.deterministic(name, value)
         if terms.predictors:
             self.prior.factor(readout["linear"], None if used is None else used.coefficients[-terms.predictors :])
-        f = numpyro.deterministic("f", shifted(design @ coefficients, offset))
-        nuisance = self.likelihood.nuisance()
-        distribution = self.distribution(f, x, nuisance)
+        f = shifted(design @ coefficients, offset)
+        numpyro.deterministic("f", self.likelihood.function_of(f))
+        distribution = self.distribution(f, x, self.likelihood.nuisance())
         scale: AbstractContextManager[Any] = nullcontext()
         if weights is not None:
             kept = jnp.asarray(weights) > 0  # NumPyro refuses scales of zero: such rows are masked instead

@@ -111,7 +111,9 @@ def moments(readout: Readout, design: jax.Array) -> tuple[jax.Array, jax.Array]:
 
 
 def shifted(f: jax.Array, offset: jax.Array | None) -> jax.Array:
-    """f (n,) or (n, K) plus an offset (n,)."""
+    """f (n,) or (n, K) plus an offset (n,); of (n, 2), offsets and numbers of series, the latter come beside f (n,)."""
+    if offset is not None and offset.ndim > 1:
+        return jnp.stack([f + offset[:, 0], offset[:, 1]], axis=-1)
     return f if offset is None else f + offset.reshape(-1, *(1,) * (f.ndim - 1))
 
 

@@ -10,10 +10,11 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
 from bayesnn.data.columns import row_labels
-from bayesnn.data.dataset import new_offset
+from bayesnn.data.dataset import new_offset, with_codes
 from bayesnn.fitting.by_length import over_rows
 from bayesnn.fitting.draws import expectation, function_value, probabilities
 from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.panels import series_codes
 from bayesnn.fitting.targets import output_steps, without_padding
 from bayesnn.likelihoods import Likelihood, as_coordinate
 from bayesnn.prediction.to_frame import to_frame
@@ -123,8 +124,9 @@ def table_of(prediction: Any, x: Any, levels: Sequence[float]) -> Any:
 
 
 def shift_for(fit: Fit, offset: Any, x: Any, count: int) -> np.ndarray | None:
-    """The offset of new rows on the scale the model sees."""
-    return fit.data.scaling.shift(offset_for(fit, offset, x, count))
+    """The offset of new rows on the scale the model sees, with the numbers of their series if the model needs these."""
+    shift = fit.data.scaling.shift(offset_for(fit, offset, x, count))
+    return with_codes(shift, series_codes(fit.model.likelihood, x, count))
 
 
 def offset_for(fit: Fit, offset: Any, x: Any, count: int) -> np.ndarray | None:
@@ -149,7 +151,7 @@ def _check_kind(likelihood: Likelihood, kind: str) -> None:
 
 def per_draw(fit: Fit, sites: dict[str, np.ndarray], f: np.ndarray) -> dict[str, np.ndarray]:
     """Nuisance parameters (s, 1, ...) that go with function values (s, n, ...) or (s, n, time, ...)."""
-    rows = f.ndim - 1 - len(fit.model.likelihood.outputs)
+    rows = np.ndim(fit.model.likelihood.function_of(f)) - 1 - len(fit.model.likelihood.outputs)
     nuisance = fit.model.likelihood.nuisance_of(sites)
     return {name: v.reshape(len(f), *(1,) * rows, *v.shape[1:]) for name, v in nuisance.items()}
 

@@ -13,10 +13,11 @@ from numpyro.infer import Predictive
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, as_precision, computing
 from bayesnn.data.columns import code, learn_columns, resolutions, row_labels
-from bayesnn.data.dataset import check_finite, input_scaling
+from bayesnn.data.dataset import check_finite, input_scaling, with_codes
 from bayesnn.data.formulas.read import by_formula
 from bayesnn.data.sequences import DIMS
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build
+from bayesnn.fitting.panels import knowing_series, series_codes
 from bayesnn.models.model import Model
 
 
@@ -61,6 +62,7 @@ def prior_predictive(
     x, _, _, offset, _ = by_formula(x, None, None, None, data, "error")
     if offset is not None and model.likelihood.standardizes:
         raise ValueError("formula must have no offset, since the scale of the model is not that of y: leave it out")
+    model = knowing_series(model, x)
     columns = learn_columns(x, model.network.reads)
     coded = code(columns, x)
     check_finite("x", columns, coded)
@@ -69,7 +71,8 @@ def prior_predictive(
     outputs = model.likelihood.output_dims
     time = ("time",) if model.per_step(coded.shape[1:]) else ()
     dims = model.dims(coded.shape[1:]) | {"f": ("obs", *time, *outputs)}
-    values = draw_prior(model, seed, draws, (*dims, "y"), inputs, None if offset is None else offset.to_numpy())
+    shift = with_codes(None if offset is None else offset.to_numpy(), series_codes(model.likelihood, x, len(coded)))
+    values = draw_prior(model, seed, draws, (*dims, "y"), inputs, shift)
     groups = {
         "prior": Group({n: values[n] for n in dims}, {n: DRAW_DIMS + d for n, d in dims.items()}),
         "prior_predictive": Group({"y": values["y"]}, {"y": (*DRAW_DIMS, "obs", *time, *outputs)[: values["y"].ndim]}),

@@ -15,6 +15,7 @@ from bayesnn.data.texts import naming_the_longest
 from bayesnn.fitting.by_length import over_rows
 from bayesnn.fitting.draws import probabilities
 from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.panels import check_named
 from bayesnn.fitting.targets import encode, output_steps
 from bayesnn.prediction.predict import shift_for
 
@@ -63,6 +64,7 @@ def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = Non
     """Inputs, target as numbers (codes for labels), offset and weights of rows to score."""
     for name, values in (("y", y), ("weights", weights), ("offset", offset)):
         same_index(x, values, name)
+    check_named(fit.model.likelihood, x)
     coded = code(fit.data.columns, x)
     with naming_the_longest(x, fit.data.columns.words):
         fit.model.check_steps(fit.data.x.shape[1:], coded.shape[1:])

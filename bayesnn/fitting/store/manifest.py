@@ -40,6 +40,8 @@ def data_digest(data: Dataset) -> str:
     for array in (data.x, data.y, data.weights, data.offset):
         digest.update(b"none" if array is None else f"{array.dtype.str}{array.shape}".encode())
         digest.update(b"" if array is None else np.ascontiguousarray(array).data.cast("B"))
+    if data.groups is not None:  # older runs have none, and keep their digest
+        digest.update(f"groups {data.groups.tolist()}".encode())
     digest.update(repr(data.obs.tolist()).encode())
     if data.series is not None:
         digest.update(_series_text(data.series).encode())

@@ -56,9 +56,20 @@ def check_data(model: Model, data: Dataset) -> None:
         if values is not None:
             _require(isinstance(values, np.ndarray) and values.shape == (count,), f"{name} has another shape")
             _same(check(values, count), values, name)
+    _check_groups(model, data)
     _check_scaling(data)
     if data.series is not None:
         _check_series(data.series)
+
+
+def _check_groups(model: Model, data: Dataset) -> None:
+    """Refuse numbers of series that the likelihood does not have, and rows without them where it needs them."""
+    groups, names = data.groups, getattr(model.likelihood, "series", ())
+    _require((groups is not None) == model.likelihood.by_series, "the model and the rows differ in series")
+    if groups is not None:
+        right = isinstance(groups, np.ndarray) and groups.shape == (len(data.y),) and groups.dtype.kind == "i"
+        _require(right, "the series of the rows are no whole numbers")
+        _require(bool(((groups >= 0) & (groups <= len(names))).all()), "rows belong to a series that the model lacks")
 
 
 def check_draws(model: Model, data: Dataset, groups: Mapping[str, Any]) -> None:

@@ -43,7 +43,7 @@ def confined_sweep(
     state = gibbs.move_units(of_units, state, replace(model, linear=False), x, given_linear).state
     data = all_products(state, model, x, working)
     new, level = draw_hyper(of_hyper, state, model, draw_inside(of_readout, state, model, x, data), data)
-    if model.likelihood.augments:
+    if model.likelihood.augments and model.likelihood.latent_rows:
         new = move_on_likelihood(random.as_key(of_likelihood), new, model, x, y, gibbs.candidates, *rows)
     return new, with_level(moved_units(moved, active), new, level, model, x, y, *rows)
 

@@ -236,7 +236,7 @@ class Gibbs(Steps):
             solved = readout.solve(data, collapsed_prior(model, state, x), state.tempered_precision)
         coefficients = draw_readout(of_readout, state, model, x, solved)
         new, level = draw_hyper(of_hyper, state, model, coefficients, data)
-        if model.likelihood.augments:
+        if model.likelihood.augments and model.likelihood.latent_rows:
             new = move_on_likelihood(random.as_key(of_likelihood), new, model, x, y, self.candidates, *rows)
         return new, with_level(moved_units(moved, active), new, level, model, x, y, *rows)
 
