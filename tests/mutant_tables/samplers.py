@@ -16,6 +16,41 @@ APPROXIMATE = "samplers/approximate/test_approximations.py"
 
 MUTANTS = (
     Mutant(
+        "linear term moved on the likelihood without its region",
+        "samplers/gibbs/likelihood_moves.py",
+        "levels + jax.vmap(factor)(jnp.concatenate([rest[None], points]))",
+        "levels",
+        "samplers/gibbs/test_likelihood_moves.py",
+    ),
+    Mutant(
+        "scale of the function moved without the region of its linear term",
+        "samplers/gibbs/likelihood_moves.py",
+        "density += log_factors(model, m, kept.astype(float), a * rest)",
+        "density += 0.0",
+        "samplers/gibbs/test_likelihood_moves.py",
+    ),
+    Mutant(
+        "region of the intercept in place of the linear term's",
+        "samplers/gibbs/likelihood_moves.py",
+        "log_factor(rest[-predictors:],",
+        "log_factor(rest[:predictors],",
+        "samplers/gibbs/test_likelihood_moves.py",
+    ),
+    Mutant(
+        "precisions of a panel's series without the number of their rows",
+        "likelihoods/panel_gaussian.py",
+        "gamma_numbers(key_precision, 0.5 * (likeness + count))",
+        "gamma_numbers(key_precision, 0.5 * (likeness + 1.0 + 0.0 * count))",
+        "likelihoods/test_panel_gaussian.py -k keeps",
+    ),
+    Mutant(
+        "typical sigma of a panel that forgets how many series there are",
+        "likelihoods/panel_gaussian.py",
+        "0.5 * (1.0 + groups * likeness)) / rate",
+        "0.5 * (1.0 + likeness)) / rate",
+        "likelihoods/test_panel_gaussian.py -k keeps",
+    ),
+    Mutant(
         "mode of the readout looked for at the current signs",
         "samplers/gibbs/sign_moves.py",
         "gamma[jnp.array(pair), 0] < 0, -1.0, 1.0)",

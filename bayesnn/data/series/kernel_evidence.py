@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import lapack
 from scipy.special import gammaln
+
+from bayesnn._internal.block_cholesky import half_log_det_and_whitened, inner_products
 
 NOISE_WORTH = 1.0  # prior degrees of freedom of the error variance
 NOISE_GUESS = 0.01  # prior guess of the error variance, as in `shallow`
@@ -38,32 +39,36 @@ def log_evidence(x: np.ndarray, y: np.ndarray, scales: Scales) -> float:
     >>> log_evidence(x, y, Scales()) > log_evidence(x, y, Scales(network=1e-9))
     True
     """
-    inner = x @ x.T
-    bias_and_weights = 1.0 + scales.weight * inner / x.shape[1]
+    return _of_products(inner_products(x) / x.shape[1], y, scales)
+
+
+def _of_products(products: np.ndarray, y: np.ndarray, scales: Scales) -> float:
+    """`log_evidence` from the products (n, n) of all pairs of rows, divided by the number of columns."""
+    bias_and_weights = 1.0 + scales.weight * products
     size = np.sqrt(1.0 + 2.0 * np.diag(bias_and_weights))
-    network = 2.0 / np.pi * np.arcsin(np.clip(2.0 * bias_and_weights / np.outer(size, size), -1.0, 1.0))
-    covariance = scales.linear * inner / x.shape[1] + scales.network * network
+    network = 2.0 / np.pi * np.arcsin(np.clip(2.0 * bias_and_weights / (size[:, None] * size), -1.0, 1.0))
+    covariance = scales.linear * products + scales.network * network
     covariance[np.diag_indices(len(y))] += 1.0
-    factor, failed = lapack.dpotrf(covariance, lower=1, overwrite_a=1)
-    if failed:
+    found = half_log_det_and_whitened(covariance, y)
+    if found is None:
         return -np.inf
-    solved, _ = lapack.dtrtrs(factor, y, lower=1)
+    half_log_det, whitened = found
     shape = 0.5 * (NOISE_WORTH + len(y))
-    return float(
-        gammaln(shape) - np.log(np.diag(factor)).sum() - shape * np.log(0.5 * (NOISE_WORTH * 0.01 + solved @ solved))
-    )
+    squares = np.sum(whitened**2)
+    return float(gammaln(shape) - half_log_det - shape * np.log(0.5 * (NOISE_WORTH * NOISE_GUESS + squares)))
 
 
 def best_scales(x: np.ndarray, y: np.ndarray, start: Scales) -> tuple[float, Scales]:
     """The highest evidence that a search by coordinates finds, and its scales."""
-    best, found = log_evidence(x, y, start), start
+    products = inner_products(x) / x.shape[1]
+    best, found = _of_products(products, y, start), start
     for _ in range(ROUNDS):
         before = found
         for name in Scales._fields:
             for factor in (FACTOR, 1.0 / FACTOR):
                 while True:
                     tried = found._replace(**{name: getattr(found, name) * factor})
-                    value = log_evidence(x, y, tried)
+                    value = _of_products(products, y, tried)
                     if not value > best + 1e-3 or not 1e-6 < getattr(tried, name) < 1e8:
                         break
                     best, found = value, tried
