@@ -429,6 +429,13 @@ MUTANTS = (
         "samplers/sgmcmc/test_sgld_sghmc.py -k held_out_scores",
     ),
     Mutant(
+        "new units last after a move that may be refused",
+        "samplers/gibbs/structure_moves.py",
+        "gamma = shuffled(key_order, body.gamma, body.structure.units)",
+        "gamma = body.gamma",
+        "samplers/gibbs/test_structure.py -k order_of_the_units",
+    ),
+    Mutant(
         "Jacobian weighed with the likelihood",
         "samplers/density.py",
         """if msg["is_observed"] and not self.latent and OF_PRIOR not in msg["infer"]:""",

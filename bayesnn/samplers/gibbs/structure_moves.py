@@ -10,7 +10,7 @@ from bayesnn.models.model import Model
 from bayesnn.samplers.gibbs.birth_death import birth_death
 from bayesnn.samplers.gibbs.collapsed import GibbsState, collapsed_prior, draw_readout
 from bayesnn.samplers.gibbs.confined import all_products, if_inside
-from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure, draw_structure, refreshed
+from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure, draw_structure, refreshed, shuffled
 
 
 def move_structure(
@@ -30,23 +30,27 @@ def move_structure_inside(
 ) -> GibbsState:
     """`move_structure` for a prior confined to a region: each of its two moves is accepted if the readout is inside.
 
-    What has no influence on y is redrawn before and after the draw of the architecture, which makes it reversible.
+    What has no influence on y, the order of the units in use included, is drawn anew before and after each move, which
+    makes it reversible.
     """
     body, given = parts_of(state, model, x, working)
     jumps = jumps and given.random.hidden is not None
-    key_jump, key_draw, key_fresh, *keys = jax.random.split(key, 5)
+    key_jump, key_draw, *keys = jax.random.split(key, 4)
 
     def accepted(key: jax.Array, body: UnitsAndStructure, old: GibbsState) -> GibbsState:
-        new = old._replace(gamma=body.gamma, structure=body.structure)
+        key_order, key_fresh, key_readout = jax.random.split(key, 3)
+        gamma = shuffled(key_order, body.gamma, body.structure.units)
+        gamma = refreshed(key_fresh, gamma, given, body.structure)
+        new = old._replace(gamma=gamma, structure=body.structure)
         data = all_products(new, model, x, working)
         solved = readout.solve(data, collapsed_prior(model, new, x), new.tempered_precision)
-        new = new._replace(coefficients=draw_readout(key, new, model, x, solved))
+        new = new._replace(coefficients=draw_readout(key_readout, new, model, x, solved))
         return if_inside(new, old, model, x)
 
     if jumps:
         state = accepted(keys[0], birth_death(key_jump, body, given), state)
     body, _ = draw_structure(key_draw, parts_of(state, model, x, working)[0], given, units=not jumps)
-    return accepted(keys[1], body._replace(gamma=refreshed(key_fresh, body.gamma, given, body.structure)), state)
+    return accepted(keys[1], body, state)
 
 
 def parts_of(

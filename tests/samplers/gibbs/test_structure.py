@@ -1,6 +1,7 @@
 """Moves between architectures against densities computed from scratch."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -16,8 +17,10 @@ from bayesnn.fitting.binding import bind_lags
 from bayesnn.likelihoods.working_rows import gaussian_rows
 from bayesnn.models import readout
 from bayesnn.models.random_architecture import Structure
+from bayesnn.priors.autoregression import LagRegion
 from bayesnn.priors.shallow_hyper import Hyper
-from bayesnn.samplers.gibbs import birth_death, structure
+from bayesnn.samplers.gibbs import birth_death, structure, structure_moves
+from bayesnn.samplers.gibbs.gibbs import Gibbs
 from bayesnn.samplers.gibbs.structure import Conditioning, UnitsAndStructure
 
 N, M, P = 9, 4, 3
@@ -246,3 +249,22 @@ def test_draws_have_the_probabilities_of_the_table():
     cell = np.ravel_multi_index((drawn.lags - 1, drawn.linear, drawn.units), values.shape)
     expected = np.exp(values - logsumexp(values)).ravel() * 20000
     assert stats.chisquare(np.bincount(cell, minlength=12), expected).pvalue > 1e-4
+
+
+def test_a_move_inside_a_region_leaves_no_trace_in_the_order_of_the_units():
+    """A new unit may have any place: the move shuffles first, and one that may be refused must be its own reverse."""
+    region = LagRegion((1,), largest_root=1e6)
+    model = bnn.shallow(bnn.Geometric(1.0, 3), linear=True)
+    model = replace(model, prior=replace(model.prior, region=region))
+    x, y = jnp.asarray(np.random.default_rng(2).normal(size=(6, 1))), jnp.zeros(6)
+    state = Gibbs().init(jax.random.key(0), model, x, y + jnp.arange(6))
+    state = state._replace(structure=state.structure._replace(units=jnp.asarray(1)), noise_precision=jnp.ones(()))
+
+    def moved(key):
+        new = structure_moves.move_structure_inside(False, key, state, model, x, gaussian_rows(y))
+        return new.structure.units, jnp.argmax(new.gamma[:, 0] == state.gamma[0, 0])
+
+    units, place = (np.asarray(v) for v in jax.jit(jax.vmap(moved))(jax.random.split(jax.random.key(1), 2000)))
+    first = place[units == 2] == 0
+    assert len(first) > 100
+    assert stats.binomtest(int(first.sum()), len(first), 0.5).pvalue > 1e-4
