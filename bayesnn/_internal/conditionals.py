@@ -113,6 +113,19 @@ def slice_move(key: jax.Array, value: jax.Array, log_density: Callable[[jax.Arra
     return shrink_to_slice(Bracket(key_rest, left, right, first), value, lambda v: log_density(v) >= level, smallest)
 
 
+def slice_moves(key: jax.Array, values: jax.Array, log_density: Callable[[jax.Array], jax.Array]) -> jax.Array:
+    """`slice_move` of every number of an array in turn, given the others."""
+    if values.ndim == 0:
+        return slice_move(key, values, log_density)
+    keys = jax.random.split(key, values.size)
+
+    def move(i: jax.Array, flat: jax.Array) -> jax.Array:
+        of_one = lambda value: log_density(flat.at[i].set(value).reshape(values.shape))  # noqa: E731
+        return flat.at[i].set(slice_move(keys[i], flat[i], of_one))
+
+    return lax.fori_loop(0, values.size, move, values.ravel()).reshape(values.shape)
+
+
 def shrink_to_slice(
     start: Bracket, current: jax.Array, inside: Callable[[jax.Array], jax.Array], smallest: jax.Array | float
 ) -> jax.Array:

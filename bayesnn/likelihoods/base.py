@@ -7,7 +7,7 @@ axis.
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro
 import numpyro.distributions as dist
+from numpyro.distributions import biject_to
 
 from bayesnn._internal import conditionals
 from bayesnn.data.dataset import numeric_target
@@ -128,18 +129,35 @@ class Likelihood(abc.ABC):
     def update(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None
     ) -> Latents:
-        """Draw the latent sites given f and y: each by slice sampling of its logarithm, unless overridden."""
+        """Draw the latent sites given f and y, unless overridden by slice sampling of each of their numbers in turn.
+
+        The numbers are those of the unconstrained space: logarithms where a site is positive.
+        """
         for name, prior in self.priors().items():
             key, own = jax.random.split(key)
-
-            def log_density(log_value: jax.Array, name: str = name, prior: dist.Distribution = prior) -> jax.Array:
-                value = jnp.exp(log_value)
-                nuisance = self.report(latents | {name: value})  # noqa: B023
-                density = weighted(self.distribution(f, **nuisance).log_prob(y), weights).sum()
-                return density + prior.log_prob(value) + log_value
-
-            latents = latents | {name: jnp.exp(conditionals.slice_move(own, jnp.log(latents[name]), log_density))}
+            latents = latents | {name: self._moved(own, name, prior, latents, lambda n: self._score(n, f, y, weights))}
         return latents
+
+    def _score(self, nuisance: Nuisance, f: jax.Array, y: jax.Array, weights: jax.Array | None) -> jax.Array:
+        return weighted(self.distribution(f, **nuisance).log_prob(y), weights).sum()
+
+    def _moved(
+        self,
+        key: jax.Array,
+        name: str,
+        prior: dist.Distribution,
+        latents: Latents,
+        log_likelihood: Callable[[Nuisance], jax.Array],
+    ) -> jax.Array:
+        """A new value of one latent site."""
+        transform = biject_to(prior.support)
+
+        def log_density(free: jax.Array) -> jax.Array:
+            value = transform(free)
+            density = log_likelihood(self.report(latents | {name: value})) + jnp.sum(prior.log_prob(value))
+            return density + jnp.sum(transform.log_abs_det_jacobian(free, value))
+
+        return transform(conditionals.slice_moves(key, transform.inv(latents[name]), log_density))
 
     def augment(
         self, key: jax.Array, latents: Latents, f: jax.Array, y: jax.Array, weights: jax.Array | None

@@ -22,6 +22,7 @@ from bayesnn.data.series.lagged import Lagged, lag_matrix
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
+from bayesnn.priors.base import prior_factor
 
 LATENT = "missing_scaled"
 SITE = "missing"  # name of the site of the missing values, recorded in units of the series
@@ -96,7 +97,7 @@ class MissingValuesModel:
         normal = dist.Normal(0.0, 1.0).expand((len(self.positions),)).to_event(1)
         missing = numpyro.sample(LATENT, normal)
         # missing targets have their density from the likelihood: take N(0, 1) off again for all but the early ones
-        numpyro.factor("as_targets", self.log_prior(missing) - normal.log_prob(missing))
+        prior_factor("as_targets", self.log_prior(missing) - normal.log_prob(missing))
         return self.model(*self.rows(arrays, self.filled(arrays, missing)))
 
     def complete(self, key: jax.Array, sites: Sites, arrays: SeriesArrays) -> Sites:

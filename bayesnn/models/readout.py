@@ -81,6 +81,11 @@ def solve(data: Products, prior: Precision, noise_precision: jax.Array) -> Reado
     return Readout(cholesky, solve_triangular(cholesky, data.cross * noise_precision + prior.shift, lower=True))
 
 
+def log_normaliser(rows: Any, noise_precision: jax.Array) -> jax.Array:
+    """rows/2 log(1/(2 pi s2)), which all designs share; 0 where 1/s2 is, as for a likelihood to the power of zero."""
+    return jnp.where(noise_precision > 0, 0.5 * rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi)), 0.0)
+
+
 def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Array) -> jax.Array:
     """log p(y | body, variances), the readout integrated out, with all constants, since k may vary."""
     if jnp.ndim(noise_precision):
@@ -88,7 +93,7 @@ def log_marginal(data: Products, prior: GaussianPrior, noise_precision: jax.Arra
     readout = solve(data, precision_of(prior), noise_precision)
     root = jnp.linalg.cholesky(prior.covariance)
     whitened_mean = solve_triangular(root, prior.mean, lower=True)
-    normal = 0.5 * data.rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
+    normal = log_normaliser(data.rows, noise_precision)
     log_determinants = jnp.log(jnp.diag(root)).sum() + jnp.log(jnp.diag(readout.cholesky)).sum()
     squares = noise_precision * data.square + whitened_mean @ whitened_mean - readout.whitened @ readout.whitened
     return normal - log_determinants - 0.5 * squares

@@ -15,7 +15,7 @@ from bayesnn._internal.numbers import real_numbers
 from bayesnn._internal.weights import Weight
 from bayesnn.priors.base import GaussianPrior, Terms
 from bayesnn.priors.factors import Factor
-from bayesnn.priors.scale_mixture import ScaleMixture, Table
+from bayesnn.priors.scale_mixture import FactorStates, ScaleMixture, Table
 
 READOUT = ("beta", "intercept", "linear")
 
@@ -100,6 +100,10 @@ class Around(ScaleMixture):
     def collapsed_readout(self, terms: Terms) -> GaussianPrior:
         self._check_readout(terms)
         return super().collapsed_readout(terms)
+
+    def start(self, key: jax.Array, table: Table, terms: Terms) -> FactorStates:
+        self._check_readout(terms)
+        return super().start(key, table, terms)
 
     def _check_readout(self, terms: Terms) -> None:
         table = terms.weights()

@@ -118,9 +118,7 @@ class Prior(abc.ABC):
         """Issue the statement of `log_factor`, if there is one."""
         value = self.log_factor(linear, used)
         if value is not None:
-            unit = dist.Unit(value)  # `numpyro.factor`, but for the mark
-            marks = {"is_auxiliary": True, OF_PRIOR: True}
-            numpyro.sample("linear_factor", unit, obs=unit.sample(None), infer=marks)
+            prior_factor("linear_factor", value)
 
     def input_scales(self, sites: dict[str, Any], table: dict[str, Weight]) -> Any:
         """Scales of the weights of each input (..., p) from reported draws; None if no such scale is learnt."""
@@ -149,3 +147,9 @@ class Prior(abc.ABC):
     @abc.abstractmethod
     def report(self, hyper: Any, table: dict[str, Weight], terms: Terms) -> Sites:
         """The hyperparameters by site, as they are reported."""
+
+
+def prior_factor(name: str, value: jax.Array) -> None:
+    """`numpyro.factor` for a factor of the prior: no power of the likelihood multiplies its logarithm `value`."""
+    unit, marks = dist.Unit(value), {"is_auxiliary": True, OF_PRIOR: True}
+    numpyro.sample(name, unit, obs=unit.sample(None), infer=marks)

@@ -5,17 +5,28 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 from numpyro import handlers
 from numpyro.infer.util import log_density
 from quadrature import LIMIT, many, z_against
 from scipy import stats
+from scipy.special import logsumexp
 
 from bayesnn._internal.runtime import computing
 from bayesnn.fitting.draws import log_density as row_log_density
 from bayesnn.fitting.draws import over_draws
 from bayesnn.layers import Dense
-from bayesnn.likelihoods import Bernoulli, Categorical, Gaussian, Heteroskedastic, NegativeBinomial, Poisson, StudentT
+from bayesnn.likelihoods import (
+    Bernoulli,
+    Categorical,
+    Gaussian,
+    Heteroskedastic,
+    Likelihood,
+    NegativeBinomial,
+    Poisson,
+    StudentT,
+)
 from bayesnn.models.marginal import MarginalModel
 from bayesnn.models.model import Model
 
@@ -87,6 +98,44 @@ def test_the_update_is_the_conditional(name):
     assert z_against(draws, functools.partial(log_posterior, weights=None), GRID) < LIMIT
     other = 2.0 * rows_of(None)
     assert z_against(draws, functools.partial(log_posterior, weights=other), GRID) > LIMIT
+
+
+class Groups(Likelihood):
+    """Two groups of rows, each with a sd and a shift of its own: what somebody may write who overrides no update."""
+
+    def priors(self):
+        sds = dist.Gamma(2.0, 2.0).expand([2]).to_event(1)
+        return {"sds": sds, "shifts": dist.Normal(0.3, 0.8).expand([2]).to_event(1)}
+
+    def distribution(self, f, **nuisance):
+        group = np.array([0, 1, 1, 0, 1])
+        return dist.Normal(f + nuisance["shifts"][group], nuisance["sds"][group])
+
+
+def test_sites_of_several_numbers_of_any_sign_are_drawn_from_their_conditional():
+    """The groups are independent: the shift of the first and the log sd of the second against two-dimensional grids."""
+    likelihood = Groups()
+
+    def draw(key):
+        start, *keys = jax.random.split(key, ROUNDS + 1)
+        step = lambda latents, key: (likelihood.update(key, latents, jnp.asarray(F), jnp.asarray(Y), None), None)  # noqa: E731
+        return jax.lax.scan(step, likelihood.start(start), jnp.stack(keys))[0]
+
+    drawn = many(draw, seed=3)
+
+    def joint(rows, log_sd, shift):
+        rows = np.array(rows)
+        density = stats.norm.logpdf(Y[rows], F[rows] + shift[..., None], np.exp(log_sd)[..., None]).sum(-1)
+        prior = stats.gamma.logpdf(np.exp(log_sd), 2.0, scale=0.5) + log_sd
+        return density + prior + stats.norm.logpdf(shift, 0.3, 0.8)
+
+    fine, coarse = np.linspace(-6.0, 6.0, 1201), np.linspace(-12.0, 4.0, 801)
+    of_shift = logsumexp(joint([0, 3], coarse[None], fine[:, None] + 0 * coarse), axis=1)
+    assert z_against(drawn["shifts"][:, 0], lambda at: np.interp(at, fine, of_shift), fine) < LIMIT
+    of_sd = logsumexp(joint([1, 2, 4], coarse[:, None] + 0 * fine, fine[None]), axis=1)
+    log_sds = np.log(drawn["sds"][:, 1])
+    assert z_against(log_sds, lambda at: np.interp(at, coarse, of_sd), coarse) < LIMIT
+    assert z_against(log_sds, lambda at: np.interp(at, coarse, of_sd - coarse), coarse) > LIMIT
 
 
 @pytest.mark.slow

@@ -100,16 +100,24 @@ MUTANTS = (
     Mutant(
         "Jacobian of a slice move of a nuisance left out",
         "likelihoods/base.py",
-        "density + prior.log_prob(value) + log_value",
-        "density + prior.log_prob(value)",
+        "return density + jnp.sum(transform.log_abs_det_jacobian(free, value))",
+        "return density",
         "likelihoods/test_updates.py -k 'is_the_conditional and negative'",
     ),
     Mutant(
         "prior left out of a slice move of a nuisance",
         "likelihoods/base.py",
-        "density + prior.log_prob(value) + log_value",
-        "density + log_value",
+        "{name: value})) + jnp.sum(prior.log_prob(value))",
+        "{name: value}))",
         "likelihoods/test_updates.py -k 'is_the_conditional and negative'",
+    ),
+    Mutant(
+        "shapes of a readout around given weights unchecked by Gibbs samplers",
+        "priors/around.py",
+        """        self._check_readout(terms)
+        return super().start(key, table, terms)""",
+        "        return super().start(key, table, terms)",
+        "priors/test_around.py -k refused_by_fit",
     ),
     Mutant(
         "degrees of freedom of a precision short by one",

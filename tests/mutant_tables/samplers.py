@@ -417,8 +417,8 @@ MUTANTS = (
     Mutant(
         "region of a prior weighed with the likelihood",
         "priors/base.py",
-        """marks = {"is_auxiliary": True, OF_PRIOR: True}""",
-        """marks = {"is_auxiliary": True}""",
+        """dist.Unit(value), {"is_auxiliary": True, OF_PRIOR: True}""",
+        """dist.Unit(value), {"is_auxiliary": True}""",
         "samplers/test_density.py -k confined",
     ),
     Mutant(
@@ -434,6 +434,13 @@ MUTANTS = (
         "gamma = shuffled(key_order, body.gamma, body.structure.units)",
         "gamma = body.gamma",
         "samplers/gibbs/test_structure.py -k order_of_the_units",
+    ),
+    Mutant(
+        "logarithm of no precision among the scores of architectures",
+        "models/readout.py",
+        "jnp.where(noise_precision > 0, 0.5 * rows",
+        "jnp.where(noise_precision >= 0, 0.5 * rows",
+        "samplers/gibbs/test_structure.py -k hottest",
     ),
     Mutant(
         "Jacobian weighed with the likelihood",

@@ -120,9 +120,10 @@ def test_impossible_weights_and_scales_are_refused(weights, scale, message):
         ({"linear": BETA}, "got linear, and the readout has beta, intercept"),
     ],
 )
-def test_weights_that_are_not_those_of_the_network_are_refused_by_fit(weights, message):
+@pytest.mark.parametrize("sampler", ["map", "gibbs"])
+def test_weights_that_are_not_those_of_the_network_are_refused_by_fit(weights, message, sampler):
     with pytest.raises(ValueError, match=message):
-        bnn.fit(network().prior_at(weights), X, X[:, 0], sampler="map", progress=False)
+        bnn.fit(network().prior_at(weights), X, X[:, 0], sampler=sampler, progress=False)
 
 
 def test_only_priors_of_independent_weights_can_be_moved():

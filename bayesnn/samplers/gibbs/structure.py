@@ -183,8 +183,7 @@ def nested_log_marginals(
         + a_b * shift * count
         - (ww + c / variance * wa**2 / rest)
     )
-    normal = 0.5 * data.rows * (jnp.log(noise_precision) - jnp.log(2 * jnp.pi))
-    return normal - 0.5 * (log_prior + log_k + squares)
+    return readout.log_normaliser(data.rows, noise_precision) - 0.5 * (log_prior + log_k + squares)
 
 
 class ArchitectureScores(NamedTuple):

@@ -268,3 +268,16 @@ def test_a_move_inside_a_region_leaves_no_trace_in_the_order_of_the_units():
     first = place[units == 2] == 0
     assert len(first) > 100
     assert stats.binomtest(int(first.sum()), len(first), 0.5).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("kind", ["exact", "birth_death"])
+def test_the_hottest_copy_draws_architectures_from_their_prior(kind):
+    """A likelihood to the power of zero, as at the end of a ladder, has no precision, whose logarithm is none."""
+    model = bnn.shallow(bnn.Geometric(0.6, 2))
+    rng = np.random.default_rng(3)
+    x, y = jnp.asarray(rng.normal(size=(5, 1))), jnp.asarray(rng.normal(size=5))
+    gibbs = Gibbs(sweeps=30, candidates=1, structure=kind)
+    start = gibbs.init(jax.random.key(0), model, x, y)._replace(temperature=jnp.zeros(()))
+    one = jax.jit(jax.vmap(lambda key: gibbs.step(key, start, model, x, y)[0].structure.units))
+    counts = np.bincount(np.asarray(one(jax.random.split(jax.random.key(1), 400))), minlength=3)
+    assert stats.chisquare(counts, 400 * model.architecture.hidden.probabilities()).pvalue > 1e-4
