@@ -43,6 +43,7 @@ def quick(monkeypatch):
     """Plain chains of a few draws, which are always given up after 12."""
     for change in QUICK:
         monkeypatch.setattr(*change)
+    monkeypatch.setattr("bayesnn.fitting.until_converged.ESS_PER_CHAIN", 4)  # the second stage ends soon
     monkeypatch.setattr(automatic, "plain_sampler", lambda model: SAMPLER)
     monkeypatch.setattr(automatic, "tempered", lambda plain: SECOND if plain == SAMPLER else None)
     monkeypatch.setattr(automatic, "GIVE_UP", (12, 0.5))

@@ -38,14 +38,43 @@ with_everything = pytest.mark.parametrize(
 @functools.cache
 @computing
 def traced(model, key=0):
-    trace = handlers.trace(handlers.seed(MarginalModel(model), jax.random.key(key))).get_trace(X, Y)
-    return {name: dict(site, value=np.asarray(site["value"])) for name, site in trace.items()}
+    found, factor = program_of(model)(jax.random.key(key))
+    return {name: np.asarray(value) for name, value in found.items()}, float(factor)
+
+
+@functools.cache
+def program_of(model):
+    """The values of all sites as a function of a key, and the factor that stands for y."""
+
+    def run(key):
+        trace = trace_of(MarginalModel(model), key)
+        return {name: site["value"] for name, site in trace.items()}, trace["log_marginal"]["fn"].log_factor
+
+    return jax.jit(run)
+
+
+def trace_of(model, key):
+    return handlers.trace(handlers.seed(model, key)).get_trace(jnp.asarray(X), jnp.asarray(Y))
+
+
+@computing
+def kinds_of(model):
+    """What kind of statement each site is; nothing is computed."""
+    kinds = {}
+    jax.eval_shape(lambda key: kinds.update({n: s["type"] for n, s in trace_of(model, key).items()}), jax.random.key(0))
+    return kinds
+
+
+def values(model):
+    return traced(model)[0]
 
 
 @computing
 def design_of(model, sites):
-    weights = model.prior.unpack(sites, model.weight_specs((2,)))
-    return np.asarray(model.design(weights, jnp.asarray(X)))
+    def design(sites):
+        return model.design(model.prior.unpack(sites, model.weight_specs((2,))), jnp.asarray(X))
+
+    return np.asarray(jax.jit(design)(sites))
 
 
 def prior_of_readout(model, sites):
@@ -71,23 +100,17 @@ def conditioned(model, sites):
     return log_density, mean + gain @ (Y - design @ mean), covariance - gain @ design @ covariance
 
 
-def values(trace):
-    return {name: site["value"] for name, site in trace.items()}
-
-
 @with_everything
 def test_the_factor_is_the_multivariate_normal(model):
     for key in range(2):
-        trace = traced(model, key)
-        exact, *_ = conditioned(model, values(trace))
-        factor = float(np.asarray(trace["log_marginal"]["fn"].log_factor))
+        sites, factor = traced(model, key)
+        exact, *_ = conditioned(model, sites)
         assert factor == pytest.approx(exact, rel=1e-10)
 
 
 @with_everything
 def test_nothing_of_the_readout_is_sampled(model):
-    full = computing(lambda: handlers.trace(handlers.seed(model, jax.random.key(0))).get_trace(X, Y))()
-    left_out = set(full) - set(traced(model))
+    left_out = set(kinds_of(model)) - set(kinds_of(MarginalModel(model)))
     expected = {"readout_raw", "f", "obs", "y"} | set(model.readout_sites(model.terms((2,)), np.zeros(9)))
     assert left_out == expected | ({"mu_beta"} if isinstance(model.prior, MuellerRiosInsua) else set())
 
@@ -97,8 +120,8 @@ def test_nothing_of_the_readout_is_sampled(model):
 def test_the_density_is_the_full_models_integrated(prior):
     """One unit, so that readout_raw (and mu_beta) can be integrated on a grid."""
     model = Model([Dense(1)], prior=prior, intercept=False)
-    trace = traced(model)
-    given = {n: s["value"] for n, s in trace.items() if s["type"] == "sample" and n != "log_marginal"}
+    kinds = kinds_of(model)
+    given = {n: value for n, value in values(model).items() if kinds.get(n) == "sample"}
     raw = np.linspace(-12.0, 12.0, 1201)
     mu = np.linspace(-14.0, 15.0, 1001) if isinstance(prior, MuellerRiosInsua) else np.zeros(1)
 
@@ -108,7 +131,8 @@ def test_the_density_is_the_full_models_integrated(prior):
             return log_density(model, (X, Y), {}, given | {"readout_raw": raw[None], "mu_beta": mu})[0]
 
         grid = jax.jit(jax.vmap(jax.vmap(one, (None, 0)), (0, None)))(raw, mu)
-        return np.asarray(grid), float(log_density(MarginalModel(model), (X, Y), {}, given)[0])
+        marginal = jax.jit(lambda given: log_density(MarginalModel(model), (X, Y), {}, given)[0])
+        return np.asarray(grid), float(marginal(given))
 
     grid, ours = log_joint()
     assert grid.max() - max(grid[0].max(), grid[-1].max()) > 30  # the grid holds all of the mass
@@ -120,7 +144,7 @@ def test_the_density_is_the_full_models_integrated(prior):
 @with_everything
 def test_completing_without_noise_gives_the_posterior_mean(model, monkeypatch):
     """Rao-Blackwell: the draw is its mean plus noise, and mu_beta's mean is linear in the coefficients."""
-    sites = values(traced(model))
+    sites = values(model)
     _, mean, _ = conditioned(model, sites)
     monkeypatch.setattr(jax.random, "normal", lambda key, shape: jnp.zeros(shape))
     complete = computing(MarginalModel(model).complete)(jax.random.key(0), sites, X, Y)
@@ -134,7 +158,7 @@ def test_completing_without_noise_gives_the_posterior_mean(model, monkeypatch):
 @pytest.mark.parametrize("name", ["hierarchical, everything", "two layers, everything"])
 def test_completed_draws_have_the_posterior_moments(name):
     model = MODELS[name]
-    sites = values(traced(model))
+    sites = values(model)
     _, mean, covariance = conditioned(model, sites)
 
     def draw(key):
@@ -149,7 +173,7 @@ def test_completed_draws_have_the_posterior_moments(name):
 
 @with_everything
 def test_what_was_sampled_is_kept(model):
-    sites = values(traced(model))
+    sites = values(model)
     complete = computing(MarginalModel(model).complete)(jax.random.key(0), sites, X, Y)
     assert all(complete[name] is sites[name] for name in sites)
 

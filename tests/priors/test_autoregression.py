@@ -40,7 +40,7 @@ def companion(coefficients, lags):
 @pytest.mark.parametrize("largest", [0.9, 1.02])
 def test_the_region_is_that_of_the_eigenvalues(lags, largest):
     draws = RNG.normal(size=(200, len(lags))) * 2.0 / len(lags)
-    found = np.asarray(jax.vmap(lambda one: inside_root(one, lags, largest))(jnp.asarray(draws)))
+    found = np.asarray(jax.jit(jax.vmap(lambda one: inside_root(one, lags, largest)))(jnp.asarray(draws)))
     roots = np.array([companion(one, lags) for one in draws])
     clear = np.abs(roots - largest) > 1e-3  # JAX computes in single precision here
     assert (found == (roots < largest))[clear].all()
@@ -79,7 +79,8 @@ def test_the_normal_with_its_sum_is_that_of_the_definition():
     prior = MuellerRiosInsua(linear_mean=(0.7, 0.1, 0.0), linear_variance=(0.3, 0.2, 0.5), region=region)
     model = bnn.Model([bnn.Dense(1, "logistic")], prior=prior, intercept=False, linear=True)
     terms = model.terms((3,))
-    normal = prior.collapsed_given(terms, jnp.asarray(0.4))
+    normal = jax.jit(lambda variance: prior.collapsed_given(terms, variance))(jnp.asarray(0.4))
+    log_factor = jax.jit(prior.log_factor)
     np.testing.assert_allclose(normal.covariance @ normal.precision, np.eye(4), atol=1e-9)
     points = np.array([[0.5, 0.3, 0.2, -0.4], [-0.2, 0.6, 0.1, 0.3]])
     plain = np.diag([0.4 + prior.readout_mean_variance, 0.3, 0.2, 0.5])
@@ -90,10 +91,10 @@ def test_the_normal_with_its_sum_is_that_of_the_definition():
         return -0.5 * off @ np.linalg.solve(covariance, off) - 0.5 * np.linalg.slogdet(covariance)[1]
 
     for point in points:
-        factor = float(prior.log_factor(jnp.asarray(point[1:])))
+        factor = float(log_factor(jnp.asarray(point[1:])))
         expected = log_normal(point, plain) + factor
         assert log_normal(point, np.asarray(normal.covariance)) == pytest.approx(expected, abs=1e-9)
-    assert prior.log_factor(jnp.array([1.4, 0.1, 0.0])) == -np.inf
+    assert log_factor(jnp.array([1.4, 0.1, 0.0])) == -np.inf
 
 
 @computing
@@ -111,9 +112,16 @@ def test_the_model_function_has_the_factor():
     prior = MuellerRiosInsua(linear_mean=(0.7, 0.1), region=LagRegion((1, 2), 1.02, 0.04))
     model = bnn.Model([bnn.Dense(1, "logistic")], prior=prior, intercept=False, linear=True)
     x = jnp.zeros((3, 2))
-    trace = handlers.trace(handlers.seed(model, 0)).get_trace(x)
-    linear = trace["linear"]["value"]
-    assert trace["linear_factor"]["fn"].log_factor == pytest.approx(float(prior.log_factor(linear)))
+
+    @jax.jit
+    @jax.vmap
+    def both(key):
+        trace = handlers.trace(handlers.seed(model, key)).get_trace(x)
+        return trace["linear_factor"]["fn"].log_factor, prior.log_factor(trace["linear"]["value"])
+
+    found, expected = both(jax.random.split(jax.random.key(0), 20))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert 2 < np.isfinite(found).sum() < 18  # inside the region and outside
 
 
 def test_a_fit_of_a_series_has_this_prior_unless_told_otherwise():

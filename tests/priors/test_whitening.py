@@ -56,6 +56,11 @@ def drawn(model, seed=1):
     return sites, geweke.weight_state(key_state, model, sites, (WIDTH,), jnp.zeros(()))
 
 
+def compiled(method, model):
+    """A method of a prior, as a program for the weights of the model."""
+    return computing(jax.jit(lambda *given: method(*given, *spec_of(model))))
+
+
 def spec_of(model):
     return model.weight_specs((WIDTH,)), model.terms((WIDTH,))
 
@@ -65,7 +70,7 @@ def spec_of(model):
 def test_whitened_weights_are_the_raw_sites_of_the_model(model):
     """Fixed scales have no raw site; units are whitened by another root of S_gamma, which keeps their lengths."""
     sites, state = drawn(model)
-    noise = computing(model.prior.whiten)(state.hyper, state.weights, *spec_of(model))
+    noise = compiled(model.prior.whiten, model)(state.hyper, state.weights)
     readout = [noise[name].reshape(-1, *model.likelihood.outputs) for name in ("beta", "intercept", "linear")]
     np.testing.assert_allclose(np.concatenate(readout), sites["readout_raw"], rtol=1e-8, atol=1e-10)
     for name in model.weight_specs((WIDTH,)) if "gamma" not in noise else ():
@@ -80,8 +85,8 @@ def test_whitened_weights_are_the_raw_sites_of_the_model(model):
 @few
 def test_unwhitening_undoes_whitening(model):
     _, state = drawn(model)
-    noise = computing(model.prior.whiten)(state.hyper, state.weights, *spec_of(model))
-    weights = computing(model.prior.unwhiten)(state.hyper, noise, *spec_of(model))
+    noise = compiled(model.prior.whiten, model)(state.hyper, state.weights)
+    weights = compiled(model.prior.unwhiten, model)(state.hyper, noise)
     assert set(weights) == set(noise) == set(model.prior.shapes(*spec_of(model)))
     for name, shape in model.prior.shapes(*spec_of(model)).items():
         assert weights[name].shape == noise[name].shape == shape, name
@@ -94,12 +99,14 @@ def test_whitening_has_the_log_density_of_the_weights(model):
     sites, state = drawn(model)
 
     @computing
+    @jax.jit
     def by_whitening():
         noise, unravel = ravel_pytree(model.prior.whiten(state.hyper, state.weights, *spec_of(model)))
         back = lambda u: ravel_pytree(model.prior.unwhiten(state.hyper, unravel(u), *spec_of(model)))[0]  # noqa: E731
-        return float(-0.5 * noise @ noise - jnp.linalg.slogdet(jax.jacobian(back)(noise))[1]), noise.size
+        return -0.5 * noise @ noise - jnp.linalg.slogdet(jax.jacobian(back)(noise))[1], noise
 
-    value, size = by_whitening()
+    value, noise = by_whitening()
+    value, size = float(value), noise.size
     assert value - 0.5 * size * np.log(2 * np.pi) == pytest.approx(log_density(model, sites), rel=1e-8)
 
 
@@ -131,7 +138,7 @@ def log_density(model, sites):
 @few
 def test_reported_hyperparameters_are_those_of_the_model(model):
     sites, state = drawn(model)
-    reported = computing(model.prior.report)(state.hyper, *spec_of(model))
+    reported = compiled(model.prior.report, model)(state.hyper)
     names = set(model.prior.dims(*spec_of(model))) - set(model.prior.shapes(*spec_of(model)))
     assert set(reported) == names
     for name in names:
@@ -142,8 +149,8 @@ def test_reported_hyperparameters_are_those_of_the_model(model):
 @models
 def test_starts_and_updates_have_the_form_of_the_state(model):
     _, state = drawn(model)
-    start = computing(model.prior.start)(jax.random.key(0), *spec_of(model))
-    updated = computing(model.prior.update)(jax.random.key(0), state.hyper, state.weights, *spec_of(model))
+    start = compiled(model.prior.start, model)(jax.random.key(0))
+    updated = compiled(model.prior.update, model)(jax.random.key(0), state.hyper, state.weights)
     for tree in (start, updated):
         assert jax.tree.structure(tree) == jax.tree.structure(state.hyper)
         for ours, theirs in zip(jax.tree.leaves(tree), jax.tree.leaves(state.hyper)):

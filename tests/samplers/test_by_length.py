@@ -75,8 +75,9 @@ def test_a_cut_that_lost_steps_would_be_noticed():
     with double():
         whole = make_density(model, data)
         point = jnp.asarray(np.random.default_rng(1).normal(size=whole.size))
-        cut = whole.potential(point, (data[0][:, :8], *data[1:]))
-        assert abs(cut - whole.potential(point, data)) > 1e-3
+        potential = jax.jit(whole.potential)
+        cut = potential(point, (data[0][:, :8], *data[1:]))
+        assert abs(cut - potential(point, data)) > 1e-3
 
 
 MODE = bnn.MAP(steps=30, batch_size=20, restarts=2)

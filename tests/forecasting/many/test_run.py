@@ -14,9 +14,10 @@ import bayesnn as bnn
 from bayesnn.forecasting.many import auto_forecast as module
 from bayesnn.forecasting.many import run
 from bayesnn.forecasting.many.bucket import fill, forecast_bucket
-from bayesnn.forecasting.many.passes import SIZE
 
-SERIES = {f"s{i}": np.random.default_rng(i).normal(size=12 + i % 3).cumsum() for i in range(SIZE + 5)}
+SIZE = 4  # series per program, as conftest.py sets it
+
+SERIES = {f"s{i}": np.random.default_rng(i).normal(size=12 + i % 3).cumsum() for i in range(SIZE + 2)}
 SETTINGS = {"horizon": 2, "draws": 50, "progress": False}
 
 

@@ -93,7 +93,7 @@ def test_case_weights_stay_under_the_minibatch_factor():
     weights = jnp.linspace(0.5, 2.0, 24)
     data = (jnp.asarray(X), jnp.asarray(Y), None, weights)
     density = make_density(model, data)
-    theta = density.start(jax.random.key(0), data)
+    theta = jax.jit(density.start)(jax.random.key(0), data)
     value = jax.jit(density.log_likelihood)
     parts = [value(theta, take_rows(data, slice(i, i + 6))) for i in range(0, 24, 6)]
     np.testing.assert_allclose(sum(parts), value(theta, data), rtol=1e-8)

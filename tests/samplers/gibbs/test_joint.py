@@ -38,9 +38,11 @@ def precise():
         yield
 
 
-def state_of(model, key=0):
+@functools.cache
+def state_of(model):
     sampler = Gibbs().kernel(model).sampler
-    return sampler.init(jax.random.key(key), model, jnp.asarray(X), jnp.asarray(RNG.normal(size=12)))
+    y = jnp.asarray(RNG.normal(size=12))
+    return jax.jit(lambda key: sampler.init(key, model, jnp.asarray(X), y))(jax.random.key(0))
 
 
 def some_point(m=2, q=3, k=5, functions=3) -> Point:
@@ -172,14 +174,19 @@ def test_the_linear_term_is_held_where_the_readout_is_long(architecture, monkeyp
     state = state_of(model)
     target = target_of(state, model, jnp.asarray(X), jnp.asarray(CODES), jnp.asarray(0.1 * X[:, 0]), None)
     terms, point = model.terms(X.shape[1:]), some_point()
-    shorter, given, fewer = sign_moves.without_linear(point, target, terms)
-    assert fewer.size == 3 and shorter.coefficients.shape == (3, 3)
-    np.testing.assert_allclose(given.function(shorter), target.function(point), rtol=1e-9)
-    same = some_point()._replace(gamma=point.gamma + 0.3)
-    difference = joint_density.log_density(same, target)[0] - joint_density.log_density(point, target)[0]
-    of_rest = same._replace(coefficients=same.coefficients[:3])
-    found = joint_density.log_density(of_rest, given)[0] - joint_density.log_density(shorter, given)[0]
-    np.testing.assert_allclose(found, difference, rtol=1e-9)
+
+    @jax.jit
+    def compared(point, same):
+        shorter, given, fewer = sign_moves.without_linear(point, target, terms)
+        assert fewer.size == 3 and shorter.coefficients.shape == (3, 3)
+        whole = [joint_density.log_density(one, target)[0] for one in (same, point)]
+        of_rest = same._replace(coefficients=same.coefficients[:3])
+        rest = [joint_density.log_density(one, given)[0] for one in (of_rest, shorter)]
+        return (given.function(shorter), rest[0] - rest[1]), (target.function(point), whole[0] - whole[1])
+
+    found, expected = compared(point, some_point()._replace(gamma=point.gamma + 0.3))
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-9)
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-9)
 
     def moved(source, point, beta_precision, target, terms):
         return point._replace(coefficients=point.coefficients + terms.size), jnp.asarray(True)
@@ -187,7 +194,8 @@ def test_the_linear_term_is_held_where_the_readout_is_long(architecture, monkeyp
     monkeypatch.setattr(sign_moves, "flip", moved)
     for limit, expected in ((15, [5.0] * 5), (14, [3.0, 3.0, 3.0, 0.0, 0.0])):
         monkeypatch.setattr(sign_moves, "MOST_COEFFICIENTS", limit)
-        found, _ = sign_moves.flip_signs(jax.random.key(0), point, jnp.ones(3), target, terms)
+        flipped = jax.jit(lambda point: sign_moves.flip_signs(jax.random.key(0), point, jnp.ones(3), target, terms)[0])
+        found = flipped(point)
         np.testing.assert_allclose((found.coefficients - point.coefficients)[:, 0], expected)
 
 
@@ -205,12 +213,18 @@ def test_the_linear_term_is_held_where_the_readout_is_long(architecture, monkeyp
 def test_information_is_the_variance_of_the_score(likelihood):
     f = jnp.asarray(np.random.default_rng(3).normal(size=(1, *likelihood.outputs)))
     nuisance = {"sigma": jnp.full(likelihood.outputs, 0.7)} if isinstance(likelihood, Gaussian) else {}
-    y = likelihood.distribution(f, **nuisance).sample(jax.random.key(0), (40000,))
-    score = jax.vmap(jax.grad(lambda f, y: likelihood.distribution(f, **nuisance).log_prob(y).sum()), (None, 0))(f, y)
-    score = np.asarray(score).reshape(len(y), -1)
+
+    @jax.jit
+    def scores(key):
+        y = likelihood.distribution(f, **nuisance).sample(key, (40000,))
+        one = jax.grad(lambda f, y: likelihood.distribution(f, **nuisance).log_prob(y).sum())
+        return jax.vmap(one, (None, 0))(f, y), likelihood.information(f, **nuisance)
+
+    score, information = map(np.asarray, scores(jax.random.key(0)))
+    score = score.reshape(len(score), -1)
     products = score[:, :, None] * score[:, None]
-    expected = np.asarray(likelihood.information(f, **nuisance)).reshape(products.shape[1:])
-    z = (products.mean(axis=0) - expected) / (products.std(axis=0) / np.sqrt(len(y)) + 1e-12)
+    expected = information.reshape(products.shape[1:])
+    z = (products.mean(axis=0) - expected) / (products.std(axis=0) / np.sqrt(len(score)) + 1e-12)
     assert np.abs(z).max() < 5
 
 

@@ -50,8 +50,8 @@ def test_the_density_is_that_of_a_normal_distribution():
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["plain", "weighted"])
 def test_the_gradients_are_those_of_the_density(weights):
-    _, of_log_sd, of_design = marginal(LOG_SD, DESIGN, weights)
-    value = jax.grad(lambda g, d: marginal(g, d, weights)[0], argnums=(0, 1))
+    _, of_log_sd, of_design = jax.jit(lambda g, d: marginal(g, d, weights))(LOG_SD, DESIGN)
+    value = jax.jit(jax.grad(lambda g, d: marginal(g, d, weights)[0], argnums=(0, 1)))
     for ours, right in zip((of_log_sd, of_design), value(jnp.asarray(LOG_SD), jnp.asarray(DESIGN)), strict=True):
         np.testing.assert_allclose(ours, right, rtol=1e-9, atol=1e-12)
 

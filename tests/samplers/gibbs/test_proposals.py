@@ -113,7 +113,8 @@ def test_an_adaptive_step_has_its_scale(hyper):
 def test_scales_of_the_random_walk_are_log_uniform_over_two_decades(hyper):
     """The steps of one pool share their scale: with many candidates their spread about the centre shows it."""
     gamma = jnp.zeros((500, 2))
-    candidates = proposals.random_walk(jax.random.key(3), gamma, hyper, 2000, gamma[:, 0])
+    walk = jax.jit(lambda key: proposals.random_walk(key, gamma, hyper, 2000, gamma[:, 0]))
+    candidates = walk(jax.random.key(3))
     whitened = np.linalg.solve(np.linalg.cholesky(COVARIANCE), np.asarray(candidates.values)[..., None])[..., 0]
     exponents = np.log10(whitened.std(axis=1).mean(axis=1))
     blur = 1 / np.sqrt(2 * 2 * 2000) / np.log(10)  # standard error of a log10 spread from 4000 numbers

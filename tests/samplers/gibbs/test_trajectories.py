@@ -81,7 +81,8 @@ def test_the_densities_and_their_gradients_are_those_of_the_direct_formulas(used
     directs = (lambda gamma: direct_likelihood(gamma, prior, used)), (lambda gamma: direct_prior(gamma, used))
     with runtime.double():
         for density, direct in zip((trajectories.log_likelihood, trajectories.log_prior), directs, strict=True):
-            here, there = (density(jnp.asarray(gamma), target) for gamma in (GAMMA, other))
+            compiled = jax.jit(lambda gamma, density=density: density(gamma, target))
+            here, there = (compiled(jnp.asarray(gamma)) for gamma in (GAMMA, other))
             # the logistic function is rounded to single precision
             np.testing.assert_allclose(there.value - here.value, direct(other) - direct(GAMMA), rtol=1e-4)
             np.testing.assert_allclose(here.gradient, differences(direct, GAMMA), rtol=1e-4, atol=1e-4)
@@ -98,7 +99,8 @@ def test_a_row_of_weight_two_is_as_two_rows():
         )
         weighted = target._replace(y=jnp.asarray(weights * Y), weights=jnp.asarray(weights))
         for density in (trajectories.log_likelihood, trajectories.log_density):
-            for one, other in zip(density(GAMMA, repeated), density(GAMMA, weighted), strict=True):
+            both = jax.jit(lambda gamma, density=density: [density(gamma, each) for each in (repeated, weighted)])
+            for one, other in zip(*both(jnp.asarray(GAMMA)), strict=True):
                 np.testing.assert_allclose(one, other, rtol=1e-9)
         np.testing.assert_allclose(trajectories.metric(repeated, M), trajectories.metric(weighted, M), rtol=1e-12)
 
@@ -110,16 +112,17 @@ def test_the_density_of_several_outputs_is_the_sum():
         second = second._replace(prior=second.prior._replace(shift=-0.5 * second.prior.shift))
         own = ("y", "prior", "noise_precision")
         both = {n: jax.tree.map(lambda *each: jnp.stack(each), getattr(first, n), getattr(second, n)) for n in own}
-        found = trajectories.log_likelihood(GAMMA, first._replace(**both))
-        one, other = (trajectories.log_likelihood(GAMMA, target) for target in (first, second))
+        targets = first._replace(**both), first, second
+        every = jax.jit(lambda gamma: [trajectories.log_likelihood(gamma, target) for target in targets])
+        found, one, other = every(jnp.asarray(GAMMA))
         np.testing.assert_allclose(found.value, one.value + other.value, rtol=1e-9)
         np.testing.assert_allclose(found.gradient, one.gradient + other.gradient, rtol=1e-9, atol=1e-12)
 
 
 def trajectory(target, log_step):
     with runtime.double():
-        end = trajectories.move_together(jax.random.key(0), jnp.asarray(GAMMA), target, jnp.asarray(log_step), 5)
-        return jax.tree.map(np.asarray, end)
+        move = jax.jit(lambda step: trajectories.move_together(jax.random.key(0), jnp.asarray(GAMMA), target, step, 5))
+        return jax.tree.map(np.asarray, move(jnp.asarray(log_step)))
 
 
 def test_a_short_trajectory_keeps_its_energy():
@@ -130,7 +133,7 @@ def test_a_short_trajectory_keeps_its_energy():
         return trajectories.move_together(key, jnp.asarray(GAMMA), target, jnp.log(1e-2), 5).acceptance
 
     with runtime.double():
-        assert jax.vmap(acceptance)(jax.random.split(jax.random.key(0), 20)).min() > 0.999
+        assert jax.jit(jax.vmap(acceptance))(jax.random.split(jax.random.key(0), 20)).min() > 0.999
 
 
 def test_units_that_are_not_in_use_stay():

@@ -50,18 +50,26 @@ def _log_marginal(rows, y, prior, weights):
 
 
 @computing
-def scores(j, rows, y, candidates, prior, noise_precision=NOISE_PRECISION):
+def scores(j, rows, y, candidates, prior, noise_precision=NOISE_PRECISION, compiled=None):
     """Scores of the current column j and of the candidates (c, n), of one target (n,) or several (K, n)."""
     everyone = np.concatenate([rows[j][None], candidates])
     whole = np.concatenate([rows, np.atleast_2d(y), np.ones((1, N))])
     products = whole @ whole.T, whole @ everyone.T, np.sum(everyone**2, axis=1)
     given = (jnp.asarray(a) for a in (j, *products))
-    return np.asarray(unit_moves.scores(*given, readout.precision_of(prior), jnp.asarray(noise_precision)))
+    return np.asarray((compiled or _scores)(*given, prior, jnp.asarray(noise_precision)))
+
+
+def scores_given(j, gram, cross, squares, prior, noise_precision):
+    return unit_moves.scores(j, gram, cross, squares, readout.precision_of(prior), noise_precision)
+
+
+_scores = jax.jit(scores_given)
+_activations = jax.jit(unit_moves.activations)
 
 
 @computing
 def activations(gamma, inputs):
-    return np.asarray(unit_moves.activations(jnp.asarray(gamma), jnp.asarray(inputs)))
+    return np.asarray(_activations(jnp.asarray(gamma), jnp.asarray(inputs)))
 
 
 # Scores
@@ -130,7 +138,8 @@ def test_columns_that_nearly_coincide_have_finite_scores(monkeypatch):
     copies = rows[1] + 1e-12 * np.random.default_rng(8).normal(size=(40, N))
     assert np.isfinite(scores(0, rows, y, copies, prior, noise_precision=1e16)).all()
     monkeypatch.setattr(unit_moves.jnp, "maximum", lambda value, bound: value)
-    assert not np.isfinite(scores(0, rows, y, copies, prior, noise_precision=1e16)).all()
+    compiled = jax.jit(lambda *given: scores_given(*given))  # traced anew
+    assert not np.isfinite(scores(0, rows, y, copies, prior, noise_precision=1e16, compiled=compiled)).all()
 
 
 def test_activations_are_the_logistic_function_in_single_precision():
@@ -167,9 +176,12 @@ def test_blocks_of_rows_give_the_products_of_all(index, weights, monkeypatch):
 
 @computing
 def products(values, rows, inputs, index, weights):
+    def compute(*given):  # traced anew, since blocks differ
+        found = unit_moves.candidate_products(*given)
+        return found.cross, found.squares, found.column(index)
+
     given = (jnp.asarray(a) for a in (values, rows, inputs))
-    found = unit_moves.candidate_products(*given, None if weights is None else jnp.asarray(weights))
-    return np.asarray(found.cross), np.asarray(found.squares), np.asarray(found.column(index))
+    return tuple(map(np.asarray, jax.jit(compute)(*given, None if weights is None else jnp.asarray(weights))))
 
 
 # Moves

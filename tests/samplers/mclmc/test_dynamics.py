@@ -228,8 +228,9 @@ def test_a_step_that_fails_leaves_the_chain_where_it_is():
 
     spec = MCLMC(start=None, steps=1)
     kernel = spec.kernel(edge)
-    state = kernel.init(jax.random.key(0), 10, jnp.zeros(2), DATA, {})
-    after = kernel.sample(state._replace(tuning=state.tuning._replace(step=jnp.asarray(1.0))), DATA, {})
+    state = jax.jit(lambda: kernel.init(jax.random.key(0), 10, jnp.zeros(2), DATA, {}))()
+    sample = jax.jit(lambda state: kernel.sample(state, DATA, {}))
+    after = sample(state._replace(tuning=state.tuning._replace(step=jnp.asarray(1.0))))
     np.testing.assert_array_equal(after.z, state.z)
     assert after.failed
     assert after.tuning.step < 1.0

@@ -20,9 +20,13 @@ DEEP = bnn.Model([bnn.Dense(2, "tanh")])
 def states_of(copies):
     """Three copies, each moved once."""
     data = jnp.asarray(X), jnp.asarray(Y)
-    keys = jax.random.split(jax.random.key(1), 3)
-    states = jax.vmap(lambda k, t: copies.init(k, 5, t, None, data))(keys, jnp.asarray(TEMPERATURES))
-    return jax.vmap(lambda s, t: copies.move(s, t, data))(states, jnp.asarray(TEMPERATURES))
+
+    @jax.jit
+    @jax.vmap
+    def moved(key, temperature):
+        return copies.move(copies.init(key, 5, temperature, None, data), temperature, data)
+
+    return moved(jax.random.split(jax.random.key(1), 3), jnp.asarray(TEMPERATURES))
 
 
 @pytest.mark.parametrize(
@@ -38,9 +42,10 @@ def states_of(copies):
 def test_every_field_of_a_gibbs_state_goes_along(sampler, model, tuned):
     copies = copies_of(sampler, model)
     before = states_of(copies)
-    after = copies.exchange(before, SOURCE, jnp.asarray(TEMPERATURES))
+    after = jax.jit(lambda states: copies.exchange(states, SOURCE, jnp.asarray(TEMPERATURES)))(before)
     np.testing.assert_array_equal(after.inner.temperature, TEMPERATURES)
-    np.testing.assert_array_equal(jax.vmap(copies.level)(after), jax.vmap(copies.level)(before)[SOURCE])
+    level = jax.jit(jax.vmap(copies.level))
+    np.testing.assert_array_equal(level(after), level(before)[SOURCE])
     for name in set(before.inner._fields) - {"temperature"}:
         stays = name in tuned
         for old, new in zip(*(jax.tree.leaves(getattr(s.inner, name)) for s in (before, after)), strict=True):
