@@ -1,7 +1,7 @@
 """Every check of the project with one command: `python tests/check.py [--fast | --slow | --lowest [TEST ...]]`.
 
-Format, lint and types first, then the tests and the examples in the docstrings. All steps run even where one fails;
-the exit status tells whether all went well. pytest runs last, so that its summary closes the output.
+Format and lint first, then the tests and the examples in the docstrings, with the types beside them: mypy's outcome
+follows pytest's summary. All steps run even where one fails; the exit status tells whether all went well.
 
 `--lowest` runs the fast tests, or those that are named, in a fresh environment with the lowest version of each
 dependency that pyproject.toml allows. What these depend on themselves has its newest version.
@@ -24,6 +24,7 @@ INSTALL = f'{sys.executable} -m pip install -e ".[dev]"'
 TOOLS = ("ruff", "mypy", "pytest", "xdist", "hypothesis")
 # Compiling takes most of the time and one core: tests run side by side, each worker needing up to 6 GB.
 PARALLEL = ["-n", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
+BESIDE = "mypy"  # one process, which runs while pytest starts its own
 LOWEST_EXTRAS = ("test", "sklearn", "formula")
 OLD_WARN = ("-W", "default")  # old versions call what newer ones beside them have deprecated, which is no fault of ours
 
@@ -52,6 +53,21 @@ def run(headline: str, arguments: list[str], last: bool) -> bool:
     if status or not last:
         say(f"-- {headline}: {'FAILED' if status else 'ok'}, {time.perf_counter() - start:.1f} s")
     return status == 0
+
+
+def begin(headline: str, arguments: list[str]) -> subprocess.Popen:
+    """Start a step beside those that follow; what it says is kept for `end`."""
+    say(f"\n== {headline}, beside the tests: python -m {' '.join(arguments)}")
+    command = [sys.executable, "-m", *arguments]
+    where = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, text=True, **where)
+
+
+def end(headline: str, process: subprocess.Popen) -> bool:
+    """Wait for a step that runs beside the others, show what it said and return whether it went well."""
+    output, _ = process.communicate()
+    say(f"\n{output.strip()}\n-- {headline}: {'FAILED' if process.returncode else 'ok'}")
+    return process.returncode == 0
 
 
 def lower_bounds(project: dict) -> list[str]:
@@ -97,7 +113,11 @@ def main() -> int:
         return 2
 
     todo = steps(slow)
-    failed = [name for i, name in enumerate(todo, start=1) if not run(name, todo[name], last=i == len(todo))]
+    *quick, tests = [name for name in todo if name != BESIDE]
+    failed = [name for name in quick if not run(name, todo[name], last=False)]
+    begun = begin(BESIDE, todo[BESIDE])
+    failed += [] if run(tests, todo[tests], last=True) else [tests]
+    failed += [] if end(BESIDE, begun) else [BESIDE]
     if failed:
         say(f"\nFAILED: {'; '.join(failed)}")
     return int(bool(failed))

@@ -22,7 +22,7 @@ from test_chains import DATA, SAMPLER, Walk, X, Y, record
 import bayesnn as bnn
 from bayesnn._internal.runtime import computing
 from bayesnn.fitting.store import format as store_format
-from bayesnn.fitting.store import run_store
+from bayesnn.fitting.store import manifest, run_store
 from bayesnn.fitting.store.lock import Lock
 from bayesnn.fitting.store.run_store import RunStore
 from bayesnn.samplers.engine import chains
@@ -433,13 +433,18 @@ def test_another_run_is_refused(kept, change, message):
     assert content(kept[0]) == before
 
 
-def test_other_software_is_refused(kept, tmp_path, monkeypatch):
-    from bayesnn.fitting.store import manifest
-
-    shutil.copytree(kept[0], tmp_path / "copy")
-    monkeypatch.setattr(manifest, "software", lambda: dict.fromkeys(manifest.SOFTWARE, "0.0.1"))
-    with pytest.raises(ValueError, match=r"jax is .* there and 0.0.1 here"):
-        bnn.fit(MODEL, X, Y, path=tmp_path / "copy", **SETTINGS)
+@pytest.mark.parametrize("name", manifest.SOFTWARE)
+def test_a_run_begun_with_other_software_is_refused_and_left_as_it_is(kept, name, monkeypatch):
+    """Whether it is finished or more draws are asked for: this software would not continue it bit for bit."""
+    before, here = content(kept[0]), manifest.software()
+    monkeypatch.setattr(manifest, "software", lambda: here | {name: "0.1"})
+    for draws in (SETTINGS["draws"], SETTINGS["draws"] + 5):
+        with pytest.raises(ValueError, match="holds this run, begun with other software") as refused:
+            bnn.fit(MODEL, X, Y, path=kept[0], **SETTINGS | {"draws": draws})
+        assert f"{name} is {here[name]} there and 0.1 here" in str(refused.value)
+        assert str(refused.value).count(" there and ") == 1
+    same_idata(kept[1].idata, bnn.open_run(kept[0]))
+    assert content(kept[0]) == before
 
 
 def test_a_folder_with_other_files_is_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Random architectures: the prior, the masks, how a model and a fit use them, and errors."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import pandas as pd
@@ -135,14 +136,18 @@ def test_function_values_are_those_of_the_smaller_network(prior_draws):
 def test_what_is_not_used_is_zero_in_every_output(likelihood):
     """Three coefficients and three outputs, so that a mask along the wrong axis would go unnoticed."""
     model = bnn.shallow(bnn.Geometric(1.0, 2), likelihood=likelihood, intercept=True, linear=False)
-    units = []
-    for number in range(12):
-        trace = handlers.trace(handlers.seed(model, jax.random.key(number))).get_trace(np.ones((2, 1)))
-        units.append(int(trace["M"]["value"]))
-        used = np.arange(2) < units[-1]
-        np.testing.assert_array_equal(trace["beta"]["value"] != 0, np.tile(used[:, None], (1, 3)))
-        assert (trace["intercept"]["value"] != 0).all()
-    assert set(units) == {0, 1, 2}
+
+    @jax.jit
+    @jax.vmap
+    def drawn(key):
+        trace = handlers.trace(handlers.seed(model, key)).get_trace(jnp.ones((2, 1)))
+        return {name: trace[name]["value"] for name in ("M", "beta", "intercept")}
+
+    draws = {name: np.asarray(value) for name, value in drawn(jax.vmap(jax.random.key)(np.arange(12))).items()}
+    for units, beta in zip(draws["M"], draws["beta"], strict=True):
+        np.testing.assert_array_equal(beta != 0, np.tile((np.arange(2) < units)[:, None], (1, 3)))
+    assert (draws["intercept"] != 0).all()
+    assert set(draws["M"].tolist()) == {0, 1, 2}
 
 
 @pytest.mark.slow

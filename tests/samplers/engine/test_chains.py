@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,14 +40,21 @@ class Walk(MCMCKernel):
         return WalkState(state.i + 1, state.z + jax.random.normal(key_step, (2,)), key)
 
 
-def record(key, state, data):
-    return {
-        "z": state.z,
-        "step": state.i,
-        "noise": jax.random.normal(key),
-        "acceptance_rate": jnp.ones(()),
-        "diverging": jnp.array(False),
-    }
+@dataclass(frozen=True)
+class Record:
+    """What a walk records: a spec, so that its programs are kept for all walks of one shape."""
+
+    def __call__(self, key, state, data):
+        return {
+            "z": state.z,
+            "step": state.i,
+            "noise": jax.random.normal(key),
+            "acceptance_rate": jnp.ones(()),
+            "diverging": jnp.array(False),
+        }
+
+
+record = Record()
 
 
 DATA = (np.arange(3.0),)
