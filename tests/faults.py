@@ -1,4 +1,4 @@
-"""A campaign against runs and files: `python tests/faults.py [JOB ...] [--count N] [--seed N] [--log FILE]`.
+"""A campaign against runs and files: `python tests/faults.py [JOB ...] [--count N] [--seed N] [--only CASE ...]`.
 
 kills    Fits that keep a run, killed by SIGKILL at random moments of their lives, many in one process, twice in a row,
          then continued; at the end the draws are compared with those of a fit that was never stopped.
@@ -31,7 +31,7 @@ import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -71,13 +71,21 @@ def attempt(get: Callable[[], Any], expected: dict[str, np.ndarray]) -> str:
     return SAME if equal(found, expected) else "WRONG: other draws"
 
 
-def kills(count: int, chance: random.Random) -> Outcomes:
+def chosen(cases: dict[str, Any], only: Sequence[str]) -> dict[str, Any]:
+    """The cases that were asked for, or all."""
+    unknown = [name for name in only if name not in cases]
+    if unknown:
+        raise SystemExit(f"--only must name cases among {', '.join(cases)}, got {', '.join(unknown)}")
+    return {name: case for name, case in cases.items() if name in (only or cases)}
+
+
+def kills(count: int, chance: random.Random, only: Sequence[str] = ()) -> Outcomes:
     """Kill fits of every kind in turn, `count` times in all: many at once, twice in a row, and finish each of them."""
-    cases = list(killed.cases())
+    cases = list(chosen(killed.cases(), only))
     fits = range(-(-count // (2 * len(cases))))
     for case in cases:
         with tempfile.TemporaryDirectory() as place:
-            for most in (25, 12):  # writes of a fit that come about before it ends, at first and when it goes on
+            for most in (1, 1) if case == "map" else (25, 12):  # writes of a fit before it ends, at first and later
                 yield from killed_together(place, case, fits, chance.randrange(most * len(fits)), chance.random())
             yield from finished(place, case, fits)
 
@@ -189,10 +197,11 @@ def fuzzed(count: int, chance: random.Random) -> Outcomes:
         yield from fuzzing.outcomes(Path(place), count, chance)
 
 
-def interrupts(count: int, chance: random.Random) -> Outcomes:
+def interrupts(count: int, chance: random.Random, only: Sequence[str] = ()) -> Outcomes:
     """Interrupt each kind of call in turn, `count` times in all, and make the same call again."""
     import bayesnn as bnn
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start jobs in the background without it
     x = np.linspace(-1.0, 1.0, 15)[:, None]
     y, series = x[:, 0] ** 2, np.sin(np.arange(30.0)) + 0.1 * np.cos(17 * np.arange(30.0))
     short = {"draws": 20, "warmup": 20, "chains": 2, "progress": False}
@@ -214,6 +223,7 @@ def interrupts(count: int, chance: random.Random) -> Outcomes:
         ).table.to_numpy(),
         "auto_forecast": lambda: bnn.auto_forecast(series, 3, draws=20, progress=False).to_numpy(),
     }
+    calls = chosen(calls, only)
     for name, call in calls.items():
         expected = call()
         begun = time.monotonic()
@@ -283,13 +293,16 @@ JOBS = {
 }
 
 
-def run(name: str, count: int | None, seed: int, note: Callable[[str], Any] = str) -> collections.Counter[str]:
-    """All outcomes of a job, counted; each is noted as it comes."""
+def run(
+    name: str, count: int | None, seed: int, note: Callable[[str], Any] = str, only: Sequence[str] = ()
+) -> collections.Counter[str]:
+    """All outcomes of a job, counted; each is noted as it comes. `only` chooses among the cases of a job."""
     job, default = JOBS[name]
     outcomes: collections.Counter[str] = collections.Counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for outcome in job(default if count is None else count, random.Random(f"{name} {seed}")):
+        chosen_cases = {"only": only} if only else {}
+        for outcome in job(default if count is None else count, random.Random(f"{name} {seed}"), **chosen_cases):
             note(outcome)
             outcomes[outcome] += 1
     return outcomes
@@ -302,7 +315,10 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="attempts of each job")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--log", type=Path, help="a file that gets a line for each outcome as it comes")
+    parser.add_argument("--only", nargs="+", default=(), metavar="CASE", help="of kills or interrupts, these cases")
     given = parser.parse_args()
+    if given.only and not (given.jobs and set(given.jobs) <= {"kills", "interrupts"}):
+        parser.error("--only chooses among the cases of kills or interrupts: name one of these jobs")
     wrong = 0
     for name in given.jobs or JOBS:
         begun = time.monotonic()
@@ -312,7 +328,7 @@ def main() -> int:
                 with given.log.open("a") as file:
                     file.write(f"{name}: {outcome}\n")
 
-        outcomes = run(name, given.count, given.seed, note)
+        outcomes = run(name, given.count, given.seed, note, given.only)
         print(f"{name}: {outcomes.total()} outcomes in {time.monotonic() - begun:.0f} s", flush=True)
         for outcome, number in outcomes.most_common():
             print(f"  {number:6}  {outcome}", flush=True)

@@ -64,6 +64,25 @@ def reading_alike(labels: Iterable[Any]) -> tuple[Any, Any] | None:
     return None
 
 
+def equal_of_other_types(labels: Iterable[Any]) -> tuple[Any, Any] | None:
+    """The first two equal labels of different types, of which a set would keep one; None if there are none.
+
+    Numbers of NumPy are taken for those of Python.
+
+    Examples
+    --------
+    >>> equal_of_other_types([0, 1, True])
+    (1, True)
+    """
+    first: dict[Any, Any] = {}
+    for label in labels:
+        plain = label.item() if isinstance(label, np.generic) else label
+        other = first.setdefault(plain, plain)
+        if type(other) is not type(plain):
+            return other, plain
+    return None
+
+
 def is_label(value: Any) -> bool:
     """Whether a value can be a label: it really hashes, whereas a tuple of lists is only an instance of Hashable.
 

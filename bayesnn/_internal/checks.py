@@ -59,10 +59,15 @@ def finite(name: str, values: np.ndarray, columns: Sequence[str] | None = None) 
     )
 
 
-def two_dimensional(name: str, shape: tuple[int, ...]) -> None:
-    """Refuse inputs that are not a table, (n, p)."""
+def two_dimensional(name: str, shape: tuple[int, ...], values: Any = None) -> None:
+    """Refuse inputs that are not a table, (n, p); the message names the type of what has no rows."""
     if len(shape) == 2:
         return
+    if not shape:
+        raise ValueError(
+            f"{name} must be a table, an array (rows, columns) or a pandas.DataFrame, got {type(values).__name__}: "
+            "make it one, as np.array(list(x)) does of a generator of rows"
+        )
     cure = " use x[:, None] for a single input" if len(shape) == 1 else ""
     raise ValueError(f"{name} must be two-dimensional, (rows, columns), got shape {shape}:{cure or ' reshape it'}")
 
@@ -111,10 +116,15 @@ def varying(name: str, values: np.ndarray, resolution: float = DOUBLE) -> None:
 
 
 def levels(values: Iterable[float]) -> tuple[float, ...]:
-    """Return the levels of intervals, in per cent, refusing anything outside (0, 100)."""
-    result = tuple(values)
-    if not result or any(not 0 < level < 100 for level in result):
-        raise ValueError(f"levels must be percentages between 0 and 100, such as (80, 95), got {result}")
+    """Return the levels of intervals, in per cent, refusing anything outside (0, 100), and shares such as 0.95."""
+    listed = isinstance(values, Iterable) and not isinstance(values, (str, bytes))
+    result: tuple[Any, ...] = tuple(values) if listed else (values,)
+    if not listed or not result or any(not isinstance(level, Real) or not 0 < float(level) < 100 for level in result):
+        raise ValueError(
+            f"levels must be percentages between 0 and 100, such as (80, 95), got {result if listed else values!r}"
+        )
+    if any(level <= 1 for level in result):
+        raise ValueError(f"levels must be percentages, not shares: 80 for 80%, got {result}")
     return result
 
 

@@ -33,9 +33,12 @@ def real_numbers(name: str, values: Any) -> np.ndarray:
     if kind == "O":
         numbers = _from_objects(name, array, mask)
     elif kind in "biuf" or (kind == "V" and array.dtype.name.startswith(OF_JAX)):
-        numbers = np.asarray(array, dtype=np.float64)
+        with np.errstate(over="ignore"):
+            numbers = np.asarray(array, dtype=np.float64)
         if kind in "iu" and array.dtype.itemsize == 8:
             _still_different(name, array, numbers)
+        if kind == "f" and array.dtype.itemsize > 8 and (np.isinf(numbers) & np.isfinite(array)).any():
+            raise ValueError(_too_large(name, "a number with more than 308 digits", ()))
     else:
         raise ValueError(_refusal(name, array))
     if mask is not None:

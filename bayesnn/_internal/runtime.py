@@ -26,6 +26,7 @@ import numpy as np
 from jax.experimental.compilation_cache import compilation_cache
 
 from bayesnn._internal import process
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn._internal.turns import turn
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -95,6 +96,8 @@ def computing_in_threads(function: F) -> F:
 
 
 def _within(function: F, place: Callable[[], contextlib.AbstractContextManager[None]]) -> F:
+    function = of_a_fit(function)
+
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         process.check()

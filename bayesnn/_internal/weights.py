@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 
+CONSTANT = "const"  # the name of the constant among the inputs of a unit
 Shape = tuple[int, ...]
 Weights = dict[str, jax.Array]
 

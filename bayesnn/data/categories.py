@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._internal.arrays import in_order, is_label, reading_alike
+from bayesnn._internal.arrays import equal_of_other_types, in_order, is_label, reading_alike
 from bayesnn._internal.numbers import is_date, is_missing, is_number, spells_number
 
 ONE_FORM = "make them one, as astype(str).str.normalize('NFC') does, or rename one of them"
@@ -41,6 +41,12 @@ def categories_of(series: Any, used: np.ndarray | None = None) -> tuple[Any, ...
         )
     if not declared:
         _check_labels(series.name, values)
+        clash = equal_of_other_types(values)
+        if clash is not None:
+            raise ValueError(
+                f"column {series.name!r} must hold categories that differ, got {clash[0]!r} and {clash[1]!r}, which "
+                "are equal: make them of one type"
+            )
     known = series if used is None else series[used]
     found = [c for c in series.cat.categories if _equal(known, c).any()] if declared else in_order(set(known))
     alike = reading_alike(found)

@@ -92,7 +92,7 @@ def learn_columns(x: Any, reads: Reads = Reads(), used: np.ndarray | None = None
             "pandas.DataFrame(x)"
         )
     shape = sequences.shape_of(x)
-    checks.two_dimensional("x", shape)
+    checks.two_dimensional("x", shape, x)
     names = tuple(f"x{i}" for i in range(shape[1]))
     checks.column_names(names)
     return Columns(names, (None,) * len(names), named=False)
@@ -116,7 +116,7 @@ def code(columns: Columns, x: Any, used: np.ndarray | None = None) -> np.ndarray
                 f"{columns.formula.text!r}, got {type(x).__name__}"
             )
         shape = sequences.shape_of(x)
-        checks.two_dimensional("x", shape)
+        checks.two_dimensional("x", shape, x)
         checks.columns(columns.names, [""] * shape[1], named=False)
         if any(cats is not None for cats in columns.categories):
             raise ValueError("x must be a DataFrame: the fit has categorical columns, which an array cannot name")
@@ -150,12 +150,19 @@ def row_count(x: Any) -> int:
     return int(shape[0])
 
 
-def same_index(x: Any, y: Any, name: str = "y") -> None:
-    """Refuse a pandas table and target, or weights or offsets of rows, whose indexes differ."""
-    if hasattr(x, "iloc") and hasattr(y, "iloc") and not x.index.equals(y.index):
-        raise ValueError(
-            f"x and {name} must have the same index, got different ones: align them, or pass {name}.to_numpy()"
-        )
+def same_index(**parts: Any) -> None:
+    """Refuse those of a table, target, weights and offset that are of pandas and whose indexes differ.
+
+    They are named as the user knows them, such as same_index(x=x, y=y).
+    """
+    tables = {name: part for name, part in parts.items() if hasattr(part, "iloc")}
+    for name, part in tables.items():
+        first = next(iter(tables))
+        if not part.index.equals(tables[first].index):
+            raise ValueError(
+                f"{first} and {name} must have the same index, got different ones: align them, or pass "
+                f"{name}.to_numpy()"
+            )
 
 
 def resolutions(columns: Columns, x: Any) -> np.ndarray:

@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
-from bayesnn._internal.numbers import LARGEST, column_array, constant, real_numbers, resolution_of
+from bayesnn._internal.numbers import LARGEST, ROUNDINGS, as_array, column_array, constant, real_numbers, resolution_of
 from bayesnn.data import sequences
 from bayesnn.data.columns import Columns, code, is_frame, learn_columns, resolutions, row_labels
 from bayesnn.data.sequences import DIMS, TABLE, TOKENS
 
 DOUBLE = resolution_of(np.dtype(float))
+ROUNDING = ROUNDINGS * DOUBLE  # the relative size of differences that may be errors of rounding
 
 
 @dataclass(frozen=True)
@@ -142,8 +143,11 @@ def make_dataset(
         checks.varying("y", values if each is None else values[each > 0], resolution)
     scaling = input_scaling(columns, coded, standardize, cases, resolutions(columns, x))
     if standardize and scale_target:
-        center, scale = center_and_scale(_less_offset(values, offset, steps), each)
-        _check_scales("y", ["y"] * np.size(scale), np.atleast_1d(scale))
+        less = _less_offset(values, offset, steps)
+        center, scale = center_and_scale(less, each)
+        name = "y" if offset is None else "y less its offset"
+        _check_scales(name, [name] * np.size(scale), np.atleast_1d(scale))
+        _check_beyond_rounding(name, values, less, each, scale)
         scaling = replace(scaling, y_center=_numbers(center), y_scale=_numbers(scale))
     return Dataset(coded, y, columns, scaling, row_labels(x, len(coded)), cases, offset, steps=steps)
 
@@ -221,7 +225,8 @@ def numeric_target(y: Any) -> np.ndarray:
 
 def target_names(y: Any) -> tuple[str, ...]:
     """Names of the outputs of a target (n, K): a DataFrame's columns, or y0, y1, ...; none for a single output."""
-    count = np.shape(y)[1] if np.ndim(y) == 2 else 1
+    shape = y.shape if hasattr(y, "shape") else as_array("y", y)[0].shape
+    count = shape[1] if len(shape) == 2 else 1
     if count == 1:
         return ()
     return tuple(map(str, y.columns)) if is_frame(y) else tuple(f"y{i}" for i in range(count))
@@ -246,8 +251,11 @@ def input_scaling(
         real = sequences.real_steps(coded)
         x, weights = coded[real], None if weights is None else np.repeat(weights, real.sum(axis=1))
     center, scale = center_and_scale(x, weights)
-    # the computed sd of a constant is a rounding error, not zero
-    scale = np.where(constant(x if weights is None else x[weights > 0], resolution), 1.0, scale)
+    # the computed sd of a constant is a rounding error, not zero; so is one that rows of hardly any weight make
+    used = x if weights is None else x[weights > 0]
+    scale = np.where(constant(used, resolution), 1.0, scale)
+    if weights is not None:
+        scale = np.where(scale <= ROUNDING * np.abs(used).max(axis=0), 1.0, scale)
     _check_scales("x", columns.inputs, scale)
     return Scaling(_numbers(center), _numbers(scale))
 
@@ -260,6 +268,25 @@ def _check_scales(name: str, columns: Sequence[str], scale: np.ndarray) -> None:
         raise ValueError(
             f"{where} must have a standard deviation of at least {1.0 / LARGEST:g}, got {scale[small[0]]:.6g}, whose "
             "square is no number: use other units"
+        )
+
+
+def _check_beyond_rounding(
+    name: str, values: np.ndarray, less: np.ndarray, weights: np.ndarray | None, scale: np.ndarray
+) -> None:
+    """Refuse a target that varies by no more than rounding errors once its offset is subtracted or rows are weighted.
+
+    Values of y alone have been checked: as few of them may differ as the user likes, which weights and offsets hide.
+    """
+    used = slice(None) if weights is None else weights > 0
+    size = np.abs(values[used]).max(axis=0) + np.abs(values[used] - less[used]).max(axis=0)
+    hidden = np.ptp(less[used], axis=0) <= ROUNDING * size if less is not values else np.zeros(np.shape(scale), bool)
+    if weights is not None:
+        hidden = hidden | (scale <= ROUNDING * size)
+    if np.any(hidden):
+        counted = "" if weights is None else ", each row counted by its weight,"
+        raise ValueError(
+            f"{name} must vary{counted} by more than rounding errors, which it does not: nothing can be learnt"
         )
 
 

@@ -18,7 +18,7 @@ def texts_of(x: Any) -> list[Any] | None:
     """A list, tuple, array or Series of which some item is a text, as a list; None for anything else."""
     if isinstance(x, np.ndarray):
         values = x.tolist() if x.ndim == 1 and x.dtype.kind in "UO" else None
-    elif isinstance(x, Sequence):
+    elif isinstance(x, Sequence) and not isinstance(x, memoryview):
         values = list(x)
     else:
         values = x.tolist() if hasattr(x, "tolist") and getattr(x, "ndim", 0) == 1 else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -96,6 +96,8 @@ def chosen(fit: Fit, inputs: Any) -> tuple[str, ...]:
     fit.data.columns.check_table("effects of inputs are")
     if inputs is None:
         return fit.data.columns.names
+    if not isinstance(inputs, Iterable):
+        raise ValueError(f"inputs must be the name of a column, or names, got {inputs!r}")
     names = (inputs,) if isinstance(inputs, str) else tuple(inputs)
     for name in names:
         checks.known("input", name, fit.data.columns.names)

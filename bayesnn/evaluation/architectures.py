@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.fitting.fit import Fit
 from bayesnn.models.random_architecture import Architecture
 
 
+@of_a_fit
 def architectures(fit: Fit, *, by: str | None = None) -> Any:
     """Posterior probability of each architecture that was visited, beside its prior probability.
 

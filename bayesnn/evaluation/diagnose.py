@@ -7,6 +7,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.evaluation.agreement import agreement, close, function_values, short_run
 from bayesnn.evaluation.biases import biases
 from bayesnn.evaluation.convergence import group_chains, in_words, statistics
@@ -73,6 +74,7 @@ def diagnose(fit: Fit, *, reference: Fit | None = None, check: bool = False) -> 
 def diagnose(fit: JudgesItself) -> Any: ...
 
 
+@of_a_fit
 def diagnose(fit: Fit | JudgesItself, *, reference: Fit | None = None, check: bool = False) -> Any:
     """Judge a fit: R-hat and effective sample sizes of function values, chains in other modes, sampler warnings.
 

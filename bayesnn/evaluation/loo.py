@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from scipy.special import logsumexp
 
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.fitting import pointwise
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.inference_data import Group, build, loo_pointwise
@@ -81,6 +82,7 @@ class Loo:
         return f"PSIS-LOO: elpd {self.elpd:.2f} (se {self.se:.2f}), p {self.p:.2f}\n{self.verdict}"
 
 
+@of_a_fit
 def loo(fit: Fit) -> Loo:
     """Leave-one-out cross-validation of a fit without fitting again, by Pareto-smoothed importance sampling.
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.numbers import resolution_of
-from bayesnn._internal.weights import Shape
+from bayesnn._internal.weights import CONSTANT, Shape
 from bayesnn.data.columns import code, is_frame, learn_columns, row_count, same_index
 from bayesnn.data.dataset import Dataset, case_weights, make_dataset, new_offset, used_rows
 from bayesnn.data.formulas.read import by_formula
@@ -45,8 +45,7 @@ def bind(
     if series is not None:
         check_series(model, series, offset, weights)
         x, y = observed_rows(series)
-    for name, values in (("y", y), ("weights", weights), ("offset", offset)):
-        same_index(x, values, name)
+    same_index(x=x, y=y, weights=weights, offset=offset)
     shift = None if offset is None else new_offset(offset, row_count(x))
     cases = None if weights is None else case_weights(weights, row_count(x))
     used = used_rows(cases)
@@ -76,7 +75,17 @@ def bind(
     bound, data = with_series(bound, on_one_scale(bound, data), x)
     with naming_the_longest(x, columns.words):
         _check(bound, data.x.shape[1:])
+    _check_constant(bound, columns.inputs, data.x.shape[1:])
     return bound, data
+
+
+def _check_constant(model: Model, inputs: tuple[str, ...], shape: Shape) -> None:
+    """Refuse an input that is called like the constant beside which its weights are listed."""
+    if CONSTANT in inputs and any({"input", "input_"} & set(dims) for dims in model.dims(shape).values()):
+        raise ValueError(
+            f"x must have no input called {CONSTANT!r}, as the constant of the units is called in the posterior: "
+            "rename it, or leave it out if it is one"
+        )
 
 
 def _check_offset(likelihood: Likelihood, standardize: bool) -> None:

@@ -8,10 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from bayesnn._internal import checks
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.inference_data import take_chains
 
 
+@of_a_fit
 def select_chains(fit: Fit, chains: int | Iterable[int]) -> Fit:
     """The fit with these chains only, in this order and numbered anew; the attribute `chains_kept` has the old numbers.
 
@@ -44,6 +46,7 @@ def select_chains(fit: Fit, chains: int | Iterable[int]) -> Fit:
     return replace(fit, idata=take_chains(fit.idata, _chosen(fit, chains)))
 
 
+@of_a_fit
 def drop_chains(fit: Fit, chains: int | Iterable[int]) -> Fit:
     """The fit without these chains; see `select_chains`.
 

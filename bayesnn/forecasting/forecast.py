@@ -13,6 +13,7 @@ from bayesnn.data.series.exogenous import input_rows, with_future
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.data.series.reading import read_series
 from bayesnn.fitting.fit import Fit
+from bayesnn.forecasting.many.prepare import check_memory
 from bayesnn.forecasting.many.series_fit import SeriesFit
 from bayesnn.forecasting.many.series_fits import SeriesFits
 from bayesnn.forecasting.path_array import path_array
@@ -87,6 +88,8 @@ def forecast(
         return fit.forecast(horizon, key=key)
     data = lagged_data(fit)
     steps = checks.positive_integer("horizon", horizon)
+    sizes = fit.idata["posterior"].sizes
+    check_memory(len(data.series), sizes["chain"] * sizes["draw"], steps)
     series = data.series if history is None else _histories(data, history)
     data = data if history is None else data.with_series(series)
     known = np.stack([_future_rows(data, name, future, steps) for name in series])
@@ -133,6 +136,12 @@ def _histories(data: Lagged, history: Any) -> dict[str, Any]:
         ):
             raise ValueError(
                 f"history of series {name!r} must be indexed like the fit's, by {like.dtype}, got {values.index.dtype}"
+            )
+        zones = [str(getattr(index, "tz", None)) for index in (like, values.index)]
+        if zones[0] != zones[1]:
+            raise ValueError(
+                f"history of series {name!r} must have dates of the fit's time zone, {zones[0]}, got {zones[1]}: "
+                "convert its index"
             )
         dates.check_step(f"history of series {name!r}", values.index, data.step)
         if len(values) < data.reach:

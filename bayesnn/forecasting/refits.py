@@ -60,6 +60,8 @@ def run_jobs(jobs: Sequence[Refit], settings: Mapping[str, Any], executor: Any) 
 def run_job(job: Refit, settings: Mapping[str, Any]) -> Done:
     """Fit, forecast and score."""
     fit = fit_model(job.model, job.part, key=job.key, **settings)
+    if not fit.complete:  # after Ctrl-C: scores of a few draws would look like those of all
+        raise KeyboardInterrupt
     kept = stationary(fit) if job.only_stationary else fit
     origins = {name: windows.origins for name, windows in job.windows.items()}
     forecasts = network_forecasts(kept, job.full, origins, job.horizon, jax.random.fold_in(job.key, 1))

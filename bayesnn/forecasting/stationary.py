@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.inference_data import take_draws
 from bayesnn.forecasting.paths import lagged_data
@@ -13,6 +14,7 @@ from bayesnn.forecasting.paths import lagged_data
 LEAST = 10  # draws per chain: fewer are too few for a forecast, and suggest that the series is not stationary
 
 
+@of_a_fit
 def stationary(fit: Fit) -> Fit:
     """The fit with only those draws whose linear term has all its characteristic roots inside the unit circle.
 

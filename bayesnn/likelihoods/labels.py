@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._internal.arrays import in_order, is_label, object_array, reading_alike
+from bayesnn._internal.arrays import equal_of_other_types, in_order, is_label, object_array, reading_alike
 from bayesnn._internal.numbers import column_array, is_missing
 
 
@@ -18,6 +18,11 @@ def learn_classes(y: Any) -> tuple[Hashable, ...]:
     own = getattr(getattr(y, "dtype", None), "categories", None)
     ordered = in_order(present) if own is None else list(own)
     classes = tuple(_plain(c) for c in ordered if c in present)
+    clash = equal_of_other_types(labels)
+    if clash is not None:
+        raise ValueError(
+            f"y must hold labels that differ, got {clash[0]!r} and {clash[1]!r}, which are equal: make them of one type"
+        )
     alike = reading_alike(c for c in classes if isinstance(c, str))
     if alike is not None:
         raise ValueError(

@@ -16,7 +16,8 @@ import numpyro.distributions as dist
 from numpyro import handlers
 
 from bayesnn._internal.checks import TooLongError
-from bayesnn._internal.weights import Shape, Weight, Weights
+from bayesnn._internal.specs import check_kind, check_parts
+from bayesnn._internal.weights import CONSTANT, Shape, Weight, Weights
 from bayesnn.layers import Layer
 from bayesnn.layers.dropout import dropping
 from bayesnn.likelihoods import Gaussian, Likelihood, as_coordinate
@@ -88,12 +89,10 @@ class Model:
     def __post_init__(self) -> None:
         """Check the parts, and store the layers as a tuple, so that the model can be hashed."""
         layers = checked_layers(self.layers, self.linear)
-        if not isinstance(self.likelihood, Likelihood):
-            raise ValueError(f"likelihood must be a spec such as Gaussian(), got {self.likelihood!r}")
-        if not isinstance(self.prior, Prior):
-            raise ValueError(f"prior must be a spec such as Normal(), got {self.prior!r}")
-        if not isinstance(self.architecture, Architecture | None):
-            raise ValueError(f"architecture must be an Architecture or None, got {self.architecture!r}")
+        check_kind("likelihood", self.likelihood, Likelihood, "a spec such as Gaussian()")
+        check_kind("prior", self.prior, Prior, "a spec such as Normal()")
+        check_kind("architecture", self.architecture, Architecture | None, "an Architecture or None")
+        check_parts(layers, likelihood=self.likelihood, prior=self.prior)
         object.__setattr__(self, "layers", layers)
 
     @property
@@ -187,7 +186,7 @@ class Model:
         table = self.weight_specs(shape)
         sizes = {dim: size for w in table.values() for dim, size in zip(w.dims, w.shape, strict=True)}
         numbered = {dim: np.arange(size) for dim, size in sizes.items()}
-        with_constant = ["const", *inputs]
+        with_constant = [CONSTANT, *inputs]
         named: dict[str, Any] = {"input": with_constant, "input_": with_constant, "predictor": list(inputs)}
         named |= {f"{name}_input": list(inputs) for name in self.network.names()[:1]}
         if self.likelihood.outputs:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal.colours import colour
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.evaluation.architectures import architectures, random_parts
 from bayesnn.fitting.fit import Fit
 from bayesnn.plots.axes import legend
@@ -14,6 +15,7 @@ from bayesnn.plots.axes import legend
 LABELS = {"M": "hidden units", "linear_in": "linear term", "lag_order": "lags"}
 
 
+@of_a_fit
 def architecture(fit: Fit, *, ax: Any = None) -> Any:
     """Posterior probabilities of the random parts of the network, with two standard errors, and their prior.
 

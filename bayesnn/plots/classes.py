@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.colours import colour
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.effects.table import Rows, categories_of, chosen, rows_to_average
 from bayesnn.evaluation.scores import predictive_probabilities, reliability_bins, scored_rows
 from bayesnn.fitting.fit import Fit
@@ -15,6 +16,7 @@ from bayesnn.plots.axes import legend, new_axes
 from bayesnn.prediction.predict import predict
 
 
+@of_a_fit
 def reliability(
     fit: Fit, x: Any, y: Any, *, output: Any = None, bins: int = 10, offset: Any = None, ax: Any = None
 ) -> Any:
@@ -66,6 +68,7 @@ def reliability(
     return axes
 
 
+@of_a_fit
 def probability_map(
     fit: Fit, inputs: Any = None, *, output: Any = None, points: int = 80, data: bool = True, ax: Any = None
 ) -> Any:

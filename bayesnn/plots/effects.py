@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.colours import colour
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.effects import dependence as dependence_effects
 from bayesnn.effects import marginal as marginal_effects_of
 from bayesnn.effects import relevance as relevance_effects
@@ -17,6 +18,7 @@ from bayesnn.plots.axes import interval, legend, new_axes
 from bayesnn.prediction.to_frame import SAMPLE_DIMS
 
 
+@of_a_fit
 def partial_dependence(
     fit: Fit, inputs: Any, *, output: Any = None, levels: Sequence[float] = (50, 95), ax: Any = None, **options: Any
 ) -> Any:
@@ -64,6 +66,7 @@ def partial_dependence(
     return axes
 
 
+@of_a_fit
 def individual_curves(
     fit: Fit, input: str, *, output: Any = None, level: float = 80, ax: Any = None, **options: Any
 ) -> Any:
@@ -100,6 +103,7 @@ def individual_curves(
     return axes
 
 
+@of_a_fit
 def marginal_effects(
     fit: Fit, inputs: Any = None, *, levels: Sequence[float] = (50, 95), ax: Any = None, **options: Any
 ) -> Any:
@@ -113,6 +117,7 @@ def marginal_effects(
     return axes
 
 
+@of_a_fit
 def relevance(
     fit: Fit, x: Any = None, y: Any = None, *, levels: Sequence[float] = (50, 95), ax: Any = None, **options: Any
 ) -> Any:

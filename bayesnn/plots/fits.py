@@ -10,6 +10,7 @@ from scipy.special import expit
 
 from bayesnn._internal import checks
 from bayesnn._internal.colours import colour
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.data.dataset import Dataset
 from bayesnn.effects.table import decode
 from bayesnn.evaluation.diagnose import diagnose
@@ -24,6 +25,7 @@ from bayesnn.prediction.prior_predictive import prior_predictive
 GRID = 200  # points of a curve
 
 
+@of_a_fit
 def fit_band(
     fit: Fit, *, input: str | None = None, levels: Sequence[float] = (50, 95), data: bool = True, ax: Any = None
 ) -> Any:
@@ -66,6 +68,7 @@ def fit_band(
     return axes
 
 
+@of_a_fit
 def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     """Posterior mean contribution beta_j psi(x' gamma_j) of each hidden unit against one input, with 80% bands.
 
@@ -94,6 +97,7 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     return axes
 
 
+@of_a_fit
 def diagnostics(fit: Fit, *, ax: Any = None) -> Any:
     """Log likelihood of every chain by draw; chains that agree have one colour, and the title gives the verdict."""
     axes = new_axes(ax)

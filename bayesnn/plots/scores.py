@@ -8,6 +8,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.colours import colour
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.evaluation.loo import K_LIMIT, NAMED_ROWS, loo
 from bayesnn.evaluation.scores import probability_transform
 from bayesnn.fitting.fit import Fit
@@ -15,6 +16,7 @@ from bayesnn.plots.axes import legend, new_axes
 from bayesnn.plots.axes import pit_histogram as draw_pit
 
 
+@of_a_fit
 def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None) -> Any:
     """Coverage of central predictive intervals against their level, with the 95% band of a calibrated predictive."""
     axes = new_axes(ax)
@@ -31,6 +33,7 @@ def calibration(fit: Fit, x: Any, y: Any, *, offset: Any = None, ax: Any = None)
     return axes
 
 
+@of_a_fit
 def pit_histogram(fit: Fit, x: Any, y: Any, *, bins: int = 10, offset: Any = None, ax: Any = None) -> Any:
     """Histogram of the probability integral transform, flat if calibrated, with the 95% band for one bin.
 
@@ -42,6 +45,7 @@ def pit_histogram(fit: Fit, x: Any, y: Any, *, bins: int = 10, offset: Any = Non
     return draw_pit(axes, pit, bins, label=f"{len(pit)} values", counted="rows")
 
 
+@of_a_fit
 def pareto_k(fit: Fit, *, ax: Any = None) -> Any:
     """k-hat of PSIS-LOO by row, with the limit of 0.7; the rows above it are named."""
     axes = new_axes(ax)

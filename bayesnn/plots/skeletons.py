@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from bayesnn._internal.colours import colour
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.fitting.draws import expectation, over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.paths import lagged_data
@@ -18,6 +19,7 @@ GRID = 200
 SHOWN = 40  # number of cycles drawn
 
 
+@of_a_fit
 def skeleton(fit: Fit, *, draws: int = 400, ax: Any = None) -> Any:
     """The map from the past to the expected next value, and where it leads without noise.
 

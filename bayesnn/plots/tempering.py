@@ -8,12 +8,14 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.colours import colour
+from bayesnn._internal.fitted import of_a_fit
 from bayesnn.fitting.fit import Fit
 from bayesnn.plots.axes import legend, new_axes
 
 SHOWN = 4  # copies drawn in colour
 
 
+@of_a_fit
 def temperature_walk(fit: Fit, *, chain: int = 0, ax: Any = None) -> Any:
     """The temperature of each copy of one system by draw, four of the copies in colour; round trips as the title.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
-from bayesnn.data.columns import row_labels
+from bayesnn.data.columns import row_labels, same_index
 from bayesnn.data.dataset import new_offset, with_codes
 from bayesnn.fitting.by_length import over_rows
 from bayesnn.fitting.draws import expectation, function_value, probabilities
@@ -137,6 +137,7 @@ def offset_for(fit: Fit, offset: Any, x: Any, count: int) -> np.ndarray | None:
     if (offset is None) != (fit.data.offset is None):
         said = "needs one here too (0 for a unit of exposure)" if offset is None else "had none"
         raise ValueError(f"offset must be given as it was to the fit, which {said}")
+    same_index(x=x, offset=offset)
     return new_offset(offset, count)
 
 

@@ -1,6 +1,7 @@
 """Samplers: frozen specs of their settings, and the registry of their names."""
 
 from bayesnn._internal import checks
+from bayesnn._internal.specs import check_hashable
 from bayesnn.samplers.approximate.laplace import Laplace
 from bayesnn.samplers.approximate.map import MAP, Ensemble
 from bayesnn.samplers.approximate.mc_dropout import MCDropout
@@ -38,6 +39,7 @@ SAMPLERS: dict[str, type[Sampler]] = {
 def make_sampler(sampler: str | Sampler) -> Sampler:
     """The spec of a sampler, from its name or given as such."""
     if isinstance(sampler, Sampler):
+        check_hashable("sampler", sampler)
         return sampler
     if not isinstance(sampler, str):
         raise ValueError(f"sampler must be a name or a spec such as bnn.NUTS(), got {sampler!r}")

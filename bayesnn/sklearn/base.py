@@ -56,6 +56,8 @@ class BayesianNetwork(BaseEstimator):
             standardize=self.standardize,
             progress=self.verbose,
         )
+        if not self.fit_.complete:  # after Ctrl-C: a search would go on with an estimator of a few draws
+            raise KeyboardInterrupt
 
     def _rows(self, X: Any, y: Any, weights: Any, numeric: bool) -> tuple[Any, np.ndarray, Any]:
         return training_rows(self, X, y, weights, numeric)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,8 @@ class BayesianNetworkRegressor(RegressorMixin, BayesianNetwork):
 
     def predict_quantiles(self, X: Any, quantiles: Sequence[float] = (0.05, 0.5, 0.95)) -> np.ndarray:
         """Quantiles (n, number of quantiles) of the posterior predictive distribution, by simulated values of y."""
+        if not isinstance(quantiles, Iterable) or isinstance(quantiles, (str, bytes)) or not len(list(quantiles)):
+            raise ValueError(f"quantiles must be numbers between 0 and 1, such as [0.05, 0.95], got {quantiles!r}")
         for quantile in quantiles:
             checks.fraction("quantiles", quantile)
         rows = self._new_rows(X)

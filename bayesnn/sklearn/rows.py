@@ -63,6 +63,10 @@ def understood(name: str, values: Any, numeric: bool = True) -> Any:
     if is_frame(values):
         return as_frame(values) if numeric else values
     array = column_array(name, values)
+    if array.ndim == 0 and array.dtype == object:
+        raise ValueError(f"{name} must be an array, a list or a table, got {type(values).__name__}")
+    if not numeric and array.dtype.kind == "T":  # the texts of NumPy 2, which scikit-learn does not know
+        values = array = array.astype(object)
     if not numeric:
         missing = [row for row, label in enumerate(array.ravel()) if is_missing(label)]
         if missing:

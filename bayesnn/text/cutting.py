@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 
 EDITION = 2  # edition of the rules; edition 1 ignored combining marks and Unicode forms, and only lowered case
 FIRST_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*|[!?]")  # the pattern of a word in edition 1
@@ -96,6 +96,12 @@ def checked_texts(texts: Iterable[str]) -> list[str]:
     """A list of texts; a single text, an empty list and anything but text are refused."""
     if isinstance(texts, (str, bytes)):
         raise ValueError("texts must be a list of texts, got a single text: put it into a list")
+    if isinstance(texts, Set):
+        raise ValueError(
+            f"texts must be a list of texts, got a {type(texts).__name__}, which has no order: use sorted(texts)"
+        )
+    if not isinstance(texts, Iterable):
+        raise ValueError(f"texts must be a list of texts, got {texts!r}")
     if isinstance(texts, Mapping) or hasattr(texts, "columns"):
         raise ValueError(f"texts must be a list of texts, got a {type(texts).__name__}: take one column, table['text']")
     found = list(texts)

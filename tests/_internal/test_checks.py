@@ -76,13 +76,14 @@ def test_the_first_number_that_is_not_finite_is_located():
 
 @pytest.mark.parametrize(
     ("shape", "end"),
-    [((3,), "got shape (3,): use x[:, None] for a single input"), ((2, 2, 2), "reshape it"), ((), "reshape it")],
+    [((3,), "got shape (3,): use x[:, None] for a single input"), ((2, 2, 2), "reshape it")],
 )
 def test_inputs_are_a_table(shape, end):
     message = refused(checks.two_dimensional, "x", shape)
     assert message.startswith("x must be two-dimensional, (rows, columns), got shape")
     assert message.endswith(end)
     checks.two_dimensional("x", (3, 1))
+    assert "got generator: make it one" in refused(checks.two_dimensional, "x", (), (row for row in []))
 
 
 def test_tables_have_columns_of_different_names():
@@ -120,7 +121,8 @@ def test_a_constant_target_is_refused(values):
     assert message == f"y must vary, got 2.5 in every one of {len(values)} row(s): nothing can be learnt"
 
 
-@pytest.mark.parametrize("levels", [(), (0,), (100,), (80, 120), (-5,)])
+@pytest.mark.parametrize("levels", [(), (0,), (100,), (80, 120), (-5,), "80", ("80",), 80, None])
 def test_interval_levels_are_percentages(levels):
     assert refused(checks.levels, levels).startswith("levels must be percentages between 0 and 100")
     assert checks.levels([80, 95.5]) == (80, 95.5)
+    assert "not shares: 80 for 80%, got (0.8, 0.95)" in refused(checks.levels, (0.8, 0.95))

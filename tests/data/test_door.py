@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from bayesnn import Bernoulli, Categorical, Dense, Gaussian, Model, Poisson
+from bayesnn._internal.arrays import equal_of_other_types
 from bayesnn.fitting.binding import bind
 
 TYPES = ("int8", "int16", "int64", "uint8", "uint32", "float16", "float32", "float64", "bool")
@@ -57,7 +58,7 @@ LABELS = st.one_of(st.integers(-3, 3), st.text(max_size=3), st.booleans(), st.tu
 @settings(max_examples=100, deadline=None)
 @given(st.lists(LABELS, min_size=2, max_size=12))
 def test_labels_of_any_type_are_coded_and_come_back(labels):
-    assume(len(set(labels)) > 1)
+    assume(len(set(labels)) > 1 and equal_of_other_types(labels) is None)  # 1 and True are refused
     y = np.empty(len(labels), dtype=object)
     y[:] = labels
     model, data = bind(Model(NETWORK, Categorical()), np.arange(len(labels), dtype=float)[:, None], y)

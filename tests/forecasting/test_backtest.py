@@ -325,3 +325,17 @@ def test_an_executor_changes_no_forecast(pool, result):
     settings = {"lags": 2, "horizon": 3, "windows": 6, "stride": 2, "transform": TRANSFORM, "seasonal": 12, "key": 5}
     elsewhere = bnn.backtest(MODEL, SERIES, executor=pool, **settings, **FEW)
     pd.testing.assert_frame_equal(elsewhere.forecasts, result.forecasts)
+
+
+def test_a_backtest_ends_where_a_fit_was_interrupted(monkeypatch, fake_fit):
+    """Ctrl-C leaves a fit of the draws so far, whose scores would look like those of all draws."""
+    made = []
+
+    def interrupted(model, data, **settings):
+        made.append(fake_fit(model, data, None, draws=20, chains=2, complete=not made))
+        return made[-1]
+
+    monkeypatch.setattr(refits, "fit_model", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        bnn.backtest(MODEL, SERIES, lags=2, windows=3, refit=True, baselines=["naive"], **FEW)
+    assert len(made) == 2

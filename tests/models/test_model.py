@@ -1,6 +1,7 @@
 """The model is an ordinary NumPyro model function, and its function is a loop over units."""
 
 import dataclasses
+import functools
 import pickle
 
 import jax
@@ -11,7 +12,7 @@ from numpyro import handlers
 from numpyro.infer import MCMC, NUTS
 
 from bayesnn._internal.runtime import compilation_cache_on, computing
-from bayesnn.layers import LSTM, Dense, Embedding, MeanPool
+from bayesnn.layers import LSTM, Dense, Embedding, MeanPool, Residual
 from bayesnn.likelihoods import Categorical, Gaussian
 from bayesnn.models.model import Model
 from bayesnn.priors import MuellerRiosInsua, Normal
@@ -128,6 +129,64 @@ def test_specs_are_frozen_hashable_and_pickle(model):
 
 
 @pytest.mark.slow
+class Scaled:
+    """An activation that compares with others, and so cannot be hashed."""
+
+    def __init__(self, a):
+        self.a = a
+
+    def __call__(self, x):
+        return self.a * x
+
+    def __eq__(self, other):
+        return isinstance(other, Scaled) and self.a == other.a
+
+
+@dataclasses.dataclass(frozen=True)
+class OfList(Dense):
+    sizes: list = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True)
+class OfArray(Normal):
+    scales: np.ndarray = dataclasses.field(default_factory=lambda: np.ones(2))
+
+
+@dataclasses.dataclass(frozen=True)
+class OfDictionary(Gaussian):
+    settings: dict = dataclasses.field(default_factory=dict)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Model([Dense(1), Dense(1, Scaled(2.0))]),
+            "layer 1, Dense must be .* the activation of layer 1, Dense, of the class Scaled",
+        ),
+        (lambda: Model([Residual(Dense(1, Scaled(2.0)))]), "the activation of the layer of layer 0, Residual, of the"),
+        (
+            lambda: Model([OfList(1)]),
+            "the sizes of layer 0, OfList, of the class list, is not: write lists and arrays as",
+        ),
+        (lambda: Model([Dense(1)], prior=OfArray()), "the scales of prior, of the class ndarray"),
+        (lambda: Model([Dense(1)], likelihood=OfDictionary()), "the settings of likelihood, of the class dict"),
+    ],
+)
+def test_parts_that_cannot_be_hashed_are_named(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_functions_that_are_hashed_by_who_they_are_serve():
+    def power(x, exponents=()):
+        return x ** exponents[0]
+
+    activation = functools.partial(power, exponents=[2])
+    model = Model([Dense(1, activation)])
+    assert hash(model) == hash(Model([Dense(1, activation)]))
+
+
 def test_numpyro_samples_the_model_outside_the_package():
     """In the user's own precision, without any of this package's machinery; the progress bar saves compile time."""
     kernel = NUTS(MODELS["hierarchical"], max_tree_depth=4)

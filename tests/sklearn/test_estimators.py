@@ -51,6 +51,14 @@ def test_importing_the_package_leaves_scikit_learn_alone():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize("estimator", [BayesianNetworkRegressor, BayesianNetworkClassifier])
+def test_a_fit_that_was_interrupted_ends_a_search(monkeypatch, fake_fit, estimator):
+    base = importlib.import_module("bayesnn.sklearn.base")
+    monkeypatch.setattr(base, "fit", lambda model, x, y, **rest: fake_fit(model, x, y, complete=False))
+    with pytest.raises(KeyboardInterrupt):
+        estimator(**SHORT).fit(X, (Y > 0).astype(int))
+
+
 def test_the_fit_is_that_of_the_package(regressor):
     assert isinstance(regressor.fit_, bnn.Fit)
     mean = bnn.predict(regressor.fit_, X).mean(("chain", "draw")).to_numpy()

@@ -106,7 +106,12 @@ def date_range(start: Any, step: Any, count: int, like: Any) -> Any:
 
 def next_dates(index: Any, step: Any, count: int) -> Any:
     """The next `count` dates after the end of an index."""
-    return date_range(index[-1], step, count + 1, index)[1:]
+    try:
+        return date_range(index[-1], step, count + 1, index)[1:]
+    except (ValueError, OverflowError, MemoryError) as error:  # of pandas, each for its own reason
+        raise ValueError(
+            f"{count} steps of {step_name(step)} after {index[-1]} cannot be dates ({error}): ask for a shorter horizon"
+        ) from None
 
 
 def seasonal_period(step: Any) -> int:

@@ -61,7 +61,12 @@ def read_lags(lags: Any) -> tuple[int, ...]:
     """Lags in increasing order, from a whole number (3 means 1, 2, 3) or from different whole numbers."""
     if isinstance(lags, (int, np.integer)) and not isinstance(lags, bool):
         return tuple(range(1, checks.positive_integer("lags", lags) + 1))
-    if not isinstance(lags, (Sequence, np.ndarray, range)) or isinstance(lags, str) or not len(lags):
+    if (
+        not isinstance(lags, (Sequence, np.ndarray, range))
+        or isinstance(lags, str)
+        or not np.size(lags)
+        or not np.ndim(lags)
+    ):
         raise ValueError(f"lags must be a whole number, or whole numbers such as [1, 2, 12], got {lags!r}")
     chosen = [checks.positive_integer("each of the lags", lag) for lag in lags]
     if len(set(chosen)) != len(chosen):

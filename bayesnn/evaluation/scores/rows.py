@@ -62,8 +62,7 @@ class ScoredRows(NamedTuple):
 
 def scored_rows(fit: Fit, x: Any, y: Any, weights: Any = None, offset: Any = None) -> ScoredRows:
     """Inputs, target as numbers (codes for labels), offset and weights of rows to score."""
-    for name, values in (("y", y), ("weights", weights), ("offset", offset)):
-        same_index(x, values, name)
+    same_index(x=x, y=y, weights=weights, offset=offset)
     check_named(fit.model.likelihood, x)
     coded = code(fit.data.columns, x)
     with naming_the_longest(x, fit.data.columns.words):

@@ -11,6 +11,7 @@ import io
 import json
 import math
 import os
+import struct
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ import numpy as np
 ARRAY_KINDS = "biufSUmM"  # NumPy's kinds of arrays that npy files hold without pickles
 DOCUMENT = "document.json"
 TEMPORARY = ".tmp"
+END_RECORD = struct.Struct("<4s2H2H2LH")  # of a zip: signature, disks, members on this disk and in all, place, comment
 LEVELS = 300  # of a document, one inside of the other; a layer in a layer takes four of them
 
 
@@ -98,12 +100,28 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 
 
 def _check_members(archive: zipfile.ZipFile, path: Path) -> None:
-    """Refuse, before anything is read, members that come twice, and more of them than the file could hold."""
+    """Refuse, before anything is read, members that come twice, and more of them than the file could hold.
+
+    Python takes a directory that ends early, as one does whose entry claims a long comment, for the whole of it: so
+    members are counted, and there are no comments.
+    """
     members = archive.infolist()
+    if archive.comment or any(member.comment for member in members) or len(members) != _stated_members(path):
+        raise ValueError("its directory does not list all members")
     if len({member.filename for member in members}) < len(members):
         raise ValueError("a member comes twice")
     if sum(member.file_size for member in members) > path.stat().st_size:
         raise ValueError("its members are larger than the file")
+
+
+def _stated_members(path: Path) -> int:
+    """The number of members by the last record of an archive without a comment, the 22 bytes at its end."""
+    with open(path, "rb") as file:
+        file.seek(-END_RECORD.size, os.SEEK_END)
+        signature, *_, on_disk, total, _, _, _ = END_RECORD.unpack(file.read())
+    if signature != b"PK\x05\x06" or on_disk != total:
+        raise ValueError("its last record is damaged")
+    return int(total)
 
 
 def _parsed(content: bytes, **settings: Any) -> Any:

@@ -146,6 +146,11 @@ def _enough(folder: Path, part: Values, count: int, total: int) -> None:
         raise damaged(folder, f"its files of draws are smaller than {total} draws")
 
 
+def _kinds(part: Values) -> dict[str, Any]:
+    """What files of draws of one run have in common: names, shapes but for the number of draws, and types."""
+    return {name: (len(v), v.shape[2:], v.dtype.str) for name, v in part.items()}
+
+
 def read_draws(
     folder: Path, identity: str, total: int, every: int = 1, dropped: int = 0, *, keep: bool = True
 ) -> Values:
@@ -155,6 +160,7 @@ def read_draws(
     as it says.
     """
     values: Values = {}
+    kinds: dict[str, Any] = {}
     done = 0
     for path in chunks(folder):
         if done >= total:
@@ -164,10 +170,11 @@ def read_draws(
             raise damaged(folder, f"draws {done} and following are missing: the next file is {path.name}")
         part, content = read_part(path, identity)
         own = _spacing(folder, path, content)
-        if any(v.ndim < 2 or v.shape[1] * own != stop - done for v in part.values()) or (
-            values and part.keys() != values.keys()
-        ):
+        if not part or any(v.ndim < 2 or v.shape[1] * own != stop - done for v in part.values()):
             raise damaged(folder, f"{path.name} does not hold the draws of its name")
+        if done and _kinds(part) != kinds:
+            raise damaged(folder, f"{path.name} does not hold draws of the same sites as the files before it")
+        kinds = _kinds(part)
         if any(v.dtype.kind not in "biuf" for v in part.values()):
             raise damaged(folder, f"{path.name} does not hold numbers")
         if keep and not values:
