@@ -10,7 +10,8 @@ from scipy.special import logsumexp
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import as_key, computing
-from bayesnn.data.dataset import center_and_scale, used_rows
+from bayesnn.data.dataset import used_rows
+from bayesnn.data.scales import center_and_scale
 from bayesnn.data.sequences import TOKENS
 from bayesnn.effects.expected import slopes
 from bayesnn.effects.occlusion import occlusion
