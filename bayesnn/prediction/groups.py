@@ -62,7 +62,8 @@ def add_groups(
     ------
     ValueError
         If a group is unknown, "predictions" has no x, or the prior is asked of a fit whose inputs or layers it does not
-        know: one with missing values as unknowns, or with fixed layers.
+        know: one with missing values as unknowns, or with fixed layers; or of one whose prior is confined to a region,
+        as that of a lagged series with a linear term is.
 
     See Also
     --------

@@ -16,6 +16,7 @@ from bayesnn.data.columns import code, learn_columns, resolutions, row_labels
 from bayesnn.data.dataset import check_finite, input_scaling, with_codes
 from bayesnn.data.formulas.read import by_formula
 from bayesnn.data.sequences import DIMS
+from bayesnn.fitting.autoregression import is_confined
 from bayesnn.fitting.inference_data import DRAW_DIMS, Group, build
 from bayesnn.fitting.panels import knowing_series, series_codes
 from bayesnn.models.model import Model
@@ -84,7 +85,19 @@ def prior_predictive(
 def draw_prior(
     model: Model, key: jax.Array, draws: int, sites: Sequence[str], x: np.ndarray, offset: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """Draws (1, draws, ...) of these sites from the prior, y at rows x among them, on the scale the model sees."""
+    """Draws (1, draws, ...) of these sites from the prior, y at rows x among them, on the scale the model sees.
+
+    Raises
+    ------
+    ValueError
+        For a prior confined to a region: sample statements give independent normals, whatever factor stands beside.
+    """
+    if is_confined(model):
+        raise ValueError(
+            "the prior of a lagged series with a linear term cannot be drawn from, since it is confined to maps that "
+            'do not run away: ask add_groups for "posterior_predictive" and "predictions" by name, or give the model '
+            "hyper=bnn.ShallowHyperparameters(autoregression=False)"
+        )
     values = _drawn(model, draws, tuple(sites), key, *as_precision((x, None, offset)))
     return {name: np.asarray(v)[None] for name, v in values.items()}
 

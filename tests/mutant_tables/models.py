@@ -120,6 +120,13 @@ MUTANTS = (
         "priors/test_around.py -k refused_by_fit",
     ),
     Mutant(
+        "draws from a prior that ignore its region",
+        "prediction/prior_predictive.py",
+        "if is_confined(model):",
+        "if False:",
+        "prediction/test_groups.py -k bad_groups",
+    ),
+    Mutant(
         "degrees of freedom of a precision short by one",
         "_internal/conditionals.py",
         "0.5 * (size + count), jnp.shape(squares)",

@@ -112,6 +112,9 @@ def test_bad_groups(plain, fake_fit):
         bnn.add_groups(plain, "predictions")
     with pytest.raises(ValueError, match="draws must be a whole number of at least 1"):
         bnn.add_groups(plain, draws=0)
+    confined = fake_fit(bnn.shallow(1, linear=True), bnn.lagged(np.sin(np.arange(30.0)), 2), None)
+    with pytest.raises(ValueError, match="confined to maps that do not run away: ask add_groups"):
+        bnn.add_groups(confined)
     held = fake_fit(bnn.Model([bnn.fix(bnn.Dense(2))], prior=bnn.Normal()), TABLE, Y)
     with pytest.raises(ValueError, match="layers fixed at values"):
         bnn.add_groups(held)
