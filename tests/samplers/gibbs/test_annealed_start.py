@@ -28,6 +28,7 @@ def worst_error(key: int) -> float:
     return float(np.abs((mean - RATE) / np.sqrt(RATE)).max())
 
 
+@pytest.mark.slow
 def test_counts_of_a_million_are_met_after_a_short_run():
     """A row alone would have the error 1 on average; that of the function is smaller, and its largest below 3."""
     assert worst_error(0) < 3.0
