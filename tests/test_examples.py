@@ -1,4 +1,4 @@
-"""The examples and the script of the README run as they stand (most are slow; .ci/run runs all on the newest releases)."""
+"""The examples and the script of the README run as they stand; most are slow, .ci/run runs all on newest releases."""
 
 import importlib.util
 import json
