@@ -67,6 +67,14 @@ def test_sessions_are_of_one_page():
     assert len(names) == len(set(names)) >= 12
 
 
+def test_sessions_that_share_models_are_run_by_one_process_and_first():
+    names = [name for page in WITH_CODE for name in scripts(page)]
+    started = executed.tasks(names)
+    assert sorted(name for group in started for name in group) == sorted(names)  # each of them once
+    assert started[: len(executed.TOGETHER)] == [list(group) for group in executed.TOGETHER]  # all of them exist
+    assert executed.tasks(["new", "text", "lynx", "pictures"]) == [["pictures", "lynx"], ["text"], ["new"]]
+
+
 def test_the_six_scripts_are_short():
     found = scripts(PAGES / "tutorials" / "six_scripts.md")
     assert len(found) == 6

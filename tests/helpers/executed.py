@@ -17,6 +17,30 @@ PAGES = Path(__file__).resolve().parents[2] / "bayesnn" / "docs" / "pages"
 BLOCK = re.compile(
     r'^```python exec="on"(?P<options>[^\n]*) session="(?P<session>\w+)"\n(?P<code>.*?)^```$', re.M | re.S
 )
+# Sessions that fit the same models to the same data: one process runs them one after the other, so that the later ones
+# neither trace nor compile what the first one has. What is here comes first, the dearest before the others.
+TOGETHER = (
+    (
+        "pictures",
+        "lynx",
+        "classes",
+        "howto_costs",
+        "arviz",
+        "size",
+        "sizes",
+        "compare",
+        "howto_results",
+        "long",
+        "first",
+    ),
+    ("sequences",),
+    ("cancer",),
+    ("effects",),
+    ("text",),
+    ("table",),
+    ("twenty",),
+    ("howto_same", "howto_saving", "howto_devices"),
+)
 INCLUDED = re.compile(r'^--8<-- "(docs/snippets/\w+\.txt)"\n', re.MULTILINE)
 
 
@@ -51,6 +75,17 @@ def printed(session: str, blocks: list[str]) -> tuple[list[str], list[float], st
             texts.append(output.getvalue())
             seconds.append(time.process_time() - start)
     return texts, seconds, ""
+
+
+def tasks(names: list[str]) -> list[list[str]]:
+    """These sessions in the order in which they are started, those of one list one after the other in one process."""
+    first = [[name for name in group if name in names] for group in TOGETHER]
+    return [group for group in first if group] + [[n] for n in names if not any(n in group for group in first)]
+
+
+def all_printed(found: dict[str, list[str]]) -> dict[str, tuple[list[str], list[float], str]]:
+    """What `printed` says of several sessions, one after the other in this process."""
+    return {session: printed(session, blocks) for session, blocks in found.items()}
 
 
 def shown(markdown: str, outputs: dict[str, list[str]]) -> str:

@@ -16,13 +16,13 @@ from mkdocs.exceptions import PluginError
 HERE = str(Path(__file__).parent)
 site.addsitedir(HERE)  # MkDocs loads a hook by its path and takes back what the hook changes
 
-from executed import printed, sessions, shown  # noqa: E402
+from executed import all_printed, sessions, shown, tasks  # noqa: E402
 
 PROCESSES = 4  # at most, since each may need a gibibyte of memory
 
 _log = logging.getLogger("mkdocs.hooks.manual")
 _pool: list[ProcessPoolExecutor] = []
-_running: dict[str, Future[tuple[list[str], list[float], str]]] = {}
+_running: dict[str, Future[dict[str, tuple[list[str], list[float], str]]]] = {}
 
 
 def on_files(files: Any, config: Any) -> None:
@@ -30,16 +30,19 @@ def on_files(files: Any, config: Any) -> None:
     count = min(os.cpu_count() or 1, PROCESSES)
     spawn = multiprocessing.get_context("spawn")
     _pool.append(ProcessPoolExecutor(count, mp_context=spawn, initializer=site.addsitedir, initargs=(HERE,)))
+    found = {}
     for file in files.documentation_pages():
-        for session, blocks in sessions(file.content_string).items():
-            _running[session] = _pool[0].submit(printed, session, blocks)
+        found |= sessions(file.content_string)
+    for group in tasks(list(found)):
+        task = _pool[0].submit(all_printed, {session: found[session] for session in group})
+        _running.update(dict.fromkeys(group, task))
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
     """Wait for the code of a page, and put in what it printed."""
     outputs = {}
     for session in sessions(markdown):
-        outputs[session], seconds, error = _running[session].result()
+        outputs[session], seconds, error = _running[session].result()[session]
         if error:
             raise PluginError(f"{page.file.src_uri}: {error}")
         costs = " + ".join(f"{value:.1f}" for value in seconds)
