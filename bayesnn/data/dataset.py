@@ -64,7 +64,7 @@ class Dataset:
     labels as codes; `obs` (n,) row labels; `weights` (n,) case weights and `offset` (n,), or None; `series`, the
     `Lagged` from which the rows were made, or None; `groups` (n,), the number of the series that each row belongs to,
     where each has an error variance of its own, else None. Where every step has a target, y is (n, time) and `steps`
-    (n, time) says which steps are real.
+    (n, time) says which steps are real. `target` is the name of y in pictures.
     """
 
     x: np.ndarray
@@ -77,6 +77,7 @@ class Dataset:
     series: Any = None
     steps: np.ndarray | None = None
     groups: np.ndarray | None = None
+    target: str = "y"
 
     @property
     def shift(self) -> np.ndarray | None:
@@ -220,6 +221,21 @@ def numeric_target(y: Any) -> np.ndarray:
     if values.ndim not in (1, 2):
         raise ValueError(f"y must have shape (n,), or (n, outputs) for several outputs, got {values.shape}")
     return values
+
+
+def target_name(y: Any) -> str:
+    """The name of a target: that of a Series, or of the only column of a table; "y" where it has none.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> target_name(pd.Series([1.0, 2.0], name="price")), target_name(np.zeros(2))
+    ('price', 'y')
+    """
+    if is_frame(y) and len(y.columns) == 1:
+        return str(y.columns[0])
+    name = getattr(y, "name", None)
+    return "y" if name is None or not isinstance(name, str | int | tuple) else str(name)
 
 
 def target_names(y: Any) -> tuple[str, ...]:

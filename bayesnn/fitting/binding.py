@@ -12,7 +12,7 @@ from bayesnn._internal import checks
 from bayesnn._internal.numbers import resolution_of
 from bayesnn._internal.weights import CONSTANT, Shape
 from bayesnn.data.columns import code, is_frame, learn_columns, row_count, same_index
-from bayesnn.data.dataset import Dataset, case_weights, make_dataset, new_offset, used_rows
+from bayesnn.data.dataset import Dataset, case_weights, make_dataset, new_offset, target_name, used_rows
 from bayesnn.data.formulas.read import by_formula
 from bayesnn.data.series.lagged import as_rows
 from bayesnn.data.texts import naming_the_longest
@@ -68,6 +68,7 @@ def bind(
         steps=steps,
         resolution=_resolution(y),
     )
+    data = replace(data, target=target_name(y))
     bound = replace(model, likelihood=likelihood, padded=True)
     if series is not None:
         data = replace(data, series=series, obs=series.obs[series.y.notna().to_numpy()])

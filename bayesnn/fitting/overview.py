@@ -12,6 +12,7 @@ from bayesnn._internal.specs import short
 from bayesnn.data.sequences import TABLE
 from bayesnn.fitting.mixing import mixing
 from bayesnn.fitting.pointwise import log_likelihood_by_draw
+from bayesnn.fitting.until_converged import CHAINS, CONVERGED, ESS_PER_CHAIN, R_HAT_LIMIT
 from bayesnn.models.overview import in_short, layer_rows, weight_total
 
 SHOWN = 4  # at most this many inputs are named
@@ -60,12 +61,27 @@ def sampler_line(fit: Any) -> str:
 
 
 def mixing_in_words(fit: Any) -> str:
-    """R-hat and effective draws of the log likelihood, one number per draw that all weights decide."""
+    """A verdict, and R-hat and effective draws of the log likelihood, one number per draw that all weights decide.
+
+    Function values, on which `diagnose` judges, are not computed for a line; a run that ended by itself has been judged
+    by them. Of other fits the line says what the log likelihood shows.
+    """
+    posterior = fit.idata["posterior"]
     found = mixing(log_likelihood_by_draw(fit.idata))
     if not np.isfinite(found.ess):
         return "too few draws or chains to judge"
-    r_hat = f"R-hat {float(found.r_hat):.2f} and " if np.isfinite(found.r_hat) else ""
-    return f"{r_hat}{float(found.ess):,.0f} effective draws of the log likelihood"
+    if posterior.attrs.get("stopped") == CONVERGED:
+        verdict = "converged"
+    elif not np.isfinite(found.r_hat):
+        verdict = "one chain"
+    elif found.r_hat > R_HAT_LIMIT:
+        verdict = "chains have not mixed"
+    elif found.ess < ESS_PER_CHAIN * max(CHAINS, posterior.sizes["chain"]):
+        verdict = "more draws are needed"
+    else:
+        verdict = "chains agree"
+    r_hat = f"R-hat {float(found.r_hat):.2f}, " if np.isfinite(found.r_hat) else ""
+    return f"{verdict} (log likelihood: {r_hat}{float(found.ess):,.0f} effective draws)"
 
 
 def as_html(fit: Any) -> str:

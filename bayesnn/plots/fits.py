@@ -63,7 +63,7 @@ def fit_band(
     if data:
         axes.plot(fit.data.x[:, position], fit.data.y, "k.", ms=4, alpha=0.7, label="data")
     axes.set_xlabel(fit.data.columns.inputs[position])
-    axes.set_ylabel("y" if fit.data.columns.formula is None else fit.data.columns.formula.target)
+    axes.set_ylabel(fit.data.target if fit.data.columns.formula is None else fit.data.columns.formula.target)
     legend(axes)
     return axes
 

@@ -150,9 +150,31 @@ def test_the_fit_tells_what_it_is(gibbs):
     first, second, third = repr(gibbs).split("\n")
     assert first == "<Fit: Dense(2) + linear term; Gaussian(); prior MuellerRiosInsua(); 11 weights"
     assert second == "  25 rows, 2 inputs: width, height"
-    assert third.startswith("  Gibbs(): 2 chains of 60 draws, ") and "effective draws of the log likelihood" in third
+    assert (
+        third.startswith("  Gibbs(): 2 chains of 60 draws, ") and " effective draws), see bnn.diagnose(fit)>" in third
+    )
     page = gibbs._repr_html_()
     assert page.count("<polyline") == 2 and "<td>dense0</td>" in page and "Gibbs(): 2 chains" in page
+
+
+@pytest.mark.parametrize(
+    ("draws", "chains", "apart", "stopped", "verdict"),
+    [
+        (400, 4, 0.0, "", "chains agree"),
+        (50, 4, 0.0, "", "more draws are needed"),
+        (400, 4, 3.0, "", "chains have not mixed"),
+        (400, 1, 0.0, "", "one chain"),
+        (400, 4, 0.0, "converged", "converged"),
+        (400, 4, 3.0, "time over", "chains have not mixed"),
+    ],
+)
+def test_the_last_line_gives_a_verdict_in_words(fake_fit, draws, chains, apart, stopped, verdict):
+    def change(values):
+        values["sigma"][0] *= 1.0 + apart  # the noise of one chain is larger than that of the others
+
+    fit = fake_fit(bnn.shallow(1), TABLE, Y, chains=chains, draws=draws, change=change)
+    fit.idata["posterior"].attrs["stopped"] = stopped
+    assert f"; {verdict} (log likelihood: " in repr(fit).split("\n")[2]
 
 
 def test_units_are_sorted_in_every_draw(gibbs):

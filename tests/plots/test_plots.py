@@ -53,6 +53,22 @@ def test_fit_band_names_the_target_of_a_formula_and_holds_the_offset(fake_fit):
     np.testing.assert_allclose(mean, expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize(
+    ("y", "name"),
+    [
+        (pd.Series(Y, name="head (g)"), "head (g)"),
+        (pd.DataFrame({"accel": Y}), "accel"),
+        (pd.Series(Y), "y"),
+        (Y, "y"),
+    ],
+)
+def test_fit_band_names_the_target_of_a_table(fake_fit, tmp_path, y, name):
+    fit = fake_fit(bnn.shallow(1), pd.DataFrame({"a": X[:, 0]}), y)
+    assert bnn.plots.fit_band(fit).get_ylabel() == name
+    bnn.save(fit, tmp_path / "fit.npz")
+    assert bnn.load(tmp_path / "fit.npz").data.target == name
+
+
 @pytest.mark.slow
 def test_fit_band_of_a_table_with_categories(fake_fit):
     table = pd.DataFrame({"a": np.linspace(-1, 1, 20), "c": ["u", "v"] * 10})
