@@ -68,7 +68,6 @@ def main(quick: bool, output: str) -> None:
 
     figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     bnn.plots.reliability(fit, x_new, y_new, ax=axes[0]).set_title("171 held-out cases", fontsize="medium")
-    axes[0].legend(loc="lower right", frameon=False)
     draw_cases(table.sort_values("probability"), axes[1])
     figure.savefig(output, dpi=120)
     print(f"\npicture: {output}")

@@ -169,7 +169,7 @@ def test_the_manual_is_built_without_a_warning_and_shown_by_a_browser(tmp_path):
     page = (tmp_path / "site" / "tutorials" / "first_regression.html").read_text(encoding="utf-8")
     assert 'src="data:image/png' in page
     doubtful = [p.stem for p in (tmp_path / "site").rglob("*.html") if "<code>NOT CONVERGED" in p.read_text("utf-8")]
-    assert set(doubtful) <= {"disagreeing_chains"}
+    assert set(doubtful) <= {"disagreeing_chains", "examples"}  # the latter shows quick runs, where there are any
     if browser.program() is not None:  # errors of the console, pictures that are not there, calls of other machines
         assert browser.complaints(tmp_path / "site", browser.program()) == []
 
