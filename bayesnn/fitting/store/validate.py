@@ -56,6 +56,7 @@ def check_data(model: Model, data: Dataset) -> None:
         if values is not None:
             _require(isinstance(values, np.ndarray) and values.shape == (count,), f"{name} has another shape")
             _same(check(values, count), values, name)
+    _require(isinstance(data.target, str), "the name of the target is no text")
     _check_groups(model, data)
     _check_scaling(data)
     if data.series is not None:
