@@ -10,6 +10,10 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
+
+from executed import folded  # noqa: E402
+
 GALLERY = ROOT / "bayesnn" / "docs" / "gallery"
 
 
@@ -26,7 +30,7 @@ def main(names: list[str]) -> int:
             failed.append(script.stem)
             print(f"{script.stem}: left out, {done.stderr.strip().splitlines()[-1]}")
             continue
-        (GALLERY / f"{script.stem}.txt").write_text(done.stdout, encoding="utf-8")
+        (GALLERY / f"{script.stem}.txt").write_text(folded(done.stdout) + "\n", encoding="utf-8")
         print(f"{script.stem}: done", flush=True)
     return len(failed)
 

@@ -55,6 +55,14 @@ def test_a_page_shows_its_code_and_what_it_prints():
     )
 
 
+def test_long_lines_of_prose_are_folded_and_tables_are_not():
+    verdict, row = "NOT CONVERGED: " + "the chains have not mixed " * 6, "a  " + "1.0   " * 25
+    first, *others = executed.folded(f"{verdict}\n{row}\nshort").splitlines()
+    assert first.startswith("NOT CONVERGED") and max(map(len, (first, *others[:-2]))) <= executed.WIDTH
+    assert " ".join(line.strip() for line in (first, *others[:-2])) == verdict.strip()
+    assert others[-2:] == [row, "short"]
+
+
 def test_a_block_that_fails_is_told_and_leaves_no_file():
     before = set(Path.cwd().iterdir())
     texts, seconds, error = executed.printed("page", ["open('left', 'w').close()\n", "1 / 0\n", "print(1)\n"])

@@ -8,6 +8,7 @@ import contextlib
 import io
 import re
 import tempfile
+import textwrap
 import time
 import traceback
 from pathlib import Path
@@ -41,6 +42,7 @@ TOGETHER = (
     ("twenty",),
     ("howto_same", "howto_saving", "howto_devices"),
 )
+WIDTH = 100  # letters of a line of output
 INCLUDED = re.compile(r'^--8<-- "(docs/snippets/\w+\.txt)"\n', re.MULTILINE)
 
 
@@ -88,6 +90,16 @@ def all_printed(found: dict[str, list[str]]) -> dict[str, tuple[list[str], list[
     return {session: printed(session, blocks) for session, blocks in found.items()}
 
 
+def folded(text: str) -> str:
+    """The text with long lines of prose, such as verdicts, folded to the width of a page; tables stay as they are."""
+    lines = text.splitlines()
+    table = [len(line) <= WIDTH or bool(re.search(r"\S {2,}\S", line)) for line in lines]
+    return "\n".join(
+        line if whole else textwrap.fill(line, WIDTH, subsequent_indent="    ", drop_whitespace=True)
+        for line, whole in zip(lines, table, strict=True)
+    )
+
+
 def shown(markdown: str, outputs: dict[str, list[str]]) -> str:
     """The page with its blocks replaced by their code, where readers see it, and by what they printed."""
     rest = {session: iter(texts) for session, texts in outputs.items()}
@@ -95,7 +107,7 @@ def shown(markdown: str, outputs: dict[str, list[str]]) -> str:
     def replaced(block: re.Match[str]) -> str:
         text = next(rest[block["session"]]).rstrip()
         if 'result="text"' in block["options"]:
-            text = f"```text\n{text}\n```"
+            text = f"```text\n{folded(text)}\n```"
         return f"```python\n{block['code']}```\n\n{text}" if 'source="above"' in block["options"] else text
 
     return BLOCK.sub(replaced, markdown)
