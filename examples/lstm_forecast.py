@@ -44,7 +44,7 @@ def main(quick: bool, output: str) -> None:
     settings |= {"draws": few, "warmup": few, "key": 0, "progress": not quick}
 
     rows = {}
-    figure, axes = plt.subplots(2, 2, figsize=(12, 7.5), layout="constrained", sharex=True, sharey=True)
+    figure, axes = plt.subplots(2, 2, figsize=(12, 7.5), layout="constrained", sharey=True)
     for (name, body), ax in zip(BODIES.items(), axes.flat, strict=True):
         model = bnn.Model(body, linear=True)
         # The fit uses the years before 1980; each forecast is given all years before its own.
@@ -64,6 +64,8 @@ def main(quick: bool, output: str) -> None:
         paths = bnn.forecast(fit, 11, key=1)
         bnn.plots.forecast(fit, paths, history=40, observed=series.loc[1980:1990], ax=ax)
         ax.set_title(name)
+        ax.label_outer(remove_inner_ticks=False)
+        ax.get_legend().set_visible(ax in axes[1])  # once for each column
     table = pd.DataFrame(rows).T
     print(f"\none year ahead, {YEARS} years:\n{table.to_string(na_rep='', float_format='{:.3f}'.format)}")
     figure.savefig(output, dpi=120)

@@ -90,7 +90,7 @@ def main(quick: bool, data: str, output: str) -> None:
         paths = forecasts[one.freq].sel(unique_id=one.id)
         paths = paths.drop_vars("ds", errors="ignore").assign_coords(time=later.index.to_numpy())
         bnn.plots.forecast(past, paths, observed=later, history=4 * one.h, ax=ax)
-        ax.set_title(f"{NAMES[one.freq]}: {one.id}")
+        ax.set_title(one.id)
         ax.set_ylabel("")
         ax.legend().set_visible(ax is axes[0, 0])
     figure.savefig(output, dpi=110)

@@ -55,6 +55,15 @@ def test_a_page_shows_its_code_and_what_it_prints():
     )
 
 
+def test_readers_see_calls_that_they_can_make():
+    code = 'show(bnn.plots.pit(result, bins=5), "pit: flat if calibrated")\n'
+    page = f'```python exec="on" source="above" html="on" session="one"\n{code}```\n'
+    assert executed.shown(page, {"one": ["<img>"]}) == "```python\nbnn.plots.pit(result, bins=5)\n```\n\n<img>\n"
+    for path in WITH_CODE:
+        outputs = {name: [""] * len(blocks) for name, blocks in executed.sessions(path.read_text("utf-8")).items()}
+        assert "show(" not in executed.shown(path.read_text("utf-8"), outputs), path
+
+
 def test_long_lines_of_prose_are_folded_and_tables_are_not():
     verdict, row = "NOT CONVERGED: " + "the chains have not mixed " * 6, "a  " + "1.0   " * 25
     first, *others = executed.folded(f"{verdict}\n{row}\nshort").splitlines()

@@ -158,14 +158,16 @@ def fit(
         spec such as `NUTS(target_accept=0.9)`. Default: "gibbs" for a `shallow` network, else "nuts"; with
         `draws="auto"`, where these chains disagree on the function after 1024 draws, `Tempered` goes on from their last
         states.
-    draws, warmup, chains, thinning : int
-        Draws per chain (1000, or "auto" where neither `draws` nor `sampler` is given), warm-up steps, chains, and steps
-        from one kept draw to the next. With `draws="auto"` chains run until R-hat of the function at 40 training rows
-        is at most 1.01 and each of these values has 400 effective draws (100 per chain if there are more than four
-        chains), and `diagnose` finds no other row where they have not. At most 2048 draws of a chain are kept (512 to
-        2048 of large models): when more are made, every second one is dropped and `thinning` doubles, which the
-        attribute `thinning` of the posterior tells. Where the log likelihood still rises over the kept draws when they
-        are judged, the first half of all draws is dropped, as a warm-up; `diagnose` says so.
+    draws : int or "auto"
+        Draws per chain (1000, or "auto" where neither `draws` nor `sampler` is given). With "auto" chains run until
+        R-hat of the function at 40 training rows is at most 1.01 and each of these values has 400 effective draws (100
+        per chain if there are more than four chains), and `diagnose` finds no other row where they have not. At most
+        2048 draws of a chain are kept (512 to 2048 of large models): when more are made, every second one is dropped
+        and `thinning` doubles, which the attribute `thinning` of the posterior tells. Where the log likelihood still
+        rises over the kept draws when they are judged, the first half of all draws is dropped, as a warm-up; `diagnose`
+        says so.
+    warmup, chains, thinning : int
+        Warm-up steps, chains, and steps from one kept draw to the next.
     max_seconds : float, optional
         For `draws="auto"`, by default 600: where it takes longer, compiling and warm-up included, the fit has the draws
         made so far, at least 20, and `diagnose` says what is missing. `math.inf` for no limit.

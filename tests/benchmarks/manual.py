@@ -1,7 +1,8 @@
 """What the pages of the manual cost: processor time by block, and which of them print that a fit has not converged.
 
-`python tests/benchmarks/manual.py [pages or sessions]` runs the code of all pages in one process, in the order of the
-menu, with compiled programs in a folder that is empty at first. SHOW=1 prints what they print. Needs the extra `docs`.
+`python tests/benchmarks/manual.py [pages or sessions]` runs the code of all pages in one process, in the order in which
+the build starts them, with compiled programs in a folder that is empty at first. SHOW=1 prints what they print. Needs
+the extra `docs`.
 """
 
 import os
@@ -14,7 +15,7 @@ import jax
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "helpers"))
 
-from executed import PAGES, printed, sessions  # noqa: E402
+from executed import PAGES, printed, sessions, tasks  # noqa: E402
 
 
 def pages() -> list[Path]:
@@ -32,19 +33,23 @@ def main(names: list[str]) -> None:
     everything = 0.0
     with tempfile.TemporaryDirectory() as folder:
         os.environ.setdefault("BAYESNN_CACHE", folder)
-        for page in pages():
-            for session, blocks in sessions(page.read_text(encoding="utf-8")).items():
-                if names and not {page.stem, session} & set(names):
-                    continue
-                compiled[:] = [0.0]
-                texts, seconds, error = printed(session, blocks)
-                everything += sum(seconds)
-                parts = " ".join(f"{value:.1f}" for value in seconds)
-                doubtful = "  NOT CONVERGED is printed" * any("NOT CONVERGED" in text for text in texts)
-                print(f"{page.stem + ', ' + session:32} {sum(seconds):6.1f} s: {parts}; {sum(compiled):.1f}{doubtful}")
-                print(error, end="", flush=True)
-                if os.environ.get("SHOW"):
-                    print(re.sub(r'src="data:[^"]*"', "", "".join(texts)))
+        found = {
+            session: (page.stem, blocks)
+            for page in pages()
+            for session, blocks in sessions(page.read_text(encoding="utf-8")).items()
+            if not names or {page.stem, session} & set(names)
+        }
+        for session in (name for group in tasks(list(found)) for name in group):
+            page, blocks = found[session]
+            compiled[:] = [0.0]
+            texts, seconds, error = printed(session, blocks)
+            everything += sum(seconds)
+            parts = " ".join(f"{value:.1f}" for value in seconds)
+            doubtful = "  NOT CONVERGED is printed" * any("NOT CONVERGED" in text for text in texts)
+            print(f"{page + ', ' + session:32} {sum(seconds):6.1f} s: {parts}; {sum(compiled):.1f}{doubtful}")
+            print(error, end="", flush=True)
+            if os.environ.get("SHOW"):
+                print(re.sub(r'src="data:[^"]*"', "", "".join(texts)))
     print(f"{'all':32} {everything:6.1f} s")
 
 

@@ -43,6 +43,7 @@ TOGETHER = (
     ("howto_same", "howto_saving", "howto_devices"),
 )
 WIDTH = 100  # letters of a line of output
+PICTURE = re.compile(r'^show\((.*), "[^"\n]*"\)$', re.MULTILINE)
 INCLUDED = re.compile(r'^--8<-- "(docs/snippets/\w+\.txt)"\n', re.MULTILINE)
 
 
@@ -101,13 +102,17 @@ def folded(text: str) -> str:
 
 
 def shown(markdown: str, outputs: dict[str, list[str]]) -> str:
-    """The page with its blocks replaced by their code, where readers see it, and by what they printed."""
+    """The page with its blocks replaced by their code, where readers see it, and by what they printed.
+
+    Readers do not have `show`, which puts a picture and its caption into a page: they see the call that draws.
+    """
     rest = {session: iter(texts) for session, texts in outputs.items()}
 
     def replaced(block: re.Match[str]) -> str:
         text = next(rest[block["session"]]).rstrip()
         if 'result="text"' in block["options"]:
             text = f"```text\n{folded(text)}\n```"
-        return f"```python\n{block['code']}```\n\n{text}" if 'source="above"' in block["options"] else text
+        code = PICTURE.sub(r"\1", block["code"])
+        return f"```python\n{code}```\n\n{text}" if 'source="above"' in block["options"] else text
 
     return BLOCK.sub(replaced, markdown)
