@@ -84,6 +84,13 @@ PADDED = {
     "attention pool": AttentionPool(2, growth=0.5),
     "fixed at given weights": fix(TransformerBlock(2, hidden=3), given(TransformerBlock(2, hidden=3))),
     "low rank": LowRank(Bidirectional(LSTM(2)), given(Bidirectional(LSTM(2))), rank=1),
+    "low rank, block": LowRank(TransformerBlock(2, norm="pre"), given(TransformerBlock(2, norm="pre")), rank=1),
+    "gru, reset after, reversed": GRU(3, return_sequences=True, reverse=True, learn_initial=True, reset_after=True),
+    "bidirectional, reset after": Bidirectional(GRU(2, reset_after=True)),
+    "transformer block, exact gelu": TransformerBlock(2, activation="gelu_exact", bias=True),
+    "attention only": Sequential([Residual(SelfAttention(2, causal=True)), Residual(SelfAttention(2, rotary=True))]),
+    "attention only, norm first": Sequential([Residual(Sequential([LayerNorm(), SelfAttention(2)]))]),
+    "convolution, wide window": Conv1D(3, window=5),
 }
 CAUSAL = {
     "elman": Elman(3, return_sequences=True),
@@ -101,6 +108,11 @@ CAUSAL = {
     "dense": Dense(3),
     "fixed at given weights": fix(SelfAttention(2, causal=True), given(SelfAttention(2))),
     "low rank": LowRank(SelfAttention(2, causal=True), given(SelfAttention(2)), rank=2),
+    "gru, reset after, initial state": GRU(3, return_sequences=True, learn_initial=True, reset_after=True),
+    "transformer block, exact gelu": TransformerBlock(2, causal=True, activation="gelu_exact", bias=True),
+    "attention only": Sequential([Residual(SelfAttention(2, causal=True, rotary=r)) for r in (True, False)]),
+    "attention only, norm first": Residual(Sequential([LayerNorm(), SelfAttention(2, causal=True)])),
+    "convolution, even window": Conv1D(3, window=2, causal=True),
 }
 AHEAD = {
     "reversed": LSTM(3, return_sequences=True, reverse=True),
