@@ -52,6 +52,16 @@ class Embedding(Layer):
     --------
     >>> Embedding(1000, 8).output_shape((20,))
     (20, 8)
+
+    A language model whose readout is near the vectors of its tokens, as tied weights are, here those of an earlier fit:
+
+    >>> from bayesnn import GRU, Categorical, Model, Normal
+    >>> vectors = np.sin(np.arange(12.0)).reshape(4, 3)
+    >>> layers = [Embedding(4, initial=vectors), GRU(3, return_sequences=True)]
+    >>> near = {"readout": {"beta": vectors[1:].T}}
+    >>> model = Model(layers, Categorical((1, 2, 3)), Normal()).prior_at(near, scale=0.1)
+    >>> model.sizes((20,))["readout"]
+    12
     """
 
     at_each_step: ClassVar[bool] = True

@@ -124,6 +124,10 @@ def generate(
 
     steps = checks.positive_integer("length", length)
     labels = _labels(fit)
+    if end is not None:
+        checks.positive_integer("end", end)
+        if end >= fit.data.columns.vocabulary:
+            raise ValueError(f"end must be a token id below the {fit.data.columns.vocabulary} of the fit, got {end}")
     if texts_of(prompt) is not None:
         ids = ids_of_texts([prompt] if isinstance(prompt, str) else prompt, fit.model.network.reads.words)
         prompt = ids[0] if isinstance(prompt, str) else ids

@@ -8,6 +8,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from bayesnn._internal import checks
 from bayesnn._internal.frozen_array import Vectors
@@ -65,7 +66,7 @@ class Around(ScaleMixture):
             )
         means = tuple((name, v if isinstance(v, Vectors) else Vectors(v)) for name, v in self.means)
         for name, vectors in means:
-            checks.finite(name, vectors.values)
+            checks.finite(name, np.atleast_1d(vectors.values))
         for name, scale in self.scales:
             checks.positive(f"scale of {name}", scale)
         object.__setattr__(self, "means", means)
@@ -137,8 +138,12 @@ def around(prior: Any, weights: Mapping[str, Any], scale: Any, layers: tuple[str
         raise ValueError(f"weights must be arrays by name, such as {{'dense0_kernel': array}}, got {weights!r}")
     given: dict[str, Any] = {}
     for name, value in weights.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) or name in (*layers, "readout"):
             _known(name, layers)
+            if not isinstance(value, Mapping) or not value:
+                raise ValueError(
+                    f"weights of {name!r} must be arrays by name, such as {{'bias': array}}, got {value!r}"
+                )
             prefix = "" if name == "readout" else f"{name}_"
             given |= {f"{prefix}{part}": real_numbers(f"{prefix}{part}", v) for part, v in value.items()}
         else:

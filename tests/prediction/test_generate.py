@@ -250,6 +250,9 @@ def test_the_likeliest_token_alone_is_that_of_predict(writer):
         ({"temperature": 0.0}, "temperature must be a finite number above zero"),
         ({"top_k": 0}, "top_k must be a whole number of at least 1"),
         ({"top_p": 1.5}, "top_p must be"),
+        ({"end": 0}, "end must be a whole number of at least 1, got 0"),
+        ({"end": "stop"}, "end must be a whole number of at least 1, got 'stop'"),
+        ({"end": 999}, "end must be a token id below the [0-9]* of the fit, got 999"),
     ):
         with pytest.raises(ValueError, match=message):
             bnn.generate(writer, X[2], 1, **settings)

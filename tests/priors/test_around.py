@@ -104,6 +104,9 @@ def test_a_fit_around_given_weights_is_saved(tmp_path, fake_fit):
         (GIVEN, -1.0, "scale must be a finite number above zero, got -1.0"),
         (GIVEN, {"lstm0": 1.0}, "'lstm0', and the model has"),
         ({"dense0_bias": np.array([1.0, np.nan, 0.0])}, None, "dense0_bias must be finite"),
+        ({"dense0_bias": None}, None, "dense0_bias must be finite"),
+        ({"dense0": None}, None, "weights of 'dense0' must be arrays by name, such as .*, got None"),
+        ({"readout": {}}, None, "weights of 'readout' must be arrays by name, such as .*, got {}"),
     ],
 )
 def test_impossible_weights_and_scales_are_refused(weights, scale, message):
@@ -131,3 +134,25 @@ def test_only_priors_of_independent_weights_can_be_moved():
         Around(MuellerRiosInsua(), ())
     with pytest.raises(ValueError, match="got Around"):
         network().prior_at(GIVEN).prior_at(GIVEN)
+
+
+def test_a_readout_around_the_vectors_of_the_tokens_is_a_tied_one():
+    """The mean of both priors is the network in which embedding and readout are one array, written by hand."""
+    vectors, tokens = RNG.normal(size=(5, 3)), np.array([[2, 4, 1], [3, 3, 0]])
+    layers = [bnn.Embedding(5, initial=vectors), bnn.MeanPool()]
+    classes = (1, 2, 3, 4)
+    tied = bnn.Model(layers, bnn.Categorical(classes), Normal()).prior_at(
+        {"readout": {"beta": vectors[1:].T}}, scale=0.1
+    )
+
+    @computing
+    def at_the_means():
+        free = handlers.trace(handlers.seed(tied, jax.random.key(0))).get_trace(jnp.asarray(tokens))
+        zero = {n: jnp.zeros_like(s["value"]) for n, s in free.items() if s["type"] == "sample" and n != "y"}
+        fixed = handlers.substitute(handlers.seed(tied, jax.random.key(0)), zero)
+        return np.asarray(handlers.trace(fixed).get_trace(jnp.asarray(tokens))["f"]["value"])
+
+    for found, row in zip(at_the_means(), tokens, strict=True):
+        words = [vectors[token] for token in row if token]
+        mean = sum(words) / len(words)
+        np.testing.assert_allclose(found, [mean @ vectors[k] for k in classes], rtol=1e-10)
