@@ -44,8 +44,8 @@ class Hierarchical(ScaleMixture):
     source_size : float
         Prior degrees of freedom of the source precisions; small values allow source units to differ strongly.
     weight_size : float, optional
-        The same for single weights, whose marginal prior is then a t distribution with this many degrees of freedom.
-        Default: no such level.
+        The same for single weights of kernels, queries, keys, values, readout and linear term, whose marginal prior is
+        then a t distribution with this many degrees of freedom. Default: no such level.
     extra : float
         Standard deviation of intercepts.
 
