@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.utils.multiclass import check_classification_targets
 
-from bayesnn.likelihoods import Bernoulli, Categorical
+from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate
 from bayesnn.models.shallow import shallow
 from bayesnn.prediction.predict import predict
 from bayesnn.sklearn.base import BayesianNetwork
@@ -80,13 +80,17 @@ class BayesianNetworkClassifier(ClassifierMixin, BayesianNetwork):
         model = self._own_model(classes=True) or shallow(self.hidden, likelihood=default)
         # floats are no labels of this package: then its classes are the places in `classes_`
         self._fit(model, rows, codes if self.classes_.dtype.kind == "f" else labels, weights)
+        known = self.fit_.model.likelihood.classes  # those of a model that names them, in its own order
+        if len(known) > len(self.classes_):
+            self.classes_ = np.unique(as_coordinate(known))
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Posterior predictive probabilities (n, classes): those of each draw, averaged."""
         rows = self._new_rows(X)  # which also checks that there is a fit
         draws = predict(self.fit_, rows, kind="probability")
-        return draws.mean(("chain", "draw")).to_numpy()
+        labels = np.arange(len(self.classes_)) if self.classes_.dtype.kind == "f" else self.classes_
+        return draws.mean(("chain", "draw")).to_numpy()[:, self.fit_.model.likelihood.encode(labels)]
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class (n,) of each row."""

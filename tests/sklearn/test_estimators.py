@@ -216,3 +216,16 @@ def test_categories_that_read_the_same_are_not_counted_as_one(quick):
         BayesianNetworkRegressor(**SHORT).fit(table, np.tile([0.0, 0.0, 1.0, 2.0], 5))
     with pytest.raises(ValueError, match="column 'a' must have no missing categories, got 1, the first at row 3"):
         BayesianNetworkRegressor(**SHORT).fit(pd.DataFrame({"a": ["u", "v", "u", None] + ["u"] * 16}), Y)
+
+
+@pytest.mark.parametrize("named", [("up", "down"), ("up", "down", "away")])
+def test_columns_are_those_of_the_classes_whatever_order_the_model_names(quick, named):
+    labels = np.where(Y > 0, "up", "down")
+    likelihood = bnn.Bernoulli(named) if len(named) == 2 else bnn.Categorical(named)
+    model = bnn.shallow(1, likelihood=likelihood)
+    estimator = BayesianNetworkClassifier(model=model, **SHORT).fit(X, labels)
+    assert estimator.classes_.tolist() == sorted(named)
+    draws = bnn.predict(estimator.fit_, X, kind="probability").mean(("chain", "draw"))
+    found = estimator.predict_proba(X)
+    for column, label in enumerate(sorted(named)):
+        np.testing.assert_allclose(found[:, column], draws.sel({"class": label}))

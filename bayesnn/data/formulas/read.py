@@ -70,8 +70,11 @@ def read_formula(text: str, table: Any, weights: Any = None, offset: Any = None,
     inputs = _columns_of(right, names, text)
     targets = _columns_of(left, names, text)
     rows, dropped = _complete(table, names, [*inputs, *targets, *([] if weights is None else [weights])], missing)
-    categories = tuple(categories_of(rows[name]) for name in inputs)
-    counted = rows if weights is None else _counted(rows, rows[weights])
+    cases = None if weights is None else _cases(rows[weights])
+    used = None if cases is None else cases > 0
+    categories = tuple(categories_of(rows[name], used) for name in inputs)
+    rows = _with_known(rows, dict(zip(inputs, categories, strict=True)))
+    counted = rows if cases is None else _counted(rows, cases)
     x, offsets, state = _learnt(right, rows, counted, inputs, categories)
     formula = Formula(
         text, left, right, tuple(inputs), categories, tuple(map(str, x.columns)), tuple(offsets.columns), state, dropped
@@ -96,15 +99,28 @@ def columns_of(side: str) -> list[str]:
     return list(dict.fromkeys(name for part in parts for name in columns_in(part)))
 
 
-def _counted(rows: Any, weights: Any) -> Any:
+def _cases(weights: Any) -> np.ndarray | None:
+    """Case weights (n,); None for weights that cannot be, which are refused later."""
+    numbers = real_numbers("weights", column_array("weights", weights))
+    fine = (numbers >= 0).all() and np.isfinite(numbers).all() and numbers.any()
+    return numbers if fine else None
+
+
+def _with_known(rows: Any, categories: dict[str, Any]) -> Any:
+    """The rows with known categories only: others are in rows of weight zero alone, of which nothing is learnt."""
+    for name, known in categories.items():
+        values = [] if known is None else list(rows[name])
+        if any(value not in known for value in values):
+            replaced = [value if value in known else known[0] for value in values]
+            rows = rows.assign(**{name: type(rows[name])(replaced, index=rows.index, dtype=object)})
+    return rows
+
+
+def _counted(rows: Any, numbers: np.ndarray) -> Any:
     """The rows from which functions such as `bs` and `poly` learn: each as often as its case weight says.
 
-    Where weights are no whole numbers, or are very many, each row with a weight above zero stands once. Weights that
-    cannot be are refused later.
+    Where weights are no whole numbers, or are very many, each row with a weight above zero stands once.
     """
-    numbers = real_numbers("weights", column_array("weights", weights))
-    if not (numbers >= 0).all() or not np.isfinite(numbers).all() or not numbers.any():
-        return rows
     whole = bool((numbers == np.floor(numbers)).all()) and numbers.sum() <= MOST_COUNTED
     return rows.iloc[np.repeat(np.arange(len(rows)), (numbers if whole else numbers > 0).astype(int))]
 

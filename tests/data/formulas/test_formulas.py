@@ -75,6 +75,17 @@ def test_target_and_all_other_columns():
     assert list(both.columns) == ["price", "area"]
 
 
+def test_a_category_of_weight_zero_alone_is_not_learnt():
+    table = pd.DataFrame({"y": np.arange(8.0), "g": list("aabcbcbc"), "w": [0.0, 0.0, *[1.0] * 6]})
+    for kind in (str, "category"):
+        typed = table.astype({"g": kind})
+        read, part = read_formula("y ~ g", typed, weights="w"), read_formula("y ~ g", typed[2:])
+        assert read.formula.names == part.formula.names == ("g[T.c]",)
+        assert read.formula.state == part.formula.state and len(read.x) == 8
+        with pytest.raises(ValueError, match="column 'g' must hold the categories of the fit, .* got also .'a'"):
+            read.formula.table(typed)
+
+
 def test_weights_and_offsets_by_the_names_of_columns():
     read = read_formula("price ~ area + offset(n)", TABLE, weights="n", offset="my col")
     np.testing.assert_array_equal(read.weights, TABLE["n"])
