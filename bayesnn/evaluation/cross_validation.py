@@ -25,6 +25,7 @@ from bayesnn.fitting.by_length import over_rows
 from bayesnn.fitting.draws import log_density
 from bayesnn.fitting.fit import Fit, fit
 from bayesnn.fitting.until_converged import R_HAT_LIMIT
+from bayesnn.models.missing_values import refuse_missing
 from bayesnn.models.model import Model
 from bayesnn.prediction.predict import shift_for
 
@@ -194,6 +195,7 @@ def cross_validate(
     bound, whole = bind(
         model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
     )
+    refuse_missing("cross_validate", whole.series)
     rows = coded_rows(bound, whole)
     # every fold knows the classes of all rows; the baseline of counts is learnt from its training rows
     spec = model if bound.likelihood.kind == "count" else bound

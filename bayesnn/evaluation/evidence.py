@@ -13,14 +13,15 @@ from tqdm.auto import tqdm
 from bayesnn._internal import checks
 from bayesnn._internal.numbers import real_numbers
 from bayesnn._internal.runtime import as_key, computing
-from bayesnn.data.dataset import Dataset
 from bayesnn.evaluation import annealing, tempering
 from bayesnn.evaluation.stepping_stone import stepping_stones, temperature_table
 from bayesnn.evaluation.tempering import Particles, Path
 from bayesnn.fitting.autoregression import is_confined
 from bayesnn.fitting.binding import bind
 from bayesnn.fitting.fit import Fit
+from bayesnn.fitting.pointwise import log_volume
 from bayesnn.models.marginal import MarginalModel
+from bayesnn.models.missing_values import refuse_missing
 from bayesnn.models.model import Model
 
 DEFAULTS = {"ais": (500, 1), "thermodynamic": (50, 20)}  # temperatures, and moves at each
@@ -199,6 +200,7 @@ def log_marginal_likelihood(
         model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
     )
     _check(bound)
+    refuse_missing("log_marginal_likelihood", rows.series)
     given = (*rows.scaled(), rows.shift, rows.weights)
     arrays = tuple(None if a is None else jnp.asarray(a) for a in given)
     target = MarginalModel(bound) if marginalize else bound
@@ -216,7 +218,7 @@ def log_marginal_likelihood(
     levels, rates = annealed.run(key_moves, state, progress)
     ais = method == "ais"
     estimate, se, ess = annealing.annealed(levels, path) if ais else annealing.integrated(levels, path, batches)
-    return Evidence(estimate - _log_jacobian(rows), se, ess, _table(levels, rates, path), particles, method)
+    return Evidence(estimate - float(log_volume(rows).sum()), se, ess, _table(levels, rates, path), particles, method)
 
 
 def _check(bound: Model) -> None:
@@ -256,14 +258,9 @@ def _of_fit(fit: Fit, others: tuple[Any, ...]) -> Evidence:
         )
     stones = stepping_stones(levels, temperatures)
     se = float(az.mcse(stones.values, method="mean"))
-    estimate = float(stones.values.mean()) - _log_jacobian(fit.data)
+    estimate = float(stones.values.mean()) - float(log_volume(fit.data).sum())
     table = temperature_table(levels, temperatures, swaps)
     return Evidence(estimate, se, stones.ess, table, stones.values.size, STONES)
-
-
-def _log_jacobian(data: Dataset) -> float:
-    """log |Jacobian| of the target's scaling, summed over the rows, each as often as its case weight says."""
-    return data.scaling.log_jacobian * (len(data.y) if data.weights is None else float(data.weights.sum()))
 
 
 def _table(levels: list[np.ndarray], rates: list[float], path: Path) -> Any:

@@ -21,7 +21,7 @@ SLICE_NUMBERS = 20_000_000  # doubles held at once if rows are not kept
 
 def log_likelihood_by_row(model: Model, data: Dataset, posterior: dict[str, np.ndarray]) -> np.ndarray:
     """log p(y_i | draw) (chain, draw, n), in units of y, from sites on the scale the model sees."""
-    return at_training_rows(model, data, posterior, _density) - _volume(data)
+    return at_training_rows(model, data, posterior, _density) - log_volume(data)
 
 
 def log_likelihood_total(
@@ -31,8 +31,7 @@ def log_likelihood_total(
 
     Of the draws `at_once` are evaluated together at most, if it is given.
     """
-    volume = np.broadcast_to(_volume(data), len(data.y)).sum()
-    return at_training_rows(model, data, posterior, _total, at_once) - volume
+    return at_training_rows(model, data, posterior, _total, at_once) - log_volume(data).sum()
 
 
 def stored_log_likelihood(idata: Any) -> Any:
@@ -101,9 +100,13 @@ def _total(*arguments: Any) -> jax.Array:
     return draws.log_density(*arguments).sum()
 
 
-def _volume(data: Dataset) -> Any:
-    """log |Jacobian| of the target's scaling, for each row: what its log density loses in units of y."""
-    return data.scaling.log_jacobian * data.targets * (1.0 if data.weights is None else data.weights)
+def log_volume(data: Dataset) -> np.ndarray:
+    """log |Jacobian| of the target's scaling, (n,): what the log density of each row loses in units of y.
+
+    A row counts as often as its case weight says, and for each of its targets.
+    """
+    each = data.scaling.log_jacobian * data.targets * (1.0 if data.weights is None else data.weights)
+    return np.broadcast_to(each, len(data.y))
 
 
 def _has_rows(idata: Any) -> bool:

@@ -17,8 +17,7 @@ from bayesnn.forecasting.many.prepare import check_memory
 from bayesnn.forecasting.many.series_fit import SeriesFit
 from bayesnn.forecasting.many.series_fits import SeriesFits
 from bayesnn.forecasting.path_array import path_array
-from bayesnn.forecasting.paths import Origins, lagged_data, make_origins, simulate
-from bayesnn.models.missing_values import SITE, missing_positions
+from bayesnn.forecasting.paths import lagged_data, make_origins, simulate, with_draws
 
 
 @computing
@@ -94,8 +93,7 @@ def forecast(
     data = data if history is None else data.with_series(series)
     known = np.stack([_future_rows(data, name, future, steps) for name in series])
     origins = make_origins(data, [(name, values.to_numpy()) for name, values in series.items()])
-    if history is None and len(missing_positions(data)):
-        origins = _with_draws(fit, data, origins)
+    origins = with_draws(fit, origins) if history is None else origins
     paths = simulate(fit, origins, steps, key, known)
     return _as_array(fit, data, paths.values)
 
@@ -106,17 +104,6 @@ def _future_rows(data: Lagged, name: str, future: Any, steps: int) -> np.ndarray
     table = with_future(name, data.columns, data.exogenous.get(name), future, index)
     whole = index.append(dates.next_dates(index, data.step, steps))
     return input_rows(name, data.columns, table, whole, np.arange(len(index), len(whole)))
-
-
-def _with_draws(fit: Fit, data: Lagged, origins: Origins) -> Origins:
-    """Windows (s, 1, L) of a series with missing values, which each draw fills with its own values."""
-    drawn = data.transform.pointwise(fit.draws()[SITE])
-    count = len(next(iter(data.series.values())))
-    windows = np.repeat(origins.windows[None], len(drawn), axis=0)
-    for which, place in enumerate(missing_positions(data)):
-        if place >= count - data.window:
-            windows[:, 0, place - count] = drawn[:, which]
-    return origins._replace(windows=windows)
 
 
 def _histories(data: Lagged, history: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from bayesnn.data.dataset import with_codes
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.fitting.fit import Fit
 from bayesnn.likelihoods import PanelGaussian
+from bayesnn.models.missing_values import SITE, missing_positions
 from bayesnn.models.model import Model
 from bayesnn.models.readout import shifted
 from bayesnn.priors import Sites
@@ -82,6 +83,24 @@ def make_origins(data: Lagged, pasts: list[tuple[str, np.ndarray]]) -> Origins:
     windows = [t.pointwise(past[-data.window :]) for t, (_, past) in zip(transforms, pasts, strict=True)]
     center, scale = np.array([t.center for t in transforms]), np.array([t.scale for t in transforms])
     return Origins(np.stack(windows), center, scale, tuple(name for name, _ in pasts))
+
+
+def with_draws(fit: Fit, origins: Origins) -> Origins:
+    """The origin at the end of the series of a fit, with windows (s, 1, L) if some of its values are missing.
+
+    Each draw fills them with its own values.
+    """
+    data = lagged_data(fit)
+    missing = missing_positions(data)
+    if not len(missing):
+        return origins
+    drawn = data.transform.pointwise(fit.draws()[SITE])
+    count = len(next(iter(data.series.values())))
+    windows = np.repeat(origins.windows[None], len(drawn), axis=0)
+    for which, place in enumerate(missing):
+        if place >= count - data.window:
+            windows[:, 0, place - count] = drawn[:, which]
+    return origins._replace(windows=windows)
 
 
 @computing

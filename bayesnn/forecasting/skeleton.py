@@ -17,9 +17,10 @@ from jax import lax
 
 from bayesnn._internal import checks
 from bayesnn._internal.runtime import computing
+from bayesnn.data.series.lagged import Lagged
 from bayesnn.fitting.draws import expectation, over_draws
 from bayesnn.fitting.fit import Fit
-from bayesnn.forecasting.paths import lagged_data
+from bayesnn.forecasting.paths import lagged_data, make_origins, with_draws
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 
@@ -87,7 +88,8 @@ def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200
     Parameters
     ----------
     fit : Fit
-        Of lagged data without exogenous inputs; the first series of a panel gives the start.
+        Of lagged data without exogenous inputs; the first series of a panel gives the start. Missing values at the end
+        are those of each draw.
     draws : int
         How many draws to follow, spread over the posterior.
     settle, steps : int
@@ -120,14 +122,23 @@ def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200
     chosen = np.unique(np.linspace(0, count - 1, min(draws, count)).astype(int))
     some = {name: values[chosen] for name, values in sites.items()}
     y_center, y_scale = float(fit.data.scaling.y_center), float(fit.data.scaling.y_scale)  # type: ignore[arg-type]
-    w = data.transform.forward(next(iter(data.series.values())).to_numpy())
+    name, series = next(iter(data.series.items()))
+    w = observed_values(data)
     scaling = fit.data.scaling
     affine = tuple(jnp.asarray(v) for v in (scaling.x_center, scaling.x_scale, y_center, y_scale))
-    start = jnp.asarray(w[-data.lags[-1] :])
+    windows = with_draws(fit, make_origins(data, [(name, series.to_numpy())])).windows
+    ends = data.transform.difference(np.broadcast_to(windows, (count, 1, windows.shape[-1]))[chosen, 0])
+    start = jnp.asarray(ends)  # (k, longest lag)
     paths = np.asarray(_iterate(fit.model, data.lags, settle + steps, some, start, affine))[:, settle:]
     fate, period = _fates(paths, float(w.mean()), float(w.std()))
     span = np.linspace(w.min() - w.std(), w.max() + w.std(), GRID)
     return Skeleton(chosen, paths, fate, period, fixed_points(fit, some, span))
+
+
+def observed_values(data: Lagged) -> np.ndarray:
+    """The first series of the data as the network sees it, w, without missing values."""
+    w = data.transform.forward(next(iter(data.series.values())).to_numpy())
+    return w[np.isfinite(w)]
 
 
 def fixed_points(fit: Fit, sites: dict[str, np.ndarray], grid: np.ndarray) -> list[np.ndarray]:
@@ -146,10 +157,10 @@ def fixed_points(fit: Fit, sites: dict[str, np.ndarray], grid: np.ndarray) -> li
 def _iterate(
     model: Model, lags: tuple[int, ...], steps: int, sites: Sites, start: jax.Array, affine: tuple[jax.Array, ...]
 ) -> jax.Array:
-    """Paths (k, steps) of w from its last values (longest lag,), oldest first."""
+    """Paths (k, steps) of w from its last values (k, longest lag), oldest first."""
     x_center, x_scale, y_center, y_scale = affine
 
-    def one(sites: Sites) -> jax.Array:
+    def one(sites: Sites, start: jax.Array) -> jax.Array:
         def step(past: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
             rows = (past[-np.array(lags)] - x_center) / x_scale
             new = expectation(model, sites, rows[None])[0] * y_scale + y_center
@@ -157,7 +168,7 @@ def _iterate(
 
         return lax.scan(step, start, None, length=steps)[1]
 
-    return jax.vmap(one)(sites)
+    return jax.vmap(one)(sites, start)
 
 
 def _fates(paths: np.ndarray, mean: float, sd: float) -> tuple[np.ndarray, np.ndarray]:

@@ -71,7 +71,7 @@ def forecast(
         axes.plot(_times(observed.index), observed.to_numpy(), "ko", ms=3, label="observed later")
     low, high = interval(draws, wanted[0])  # a divergent path must not determine the scale
     seen = [past.to_numpy()] + ([] if observed is None else [observed.to_numpy()])
-    bottom, top = min(low.min(), *map(np.min, seen)), max(high.max(), *map(np.max, seen))
+    bottom, top = min(low.min(), *map(np.nanmin, seen)), max(high.max(), *map(np.nanmax, seen))
     axes.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
     axes.set_xlabel(past.index.name or "time")
     axes.set_ylabel(str(past.name) if past.name is not None else "y")
@@ -90,7 +90,7 @@ def pit(backtest: Backtest, *, method: str | None = None, horizon: int = 1, bins
     checks.known("method", name, backtest.methods)
     rows = backtest.forecasts
     checks.known("horizon", horizon, [int(h) for h in np.sort(rows["horizon"].unique())])  # type: ignore[misc]
-    values = rows.loc[(rows["method"] == name) & (rows["horizon"] == horizon), "pit"].to_numpy()
+    values = rows.loc[(rows["method"] == name) & (rows["horizon"] == horizon), "pit"].dropna().to_numpy()
     return pit_histogram(new_axes(ax), values, bins, label=f"{name}, horizon {horizon}", counted="windows")
 
 
@@ -119,12 +119,13 @@ def coverage(
         checks.known("level", level, (50, 80, 95))  # type: ignore[arg-type]
     rows = backtest.forecasts
     horizons = np.sort(rows["horizon"].unique())
-    count = int((rows["method"].eq(names[0]) & rows["horizon"].eq(horizons[0])).sum())
+    scored = rows[rows["method"].eq(names[0]) & rows["y"].notna()]
+    count = scored["horizon"].value_counts().reindex(horizons, fill_value=0).clip(lower=1).to_numpy()
     axes = new_axes(ax)
     edges = np.array([horizons[0] - 0.6, horizons[-1] + 0.6])
     for i, level in enumerate(levels):
         places = horizons + LEVELS_APART * (i - (len(levels) - 1) / 2)
-        low, high = binom.ppf([0.025, 0.975], count, level / 100) / count
+        low, high = (binom.ppf(end, count, level / 100) / count for end in (0.025, 0.975))
         axes.vlines(places, low, high, color="0.85", lw=6, label="95% of chance" if i == 0 else None)
         axes.axhline(level / 100, color="0.5", lw=0.8, ls="--", zorder=0)
         for number, name in enumerate(names):

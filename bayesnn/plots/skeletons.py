@@ -45,8 +45,7 @@ def skeleton(fit: Fit, *, draws: int = 400, ax: Any = None) -> Any:
 
 
 def _curve(fit: Fit, result: Skeleton, w: np.ndarray, lag: int, axes: Any) -> None:
-    margin = 0.15 * np.ptp(w)
-    grid = np.linspace(w.min() - margin, w.max() + margin, GRID)
+    grid = np.linspace(*_limits(w), GRID)
     sites = {name: values[result.draws] for name, values in fit.draws().items()}
     scaling = fit.data.scaling
     f = scaling.inverse(over_draws(expectation, fit.model, sites, scaling.inputs(grid[:, None])))
@@ -69,11 +68,16 @@ def _portrait(result: Skeleton, w: np.ndarray, axes: Any) -> None:
         )
     ends = result.paths[result.fate == "fixed_point", -1]
     axes.plot(ends, ends, "+", color=colour(2), ms=5, alpha=0.5, label="stable points" if len(ends) else None)
-    margin = 0.15 * np.ptp(w)
-    limits = w.min() - margin, w.max() + margin
+    limits = _limits(w)
     axes.plot(limits, limits, color="0.3", lw=0.8, ls="--")
     _fixed_points(result, np.array(limits), axes)
     axes.set(xlim=limits, ylim=limits, xlabel="lag 1", aspect="equal")
+
+
+def _limits(w: np.ndarray) -> tuple[float, float]:
+    """The range of the values, missing ones left out, and a margin at both ends."""
+    low, high = float(np.nanmin(w)), float(np.nanmax(w))
+    return low - 0.15 * (high - low), high + 0.15 * (high - low)
 
 
 def _fixed_points(result: Skeleton, grid: np.ndarray, axes: Any) -> None:

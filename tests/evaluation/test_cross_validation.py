@@ -198,3 +198,14 @@ def test_a_real_run_scores_a_line_better_than_noise():
     assert (line.folds == blind.folds).all()
     assert (line.scores["rmse"] < blind.scores["rmse"]).all()
     assert line.complete
+
+
+def test_missing_values_of_a_series_are_not_taken_for_observed_ones(constant_fit):
+    gaps = np.sin(np.arange(30.0))
+    gaps[7] = np.nan
+    data = bnn.lagged(gaps, 2, missing="latent")
+    for function in (bnn.cross_validate, bnn.log_marginal_likelihood):
+        with pytest.raises(
+            ValueError, match=f"{function.__name__} does not know the missing values of a series, got 1"
+        ):
+            function(bnn.shallow(1), data, **({"folds": 2} if function is bnn.cross_validate else {}))

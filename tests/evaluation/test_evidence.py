@@ -224,3 +224,24 @@ def test_a_plain_fit_and_missing_data_are_refused(fake_fit):
         bnn.log_marginal_likelihood(fake_fit(bnn.shallow(1), X, Y))
     with pytest.raises(ValueError, match="x and y"):
         bnn.log_marginal_likelihood(LINE)
+
+
+def test_the_evidence_of_steps_is_in_units_of_y(fake_fit):
+    """A row has as many densities in units of y as it has steps, and each as often as its weight says."""
+    x, y = RNG.normal(size=(4, 3, 1)), RNG.normal(size=(4, 3))
+    x[1, 2:] = np.nan
+    weights = np.array([1.0, 2.0, 0.5, 1.0])
+    steps = np.array([3, 2, 3, 3])
+
+    def change(values):
+        rng = np.random.default_rng(1)
+        values["stat log_likelihood_at"] = rng.normal(size=(4, 50, 2))
+        values["stat temperatures"] = np.broadcast_to([1.0, 0.0], (4, 50, 2))
+        values["stat swap_rate"] = np.full((4, 50, 1), 0.5)
+
+    model = bnn.Model([bnn.Dense(1)], prior=bnn.Normal())
+    one, two = (
+        bnn.log_marginal_likelihood(fake_fit(model, x, factor * y, weights=weights, change=change)).estimate
+        for factor in (1.0, 10.0)
+    )
+    assert one - two == pytest.approx(weights @ steps * np.log(10.0))

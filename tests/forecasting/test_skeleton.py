@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from bands import band_ends, central
+from scipy import stats
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402
@@ -133,6 +134,14 @@ def test_histogram_of_a_backtest_counts_its_windows(made_up):
         bnn.plots.pit(made_up, horizon=3)
     with pytest.raises(ValueError, match="unknown method 'best'"):
         bnn.plots.pit(made_up, method="best")
+    rows = made_up.forecasts.copy()
+    rows.loc[rows["window"] < 30, ["y", "pit"]] = np.nan  # missing later values, which are not counted
+    ten = Backtest(score_table(rows), rows, {}, 2)
+    middle = next(line for line in bnn.plots.pit(ten, bins=4).lines if len(set(line.get_ydata())) == 1)
+    assert middle.get_ydata()[0] == 10 / 4
+    fewer, all_of_them = (bnn.plots.coverage(one, levels=(80,)).collections[0] for one in (ten, made_up))
+    lowest = [min(path.vertices[:, 1].min() for path in bars.get_paths()) for bars in (fewer, all_of_them)]
+    assert lowest == [0.5, stats.binom.ppf(0.025, 40, 0.8) / 40]
 
 
 def test_coverage_by_horizon_is_that_of_the_table(made_up):
@@ -147,3 +156,23 @@ def test_coverage_by_horizon_is_that_of_the_table(made_up):
     assert [text.get_text() for text in ax.get_yticklabels()] == ["50%", "80%", "95%"]
     with pytest.raises(ValueError, match="unknown level"):
         bnn.plots.coverage(made_up, levels=(90,))
+
+
+def test_missing_values_at_the_end_are_those_of_each_draw(fake_fit):
+    """Draw by draw, the map goes on from what the draw says of the last value."""
+    gaps = SERIES.copy()
+    gaps.iloc[[20, 59]] = np.nan
+    drawn = np.linspace(-1.0, 1.0, 5)
+
+    def change(values):
+        values["beta"][:] = 0.0
+        values["linear"][:] = 0.5
+        values["missing"] = np.stack([np.full(5, 9.0), drawn], axis=-1)[None]
+
+    data = bnn.lagged(gaps, 1, missing="latent")
+    fit = fake_fit(bnn.shallow(1, linear=True), data, chains=1, draws=5, change=change, standardize=False)
+    result = bnn.skeleton(fit, settle=1, steps=100)
+    np.testing.assert_allclose(result.paths[:, 0], 0.25 * drawn, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(result.paths[:, -1], 0.0, atol=1e-15)
+    np.testing.assert_allclose([points for (points,) in result.fixed_points], 0.0, atol=1e-12)
+    assert np.isfinite(bnn.plots.skeleton(fit).get_xlim()).all()

@@ -11,6 +11,27 @@ BASELINES = "forecasting/test_baselines.py"
 
 MUTANTS = (
     Mutant(
+        "transforms compared on rows that differ with their lags",
+        "data/series/suggest.py",
+        "np.array([0, *lags[label]])]).all(axis=1)]",
+        "np.array([0])]).all(axis=1)]",
+        "data/series/test_lag_search.py -k same_rows",
+    ),
+    Mutant(
+        "missing values outside every interval",
+        "evaluation/scores/horizons.py",
+        ".astype(float).where(y.notna())",
+        ".astype(float)",
+        "evaluation/scores/test_horizons.py -k table_averages",
+    ),
+    Mutant(
+        "the skeleton starts at another draw's missing value",
+        "forecasting/skeleton.py",
+        "(count, 1, windows.shape[-1]))[chosen, 0]",
+        "(count, 1, windows.shape[-1]))[chosen[::-1], 0]",
+        "forecasting/test_skeleton.py -k missing",
+    ),
+    Mutant(
         "lags off by one",
         "data/series/lagged.py",
         "w[longest - lag : len(w) - lag]",

@@ -178,7 +178,7 @@ def shared_log_marginal(values: Sequence[np.ndarray], transform: Transform, lags
     rows, targets, slopes = [], [], 0.0
     for one in values:
         learnt = transform.learn(one)
-        w = np.r_[np.full(learnt.lost_values, np.nan), learnt.forward(one)]
+        w = _whole(one, learnt)
         times = np.arange(start, len(one))
         known = np.isfinite(w[times[:, None] - np.array([0, *lags])]).all(axis=1)
         times = times if known.all() else times[known]
@@ -207,20 +207,31 @@ def _compared(values: Sequence[np.ndarray], specs: dict[str, Transform], lags: S
 
 def _compared_with_lags(values: np.ndarray, specs: dict[str, Transform], lags: dict[str, tuple[int, ...]]) -> Any:
     """The transforms compared by a linear term and a network on the lags of each, for the last rows that all have."""
-    start = max(lags[label][-1] + spec.lost_values for label, spec in specs.items())
-    return _ranked({label: network_evidence(values, spec, lags[label], start) for label, spec in specs.items()})
+    learnt = {label: spec.learn(values) for label, spec in specs.items()}
+    start = max(lags[label][-1] + spec.lost_values for label, spec in learnt.items())
+    times = np.arange(start, len(values))
+    for label, spec in learnt.items():  # a missing value is among the lags of some candidates only
+        times = times[np.isfinite(_whole(values, spec)[times[:, None] - np.array([0, *lags[label]])]).all(axis=1)]
+    times = times[-MOST_ROWS:]
+    if len(times) < 2:
+        raise ValueError(
+            "at least two values must have the lags of all transforms, got fewer: give lags or a transform"
+        )
+    return _ranked({label: network_evidence(values, spec, lags[label], times) for label, spec in learnt.items()})
 
 
-def network_evidence(values: np.ndarray, spec: Transform, lags: Sequence[int], start: int) -> float:
-    """Log evidence of `kernel_evidence` for the last of values[start:], in units of the series."""
-    own = spec.learn(values)
-    w = np.r_[np.full(own.lost_values, np.nan), own.forward(values)]
+def _whole(values: np.ndarray, learnt: Transform) -> np.ndarray:
+    """The transformed series (T,), NaN where differences have no value before."""
+    return np.r_[np.full(learnt.lost_values, np.nan), learnt.forward(values)]
+
+
+def network_evidence(values: np.ndarray, learnt: Transform, lags: Sequence[int], times: np.ndarray) -> float:
+    """Log evidence of `kernel_evidence` for the values at these times, in units of the series."""
+    w = _whole(values, learnt)
     sd = np.nanstd(w)
     z = (w - np.nanmean(w)) / sd
-    times = np.arange(start, len(values))[-MOST_ROWS:]
-    times = times[np.isfinite(z[times[:, None] - np.array([0, *lags])]).all(axis=1)]
     best, _ = best_scales(z[times[:, None] - np.array(lags)], z[times] - z[times].mean(), Scales())
-    return best + float(own.log_slope(values[times]).sum()) - len(times) * np.log(sd)
+    return best + float(learnt.log_slope(values[times]).sum()) - len(times) * np.log(sd)
 
 
 def _ranked(total: dict[str, float]) -> Any:

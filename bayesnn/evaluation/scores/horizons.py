@@ -58,7 +58,8 @@ def score_table(forecasts: Any, levels: Sequence[float] = LEVELS) -> Any:
     """Averages over series and origins by method and horizon, from a long frame of `score_rows` beside y and scale.
 
     rmse of the mean; mae and mase of the median, the best point forecast under absolute error (T. Gneiting, 2011,
-    Making and evaluating point forecasts, JASA 106, 746-762); coverage as a share, width in units of y.
+    Making and evaluating point forecasts, JASA 106, 746-762); coverage as a share, width in units of y. Where y is
+    missing, nothing is scored, and a value that is missing is not outside an interval.
     """
     import pandas as pd
 
@@ -67,7 +68,8 @@ def score_table(forecasts: Any, levels: Sequence[float] = LEVELS) -> Any:
     columns = {"square": (y - forecasts["mean"]) ** 2, "mae": error, "mase": error / forecasts["scale"]}
     columns |= {name: forecasts[name] for name in ("crps", "log_score")}
     low_high = {level: (forecasts[f"lo-{level:g}"], forecasts[f"hi-{level:g}"]) for level in levels}
-    columns |= {f"coverage_{n:g}": ((y >= low) & (y <= high)).astype(float) for n, (low, high) in low_high.items()}
+    inside = {n: ((y >= low) & (y <= high)).astype(float).where(y.notna()) for n, (low, high) in low_high.items()}
+    columns |= {f"coverage_{n:g}": one for n, one in inside.items()}
     columns |= {f"width_{n:g}": high - low for n, (low, high) in low_high.items()}
     by = [forecasts["method"], forecasts["horizon"]]
     table = pd.DataFrame(columns).groupby(by, sort=False).mean()

@@ -6,6 +6,8 @@ import pytest
 import bayesnn as bnn
 from bayesnn.data.series.kernel_evidence import Scales, best_scales, log_evidence
 from bayesnn.data.series.lag_search import search_lags
+from bayesnn.data.series.suggest import _compared_with_lags
+from bayesnn.data.series.transforms import make_transform
 
 
 def simulated(centre, sd, count=150, start=20, key=0):
@@ -78,3 +80,14 @@ def test_missing_values_are_left_out():
     series = simulated(centre, sd)
     series[[40, 90]] = np.nan
     assert bnn.lagged(series, "auto", missing="latent").lags == lags
+
+
+def test_transforms_with_other_lags_are_compared_on_the_same_rows():
+    """In other units the evidence of each candidate changes by the same number, rows times the log of the factor."""
+    y = np.exp(0.1 * np.cumsum(np.random.default_rng(4).normal(size=80)))
+    y[[20, 50]] = np.nan
+    specs = {"none": make_transform(None, 1), "log": make_transform("log", 1)}
+    lags = {"none": (1,), "log": (1, 2, 5)}
+    one, two = (_compared_with_lags(values, specs, lags)["log_marginal"] for values in (y, 1000.0 * y))
+    rows = 80 - 5 - 2 * 4  # each missing value is a target, or among the lags, of four rows
+    np.testing.assert_allclose((one - two)[["none", "log"]], rows * np.log(1000.0), rtol=1e-6)

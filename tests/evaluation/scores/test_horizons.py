@@ -82,6 +82,9 @@ def test_table_averages_by_method_and_horizon():
     assert list(table.index) == [("b", 1), ("a", 1), ("a", 2)]
     assert list(table.columns) == ["rmse", "mae", "mase", "crps", "log_score", "coverage_80", "width_80"]
     np.testing.assert_allclose(table.loc[("b", 1)], [np.sqrt(2.0), 1.5, 0.75, 2.0, -1.5, 0.5, 2.0])
+    unknown = frame.iloc[[0]].assign(y=np.nan, crps=np.nan, log_score=np.nan)  # a value that is missing says nothing
+    again = score_table(pd.concat([frame, unknown]), levels=(80,))
+    pd.testing.assert_frame_equal(again, table)
 
 
 def test_standard_error_of_a_difference_is_right_for_independent_and_overlapping_errors():

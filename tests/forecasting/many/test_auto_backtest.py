@@ -80,7 +80,12 @@ def test_forecasts_are_those_of_the_series_up_to_the_origin(result):
 def test_missing_values_are_not_scored():
     gap = made()
     gap.iloc[[5, 38]] = np.nan
-    rows = bnn.auto_backtest({"a": gap}, baselines=["naive"], **FEW).forecasts
+    result = bnn.auto_backtest({"a": gap}, baselines=["naive"], **FEW)
+    rows = result.forecasts
+    for level in (80, 95):
+        inside = rows["y"].between(rows[f"lo-{level}"], rows[f"hi-{level}"]).where(rows["y"].notna())
+        expected = inside.astype(float).groupby([rows["method"], rows["horizon"]], sort=False).mean()
+        np.testing.assert_allclose(result.table[f"coverage_{level}"], expected)
     unknown = rows["y"].isna()
     assert unknown.sum() == 2 * 2  # of both methods, at both horizons
     assert rows.loc[unknown, ["crps", "log_score", "pit"]].isna().all(axis=None)
