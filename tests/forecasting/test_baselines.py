@@ -154,3 +154,12 @@ def test_what_cannot_be_forecast_is_refused():
         SeasonalNaive().forecast(task(learn_to=12, origins=(12,), period=12))
     with pytest.raises(ValueError, match="'linear_ar' must have at least two rows"):
         LinearAR((1, 9)).forecast(task(learn_to=10, origins=(10,)))
+
+
+def test_exogenous_lags_beyond_those_of_the_series_leave_rows_out():
+    """Rows before the first known input are no rows: the same forecast as from the part where inputs are known."""
+    inputs = np.full((80, 1), np.nan)
+    inputs[4:, 0] = np.cos(np.arange(76.0))
+    whole = LinearAR((1,), exogenous=inputs).forecast(task(origins=(60,)))
+    part = LinearAR((1,), exogenous=inputs[3:]).forecast(task(Y[3:], 57, (57,)))
+    np.testing.assert_allclose(whole.mean, part.mean, rtol=1e-10)

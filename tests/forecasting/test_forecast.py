@@ -103,6 +103,8 @@ def test_a_panel_that_ends_at_different_dates_counts_steps():
     assert paths["time"].to_numpy().tolist() == [1, 2]
     table = bnn.to_frame(paths)
     assert table["ds"].tolist() == [AHEAD[24], AHEAD[25], AHEAD[21], AHEAD[22]]
+    turned = bnn.to_frame(paths.transpose("time", "unique_id", "draw", "chain"))
+    pd.testing.assert_frame_equal(turned, table)
 
 
 # Exogenous inputs
@@ -202,6 +204,12 @@ def test_inputs_of_another_past_come_with_the_future(driven):
         bnn.forecast(driven, 1, history=history)
     late = TABLE.set_axis(TABLE.index + pd.Timedelta("1D"))
     assert bnn.forecast(driven, 1, history=history, future=late).shape == (1, 2, 1)
+    data = lagged({"a": SERIES}, 2, exogenous={"a": TABLE})
+    several = made_fit(bnn.shallow(2), data, chains=1, draws=2)
+    with pytest.raises(ValueError, match=f"must be given for series 'new', got no column '{TABLE.columns[0]}'"):
+        bnn.forecast(several, 1, history={"new": history})
+    mine = bnn.forecast(several, 1, history={"new": history}, future={"new": late})
+    np.testing.assert_allclose(mine, bnn.forecast(several, 1, history={"a": history}, future={"a": late}))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn._internal.numbers import measured_numbers
 from bayesnn.data.series.dates import plain_index
+from bayesnn.data.series.reading import by_plain_name
 
 Columns = tuple[tuple[str, int], ...]  # (column, lag), in the order of the inputs
 
@@ -32,7 +33,15 @@ def column_lags(exogenous: Any, lags: Mapping[str, Any] | None) -> Columns:
 def read_tables(exogenous: Any, series: Mapping[Any, Any]) -> dict[Any, Any]:
     """Exogenous values as floats, one table by date for each series."""
     tables = {name: _table_of(exogenous, name) for name in series}
-    return {name: _numbers(name, table, series[name].index) for name, table in tables.items()}
+    found = {name: _numbers(name, table, series[name].index) for name, table in tables.items()}
+    columns = list(next(iter(found.values())).columns)
+    for name, table in found.items():
+        if sorted(table.columns) != sorted(columns):
+            raise ValueError(
+                f"exogenous must have the same columns for every series, got {list(table.columns)} for {name!r} and "
+                f"{columns} for others"
+            )
+    return found
 
 
 def input_rows(name: Any, columns: Columns, table: Any, index: Any, positions: np.ndarray) -> np.ndarray:
@@ -40,6 +49,12 @@ def input_rows(name: Any, columns: Columns, table: Any, index: Any, positions: n
 
     All values needed must be in the table (dates, columns) and finite; the error names those that are not.
     """
+    lacking = [column for column, _ in columns if table is None or column not in table.columns]
+    if lacking:
+        raise ValueError(
+            f"exogenous inputs must be given for series {name!r}, got no column {lacking[0]!r}: give its values at "
+            "every date used, in future= where the fit does not know the series"
+        )
     blocks = []
     for column, lag in columns:
         wanted = index[positions - lag]
@@ -64,7 +79,7 @@ def with_future(name: Any, columns: Columns, table: Any, future: Any, index: Any
     unknown = [column for column in own.columns if column not in known]
     if unknown:
         raise ValueError(f"future has the unknown column(s) {unknown}: the fit has {known or 'no'} exogenous column(s)")
-    return table if table is None else own.combine_first(table)
+    return own if table is None else own.combine_first(table)
 
 
 def _lags_of(column: str, lags: Any) -> tuple[int, ...]:
@@ -89,6 +104,7 @@ def _frame(values: Any) -> Any:
 def _table_of(exogenous: Any, name: Any) -> Any:
     """The user's inputs for one series; a table without names of series applies to all of them."""
     if isinstance(exogenous, Mapping):
+        exogenous = by_plain_name(exogenous)
         if name not in exogenous:
             alike = [key for key in exogenous if str(key) == str(name)]
             other = f", but for {alike[0]!r}, of another type" if alike else ""

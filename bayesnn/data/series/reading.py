@@ -151,6 +151,11 @@ def _checked_ids(ids: Any) -> list[Any]:
     return names
 
 
+def by_plain_name(values: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A dictionary by the names that `read_series` gives to series."""
+    return {_plain(name): one for name, one in values.items()}
+
+
 def _plain(name: Any) -> Any:
     """A name as a value of Python; tuples become text, since pandas would take them for several levels."""
     if isinstance(name, tuple):

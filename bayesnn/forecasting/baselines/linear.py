@@ -30,7 +30,7 @@ class LinearAR(Baseline):
     transform : Transform
         "standardize" is learnt from the training part.
     exogenous : array (T, e), optional
-        Row t holds the exogenous inputs of the target at time t, already lagged.
+        Row t holds the exogenous inputs of the target at time t, already lagged; NaN before their lags are known.
     draws : int
         Simulated paths.
     """
@@ -70,6 +70,8 @@ class LinearAR(Baseline):
 
     def _learn(self, w: np.ndarray, learn_to: int) -> LinearRegression:
         times = np.arange(self.transform.lost_values + max(self.lags), learn_to)
+        if self.exogenous is not None:
+            times = times[np.isfinite(self.exogenous[times]).all(axis=1)]
         if len(times) < 2:
             raise ValueError(
                 f"baseline 'linear_ar' must have at least two rows to learn from, got {max(len(times), 0)} of "

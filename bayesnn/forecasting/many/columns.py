@@ -9,6 +9,7 @@ import numpy as np
 
 from bayesnn._internal.numbers import as_array, constant, real_numbers
 from bayesnn.data.series.exogenous import Columns, column_lags, input_rows, read_tables
+from bayesnn.data.series.reading import by_plain_name
 from bayesnn.forecasting.many.reading import Task
 
 
@@ -24,6 +25,7 @@ def with_columns(tasks: list[Task], series: Any, exogenous: Any, horizon: int | 
     """
     if exogenous is None:
         return tasks
+    series, exogenous = (by_plain_name(one) if isinstance(one, Mapping) else one for one in (series, exogenous))
     given = {task.name: _by_date(task, _of(exogenous, task.name), series, horizon) for task in tasks}
     tables = read_tables(given, {task.name: _series(task) for task in tasks})
     columns = column_lags(given, None)
@@ -93,11 +95,6 @@ def _series(task: Task) -> Any:
 
 def _with_rows(task: Task, columns: Columns, table: Any, horizon: int | None) -> Task:
     names = [column for column, _ in columns]
-    if sorted(table.columns) != sorted(names):
-        raise ValueError(
-            f"exogenous must have the same columns for every series, got {list(table.columns)} for {task.name!r} and "
-            f"{names} for others"
-        )
     steps = _known(task, table) if horizon is None else horizon
     index = task.index.append(task.after(steps)) if steps else task.index
     rows = input_rows(task.name, columns, table, index, np.arange(len(index)))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn._internal.arrays import reading
 from bayesnn.data.series.reading import read_series
 from bayesnn.evaluation.scores import crps, interval_score, mase_scale, smape
 from bayesnn.forecasting.many.reading import Task
@@ -45,8 +46,7 @@ def score_series(
     import pandas as pd
 
     by_name = {task.name: task for task in tasks}
-    given = _named(future, tasks, panel)
-    later = {name: _steps_ahead(by_name.get(name), name, values, future) for name, values in given.items()}
+    later = {name: _steps_ahead(by_name.get(name), name, *one) for name, one in _named(future, tasks, panel).items()}
     later = {name: y for name, y in later.items() if np.isfinite(y).any()}
     if not later:
         raise ValueError("future must hold at least one observed value, got none")
@@ -54,12 +54,13 @@ def score_series(
     paths = forecast(horizon, key=key)
     names = list(np.atleast_1d(paths["unique_id"].to_numpy()))
     draws = paths.to_numpy()[0].reshape(paths.sizes["draw"], len(names), horizon)
-    place = {name: i for i, name in enumerate(names)}
+    place = {reading(name): i for i, name in enumerate(names)}  # some names are text there, and none read the same
     rows = {}
     for name, y in later.items():
-        if name not in place:
+        if reading(name) not in place:
             raise ValueError(NO_FORECAST.format(name=name))
-        rows[name] = score_one(draws[:, place[name], : len(y)], y, by_name[name].values, by_name[name].season)
+        one = draws[:, place[reading(name)], : len(y)]
+        rows[name] = score_one(one, y, by_name[name].values, by_name[name].season)
     table = pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="unique_id", tupleize_cols=False))
     return SeriesScores(table, table.drop(columns="steps").mean())
 
@@ -81,28 +82,29 @@ def score_one(draws: np.ndarray, y: np.ndarray, training: np.ndarray, season: in
     }
 
 
-def _named(future: Any, tasks: Sequence[Task], panel: bool) -> dict[Any, Any]:
-    """Later values by name; those of a single series take its name."""
+def _named(future: Any, tasks: Sequence[Task], panel: bool) -> dict[Any, tuple[Any, Any]]:
+    """Later values by name, and what the user gave for them; those of a single series take its name."""
     found, several = read_series(future)
     if several != panel:
         kinds = ("one series", "a panel, by name")
         raise ValueError(f"future must be {kinds[panel]}, like what was fitted, got {kinds[several]}")
-    return found if panel else {tasks[0].name: next(iter(found.values()))}
+    given = future.values() if isinstance(future, Mapping) else [future] * len(found)
+    names = found if panel else [tasks[0].name]
+    return dict(zip(names, zip(found.values(), given, strict=True), strict=True))
 
 
-def _steps_ahead(task: Task | None, name: Any, values: Any, future: Any) -> np.ndarray:
+def _steps_ahead(task: Task | None, name: Any, values: Any, given: Any) -> np.ndarray:
     """Values (h,) of the steps after the end of a series, NaN where nothing is known."""
     import pandas as pd
 
     if task is None:
         raise ValueError(NO_FORECAST.format(name=name))
-    given = future[name] if isinstance(future, Mapping) else future
-    numbers = values.to_numpy()
-    if not isinstance(given, (pd.Series, pd.DataFrame)):
-        return numbers
+    if isinstance(values.index, pd.RangeIndex) and not isinstance(given, (pd.Series, pd.DataFrame)):
+        # arrays, and tables of other libraries without dates, follow the series; of a wide one the beginning may be cut
+        return values.reindex(pd.RangeIndex(values.index.stop)).to_numpy()
     values = values[values.notna()].sort_index()
     if not len(values):
-        return numbers[:0]
+        return values.to_numpy()
     label = f"future of series {name!r} must have dates that follow {task.index[-1]}, one every step"
     if _kind(values.index) != _kind(task.index):
         raise ValueError(f"{label}, got an index of {values.index.dtype} where the series has {task.index.dtype}")

@@ -243,3 +243,13 @@ def test_values_a_curve_cannot_take_are_named(transform, bad):
 def test_fits_that_cannot_be(model, x, y, settings, message):
     with pytest.raises(ValueError, match=message):
         bnn.fit(model, x, y, **settings)
+
+
+def test_series_of_a_panel_have_the_same_exogenous_columns():
+    """The columns are those of the first table: others would be left out without a word."""
+    panel, price = {"a": SERIES, "b": SERIES}, TABLE[["price"]]
+    for other in (TABLE, TABLE[["rain"]]):
+        with pytest.raises(ValueError, match=r"same columns for every series, got .*'rain'\] for 'b' and \['price'\]"):
+            lagged(panel, 1, exogenous={"a": price, "b": other})
+    names = {("a", 1): SERIES, ("a", 2): SERIES}  # which series bear as text
+    assert lagged(names, 1, exogenous=dict.fromkeys(names, price)).x.shape[1] == 2

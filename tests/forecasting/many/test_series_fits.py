@@ -22,6 +22,16 @@ SERIES = {"b": made("b", 30, 0), "a": made("a", 25, 1), "still": pd.Series(3.0, 
 LATER = {name: pd.Series(np.arange(4.0) + 50 + i, INDEX[30:]) for i, name in enumerate(SERIES)}
 
 
+class Foreign:
+    """A table of another library."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def to_pandas(self):
+        return self.table
+
+
 @pytest.fixture(scope="module")
 def fits():
     return bnn.auto_fit(SERIES, **FEW)
@@ -146,6 +156,11 @@ def test_later_values_are_found_by_name_and_date(fits):
     forms = [long, pd.DataFrame(LATER), {name: values.to_numpy() for name, values in LATER.items()}]
     for form in forms:
         pd.testing.assert_frame_equal(fits.evaluate(form).table.loc[list(LATER)], whole)
+    pd.testing.assert_frame_equal(fits.evaluate(Foreign(long)).table.loc[list(LATER)], whole)
+    plain = pd.DataFrame({name: values.to_numpy() for name, values in LATER.items()})
+    plain.loc[0, "a"] = np.nan  # without dates, the first value that is known is still the second step
+    second = fits.evaluate(Foreign(plain)).table.loc["a"]
+    assert second.equals(fits.evaluate({"a": LATER["a"].iloc[1:]}).table.loc["a"])
     part = fits.evaluate({"a": LATER["a"].iloc[[1, 3]]})
     gaps = LATER["a"].where([False, True, False, True])
     pd.testing.assert_frame_equal(part.table, fits.evaluate({"a": gaps}).table)
@@ -183,3 +198,14 @@ def test_draws_are_kept_in_a_folder(fits, tmp_path):
     for one in again:
         np.testing.assert_array_equal(one, fits.forecast(2))
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    "names", [(1, "b"), (pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")), (("a", 1), ("a", 2))]
+)
+def test_names_that_tables_hold_as_text_are_scored(names):
+    values = SERIES["a"].to_numpy()
+    columns = {name: np.cos(np.arange(27.0)) + i for i, name in enumerate(names)}
+    fits = bnn.auto_fit(dict.fromkeys(names, values), exogenous=columns, draws=20, progress=False)
+    table = fits.evaluate({names[1]: [50.0, 51.0]}).table
+    assert list(table.index) == [list(fits)[1]] and table["steps"].tolist() == [2]
