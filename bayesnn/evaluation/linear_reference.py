@@ -34,31 +34,44 @@ def against_linear(fit: Fit) -> Bar:
     For a continuous target the model is a ridge regression with normal errors (for sequences, a constant), for classes
     it is their frequencies, for counts a constant rate.
     """
-    weights = np.ones(len(fit.data.x)) if fit.data.weights is None else fit.data.weights
+    weights = weights_of(fit.data)
     linear = linear_log_density(fit.data, fit.model.likelihood) * weights
     return Bar(log_predictive_by_chain(fit).sum(axis=1) / weights.sum(), float(linear.sum() / weights.sum()))
 
 
+def weights_of(data: Dataset) -> np.ndarray:
+    """Case weights (n,), one where there are none."""
+    return np.ones(len(data.y)) if data.weights is None else data.weights
+
+
 def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
-    """Log density (n,) of the training rows under the linear model, in units of y; summed over steps with targets."""
+    """Log density (n,) of the training rows under the linear model, in units of y; summed over steps with targets.
+
+    The model is fitted to each row as often as its case weight says, and 0 is given for rows of weight zero.
+    """
     from scipy import stats
 
     if data.steps is not None:
         rows, _ = np.nonzero(data.steps)
-        offset = None if data.offset is None else data.offset[rows]
-        each = replace(data, x=data.x[rows], y=data.y[data.steps], offset=offset, steps=None)
+        offset, cases = (None if one is None else one[rows] for one in (data.offset, data.weights))
+        each = replace(data, x=data.x[rows], y=data.y[data.steps], offset=offset, weights=cases, steps=None)
         return np.bincount(rows, linear_log_density(each, likelihood), minlength=len(data.y))
+    weights = weights_of(data)
     if likelihood.kind == "class":
-        counts = np.bincount(data.y.astype(int), minlength=int(data.y.max()) + 1)
-        return np.log(counts / counts.sum())[data.y.astype(int)]
+        codes = np.maximum(data.y.astype(int), 0)  # a class without a code, -1, has weight zero
+        share = np.bincount(codes, weights) / weights.sum()
+        return np.log(np.where(weights > 0, share[codes], 1.0))
     if likelihood.kind == "count":
         exposure = np.exp(np.zeros(len(data.y)) if data.offset is None else data.offset)
-        return stats.poisson.logpmf(data.y, exposure * data.y.sum() / exposure.sum())
+        rate = (weights @ data.y) / (weights @ exposure)
+        return np.where(weights > 0, stats.poisson.logpmf(data.y, exposure * rate), 0.0)
     x, y = data.scaled()
     x = x if data.columns.kind == TABLE else np.empty((len(x), 0))  # no columns but the constant if x is not a table
     y = y.reshape(len(y), -1)
     y = y if data.shift is None else y - data.shift[:, None]
-    columns = np.column_stack([x - x.mean(axis=0), np.ones(len(x))])
-    penalty = RIDGE * np.diag(np.append(np.ones(x.shape[1]), 0.0))
-    residual = y - columns @ np.linalg.solve(columns.T @ columns + penalty, columns.T @ y)
-    return stats.norm.logpdf(residual, scale=residual.std(axis=0)).sum(axis=1) - data.scaling.log_jacobian
+    columns = np.column_stack([x - np.average(x, axis=0, weights=weights), np.ones(len(x))])
+    penalty, counted = RIDGE * np.diag(np.append(np.ones(x.shape[1]), 0.0)), columns * weights[:, None]
+    residual = y - columns @ np.linalg.solve(counted.T @ columns + penalty, counted.T @ y)
+    scale = np.sqrt(np.average(residual**2, axis=0, weights=weights))
+    density = stats.norm.logpdf(residual, scale=scale).sum(axis=1) - data.scaling.log_jacobian
+    return np.where(weights > 0, density, 0.0)

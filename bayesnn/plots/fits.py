@@ -77,6 +77,8 @@ def units(fit: Fit, *, input: str | None = None, ax: Any = None) -> Any:
     """
     if fit.model.prior.sort_by is None:
         raise ValueError("units are drawn for shallow networks, whose posterior has the sites beta and gamma")
+    if fit.model.likelihood.outputs:
+        raise ValueError("units are drawn where there is one function, and this fit has several")
     axes = new_axes(ax)
     position = _position(fit.data, input)
     rows, grid = _sweep_input(fit.data, position)
@@ -151,4 +153,6 @@ def _sweep_input(data: Dataset, position: int) -> tuple[Any, np.ndarray]:
 
 
 def _flat(prediction: Any) -> np.ndarray:
+    if prediction.ndim > 3:
+        raise ValueError("bands are drawn of one output, and this fit has several: see bnn.plots.partial_dependence")
     return prediction.to_numpy().reshape(-1, prediction.shape[-1])

@@ -98,7 +98,8 @@ def add_groups(
         made |= {name: group for name, group in both.items() if name in chosen}
     data = fit.data
     coords = fit.model.coordinates(data.columns.inputs, data.x.shape[1:]) | {"obs": data.obs}
-    idata = with_groups(fit.idata, build(made, coords | {"time": np.arange(data.y.shape[-1])}))
+    steps = 0 if data.steps is None else data.steps.shape[1]
+    idata = with_groups(fit.idata, build(made, coords | {"time": np.arange(steps)}))
     if "predictions" in chosen:
         found = predict(fit, x, kind="response", offset=offset, key=seeds["predictions"])
         group = Group({"y": found.to_numpy()}, {"y": tuple(map(str, found.dims))})

@@ -65,6 +65,8 @@ def to_frame(result: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
             f"result must be draws, as bnn.predict returns them, or a result with a table, got {type(result).__name__}"
         )
     prediction = result
+    if {"unique_id", "time"} <= set(result.dims):  # of a long table in this order, whatever that of the axes
+        prediction = result.transpose(..., "unique_id", "time")
     index = _row_index(prediction)
     samples = [dim for dim in SAMPLE_DIMS if dim in prediction.dims]
     values = prediction.transpose(*samples, ...).to_numpy().reshape(-1, len(index))

@@ -95,6 +95,15 @@ def test_units_add_up_to_the_function(fake_fit):
     np.testing.assert_allclose(total, bnn.predict(fit, grid[:, None]).mean(("chain", "draw")), rtol=1e-9, atol=1e-9)
 
 
+def test_pictures_of_one_function_refuse_several(fake_fit):
+    fit = fake_fit(
+        bnn.shallow(1), np.ones((4, 1)) * np.arange(4.0)[:, None], np.arange(8.0).reshape(4, 2) ** 2, draws=2
+    )
+    for picture in (bnn.plots.fit_band, bnn.plots.units):
+        with pytest.raises(ValueError, match="this fit has several"):
+            picture(fit)
+
+
 def test_diagnostics_draw_every_chain(fake_fit):
     ax = bnn.plots.diagnostics(fake_fit(bnn.shallow(2), X, Y))
     assert len(ax.lines) == 4

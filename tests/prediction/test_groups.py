@@ -103,6 +103,8 @@ def test_classes_steps_and_counts(fake_fit):
         values = found[group]["y"]
         assert values.shape == (*count, 3, 4)
         np.testing.assert_array_equal(np.isnan(values.to_numpy()[0, 0]), np.isnan(found["observed_data"]["y"]))
+    several = fake_fit(tagger, x[:, :3], np.arange(18.0).reshape(3, 3, 2))  # two outputs at each of three steps
+    assert bnn.add_groups(several, "posterior_predictive").idata["posterior_predictive"]["y"].shape == (4, 50, 3, 3, 2)
 
 
 def test_bad_groups(plain, fake_fit):

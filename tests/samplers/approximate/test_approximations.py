@@ -13,6 +13,7 @@ import pytest
 from bayesnn import (
     MAP,
     MCLMC,
+    Bernoulli,
     Categorical,
     Dense,
     Ensemble,
@@ -503,3 +504,21 @@ def test_impossible_settings_are_refused(make):
 def test_a_marginal_likelihood_does_not_split(spec):
     with pytest.raises(ValueError, match="does not split into rows"):
         fit(SMALL, X, Y, sampler=spec, marginalize=True, progress=False)
+
+
+def test_the_linear_bar_counts_rows_as_often_as_their_weight_says(fake_fit):
+    weights = np.r_[np.arange(23.0) % 3, 0.0]
+    rows = np.repeat(np.arange(24), weights.astype(int))
+    labels = np.array(["a", "b", "b", "a"] * 6)
+    labels[-1] = "alone"  # a class that occurs in a row of weight zero has no code
+    cases = [
+        (SMALL, Y),
+        (shallow(1, likelihood=Bernoulli()), labels),
+        (shallow(1, likelihood=Poisson()), np.arange(24)),
+    ]
+    for model, y in cases:
+        weighted = fake_fit(model, X, y, weights=weights, draws=2)
+        repeated = fake_fit(model, X[rows], y[rows], draws=2)
+        one, two = (linear_log_density(fit.data, fit.model.likelihood) for fit in (weighted, repeated))
+        np.testing.assert_allclose(np.repeat(one, weights.astype(int)), two, rtol=1e-9)
+        assert against_linear(weighted).linear == pytest.approx(two.mean())
