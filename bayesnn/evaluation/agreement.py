@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from bayesnn.evaluation.coded_rows import coded_rows
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.fit import fit as fit_model
 from bayesnn.fitting.function_values import function_values as values_at_rows
-from bayesnn.likelihoods import Bernoulli, Categorical, as_coordinate
-from bayesnn.models.missing_values import missing_positions
 
 SHIFT_LIMIT = 0.5  # difference of means in posterior standard deviations; up to it intervals mostly overlap
 RATIO_LIMIT = 1.25  # the ratio of standard deviations may lie between 1/1.25 and 1.25
@@ -60,12 +59,9 @@ def close(table: Any) -> bool:
 
 def short_run(fit: Fit, draws: int = 500, warmup: int = 500, chains: int = 4, key: Any = 0) -> Fit:
     """A Markov chain Monte Carlo run of the same model on the same rows, with the default sampler."""
-    data, likelihood = fit.data, fit.model.likelihood
-    x, y = data.x, data.y
-    if len(missing_positions(data.series)):  # which are unknowns of the reference too
-        x, y = data.series, None
-    elif isinstance(likelihood, Bernoulli | Categorical):  # codes back to labels, which may be tuples
-        y = as_coordinate(likelihood.classes)[data.y]
+    data, rows = fit.data, coded_rows(fit.model, fit.data)
+    # a series' missing values are unknowns of the reference, too
+    x, y = (rows.table, rows.target) if data.series is None else (data.series, None)
     return fit_model(
         fit.model,
         x,

@@ -25,7 +25,7 @@ from bayesnn.fitting.by_length import over_rows
 from bayesnn.fitting.draws import log_density
 from bayesnn.fitting.fit import Fit, fit
 from bayesnn.fitting.until_converged import R_HAT_LIMIT
-from bayesnn.models.missing_values import refuse_missing
+from bayesnn.models.missing_values import missing_positions
 from bayesnn.models.model import Model
 from bayesnn.prediction.predict import shift_for
 
@@ -195,7 +195,11 @@ def cross_validate(
     bound, whole = bind(
         model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
     )
-    refuse_missing("cross_validate", whole.series)
+    if count := len(missing_positions(whole.series)):  # interpolated ones would be taken for observed
+        raise ValueError(
+            f"cross_validate does not know the missing values of a series, got {count}: use bnn.loo or "
+            'bnn.compare(method="loo") of fits, or a series without missing values'
+        )
     rows = coded_rows(bound, whole)
     # every fold knows the classes of all rows; the baseline of counts is learnt from its training rows
     spec = model if bound.likelihood.kind == "count" else bound

@@ -21,7 +21,6 @@ from bayesnn.fitting.binding import bind
 from bayesnn.fitting.fit import Fit
 from bayesnn.fitting.pointwise import log_volume
 from bayesnn.models.marginal import MarginalModel
-from bayesnn.models.missing_values import refuse_missing
 from bayesnn.models.model import Model
 
 DEFAULTS = {"ais": (500, 1), "thermodynamic": (50, 20)}  # temperatures, and moves at each
@@ -200,7 +199,6 @@ def log_marginal_likelihood(
         model, x, y, standardize=standardize, weights=weights, offset=offset, table=data, missing=missing
     )
     _check(bound)
-    refuse_missing("log_marginal_likelihood", rows.series)
     given = (*rows.scaled(), rows.shift, rows.weights)
     arrays = tuple(None if a is None else jnp.asarray(a) for a in given)
     target = MarginalModel(bound) if marginalize else bound

@@ -68,7 +68,8 @@ def linear_log_density(data: Dataset, likelihood: Likelihood) -> np.ndarray:
     x, y = data.scaled()
     x = x if data.columns.kind == TABLE else np.empty((len(x), 0))  # no columns but the constant if x is not a table
     y = y.reshape(len(y), -1)
-    y = y if data.shift is None else y - data.shift[:, None]
+    offset = data.scaling.shift(data.offset)
+    y = y if offset is None else y - offset[:, None]
     columns = np.column_stack([x - np.average(x, axis=0, weights=weights), np.ones(len(x))])
     penalty, counted = RIDGE * np.diag(np.append(np.ones(x.shape[1]), 0.0)), columns * weights[:, None]
     residual = y - columns @ np.linalg.solve(counted.T @ columns + penalty, counted.T @ y)

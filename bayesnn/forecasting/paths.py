@@ -122,7 +122,7 @@ def simulate(
     block = int(np.clip(BLOCK_NUMBERS // (len(known) * width), 1, count))
     own = np.repeat(origins.windows, repeats, axis=0) if origins.windows.ndim == 3 else origins.windows
     windows = np.broadcast_to(own, (count, *own.shape[-2:]))
-    codes = with_codes(None, _codes(fit, origins))
+    codes = series_shift(fit, origins)
     parts = []
     for start in range(0, count, block):
         rows = np.minimum(np.arange(start, start + block), count - 1)  # the last block is padded to the same shape
@@ -159,10 +159,12 @@ def log_density(fit: Fit, paths: Paths, observed: np.ndarray) -> np.ndarray:
     return total[0] - np.log(count) + transform.log_slope(observed) - np.log(scale) - fit.data.scaling.log_jacobian
 
 
-def _codes(fit: Fit, origins: Origins) -> np.ndarray | None:
-    """Numbers (o,) of the series of the origins, where each has an error variance of its own."""
+def series_shift(fit: Fit, origins: Origins) -> np.ndarray | None:
+    """No offset beside the numbers of the series of the origins, (o, 2), where each has a variance of its own."""
     likelihood = fit.model.likelihood
-    return likelihood.codes(origins.names, len(origins.names)) if isinstance(likelihood, PanelGaussian) else None
+    if not isinstance(likelihood, PanelGaussian):
+        return None
+    return with_codes(None, likelihood.codes(origins.names, len(origins.names)))
 
 
 def lagged_data(fit: Fit) -> Lagged:

@@ -20,7 +20,7 @@ from bayesnn._internal.runtime import computing
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.fitting.draws import expectation, over_draws
 from bayesnn.fitting.fit import Fit
-from bayesnn.forecasting.paths import lagged_data, make_origins, with_draws
+from bayesnn.forecasting.paths import lagged_data, make_origins, series_shift, with_draws
 from bayesnn.models.model import Model
 from bayesnn.priors import Sites
 
@@ -126,10 +126,11 @@ def skeleton(fit: Fit, *, draws: int = 200, settle: int = 1000, steps: int = 200
     w = observed_values(data)
     scaling = fit.data.scaling
     affine = tuple(jnp.asarray(v) for v in (scaling.x_center, scaling.x_scale, y_center, y_scale))
-    windows = with_draws(fit, make_origins(data, [(name, series.to_numpy())])).windows
+    origins = with_draws(fit, make_origins(data, [(name, series.to_numpy())]))
+    windows, shift = origins.windows, series_shift(fit, origins)
     ends = data.transform.difference(np.broadcast_to(windows, (count, 1, windows.shape[-1]))[chosen, 0])
     start = jnp.asarray(ends)  # (k, longest lag)
-    paths = np.asarray(_iterate(fit.model, data.lags, settle + steps, some, start, affine))[:, settle:]
+    paths = np.asarray(_iterate(fit.model, data.lags, settle + steps, some, start, affine, shift))[:, settle:]
     fate, period = _fates(paths, float(w.mean()), float(w.std()))
     span = np.linspace(w.min() - w.std(), w.max() + w.std(), GRID)
     return Skeleton(chosen, paths, fate, period, fixed_points(fit, some, span))
@@ -141,10 +142,18 @@ def observed_values(data: Lagged) -> np.ndarray:
     return w[np.isfinite(w)]
 
 
+def next_values(fit: Fit, sites: dict[str, np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Expected next values (k, n) of w after rows of lags (n, p) of the first series."""
+    scaling, data = fit.data.scaling, lagged_data(fit)
+    name, series = next(iter(data.series.items()))
+    shift = series_shift(fit, make_origins(data, [(name, series.to_numpy())]))
+    each = None if shift is None else np.repeat(shift, len(rows), axis=0)
+    return scaling.inverse(over_draws(expectation, fit.model, sites, scaling.inputs(rows), each))
+
+
 def fixed_points(fit: Fit, sites: dict[str, np.ndarray], grid: np.ndarray) -> list[np.ndarray]:
     """Values x (on the transformed scale) of the grid's span with f(x, ..., x) = x, for each draw."""
-    rows = fit.data.scaling.inputs(np.repeat(grid[:, None], fit.data.x.shape[1], axis=1))
-    gap = fit.data.scaling.inverse(over_draws(expectation, fit.model, sites, rows)) - grid
+    gap = next_values(fit, sites, np.repeat(grid[:, None], fit.data.x.shape[1], axis=1)) - grid
     found = []
     for one in gap:
         at = np.flatnonzero(np.sign(one[1:]) != np.sign(one[:-1]))
@@ -155,7 +164,13 @@ def fixed_points(fit: Fit, sites: dict[str, np.ndarray], grid: np.ndarray) -> li
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _iterate(
-    model: Model, lags: tuple[int, ...], steps: int, sites: Sites, start: jax.Array, affine: tuple[jax.Array, ...]
+    model: Model,
+    lags: tuple[int, ...],
+    steps: int,
+    sites: Sites,
+    start: jax.Array,
+    affine: tuple[jax.Array, ...],
+    shift: jax.Array | None,
 ) -> jax.Array:
     """Paths (k, steps) of w from its last values (k, longest lag), oldest first."""
     x_center, x_scale, y_center, y_scale = affine
@@ -163,7 +178,7 @@ def _iterate(
     def one(sites: Sites, start: jax.Array) -> jax.Array:
         def step(past: jax.Array, _: None) -> tuple[jax.Array, jax.Array]:
             rows = (past[-np.array(lags)] - x_center) / x_scale
-            new = expectation(model, sites, rows[None])[0] * y_scale + y_center
+            new = expectation(model, sites, rows[None], shift)[0] * y_scale + y_center
             return jnp.append(past[1:], new), new
 
         return lax.scan(step, start, None, length=steps)[1]

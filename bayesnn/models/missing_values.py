@@ -136,15 +136,6 @@ def missing_positions(series: Lagged | None) -> np.ndarray:
     return np.flatnonzero(np.isnan(next(iter(series.series.values())).to_numpy()))
 
 
-def refuse_missing(what: str, series: Lagged | None) -> None:
-    """Refuse a series with missing values, for a function that would take interpolated ones for observed."""
-    if count := len(missing_positions(series)):
-        raise ValueError(
-            f"{what} does not know the missing values of a series, got {count}: use bnn.loo or bnn.compare(method="
-            '"loo") of fits, or a series without missing values'
-        )
-
-
 def missing_labels(series: Lagged) -> np.ndarray:
     """Dates of the missing values, as coordinate values."""
     return dates.labels(next(iter(series.series.values())).index[missing_positions(series)])

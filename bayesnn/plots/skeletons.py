@@ -8,10 +8,9 @@ import numpy as np
 
 from bayesnn._internal.colours import colour
 from bayesnn._internal.fitted import of_a_fit
-from bayesnn.fitting.draws import expectation, over_draws
 from bayesnn.fitting.fit import Fit
 from bayesnn.forecasting.paths import lagged_data
-from bayesnn.forecasting.skeleton import Skeleton
+from bayesnn.forecasting.skeleton import Skeleton, next_values
 from bayesnn.forecasting.skeleton import skeleton as follow
 from bayesnn.plots.axes import interval, legend, new_axes
 
@@ -47,8 +46,7 @@ def skeleton(fit: Fit, *, draws: int = 400, ax: Any = None) -> Any:
 def _curve(fit: Fit, result: Skeleton, w: np.ndarray, lag: int, axes: Any) -> None:
     grid = np.linspace(*_limits(w), GRID)
     sites = {name: values[result.draws] for name, values in fit.draws().items()}
-    scaling = fit.data.scaling
-    f = scaling.inverse(over_draws(expectation, fit.model, sites, scaling.inputs(grid[:, None])))
+    f = next_values(fit, sites, grid[:, None])
     axes.plot(w[:-lag], w[lag:], ".", color="0.6", ms=3, label="data")
     axes.plot(grid, grid, color="0.3", lw=0.8, ls="--", label="45 degrees")
     for level, shade in ((95, 0.2), (50, 0.35)):

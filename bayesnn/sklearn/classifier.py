@@ -80,7 +80,8 @@ class BayesianNetworkClassifier(ClassifierMixin, BayesianNetwork):
         model = self._own_model(classes=True) or shallow(self.hidden, likelihood=default)
         # floats are no labels of this package: then its classes are the places in `classes_`
         self._fit(model, rows, codes if self.classes_.dtype.kind == "f" else labels, weights)
-        known = self.fit_.model.likelihood.classes  # those of a model that names them, in its own order
+        # those of a model that names them, in its own order
+        known = self.fit_.model.likelihood.classes  # type: ignore[attr-defined]
         if len(known) > len(self.classes_):
             self.classes_ = np.unique(as_coordinate(known))
         return self

@@ -63,6 +63,20 @@ def test_draws_have_fates_of_their_own(linear_map):
     assert (result.share("fixed_point"), result.share("divergent"), result.share("cycle")) == (0.6, 0.4, 0.0)
 
 
+def test_a_panel_with_variances_of_its_own_has_the_skeleton_of_its_first_series(fake_fit):
+    def change(values):
+        values["beta"][:] = 0.0
+        values["linear"][:] = 0.5
+
+    data = bnn.lagged({"a": SERIES, "b": -SERIES}, 1)
+    model = bnn.shallow(1, linear=True, likelihood=bnn.PanelGaussian())
+    fit = fake_fit(model, data, chains=1, draws=3, change=change, standardize=False)
+    result = bnn.skeleton(fit, settle=1, steps=5)
+    np.testing.assert_allclose(result.paths[:, 0], 0.25 * SERIES.iloc[-1], rtol=1e-12)
+    np.testing.assert_allclose([points for (points,) in result.fixed_points], 0.0, atol=1e-12)
+    assert bnn.plots.skeleton(fit).get_xlabel() == "lag 1"
+
+
 @pytest.mark.slow
 def test_skeletons_need_a_series_without_inputs(fake_fit, linear_map):
     with pytest.raises(ValueError, match="need a fit of a series"):

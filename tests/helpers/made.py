@@ -32,7 +32,7 @@ def made_fit(
     binding = importlib.import_module("bayesnn.fitting.binding")
     fit_module = importlib.import_module("bayesnn.fitting.fit")
     bound, data = binding.bind(model, x, y, weights=weights, offset=offset, standardize=standardize, table=table)
-    values = recorded(bound, data.scaled()[0], (chains, draws), np.random.default_rng(key))
+    values = recorded(bound, data.scaled()[0], (chains, draws), np.random.default_rng(key), data.shift)
     values["stat acceptance_rate"] = np.full((chains, draws), 0.9)
     if change is not None:
         change(values)
@@ -40,10 +40,10 @@ def made_fit(
     return fit_module.Fit(bound, data, bnn.Gibbs(), idata)
 
 
-def recorded(model, inputs, sizes, rng):
+def recorded(model, inputs, sizes, rng, shift=None):
     """Values of the sites that a fit records, by name, of shape `sizes` and that of the site."""
     with jax.enable_x64(True):
-        trace = jax.eval_shape(lambda key: _sites(model, key, inputs), jax.random.key(0))
+        trace = jax.eval_shape(lambda key: _sites(model, key, inputs, shift), jax.random.key(0))
     shape = inputs.shape[1:]
     architecture = {} if model.architecture is None else model.architecture.probabilities()
     readout = model.terms(shape).weights()
@@ -68,6 +68,6 @@ def recorded(model, inputs, sizes, rng):
     return values
 
 
-def _sites(model, key, inputs):
-    trace = handlers.trace(handlers.seed(model, key)).get_trace(inputs)
+def _sites(model, key, inputs, shift):
+    trace = handlers.trace(handlers.seed(model, key)).get_trace(inputs, None, shift)
     return {name: site["value"] for name, site in trace.items() if site["type"] in ("sample", "deterministic")}

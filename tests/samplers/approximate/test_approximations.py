@@ -17,15 +17,18 @@ from bayesnn import (
     Categorical,
     Dense,
     Ensemble,
+    Gaussian,
     Laplace,
     Model,
     Normal,
+    PanelGaussian,
     Poisson,
     Polynomial,
     Variational,
     diagnose,
     drop_chains,
     fit,
+    lagged,
     predict,
     select_chains,
     shallow,
@@ -522,3 +525,6 @@ def test_the_linear_bar_counts_rows_as_often_as_their_weight_says(fake_fit):
         one, two = (linear_log_density(fit.data, fit.model.likelihood) for fit in (weighted, repeated))
         np.testing.assert_allclose(np.repeat(one, weights.astype(int)), two, rtol=1e-9)
         assert against_linear(weighted).linear == pytest.approx(two.mean())
+    panel = lagged({"a": Y, "b": 2 * Y[3:]}, 1)  # where rows carry the number of their series beside an offset
+    one, two = (fake_fit(shallow(1, likelihood=kind), panel, draws=2).data for kind in (PanelGaussian(), Gaussian()))
+    np.testing.assert_array_equal(*(linear_log_density(data, SMALL.likelihood) for data in (one, two)))
