@@ -36,7 +36,7 @@ def main(quick: bool, output: str) -> None:
     diagnosis = pd.Series(data.target_names, name="diagnosis").loc[data.target].reset_index(drop=True)
     x, x_new, y, y_new = train_test_split(data.data, diagnosis, test_size=0.3, stratify=data.target, random_state=0)
 
-    few = {"draws": 100, "warmup": 100} if quick else {}
+    few = {"draws": 50, "warmup": 50} if quick else {}
     fit = bnn.fit(bnn.shallow(4, likelihood=bnn.Bernoulli()), x, y, key=0, progress=not quick, **few)
     print(bnn.diagnose(fit).verdict)
     draws = bnn.predict(fit, x_new, kind="probability").sel({"class": "malignant"})

@@ -25,7 +25,7 @@ import bayesnn as bnn  # noqa: E402
 def main(quick: bool, output: str) -> None:
     table = bnn.datasets.iris()
     x, y = table.drop(columns="species"), table["species"]
-    few = {"draws": 100, "warmup": 100} if quick else {}
+    few = {"draws": 50, "warmup": 50} if quick else {}
     settings = few | {"progress": not quick}
     fits = {
         f"{hidden} units": bnn.fit(bnn.shallow(hidden, likelihood=bnn.Categorical()), x, y, key=hidden, **settings)

@@ -25,7 +25,7 @@ def main(quick: bool, output: str) -> None:
     data = bnn.datasets.ripley_synth()
     inputs = ["xs", "ys"]
     x, y = data.train[inputs], data.train["yc"]
-    few = {"draws": 200, "warmup": 200} if quick else {}
+    few = {"draws": 100, "warmup": 100} if quick else {}
     network = bnn.fit(bnn.shallow(4, likelihood=bnn.Bernoulli()), x, y, key=0, progress=not quick, **few)
     logistic = bnn.fit(bnn.Model([], bnn.Bernoulli(), linear=True), x, y, key=0, progress=not quick, **few)
     for name, fit in {"network": network, "logistic regression": logistic}.items():
