@@ -120,7 +120,7 @@ def cross_validate(
     folds: Any = 10,
     sampler: Any = None,
     draws: int = 1000,
-    warmup: int = 1000,
+    warmup: int | None = None,
     chains: int = 4,
     key: Any = 0,
     groups: Any = None,

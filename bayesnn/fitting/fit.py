@@ -27,7 +27,14 @@ from bayesnn.fitting.store import (
     state_of,
     write_netcdf,
 )
-from bayesnn.fitting.until_converged import check_auto, draws_for, length_of, local_stopping, until_converged
+from bayesnn.fitting.until_converged import (
+    check_auto,
+    draws_for,
+    length_of,
+    local_stopping,
+    until_converged,
+    warmup_for,
+)
 from bayesnn.models.model import Model
 from bayesnn.samplers import Chains, Sampler
 from bayesnn.samplers.engine import multihost
@@ -116,7 +123,7 @@ def fit(
     sampler: str | Sampler | None = None,
     draws: int | str | None = None,
     max_seconds: float | None = None,
-    warmup: int = 1000,
+    warmup: int | None = None,
     chains: int = 4,
     key: Any = 0,
     thinning: int = 1,
@@ -166,8 +173,11 @@ def fit(
         and `thinning` doubles, which the attribute `thinning` of the posterior tells. Where the log likelihood still
         rises over the kept draws when they are judged, the first half of all draws is dropped, as a warm-up; `diagnose`
         says so.
-    warmup, chains, thinning : int
-        Warm-up steps, chains, and steps from one kept draw to the next.
+    warmup : int, optional
+        Warm-up steps. Default: 1000, or 300 with `draws="auto"` where units and readout move together, as for several
+        classes and for counts.
+    chains, thinning : int
+        Chains, and steps from one kept draw to the next.
     max_seconds : float, optional
         For `draws="auto"`, by default 600: where it takes longer, compiling and warm-up included, the fit has the draws
         made so far, at least 20, and `diagnose` says what is missing. `math.inf` for no limit.
@@ -247,6 +257,7 @@ def fit(
     spec = sampler_for(model, rows, sampler)
     model = spec.serve(model)
     count, seconds = length_of(draws_for(sampler, spec, chains, path) if draws is None else draws, max_seconds)
+    warmup = warmup_for(warmup, spec, model, seconds is not None)
     plan = Plan(count, warmup, chains, thinning, chain_method, progress, superchains=superchains)
     settings = FitSettings(
         warmup, thinning, superchains, bool(standardize), bool(marginalize), bool(log_likelihood), str(key), seconds

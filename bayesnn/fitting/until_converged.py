@@ -16,12 +16,13 @@ from bayesnn.fitting.pointwise import log_likelihood_total
 from bayesnn.fitting.store import SamplingJob
 from bayesnn.models.missing_values import SITE
 from bayesnn.models.model import Model
-from bayesnn.samplers import Chains, Sampler
+from bayesnn.samplers import Chains, Gibbs, Sampler
 from bayesnn.samplers.engine.multihost import gather_bytes, gather_chains, is_multiprocess
 from bayesnn.samplers.engine.plan import Plan
 from bayesnn.samplers.engine.stopping import ENDLESS, FIRST, Standing, Stopping
 
 AUTO = "auto"
+WARMUP, JOINT_WARMUP = 1000, 300  # the default of `warmup`, and that for joint sweeps with draws="auto"
 DRAWS = 1000  # the default of `draws` if a sampler is given
 MAX_SECONDS = 600.0  # the default of `max_seconds`
 R_HAT_LIMIT = 1.01  # A. Vehtari et al. (2021), Rank-normalization, folding, and localization, section 4
@@ -143,6 +144,16 @@ def length_of(draws: Any, max_seconds: float | None) -> tuple[Any, float | None]
     if max_seconds is not None:
         raise ValueError(f'max_seconds is for draws="auto", got it with draws={draws!r}: leave max_seconds out')
     return draws, None
+
+
+def warmup_for(asked: int | None, sampler: Sampler, model: Model, auto: bool) -> int:
+    """The warm-up of a fit that names none, shorter where few steps do and draws of chains that still rise are dropped.
+
+    A joint sweep tunes one number and takes as long as ten collapsed ones.
+    """
+    if asked is not None:
+        return asked
+    return JOINT_WARMUP if auto and isinstance(sampler, Gibbs) and sampler.joint(model) else WARMUP
 
 
 def draws_for(asked: Any, sampler: Sampler, chains: Any, path: Any) -> int | str:

@@ -2,8 +2,8 @@
 
 Run: python tests/benchmarks/classes.py [JOB ...] [--quick] [--only MODEL] [--json classes.json]
 
-Jobs: cancer, ripley, iris, wine, digits, signs, robot, nuts, trajectories, weights, rows (all by default). Needs
-scikit-learn; the data of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
+Jobs: cancer, ripley, iris, wine, digits, signs, robot, nuts, trajectories, moves, weights, rows (all by default).
+Needs scikit-learn; the data of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
 
 cancer   Breast cancer of scikit-learn, 30% held out, stratified, seed 0: default settings until converged (R-hat up to
          1.01 and 400 effective draws of every function value), log loss and AUC beside `LogisticRegressionCV`.
@@ -18,6 +18,8 @@ nuts     Least effective draws of a function value per second of processor time:
          (Ripley), Categorical (iris), StudentT, NegativeBinomial, Poisson, Heteroskedastic (simulated). Takes minutes.
 trajectories
          The joint sweep with 20, 40, 60 (the default) and 100 leapfrog steps, measured as for `nuts`.
+moves    Iris, the first of ten folds, 16 chains of 1500 draws after 400: effective draws of function values, bulk and
+         tails, by the joint sweep, and without its moves of scales and its shift of all classes.
 weights  Seconds of a regression with case weights and an offset over those of the plain one.
 rows     Seconds of a Bernoulli model of 100,000 rows, 20 inputs and 10 units over those of the Gaussian one.
 """
@@ -232,6 +234,36 @@ def trajectories(quick):
     return result
 
 
+def moves(quick):
+    """The joint sweep of iris, and without some of its moves."""
+    import arviz as az
+    from sklearn.model_selection import StratifiedKFold
+
+    from bayesnn.evaluation.agreement import function_values
+    from bayesnn.samplers.gibbs import joint
+
+    x, y = iris_rows()
+    rows, _ = next(StratifiedKFold(10, shuffle=True, random_state=0).split(x, y))
+    few = {"draws": 50, "warmup": 50, "chains": 4} if quick else {"draws": 1500, "warmup": 400, "chains": 16}
+    own, result = (joint.move_scales, joint.shift_classes), {}
+    still = (lambda source, point, target, intercept: point), (lambda source, point, target: point)
+    for candidates, (name, scales, shift) in enumerate([("all", 0, 0), ("no shift", 0, 1), ("neither", 1, 1)], 8):
+        joint.move_scales, joint.shift_classes = (own, still)[scales][0], (own, still)[shift][1]
+        start, sampler = (
+            time.process_time(),
+            bnn.Gibbs(candidates=candidates),
+        )  # another one, so that it is compiled anew
+        model = bnn.shallow(2, likelihood=bnn.Categorical())
+        fit = bnn.fit(model, x[rows], y[rows], sampler=sampler, key=1, progress=False, **few)
+        found, f = {"cpu seconds, compiled": time.process_time() - start}, function_values(fit)[..., ::5]
+        for method in ("bulk", "tail"):
+            ess = [float(az.ess(f[..., i], method=method)) for i in range(f.shape[-1])]
+            found |= {f"{method}, worst": min(ess), f"{method}, median": float(np.median(ess))}
+        result[name] = found | {"r_hat": max(float(az.rhat(f[..., i])) for i in range(f.shape[-1]))}
+    joint.move_scales, joint.shift_classes = own
+    return result
+
+
 def sampling_seconds(model, x, y, **settings):
     """Seconds of sampling on one core."""
     fit = bnn.fit(model, x, y, warmup=20, chains=1, key=0, progress=False, log_likelihood=False, **settings)
@@ -258,7 +290,8 @@ def rows(quick):
 
 
 JOBS = {
-    job.__name__: job for job in (cancer, ripley, iris, wine, digits, signs, robot, nuts, trajectories, weights, rows)
+    job.__name__: job
+    for job in (cancer, ripley, iris, wine, digits, signs, robot, nuts, trajectories, moves, weights, rows)
 }
 
 

@@ -272,3 +272,18 @@ def test_every_sampler_with_chains(sampler, quick):
 def test_what_is_refused(changed, message):
     with pytest.raises(ValueError, match=message):
         bnn.fit(MODEL, X, Y, **AUTO | changed)
+
+
+@pytest.mark.parametrize(
+    ("asked", "sampler", "likelihood", "auto", "expected"),
+    [
+        (None, bnn.Gibbs(), bnn.Categorical(("a", "b", "c")), True, 300),
+        (None, bnn.Gibbs(), bnn.Categorical(("a", "b", "c")), False, 1000),
+        (None, bnn.Gibbs("slice"), bnn.Bernoulli(), True, 1000),
+        (None, bnn.Gibbs(weights="hmc"), bnn.Poisson(), True, 1000),
+        (None, bnn.NUTS(), bnn.Poisson(), True, 1000),
+        (7, bnn.Gibbs(), bnn.Poisson(), True, 7),
+    ],
+)
+def test_joint_sweeps_that_are_judged_have_a_short_warmup(asked, sampler, likelihood, auto, expected):
+    assert until_converged.warmup_for(asked, sampler, bnn.shallow(2, likelihood=likelihood), auto) == expected

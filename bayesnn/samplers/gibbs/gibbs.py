@@ -90,7 +90,7 @@ class Gibbs(Steps):
     trajectory : int, optional
         Leapfrog steps of the Hamiltonian trajectory of all units before the collapsed sweeps of each step; 0: none.
         Default: 60 where the units have many weights, none where they have so few that single moves are quicker. A
-        joint sweep always has one, of 20 steps where the others have none.
+        joint sweep always has one, of 60 steps by default.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 The softmax of several classes is Gaussian, given auxiliary variables, in the function of one class at a time only, and
 the units serve all classes. So units and readout move together: over signs of units with the readout integrated out by
-weighted candidates, along trajectories with the spread of both populations integrated out, and one by one; then come
-all hyperparameters from their exact conditionals, and the nuisance parameters.
+weighted candidates, along trajectories, along slices that change the scale of a unit or a function, and one by one;
+then come all hyperparameters from their exact conditionals, and the nuisance parameters.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ import numpy as np
 
 from bayesnn._internal import random
 from bayesnn._internal.random import RandomSource
-from bayesnn.likelihoods import Gaussian, Heteroskedastic
+from bayesnn.likelihoods import Categorical, Gaussian, Heteroskedastic
 from bayesnn.models.model import Model
 from bayesnn.samplers.base import Info, Stats, Steps, summary_of
 from bayesnn.samplers.gibbs.annealed_start import annealed
 from bayesnn.samplers.gibbs.collapsed import GibbsState, active_units, moved_units, prior_of, sites_of, start_of
+from bayesnn.samplers.gibbs.common_shift import shift_classes
 from bayesnn.samplers.gibbs.joint_density import Point, Target
+from bayesnn.samplers.gibbs.joint_scale_moves import move_scales
 from bayesnn.samplers.gibbs.joint_state import (
     flat,
     of_point,
@@ -104,7 +106,7 @@ class JointGibbs(Steps):
         offset: jax.Array | None = None,
         weights: jax.Array | None = None,
     ) -> tuple[GibbsState, Info]:
-        """Signs, trajectory, architecture if it is random, units, hyperparameters and nuisance parameters."""
+        """Signs, trajectory and scales, architecture if it is random, units, hyperparameters, nuisance parameters."""
         of_signs, of_mean, of_path, of_spread, of_structure, of_units, of_hyper, of_latents = random.split(source, 8)
         target, log_step = target_of(state, model, x, y, offset, weights), state.log_step
         assert log_step is not None
@@ -116,7 +118,15 @@ class JointGibbs(Steps):
         state = redraw_mean(of_mean, with_point(state, point), model)
 
         def along(source: RandomSource, point: Point, target: Target) -> tuple[Point, jax.Array]:
-            return move_jointly(source, point, target, log_step, self.trajectory or STEPS)
+            of_path, of_scales, of_shift = random.split(source, 3)
+            if target.marginal is not None:  # its rounding is too coarse for points as far away as scales are tried
+                return move_jointly(of_path, point, target, log_step, self.trajectory or STEPS)
+            given = target._replace(beta_precision=of_point(point, state).beta_precision)
+            point, acceptance = move_jointly(of_path, point, given, log_step, self.trajectory or STEPS)
+            point = move_scales(of_scales, point, target, model.intercept)
+            if isinstance(model.likelihood, Categorical):
+                point = shift_classes(of_shift, point, target)
+            return point, acceptance
 
         point, acceptance = self.move(of_path, state, along, target, model, x, y, weights)
         state = redraw_spread(of_spread, with_point(state, point), model)

@@ -3,7 +3,7 @@
 Some likelihoods do not become Gaussian in all their functions at once, so their readout cannot be integrated out. Here
 units gamma (m, q) with their centre mu_gamma (q,), and readout C (k, K) of K functions with the centres mu_beta (K,) of
 its weights, stay, and the likelihood is evaluated as it is. What makes such a density hard to move in, S_gamma and
-sigma_beta, is integrated out in closed form. With G = gamma - mu_gamma and P = (c_g C_g)^-1,
+sigma_beta, can be integrated out in closed form. With G = gamma - mu_gamma and P = (c_g C_g)^-1,
 
     log p(gamma | mu_gamma) = const - (c_g + m)/2 log|I + G P G'|,
     log p(beta_k | mu_beta_k) = const - (c_b + m)/2 log(c_b C_b + |beta_k - mu_beta_k|^2).
@@ -43,6 +43,7 @@ class Target(NamedTuple):
     of their coefficients (k - m,); offset (n,), (K, n) or zero; log p(y | f) () and Fisher information (K, K, n) as
     functions of f (K, n); what of the architecture is in use, None if all is. Where a further function is integrated
     out, `marginal` takes the place of log p(y | f): of f (K, n) and the design (k, n), its value and gradients in both.
+    `beta_precision` (K,) are 1/sigma_beta^2 where they are held; None if sigma_beta is integrated out.
     """
 
     inputs: jax.Array
@@ -55,6 +56,7 @@ class Target(NamedTuple):
     prior: MuellerRiosInsua
     used: Masks | None = None
     marginal: Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array, jax.Array]] | None = None
+    beta_precision: jax.Array | None = None
 
     @property
     def active(self) -> jax.Array | None:
@@ -113,16 +115,20 @@ def units_prior(gamma: jax.Array, mu: jax.Array, target: Target) -> tuple[jax.Ar
 def readout_prior(
     coefficients: jax.Array, mu: jax.Array, m: int, target: Target
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """log p(C, mu_beta) up to a constant, sigma_beta integrated out, and its gradients."""
+    """log p(C, mu_beta) up to a constant, sigma_beta integrated out unless it is held, and its gradients."""
     prior, active, rest = target.prior, target.active, coefficients[m:]
     centred = masked(coefficients[:m] - mu, active)
-    spread = prior.readout_size * prior.readout_guess + jnp.sum(centred**2, axis=0)
-    degrees = prior.readout_size + (m if active is None else active.sum())
-    of_beta = -degrees * centred / spread
+    if target.beta_precision is None:
+        spread = prior.readout_size * prior.readout_guess + jnp.sum(centred**2, axis=0)
+        degrees = prior.readout_size + (m if active is None else active.sum())
+        of_beta, value = -degrees * centred / spread, -0.5 * degrees * jnp.log(spread).sum()
+    else:
+        of_beta = -centred * target.beta_precision
+        value = 0.5 * jnp.sum(centred * of_beta)
     of_mean = (prior.readout_mean - mu) / prior.readout_mean_variance
     off = rest - target.means[:, None]
     off = off if target.used is None else off * target.used.coefficients[m:, None]
     of_rest = -off / target.variances[:, None]
-    value = -0.5 * degrees * jnp.log(spread).sum() + 0.5 * jnp.sum(off * of_rest)
+    value += 0.5 * jnp.sum(off * of_rest)
     value += 0.5 * jnp.sum((mu - prior.readout_mean) * of_mean)
     return value, jnp.concatenate([of_beta, of_rest]), of_mean - of_beta.sum(axis=0)

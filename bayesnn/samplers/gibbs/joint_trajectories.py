@@ -1,7 +1,11 @@
-"""Hamiltonian trajectories of units and readout together, on the density with the spread of both integrated out.
+"""Hamiltonian trajectories of units and readout together given sigma_beta, with S_gamma integrated out.
 
 They move in coordinates in which the posterior is roughly round: those of the prior, narrowed by the information that
-the rows have about the function where it is zero. The coordinates are fixed, the step is tuned in warm-up.
+the rows have about the function where it is zero. The step is tuned in warm-up. Where the readout is large, units are
+told precisely and steps have to be small. sigma_beta says how large the readout is, so it is held, and the coordinates
+are those that suit it: were it integrated out, they could not depend on it, and states with a large readout, which are
+rare but not negligible since its prior has the tails of a t, would hardly be left. A target without a given sigma_beta
+has it integrated out, and the coordinates take its guess.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ SLOPE = 0.02  # mean square slope of a unit, below its largest value of 1/16
 
 
 class Scales(NamedTuple):
-    """The factor of gamma (q, q), and of mu_gamma (q, q), C () and mu_beta (): values = coordinates times factor."""
+    """The factor of gamma (q, q), and of mu_gamma (q, q), C (K,) and mu_beta (): values = coordinates times factor."""
 
     gamma: jax.Array
     mu_gamma: jax.Array
@@ -56,10 +60,11 @@ def scales_of(target: Target, units: int, functions: int) -> Scales:
     guess, _, centre = prior.unit_matrices(q)
     size = prior.unit_size_for(q)
     information = SURE * jnp.diagonal(target.information(jnp.zeros((functions, n)) + target.offset), axis1=0, axis2=1)
-    squares = prior.readout_guess + prior.readout_mean_variance + prior.readout_mean**2
-    of_inputs = target.inputs * (information.sum(axis=1) * SLOPE * squares)
+    precision = 1.0 / prior.readout_guess if target.beta_precision is None else target.beta_precision
+    squares = jnp.broadcast_to(1.0 / precision + prior.readout_mean_variance + prior.readout_mean**2, functions)
+    of_inputs = target.inputs * (information @ squares * SLOPE)
     matrix = (size + units) * np.linalg.inv(size * guess) + of_inputs @ target.inputs.T
-    of_readout = 1.0 / prior.readout_guess + information.sum(axis=0).mean()
+    of_readout = 1.0 / prior.readout_guess + information.sum(axis=0)
     return Scales(
         solve_lower(jnp.linalg.cholesky(matrix), jnp.eye(q)).T,  # A with A A' the inverse of the matrix
         jnp.asarray(0.5 * np.linalg.cholesky(centre)),
@@ -73,7 +78,7 @@ def move_jointly(
 ) -> tuple[Point, jax.Array]:
     """One trajectory of `steps` leapfrog steps, accepted or not, and the probability () of accepting its end.
 
-    S_gamma and sigma_beta are out of date afterwards. What is not in use stays.
+    S_gamma is out of date afterwards. What is not in use stays.
     """
     of_momentum, of_step, of_acceptance = random.split(source, 3)
     scales = scales_of(target, point.gamma.shape[0], point.mu_beta.shape[0])

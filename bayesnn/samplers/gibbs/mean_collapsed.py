@@ -50,7 +50,9 @@ def marginal(
     b, covariance_rows = root.T @ whitened, root.T @ (root @ design)
     residuals = y - b @ design
     spread = jnp.sum(covariance_rows * design, axis=0)
-    value = 0.5 * (whitened @ whitened - weights @ y**2) - cases @ log_sd - jnp.log(jnp.diag(cholesky)).sum()
+    # h'b - y'W y as squares: the difference of both loses its digits where the sd of a candidate is tiny in some rows
+    squares = weights @ residuals**2 + b @ prior.matrix @ b - 2.0 * prior.shift @ b
+    value = -0.5 * squares - cases @ log_sd - jnp.log(jnp.diag(cholesky)).sum()
     return value, weights * (residuals**2 + spread) - cases, weights * (b[:, None] * residuals - covariance_rows)
 
 
