@@ -1,5 +1,6 @@
 """What all samplers promise: a fixed state tree, one trace, pickling, the same draws under every chain method."""
 
+import dataclasses
 import functools
 import pickle
 import re
@@ -237,6 +238,16 @@ def test_an_unknown_name_lists_the_known_ones(make, kind, known):
 def test_what_is_neither_name_nor_spec_is_refused(sampler):
     with pytest.raises(ValueError, match="a name or a spec"):
         make_sampler(sampler)
+
+
+@dataclasses.dataclass(frozen=True)
+class OfList(NUTS):
+    steps: list = dataclasses.field(default_factory=list)
+
+
+def test_a_sampler_that_cannot_be_hashed_is_named():
+    with pytest.raises(ValueError, match="sampler must be hashable, .* the steps of sampler, of the class list"):
+        make_sampler(OfList())
 
 
 @pytest.mark.parametrize(

@@ -229,3 +229,22 @@ def test_columns_are_those_of_the_classes_whatever_order_the_model_names(quick, 
     found = estimator.predict_proba(X)
     for column, label in enumerate(sorted(named)):
         np.testing.assert_allclose(found[:, column], draws.sel({"class": label}))
+
+
+def test_labels_as_text_of_numpy_2(quick):
+    labels = list("aba") * 6 + ["a", "b"]
+    found = BayesianNetworkClassifier(**SHORT).fit(X, np.array(labels, dtype=np.dtypes.StringDType()))
+    assert found.classes_.tolist() == ["a", "b"]
+    np.testing.assert_array_equal(found.predict(X), BayesianNetworkClassifier(**SHORT).fit(X, labels).predict(X))
+
+
+@pytest.mark.parametrize("values", [(row for row in X), {"a": X[:, 0]}, zip(X, X, strict=True)])
+def test_what_is_no_array_is_refused_in_words(regressor, values):
+    with pytest.raises(ValueError, match=f"X must be an array, a list or a table, got {type(values).__name__}"):
+        regressor.predict(values)
+
+
+@pytest.mark.parametrize("quantiles", [0.5, None, [], "0.5"])
+def test_quantiles_are_several(regressor, quantiles):
+    with pytest.raises(ValueError, match="quantiles must be numbers between 0 and 1, such as"):
+        regressor.predict_quantiles(X, quantiles=quantiles)
