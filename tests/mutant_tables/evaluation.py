@@ -210,9 +210,16 @@ MUTANTS = (
     Mutant(
         "evidence not in units of y",
         "evaluation/evidence.py",
-        "Evidence(estimate - _log_jacobian(rows), se",
+        "Evidence(estimate - float(log_volume(rows).sum()), se",
         "Evidence(estimate, se",
         f"{EVIDENCE} -k units",
+    ),
+    Mutant(
+        "steps of a row counted once in units of y",
+        "fitting/pointwise.py",
+        "data.scaling.log_jacobian * data.targets *",
+        "data.scaling.log_jacobian *",
+        f"{EVIDENCE} -k evidence_of_steps",
     ),
     Mutant(
         "effective particles without the square",

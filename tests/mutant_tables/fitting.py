@@ -76,7 +76,7 @@ MUTANTS = (
     Mutant(
         "units of y left out of the log likelihood",
         "fitting/pointwise.py",
-        "at_training_rows(model, data, posterior, _density) - _volume(data)",
+        "at_training_rows(model, data, posterior, _density) - log_volume(data)",
         "at_training_rows(model, data, posterior, _density)",
         "fitting/test_fit.py -k log_likelihood_is",
     ),
