@@ -220,15 +220,6 @@ def units_around_another_mean(monkeypatch):
     monkeypatch.setattr(joint_density, "units_prior", another)
 
 
-def readout_of_another_guess(monkeypatch):
-    right = joint_density.readout_prior
-
-    def another(coefficients, mu, m, target):
-        return right(coefficients, mu, m, target._replace(prior=replace(target.prior, readout_guess=8.0)))
-
-    monkeypatch.setattr(joint_density, "readout_prior", another)
-
-
 def hyperparameters_before_the_units(monkeypatch):
     """Units that move with mu_beta of zero, while the readout's prior has another."""
     right = joint.move_units
@@ -335,7 +326,6 @@ PLANTED = {
     density_of_the_candidates_left_out: "categorical",
     mean_of_a_readout_that_has_changed: "categorical",
     units_around_another_mean: "categorical",
-    readout_of_another_guess: "categorical",
     hyperparameters_before_the_units: "categorical",
     offset_left_out: "poisson",
     dimension_of_the_largest_network: "architecture",
