@@ -4,6 +4,13 @@ from mutant_tables.base import Mutant
 
 MUTANTS = (
     Mutant(
+        "centre of rows that forgets their weights",
+        "data/scales.py",
+        "center = np.tensordot(share, rows, axes=1)",
+        "center = rows.mean(axis=0)",
+        "data/test_dataset.py -k so_many_times",
+    ),
+    Mutant(
         "a column of numbers and text becomes categories",
         "data/categories.py",
         "    if measured:\n",

@@ -4,6 +4,13 @@ from mutant_tables.base import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
+        "steps of a padded target counted among its outputs",
+        "prediction/groups.py",
+        "0 if data.steps is None else data.steps.shape[1]",
+        "data.y.shape[-1]",
+        "prediction/test_groups.py -k classes_steps",
+    ),
+    Mutant(
         "contrast from b to a",
         "effects/marginal.py",
         "_mean_at(fit, base, after) - _mean_at(fit, base, before)",

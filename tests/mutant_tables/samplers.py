@@ -6,6 +6,7 @@ UNITS = "samplers/gibbs/test_unit_moves.py"
 PROPOSALS = "samplers/gibbs/test_proposals.py"
 STRUCTURE = "samplers/gibbs/test_structure.py"
 GEWEKE = "samplers/test_geweke.py"
+JOINT_SCALES = "samplers/gibbs/test_joint_scales.py"
 TRAJECTORIES = "samplers/gibbs/test_trajectories.py"
 WEIGHTS = "samplers/gibbs/test_geweke_weights.py"
 DYNAMICS = "samplers/mclmc/test_dynamics.py"
@@ -15,6 +16,41 @@ PROGRAMS = "samplers/engine/test_compiled_programs.py"
 APPROXIMATE = "samplers/approximate/test_approximations.py"
 
 MUTANTS = (
+    Mutant(
+        "a scale of a unit that forgets how many weights it has",
+        "samplers/gibbs/joint_scale_moves.py",
+        "return weights * direction.units.sum()",
+        "return direction.units.sum()",
+        f"{JOINT_SCALES} -k jacobian",
+    ),
+    Mutant(
+        "bracket of a slice that shrinks towards its end",
+        "samplers/gibbs/joint_scale_moves.py",
+        "narrowed(low, high, points[-1], 0.0)",
+        "narrowed(low, high, points[-1], width)",
+        f"{JOINT_SCALES} -k shrink",
+    ),
+    Mutant(
+        "a unit that grows about its end, not its middle",
+        "samplers/gibbs/joint_scale_moves.py",
+        "readout = readout.at[m].add(-0.5 * readout[:m].sum(axis=0))",
+        "readout = readout.at[m].add(-0.4 * readout[:m].sum(axis=0))",
+        f"{JOINT_SCALES} -k middle",
+    ),
+    Mutant(
+        "common shift of all classes weighed as if each proposed alone",
+        "samplers/gibbs/common_shift.py",
+        "log_each.sum(axis=1) - logsumexp(log_each, axis=1)",
+        "log_each.sum(axis=1) - log_each[:, 0]",
+        f"{JOINT_SCALES} -k density_of_the_prior",
+    ),
+    Mutant(
+        "coordinates of units that do not know the size of the readout",
+        "samplers/gibbs/joint_trajectories.py",
+        "if target.beta_precision is None else target.beta_precision",
+        "if True else target.beta_precision",
+        f"{JOINT_SCALES} -k narrower",
+    ),
     Mutant(
         "linear term moved on the likelihood without its region",
         "samplers/gibbs/likelihood_moves.py",
