@@ -161,7 +161,7 @@ def joint_of(case: Case) -> geweke.Joint:
 
 
 def scores_of(case: Case, replicas: int = REPLICAS) -> dict[str, float]:
-    sampler = Gibbs(candidates=4, trajectory=5).kernel(case.model).sampler
+    sampler = Gibbs(candidates=4, trajectory=5, weights="joint").kernel(case.model).sampler
 
     def transition(key, sites, y):
         state, _ = sampler.step(key, state_of(sites, case), case.model, jnp.asarray(X), y, *case.rows)
