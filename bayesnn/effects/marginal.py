@@ -36,6 +36,11 @@ def average_marginal_effects(fit: Fit, inputs: Any = None, *, rows: Any = None, 
         (chain, draw, input[, class or output]); contrasts are labelled such as "smoker[yes - no]". `to_frame` makes a
         table of means and intervals of it.
 
+    Raises
+    ------
+    ValueError
+        If every input has only one category, so that no effect is left. Beside other inputs such ones are left out.
+
     References
     ----------
     V. Arel-Bundock, N. Greifer and A. Heiss (2024), How to interpret statistical models using marginaleffects for R
@@ -69,6 +74,10 @@ def average_marginal_effects(fit: Fit, inputs: Any = None, *, rows: Any = None, 
         reference = _mean_at(fit, base, {name: first})
         for other in others:
             effects[f"{name}[{other} - {first}]"] = _mean_at(fit, base, {name: other}) - reference
+    if not effects:
+        raise ValueError(
+            f"inputs has no effects: {list(chosen(fit, inputs))} have one category each, so nothing changes"
+        )
     joined = xr.concat(list(effects.values()), dim="input").transpose("chain", "draw", "input", ...)
     attrs = {"units": "units of y, for a numeric input per unit of the input"}
     return joined.assign_coords(input=list(effects)).rename("effect").assign_attrs(attrs)

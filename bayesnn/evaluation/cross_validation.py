@@ -171,7 +171,8 @@ def cross_validate(
     Raises
     ------
     ValueError
-        If a class would be missing from the training rows of a fold, or if `fit` refuses an argument.
+        If a class would be missing from the training rows of a fold, if all case weights of a fold are zero, or if
+        `fit` refuses an argument.
 
     References
     ----------
@@ -208,6 +209,7 @@ def cross_validate(
     assigned = make_folds(len(rows.data.y), folds, key_folds, strata=strata, groups=groups)
     if rows.codes is not None:
         check_classes(assigned, rows.codes, rows.classes)
+    _check_weights(assigned, whole.weights)
     options: dict[str, Any] = {"sampler": sampler, "draws": draws, "warmup": warmup, "chains": chains} | settings
     keys = jax.random.split(key_fits, int(assigned.max()) + 1)
     jobs = [(own, spec, rows, assigned == fold, options) for fold, own in enumerate(keys)]
@@ -215,6 +217,16 @@ def cross_validate(
         return _collect(rows, (_score_fold(*job) for job in jobs), assigned, progress)
     sent = [(np.asarray(jax.random.key_data(own)), *rest) for own, *rest in jobs]
     return _collect(rows, by_executor(executor, _score_away, sent), assigned, progress)
+
+
+def _check_weights(folds: np.ndarray, weights: np.ndarray | None) -> None:
+    """Refuse folds in which no row counts, before the first fit."""
+    for fold in range(int(folds.max()) + 1) if weights is not None else ():
+        if not weights[folds == fold].any():
+            raise ValueError(
+                f"every fold must have a row of positive weight, but the {(folds == fold).sum()} of fold {fold} have "
+                "weight 0: leave such rows out, or give the fold of each row by folds=..."
+            )
 
 
 Scored = tuple[np.ndarray, dict[str, float]]  # log predictive density of the rows held out, and their scores

@@ -67,8 +67,10 @@ def backtest(
         For the fits of `bnn.auto_fit`: `backtest(fits, horizon=..., windows=...)`, which takes none of the arguments of
         networks, and gives what `bnn.auto_backtest` does.
     series, lags, exogenous, exogenous_lags, seasonal, transform
-        As for `bnn.lagged`: one series or a panel. Exogenous inputs are treated as known over the horizon. Arguments
-        that are "auto" are chosen from the values before the first origin.
+        As for `bnn.lagged`: one series or a panel. The origins of a panel are counted back from the end of each series:
+        where series end at different dates, their common network learns from dates that for some lie in the future, so
+        end all series at one date if they move together. Exogenous inputs are treated as known over the horizon.
+        Arguments that are "auto" are chosen from the values before the first origin.
     horizon : int
         Steps ahead.
     windows, stride : int

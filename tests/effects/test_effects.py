@@ -208,6 +208,14 @@ def test_bad_input_is_told(table_fit, call, message):
         call(table_fit)
 
 
+def test_an_input_of_one_category_has_no_effect(fake_fit):
+    table = TABLE[["age", "colour"]].assign(colour="red")
+    fit = fake_fit(bnn.shallow(1), table, Y)
+    assert bnn.average_marginal_effects(fit)["input"].to_numpy().tolist() == ["age"]
+    with pytest.raises(ValueError, match=r"\['colour'\] have one category each"):
+        bnn.average_marginal_effects(fit, "colour")
+
+
 def test_weights_of_training_rows_count_them(fake_fit):
     """A row of weight zero counts as absent, though it has a category of its own; one of weight two counts twice."""
     weights = np.arange(24) % 3

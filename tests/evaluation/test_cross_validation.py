@@ -205,3 +205,10 @@ def test_missing_values_of_a_series_are_not_taken_for_observed_ones(constant_fit
     gaps[7] = np.nan
     with pytest.raises(ValueError, match="does not know the missing values of a series, got 1"):
         bnn.cross_validate(bnn.shallow(1), bnn.lagged(gaps, 2, missing="latent"), folds=2)
+
+
+def test_folds_in_which_no_row_counts_are_refused_before_the_first_fit(constant_fit):
+    weights, folds = np.repeat([1.0, 0.0], [15, 8]), np.repeat([0, 1], [15, 8])
+    with pytest.raises(ValueError, match="a row of positive weight, but the 8 of fold 1 have weight 0"):
+        bnn.cross_validate(bnn.shallow(1), X, Y, folds=folds, weights=weights, **OPTIONS)
+    assert not constant_fit
