@@ -36,7 +36,7 @@ def main(quick: bool, output: str) -> None:
     diagnosis = pd.Series(data.target_names, name="diagnosis").loc[data.target].reset_index(drop=True)
     x, x_new, y, y_new = train_test_split(data.data, diagnosis, test_size=0.3, stratify=data.target, random_state=0)
 
-    few = {"draws": 50, "warmup": 50} if quick else {}
+    few = {"max_seconds": 60} if quick else {}
     fit = bnn.fit(bnn.shallow(4, likelihood=bnn.Bernoulli()), x, y, key=0, progress=not quick, **few)
     print(bnn.diagnose(fit).verdict)
     draws = bnn.predict(fit, x_new, kind="probability").sel({"class": "malignant"})
@@ -105,7 +105,7 @@ def draw_cases(table: pd.DataFrame, ax) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer draws")
+    parser.add_argument("--quick", action="store_true", help="at most a minute per fit")
     parser.add_argument("--output", default="breast_cancer.png", help="where to save the picture")
     arguments = parser.parse_args()
     main(arguments.quick, arguments.output)

@@ -27,7 +27,7 @@ def main(quick: bool, output: str) -> None:
     series = np.log10(bnn.datasets.lynx()).rename("log10 of lynx trapped")
     past, later = series.iloc[:-HELD_OUT], series.iloc[-HELD_OUT:]
     model = bnn.shallow(hidden=bnn.Geometric(0.5, 8), linear="random")
-    few = 200 if quick else 1000
+    few = 600 if quick else 1000
     settings = {"draws": few, "warmup": few, "chains": 4, "key": 0}
 
     # One fit serves all windows: each one-step forecast is given the years before its own.
