@@ -27,8 +27,8 @@ def main(quick: bool, output: str) -> None:
     table = bnn.datasets.mcycle()
     x, y = table[["times"]], table["accel"]
     sizes = range(1, 4) if quick else range(1, 7)
-    draws = 300 if quick else 1000
-    fits = {m: bnn.fit(bnn.shallow(m), x, y, draws=draws, warmup=draws, key=m) for m in sizes}
+    few = {"max_seconds": 60} if quick else {}
+    fits = {m: bnn.fit(bnn.shallow(m), x, y, key=m, **few) for m in sizes}
 
     for m, fit in fits.items():
         print(f"m = {m}: {bnn.diagnose(fit).verdict}")
@@ -52,7 +52,7 @@ def main(quick: bool, output: str) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer sizes and draws")
+    parser.add_argument("--quick", action="store_true", help="fewer sizes, at most a minute per fit")
     parser.add_argument("--output", default="choosing_hidden_units.png", help="where to save the picture")
     arguments = parser.parse_args()
     main(arguments.quick, arguments.output)
