@@ -221,7 +221,9 @@ def cross_validate(
 
 def _check_weights(folds: np.ndarray, weights: np.ndarray | None) -> None:
     """Refuse folds in which no row counts, before the first fit."""
-    for fold in range(int(folds.max()) + 1) if weights is not None else ():
+    if weights is None:
+        return
+    for fold in range(int(folds.max()) + 1):
         if not weights[folds == fold].any():
             raise ValueError(
                 f"every fold must have a row of positive weight, but the {(folds == fold).sum()} of fold {fold} have "
