@@ -25,7 +25,7 @@ def main(quick: bool, output: str) -> None:
     data = bnn.datasets.ripley_synth()
     inputs = ["xs", "ys"]
     x, y = data.train[inputs], data.train["yc"]
-    few = {"draws": 100, "warmup": 100} if quick else {}
+    few = {"max_seconds": 60} if quick else {}
     network = bnn.fit(bnn.shallow(4, likelihood=bnn.Bernoulli()), x, y, key=0, progress=not quick, **few)
     logistic = bnn.fit(bnn.Model([], bnn.Bernoulli(), linear=True), x, y, key=0, progress=not quick, **few)
     for name, fit in {"network": network, "logistic regression": logistic}.items():
@@ -59,7 +59,7 @@ def draw_boundaries(fit: bnn.Fit, table, inputs: list[str], ax) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer draws")
+    parser.add_argument("--quick", action="store_true", help="at most a minute per fit")
     parser.add_argument("--output", default="ripley_boundary.png", help="where to save the picture")
     arguments = parser.parse_args()
     main(arguments.quick, arguments.output)

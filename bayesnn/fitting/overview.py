@@ -64,7 +64,7 @@ def mixing_in_words(fit: Any) -> str:
     """A verdict, and R-hat and effective draws of the log likelihood, one number per draw that all weights decide.
 
     Function values, on which `diagnose` judges, are not computed for a line; a run that ended by itself has been judged
-    by them. Of other fits the line says what the log likelihood shows.
+    by them. Of other fits the line says what the log likelihood shows, in which chains of different modes may agree.
     """
     posterior = fit.idata["posterior"]
     found = mixing(log_likelihood_by_draw(fit.idata))
@@ -79,7 +79,7 @@ def mixing_in_words(fit: Any) -> str:
     elif found.ess < ESS_PER_CHAIN * max(CHAINS, posterior.sizes["chain"]):
         verdict = "more draws are needed"
     else:
-        verdict = "chains agree"
+        verdict = "no disagreement seen"
     r_hat = f"R-hat {float(found.r_hat):.2f}, " if np.isfinite(found.r_hat) else ""
     return f"{verdict} (log likelihood: {r_hat}{float(found.ess):,.0f} effective draws)"
 

@@ -160,7 +160,7 @@ def test_the_fit_tells_what_it_is(gibbs):
 @pytest.mark.parametrize(
     ("draws", "chains", "apart", "stopped", "verdict"),
     [
-        (400, 4, 0.0, "", "chains agree"),
+        (400, 4, 0.0, "", "no disagreement seen"),
         (50, 4, 0.0, "", "more draws are needed"),
         (400, 4, 3.0, "", "chains have not mixed"),
         (400, 1, 0.0, "", "one chain"),
