@@ -12,6 +12,7 @@ from bayesnn.evaluation.scores import score_rows
 from bayesnn.forecasting.many.columns import standardised
 from bayesnn.forecasting.many.curve_arrays import OBSERVED, CurveArrays, curve_arrays
 from bayesnn.forecasting.many.curves import CURVES
+from bayesnn.forecasting.many.network import last_window
 from bayesnn.forecasting.many.outliers import PASSED, SHIFTED, outlier_log_density, suspect
 from bayesnn.forecasting.many.passes import Passed, passes, size_of
 from bayesnn.forecasting.many.paths import Paths, log_density, predictive, sample_paths
@@ -146,7 +147,7 @@ def posteriors_of(bucket: Bucket) -> list[Posterior]:
     curves = curve_arrays(series, rows_of(max(map(len, series))), bucket.periods, columns)
     grid, prior = bucket.grid, bucket.prior
     passed = passes(prior, bucket.periods, curves.u, curves.kind, curves.x)
-    found = [_posterior(bucket, curves, i, one) for i, one in enumerate(passed)]
+    found = [_posterior(bucket, curves, curves.kind[i], i, one) for i, one in enumerate(passed)]
     suspects = {i: suspect(curves.u[i], curves.kind[i], curves.x[i], one, grid) for i, one in enumerate(found)}
     places = {i: place for i, place in suspects.items() if place is not None}
     kinds = {(i, what): _marked(curves.kind[i], places[i], what) for i in places for what in (PASSED, SHIFTED)}
@@ -155,7 +156,7 @@ def posteriors_of(bucket: Bucket) -> list[Posterior]:
     which = [i for i, _ in kinds]
     again = passes(prior, bucket.periods, curves.u[which], np.stack(list(kinds.values())), curves.x[which])
     for ((i, _), kind), one in zip(kinds.items(), again, strict=True):
-        member = _posterior(bucket, curves, i, one)
+        member = _posterior(bucket, curves, kind, i, one)
         size = outlier_log_density(curves.u[i], kind, curves.x[i], member, grid, places[i], prior.outlier_size)
         odds = np.log(prior.outlier_share / 2) - np.log1p(-prior.outlier_share)
         weight = member.log_weight + (_power(bucket, i) * size + odds)[:, None, None]
@@ -164,12 +165,13 @@ def posteriors_of(bucket: Bucket) -> list[Posterior]:
     return found
 
 
-def _posterior(bucket: Bucket, curves: CurveArrays, i: int, passed: Passed) -> Posterior:
-    """Members of series i: its curves, scales and points."""
+def _posterior(bucket: Bucket, curves: CurveArrays, kind: np.ndarray, i: int, passed: Passed) -> Posterior:
+    """Members of series i: its curves, of these kinds, scales and points."""
+    window = last_window(curves.u[i], kind, bucket.grid.hidden)
     own = bucket.grid.log_weight[:, None] if bucket.log_prior is None else bucket.log_prior
     log = (passed.log + curves.log_slope[i][:, None, None]) * _power(bucket, i) + own
     parts = passed.products, passed.state, passed.season, passed.rate, passed.shape
-    return Posterior(log, *parts, curves.origin[i], curves.scale[i], np.full(len(log), -1))
+    return Posterior(log, *parts, curves.origin[i], curves.scale[i], np.full(len(log), -1), window)
 
 
 def _power(bucket: Bucket, i: int) -> float:

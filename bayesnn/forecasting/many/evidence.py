@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.special import gammaln
 
+from bayesnn.forecasting.many.network import Hidden, features
+
 SMALLEST = 1e-12
 MOST_WRITTEN_OUT = 16  # coefficients
 
@@ -44,17 +46,21 @@ def filtered(
     basis: jax.Array,
     periods: tuple[int, ...],
     x: jax.Array | None = None,
+    recent: jax.Array | None = None,
+    hidden: Hidden | None = None,
 ) -> Filtered:
     """Pass over a curve u (n,) that ends at the last row, with seasons of `periods` steps; before `first` is padding.
 
     kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed, 3 where an observation moves
     the states but is no row of the regression. One that is missing moves the states by their expectation. The last
-    coefficients are those of exogenous columns x (n, e).
+    coefficients are those of exogenous columns x (n, e), and of a network of these hidden weights on the values before
+    each step, recent (n, l), if there is one.
     """
     alpha, beta, phi, gamma, rho = dynamics
     columns, points, n = jnp.zeros((len(u), 0)) if x is None else x, dynamics.shape[1], u.shape[0]
     seasons = 3 + basis.shape[1]
-    k = seasons + columns.shape[1]
+    readout = seasons + columns.shape[1]
+    k = readout + (0 if hidden is None else hidden.width)
     starts = [sum(periods[:place]) for place in range(len(periods))]
     drift = jnp.zeros((k + 1, 1)).at[1].set(1.0)
     state = jnp.zeros((3, k + 1, points)).at[0, 0].set(1.0).at[1, 2].set(1.0)
@@ -68,11 +74,14 @@ def filtered(
             (-sum((season[place] for place in places), start=level))
             .at[k]
             .add(u[t])
-            .at[seasons:k]
+            .at[seasons:readout]
             .add(-columns[t][:, None])
         )
-        error = r - rho * last
-        r = jnp.where(kind[t] >= 2, r, rho * last)
+        expected = rho * last
+        if hidden is not None and recent is not None:
+            expected = expected.at[readout:k].add(features(recent[t][:, None], *hidden, jnp))
+        error = r - expected
+        r = jnp.where(kind[t] >= 2, r, expected)
         moved = jnp.stack([level + alpha * r, trend + beta * r, r])
         correction = jnp.where(kind[t] > 0, gamma * r / len(periods), 0.0)
         for place in places:
@@ -88,9 +97,11 @@ def filtered(
 
 
 def evidence(
-    products: jax.Array, count: jax.Array, precision: jax.Array, noise_shape: float, noise_rate: float
+    products: jax.Array, count: jax.Array, precision: jax.Array, noise_shape: float, noise_rate: Any
 ) -> Evidence:
     """Evidence of `count` rows under normal inverse gamma priors of precisions (k, p), from cross products of g points.
+
+    noise_rate is a number, or (p,).
 
     y = X b + e with b | s2 ~ N(0, s2 diag(1 / precision)): A. O'Hagan and J. Forster (2004), Kendall's Advanced Theory
     of Statistics 2B: Bayesian Inference, 2nd edition, chapter 11.
@@ -98,10 +109,11 @@ def evidence(
     k = precision.shape[0]
     log_det, explained = _by_scale(products, precision)
     squares = jnp.maximum(products[k, k] - explained, SMALLEST)
-    shape, rate = noise_shape + count / 2, noise_rate + squares / 2
+    prior_rate = jnp.asarray(noise_rate)[..., None]
+    shape, rate = noise_shape + count / 2, prior_rate + squares / 2
     log = (
         (jnp.sum(jnp.log(precision), axis=0)[:, None] - log_det - count * jnp.log(2 * jnp.pi)) / 2
-        + noise_shape * jnp.log(noise_rate)
+        + noise_shape * jnp.log(prior_rate)
         - shape * jnp.log(rate)
         + gammaln(shape)
         - gammaln(noise_shape)

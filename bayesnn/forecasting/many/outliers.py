@@ -17,9 +17,10 @@ MAD = 1.4826  # ratio of sd to median absolute deviation of a normal distributio
 def suspect(u: np.ndarray, kind: np.ndarray, x: np.ndarray, posterior: Posterior, grid: Grid) -> int | None:
     """Place of the observation of curves u (c, rows) that the best member fits worst, if that is far off.
 
-    x (rows, e) are standardised exogenous columns.
+    x (rows, e) are standardised exogenous columns. Members with a network are not asked: where the last values are the
+    largest so far, as in a trend, a unit that is active there alone would explain a jump.
     """
-    curve = int(np.argmax(posterior.log_weight.max(axis=(1, 2))))
+    curve = int(np.argmax(posterior.log_weight[:, ~grid.network].max(axis=(1, 2))))
     errors = _best_errors(u, kind, x, posterior, grid, curve)[0]
     seen = np.flatnonzero(kind[curve] == OBSERVED)
     size = np.abs(errors[seen])
@@ -45,14 +46,15 @@ def outlier_log_density(
 def _best_errors(
     u: np.ndarray, kind: np.ndarray, x: np.ndarray, posterior: Posterior, grid: Grid, curve: int
 ) -> tuple[np.ndarray, float]:
-    """One-step errors (rows,) of the best scale and point of a curve at its posterior mean, and the error sd."""
-    weight = posterior.log_weight[curve]
+    """One-step errors (rows,) of the best scale and point without a network at its posterior mean, and the error sd."""
+    weight = np.where(grid.network[:, None], -np.inf, posterior.log_weight[curve])
     scale, point = np.unravel_index(int(np.argmax(weight)), weight.shape)
     products, k = posterior.products[curve, :, :, point], len(grid.precision)
     mean = np.linalg.solve(products[:k, :k] + np.diag(grid.precision[:, scale]), -products[:k, k])
     noise = float(np.sqrt(posterior.rate[curve, scale, point] / posterior.shape[curve]))
-    of_columns = 3 + grid.basis.shape[1]
-    return one_step_errors(u[curve] - x @ mean[of_columns:], kind[curve], grid, int(point), mean[:of_columns]), noise
+    start = 3 + grid.basis.shape[1]
+    end = start + x.shape[1]
+    return one_step_errors(u[curve] - x @ mean[start:end], kind[curve], grid, int(point), mean[:start]), noise
 
 
 def one_step_errors(u: np.ndarray, kind: np.ndarray, grid: Grid, point: int, coefficients: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 A curve u of the series, divided by the sd of its differences, follows
 
-    u_t = level_{t-1} + drift + phi trend_{t-1} + season_{t-m} + x_t' b + r_t,   r_t = rho r_{t-1} + e_t,
+    u_t = level_{t-1} + drift + phi trend_{t-1} + season_{t-m} + x_t' b + r_t,   r_t = rho r_{t-1} + v' h(z_t) + e_t,
     e_t ~ N(0, s2),
     level_t = level_{t-1} + drift + phi trend_{t-1} + alpha r_t,   trend_t = phi trend_{t-1} + beta r_t,
     season_t = season_{t-m} + gamma r_t.
@@ -10,7 +10,8 @@ A curve u of the series, divided by the sd of its differences, follows
 alpha corrects errors (0: a fixed level, to which the series returns; 1: a random walk), beta and phi give a trend that
 is damped, gamma a season that changes, rho errors with a memory. Given (alpha, beta, phi, gamma, rho) the level, drift,
 trend and season at the start, and the effects b of exogenous columns, are coefficients of a linear regression, with a
-conjugate prior in units of the error sd.
+conjugate prior in units of the error sd. So is the readout v of a network on the last values z_t of a series without
+seasons (`network`), whose scale may be zero.
 Of several seasons, as days and weeks of hours, each has effects of its own, and gamma r_t is divided among them.
 """
 
@@ -24,6 +25,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+from bayesnn.forecasting.many.network import Hidden, draw_hidden
 from bayesnn.forecasting.many.seasons import season_basis
 
 DYNAMICS = ("alpha", "beta", "phi", "gamma", "rho")
@@ -48,8 +50,14 @@ class StructuralPrior:
         Scales of the seasonal effects; zero is no season.
     column_sds, column_weights : tuple of float
         Scales of the effects of exogenous columns, which are standardised by the past of the series; zero is no effect.
+    network_sds, network_weights : tuple of float
+        Scales of the readout of the network on the last values, and their prior probabilities; zero is no network.
+    network_points, units, lags : int
+        Number of points with a network, their hidden units, and how many values these see at most.
     noise_shape, noise_rate : float
         Inverse gamma distribution of the error variance, relative to the variance of the differences.
+    network_noise_rate : float
+        The rate where there is a network: what it explains makes the errors small beside the differences.
     trust : float
         Number of rows n0: the evidence of points, scales and curves has the power n0 / (n0 + n), since no member is the
         truth and the probabilities are to serve several steps ahead (coarsened posterior, Miller and Dunson 2019).
@@ -77,8 +85,14 @@ class StructuralPrior:
     season_weights: tuple[float, ...] = (0.3, 0.2, 0.3, 0.2)
     column_sds: tuple[float, ...] = (0.0, 0.5, 1.5, 5.0)
     column_weights: tuple[float, ...] = (0.3, 0.3, 0.25, 0.15)
+    network_sds: tuple[float, ...] = (0.0, 5.0, 25.0)
+    network_weights: tuple[float, ...] = (0.98, 0.01, 0.01)
+    network_points: int = 128
+    units: int = 8
+    lags: int = 3
     noise_shape: float = 1.5
     noise_rate: float = 0.6
+    network_noise_rate: float = 0.05
     trust: float = 100.0
     volatility: float = 0.5
     calm: float = 0.02
@@ -94,6 +108,9 @@ class Grid(NamedTuple):
     """Points (5, g) of the dynamics, precisions (k, p) of the coefficients, log prior weights (p,), basis (m, q).
 
     Rows of the basis are the phases of the seasons, of `periods` steps, one after the other; see `season_basis`.
+    noise_rate (p,) is that of the error variance. network (p,) says with which scales there is a network, with_network
+    (g,) which points belong to these, since they have dynamics of their own; hidden are its hidden weights by point,
+    None where no point has one.
     """
 
     dynamics: np.ndarray
@@ -101,25 +118,62 @@ class Grid(NamedTuple):
     log_weight: np.ndarray
     basis: np.ndarray
     periods: tuple[int, ...]
+    noise_rate: np.ndarray
+    network: np.ndarray
+    with_network: np.ndarray
+    hidden: Hidden | None
+
+    def part(self, network: bool) -> Grid:
+        """The scales, points and coefficients of the members with a network, or without."""
+        scales, points = self.network == network, self.with_network == network
+        hidden = self.hidden.of_points(points) if self.hidden is not None and network else None
+        width = 0 if self.hidden is None or network else self.hidden.width
+        precision = self.precision[: len(self.precision) - width, scales]
+        parts = self.log_weight[scales], self.basis, self.periods, self.noise_rate[scales], self.network[scales]
+        return Grid(self.dynamics[:, points], precision, *parts, self.with_network[points], hidden)
 
 
 @lru_cache(maxsize=32)
 def make_grid(prior: StructuralPrior, periods: tuple[int, ...], columns: int = 0) -> Grid:
     """The grid of a prior for seasons of `periods` steps (1: none) and `columns` exogenous columns of one scale.
 
-    Coefficients are level, drift, trend, seasons, columns.
+    Coefficients are level, drift, trend, seasons, columns, readout of the network.
     """
     basis, widths = season_basis(periods)
     seasons = list(zip(prior.season_sds, prior.season_weights, strict=True)) if max(periods) > 1 else [(0.0, 1.0)]
     effects = list(zip(prior.column_sds, prior.column_weights, strict=True)) if columns else [(0.0, 1.0)]
-    rows, weights = [], []
-    for yearly, drift_weight in zip(prior.drift_sds, prior.drift_weights, strict=True):
+    hidden = hidden_of_points(prior, periods)
+    networks = list(zip(prior.network_sds, prior.network_weights, strict=True)) if hidden else [(0.0, 1.0)]
+    blocks = [*widths, columns, hidden.width if hidden else 0]
+    rows, weights, rates, network = [], [], [], []
+    drifts = list(zip(prior.drift_sds, prior.drift_weights, strict=True))
+    for last, (yearly, drift_weight) in product(networks, drifts):  # those without a network first
         drift_sd = yearly / np.sqrt(max(periods))
-        for scales in product(*[seasons] * len(periods), effects):
-            season = [np.full(n, max(sd, 1e-4)) for n, (sd, _) in zip([*widths, columns], scales, strict=True)]
-            rows.append(np.r_[prior.level_sd, drift_sd, prior.trend_sd, *season] ** -2.0)
+        for scales in product(*[seasons] * len(periods), effects, [last]):
+            others = [np.full(n, max(sd, 1e-4)) for n, (sd, _) in zip(blocks, scales, strict=True)]
+            rows.append(np.r_[prior.level_sd, drift_sd, prior.trend_sd, *others] ** -2.0)
             weights.append(drift_weight * np.prod([weight for _, weight in scales]))
-    return Grid(draw_dynamics(prior.points, min(periods)), np.array(rows).T, np.log(weights), basis, periods)
+            network.append(last[0] > 0)
+            rates.append(prior.network_noise_rate if network[-1] else prior.noise_rate)
+    more = prior.network_points if hidden else 0
+    dynamics = np.concatenate([draw_dynamics(prior.points, min(periods)), network_dynamics(more)], axis=1)
+    parts = np.array(rows).T, np.log(weights), basis, periods, np.array(rates), np.array(network)
+    return Grid(dynamics, *parts, np.arange(dynamics.shape[1]) >= prior.points, hidden)
+
+
+def hidden_of_points(prior: StructuralPrior, periods: tuple[int, ...]) -> Hidden | None:
+    """Hidden weights of all points, zero for those without a network; None beside seasons, where lags see little."""
+    if max(periods) > 1 or max(prior.network_sds) == 0:
+        return None
+    drawn = draw_hidden(prior.network_points, prior.units, prior.lags)
+    return Hidden(*(np.concatenate([np.zeros((*a.shape[:-1], prior.points)), a], axis=-1) for a in drawn))
+
+
+def network_dynamics(count: int) -> np.ndarray:
+    """Points (5, count) of members with a network: half with a fixed level, half a random walk, no trend."""
+    result = np.zeros((5, count))
+    result[0, count // 2 :], result[2] = 1.0, 1.0
+    return result
 
 
 def draw_dynamics(count: int, period: int) -> np.ndarray:

@@ -22,7 +22,7 @@ from bayesnn.forecasting.many.reading import Task
 from bayesnn.forecasting.many.replay import log_likelihood
 from bayesnn.forecasting.many.scoring import SeriesScores, score_series
 from bayesnn.forecasting.many.series_diagnosis import SeriesDiagnosis, diagnose_series
-from bayesnn.forecasting.many.simulate import Drawn
+from bayesnn.forecasting.many.simulate import Drawn, hidden_of
 from bayesnn.forecasting.path_array import path_array
 
 CHAINS, LEAST_DRAWS = 4, 4  # ArviZ compares chains of at least four draws
@@ -81,17 +81,19 @@ class SeriesFit(JudgesItself):
         after the other in the order of the paths. Sites of the posterior: alpha, beta, phi, gamma, rho (the dynamics);
         level, drift, trend, season (phase) and residual after the last value, of several seasons season_24 (phase_24)
         and so on; sigma (the error sd); curve (0 none, 1 sqrt, 2 log); and, if a value lies far off, outlier (0 none,
-        1 one that passed, 2 a shift). `level` is in units of the series, the other states and sigma in units of the sd
-        of the differences of each draw's own curve, so that draws of several curves can be compared. `phase` 1 is that
-        of the next value. Exogenous columns have a site `effect` (column), by how much a column that is one sd of its
-        past larger raises the curve. The log likelihood of a value is its log density given those before it, in units
-        of the series; since the evidence has a power below one, PSIS-LOO is a rough guide.
+        1 one that passed, 2 a shift); without a season network (1 where a draw has one, else 0). `level` is in units of
+        the series, the other states and sigma in units of the sd of the differences of each draw's own curve, so that
+        draws of several curves can be compared. `phase` 1 is that of the next value. Exogenous columns have a site
+        `effect` (column), by how much a column that is one sd of its past larger raises the curve. The log likelihood
+        of a value is its log density given those before it, in units of the series; since the evidence has a power
+        below one, PSIS-LOO is a rough guide.
         """
         used = self.series.iloc[-MOST:]
         seen = used.notna().to_numpy()
         sites, chains = self._sites(), chains_of(len(self.drawn.curve))
         basis, columns = make_grid(self.prior, self.periods).basis, columns_of(self.task)[: len(used)]
-        log = log_likelihood(used.to_numpy(), self.drawn, basis, self.prior.outlier_size, columns)[:, seen]
+        hidden = hidden_of(self.drawn, self.prior)
+        log = log_likelihood(used.to_numpy(), self.drawn, basis, self.prior.outlier_size, columns, hidden)[:, seen]
         names = self._season_sites() | ({"effect": "column"} if self.task.columns else {})
         dims = {name: (*DRAW_DIMS, names[name]) if name in names else DRAW_DIMS for name in sites}
         attrs = {"sampler": "exact", "bayesnn_version": __version__, "complete": 1}
@@ -115,11 +117,18 @@ class SeriesFit(JudgesItself):
         sites = dict(zip(DYNAMICS, drawn.dynamics, strict=True))
         sites["level"] = np.choose(curve, [one.inverse(level) for one in CURVES.values()])
         sites |= {"drift": drawn.drift, "trend": trend, "residual": residual, "sigma": drawn.noise}
+        sites |= {"network": drawn.network.astype(int)} if drawn.window.shape[1] else {}
         sites |= {"curve": curve} | ({} if self.outlier is None else {"outlier": drawn.curve // len(CURVES)})
         if count := len(self.task.columns):
-            sites["effect"] = drawn.coefficients[:, -count:]
+            start = 3 + make_grid(self.prior, self.periods).basis.shape[1]
+            sites["effect"] = drawn.coefficients[:, start : start + count]
         ends = np.cumsum(self.periods)[:-1]
         return sites | dict(zip(self._season_sites(), np.split(drawn.season, ends, axis=1), strict=False))
+
+    @property
+    def network(self) -> float:
+        """Share of the draws that have a network; 0 for a series with a season, where none is tried."""
+        return float(self.drawn.network.mean())
 
     def _season_sites(self) -> dict[str, str]:
         """Sites of the seasons, and the names of their phases."""
@@ -150,7 +159,7 @@ class SeriesFit(JudgesItself):
         season = "none" if self.periods == (1,) else " and ".join(map(str, self.periods))
         lines = [
             f"series {self.name!r}: {int(self.series.notna().sum())} observed values to {self.series.index[-1]}",
-            f"structural autoregression, season {season}; curve: {likely}",
+            f"structural autoregression, season {season}; curve: {likely}; network: {self.network:.2f}",
             f"{len(self.drawn.curve)} independent draws of its posterior, in effect on {self.points:.0f} grid points",
         ]
         if self.outlier is not None:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from bayesnn.forecasting.many.curves import CURVES
-from bayesnn.forecasting.many.prior import Grid, StructuralPrior
+from bayesnn.forecasting.many.network import Hidden, Window, readout
+from bayesnn.forecasting.many.prior import Grid, StructuralPrior, hidden_of_points
 from bayesnn.forecasting.many.seasons import phases
 
 LEAST_SHARE = 0.05  # probability of a curve that knows only values above zero
@@ -18,7 +19,8 @@ class Posterior(NamedTuple):
 
     log_weight (c, p, g), up to a constant; products (c, k + 1, k + 1, g), state (c, 3, k + 1, g) and season
     (c, m, k + 1, g) as in `Filtered`; rate (c, p, g) and shape (c,) of the error variance; origin and scale (c,) of the
-    curves; place (c,) of the value that is taken as an outlier, -1 for none. With outliers, the curves come three
+    curves; place (c,) of the value that is taken as an outlier, -1 for none; window (c, l + 2) after the last value:
+    recent values, centre and spread, empty without a network. With outliers, the curves come three
     times, always in their order: without one, with one that passed, with a shift.
     """
 
@@ -31,6 +33,7 @@ class Posterior(NamedTuple):
     origin: np.ndarray
     scale: np.ndarray
     place: np.ndarray
+    window: np.ndarray
 
     @property
     def probability(self) -> np.ndarray:
@@ -47,19 +50,23 @@ def joined(one: Posterior, other: Posterior) -> Posterior:
 class Drawn(NamedTuple):
     """Draws (d,) of the member and of the unknowns of one series; of several series, with an axis (s,) before all.
 
-    curve (d,) is a number among the curves of the posterior, dynamics (5, d); coefficients (d, k) are level, drift,
-    trend and season before the first value, and effects of exogenous columns; state (d, 3), season (d, m), drift (d,)
-    and error sd (d,) hold after the last one, in units of the curve's scale. origin and scale (c,) of the curves,
-    place () of an outlier or -1, and positive (): whether paths must stay above zero. periods (s,): steps of the
-    seasons, whose phases follow each other.
+    curve (d,) is a number among the curves of the posterior, point (d,) one of the grid, with its dynamics (5, d);
+    coefficients (d, k) are level, drift, trend and season before the first value, effects of exogenous columns, and the
+    readout of the network where network (d,) says that there is one; state (d, 3), season (d, m), drift (d,), window
+    (d, l + 2) and error sd (d,) hold after the last value, in units of the curve's scale. origin and scale (c,) of the
+    curves, place () of an outlier or -1, and positive (): whether paths must stay above zero. periods (s,): steps of
+    the seasons, whose phases follow each other.
     """
 
     curve: np.ndarray
+    point: np.ndarray
+    network: np.ndarray
     dynamics: np.ndarray
     coefficients: np.ndarray
     state: np.ndarray
     season: np.ndarray
     drift: np.ndarray
+    window: np.ndarray
     noise: np.ndarray
     origin: np.ndarray
     scale: np.ndarray
@@ -96,11 +103,14 @@ def draw(posterior: Posterior, grid: Grid, count: int, rng: np.random.Generator,
     state, season = posterior.state[curve, :, :, point], posterior.season[curve, :, :, point]
     return Drawn(
         curve[which],
+        point[which],
+        grid.network[scale[which]],
         grid.dynamics[:, point[which]],
         coefficients,
         np.einsum("dij,dj->di", state[which], whole),
         np.einsum("dij,dj->di", season[which], whole),
         coefficients[:, 1],
+        posterior.window[curve[which]],
         noise,
         posterior.origin[: len(CURVES)],
         posterior.scale[: len(CURVES)],
@@ -122,17 +132,32 @@ def roll(
     errors = noise[:, None] * rng.standard_normal((count, horizon))
     paths, expected = np.empty((2, count, horizon))
     known = np.zeros((horizon, 0)) if known is None else known
-    effect = drawn.coefficients[:, drawn.coefficients.shape[1] - known.shape[1] :] @ known.T
+    hidden = hidden_of(drawn, prior)
+    end = drawn.coefficients.shape[1] - (hidden.width if hidden else 0)
+    effect = drawn.coefficients[:, end - known.shape[1] : end] @ known.T
+    window = Window(drawn.window[:, :-2].T, *drawn.window[:, -2:].T) if hidden else None
     for step in range(horizon):
         here = phases(periods, step)
         level, trend, turn = level + drawn.drift + phi * trend + turn, phi * trend, prior.turn_damping * turn
         around = level + season[:, here].sum(axis=1) + effect[:, step]
-        expected[:, step] = around + rho * last
-        last = rho * last + errors[:, step]
+        last = rho * last
+        if hidden and window:
+            last = last + readout(window.recent, hidden, drawn.coefficients)
+        expected[:, step] = around + last
+        last = last + errors[:, step]
         paths[:, step] = around + last
+        window = window and window.after(paths[:, step])
         level, trend = level + alpha * last, trend + beta * last
         season[:, here] += (gamma * last / len(here))[:, None]
     return Rolled(paths, expected, noise)
+
+
+def hidden_of(drawn: Drawn, prior: StructuralPrior) -> Hidden | None:
+    """The hidden weights of the draws, if there is a network among the members."""
+    if not drawn.window.shape[1]:
+        return None
+    hidden = hidden_of_points(prior, (1,))
+    return None if hidden is None else hidden.of_points(drawn.point)
 
 
 def inside(paths: np.ndarray, curve: np.ndarray, region: float) -> np.ndarray:

@@ -40,7 +40,7 @@ def test_the_evidence_is_that_of_the_regression_with_columns():
     x = standardised(raw, values)
     bucket = Bucket((values,), (1,), 2, 10, ((0,),), prior, exogenous=(raw,))
     with double():
-        one, grid = posteriors_of(bucket)[0], bucket.grid
+        one, grid = posteriors_of(bucket)[0], bucket.grid.part(network=False)
     curves = curve_arrays([values], 64, (1,), [x[:14]])
     u, kind = curves.u[0, 0], curves.kind[0, 0]
     for scale, point in ((0, 0), (5, 1), (len(grid.log_weight) - 1, 2)):

@@ -72,10 +72,10 @@ def test_the_density_of_an_outlier_is_normal_around_its_expectation():
     grid, prior = make_grid(StructuralPrior(), (1,)), StructuralPrior()
     one = members(values)
     found = outlier_log_density(u, kind, np.zeros((u.shape[1], 0)), one, grid, 24 + place, 8.0)
-    weight = one.log_weight[0]
+    weight = one.log_weight[0, : np.count_nonzero(~grid.network)]
     scale, point = np.unravel_index(int(np.argmax(weight)), weight.shape)
     products = one.products[0, :, :, point]
-    mean = np.linalg.solve(products[:3, :3] + np.diag(grid.precision[:, scale]), -products[:3, 3])
+    mean = np.linalg.solve(products[:3, :3] + np.diag(grid.precision[:3, scale]), -products[:3, -1])
     error = one_step_errors(u[0], kind[0], grid, point, mean)[24 + place]
     noise = np.sqrt(one.rate[0, scale, point] / (prior.noise_shape + 20))
     assert found[0] == pytest.approx(norm.logpdf(error, 0, 8 * noise), rel=1e-10)

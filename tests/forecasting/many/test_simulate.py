@@ -12,7 +12,8 @@ from bayesnn.forecasting.many.prior import StructuralPrior, make_grid
 from bayesnn.forecasting.many.seasons import season_basis
 from bayesnn.forecasting.many.simulate import Drawn, Posterior, draw, inside, roll
 
-EXACT = StructuralPrior(points=16, volatility=0.0, calm=0.0, turn=0.0)  # the future is as the past
+PLAIN = {"network_sds": (0.0,), "network_weights": (1.0,)}
+EXACT = StructuralPrior(points=16, volatility=0.0, calm=0.0, turn=0.0, **PLAIN)  # the future is as the past
 
 
 @jax.jit
@@ -29,15 +30,25 @@ def posteriors(u, grid):
     with jax.enable_x64(True):
         passed, found = jax.device_get(_passes(u, grid.dynamics, grid.basis, grid.precision))
     weight = found.log + grid.log_weight[:, None]
-    parts = weight, *passed, found.rate, found.shape, np.zeros(len(u)), np.ones(len(u)), np.full(len(u), -1)
+    parts = (
+        weight,
+        *passed,
+        found.rate,
+        found.shape,
+        np.zeros(len(u)),
+        np.ones(len(u)),
+        np.full(len(u), -1),
+        np.zeros((len(u), 0)),
+    )
     return [Posterior(*(part[i, None] for part in parts)) for i in range(len(u))]
 
 
 def made(dynamics, state, season, drift, noise):
     """One draw of a curve that is the series."""
-    parts = np.zeros((1, 0)), np.array(state), np.array(season), drift, noise
-    return Drawn(np.zeros(1, int), np.array(dynamics), *parts, np.zeros(3), np.ones(3), np.array(-1), np.array(False),
-                 np.array([len(season[0])]))  # fmt: skip
+    zero, none = np.zeros(1, int), np.zeros((1, 0))
+    parts = none, np.array(state), np.array(season), drift, none, noise, np.zeros(3), np.ones(3)
+    periods = np.array([len(season[0])])
+    return Drawn(zero, zero, zero == 1, np.array(dynamics), *parts, np.array(-1), np.array(False), periods)
 
 
 def one_member(posterior, scale, point):
