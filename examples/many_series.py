@@ -2,7 +2,8 @@
 
 Question: what comes next in each of many short series of business and economics, and how sure is that?
 Model: per series a structural autoregression (level, drift, damped trend, season, errors with a memory) on the values,
-their roots or logarithms; its posterior is exact, on a grid of dynamics weighted by evidence: `bnn.auto_forecast`.
+their roots or logarithms, or without a season also a network on the last values; its posterior is exact, on a grid of
+dynamics and hidden weights, averaged by evidence: `bnn.auto_forecast`.
 Result: errors of the median over those of the seasonal naive forecast in the training part (MASE) and coverage of the
 80 and 95% intervals, beside naive, seasonal naive and drift; and a picture of six series. The series are those of the
 M1 competition with their official test parts if the folder of shared data is there, else 60 simulated ones.

@@ -3,16 +3,18 @@
 Run: python tests/benchmarks/series.py [JOB ...] [--quick] [--json series.json]
      python tests/benchmarks/series.py maps [--maps NAME ...] [--counts 400 100] [--seeds 2] [--draws N]
 
-Jobs: lynx, sunspots, coverage, lstar, passengers, cutoffs, maps, speed, m1 (all by default). The M1 competition comes
-from BAYESNN_SHARED_DATA, or `shared/data` beside the repository, and its comparison needs the package statsforecast;
-everything else is embedded.
+Jobs: lynx, sunspots, coverage, lstar, passengers, cutoffs, maps, members, speed, m1 (all by default). The M1
+competition comes from BAYESNN_SHARED_DATA, or `shared/data` beside the repository, and its comparison needs the package
+statsforecast; everything else is embedded.
 """
 
 import argparse
 import json
 import os
 import time
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -21,6 +23,8 @@ from scipy.stats import norm
 
 import bayesnn as bnn
 from bayesnn.evaluation.scores import score_table
+from bayesnn.forecasting.many import prepare
+from bayesnn.forecasting.many.prior import StructuralPrior
 
 FOLDER = Path(os.environ.get("BAYESNN_SHARED_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 RANDOM = bnn.shallow(hidden=bnn.Geometric(0.5, 8), linear="random")
@@ -356,7 +360,30 @@ def m1_series(name, period, train, test):
     return frame.assign(unique_id=name, period=period, transform=" ".join(chosen.transform))
 
 
-JOBS = {job.__name__: job for job in (lynx, sunspots, coverage, lstar, passengers, cutoffs, maps, speed, m1)}
+def members(quick):
+    """`auto_forecast` with and without its members that have a network, from rolling origins.
+
+    The maps: 200 values, 60 more scored one step ahead, mean gap to the true log density over three series.
+    """
+    found = {}
+    for label, settings in (("without", {"network_sds": (0.0,), "network_weights": (1.0,)}), ("with", {})):
+        with mock.patch.object(prepare, "StructuralPrior", partial(StructuralPrior, **settings)):
+            for name in list(MAPS)[: 1 if quick else None]:
+                gaps = []
+                for key in range(1 if quick else 3):
+                    y, exact = map_series(name, 260, 100 + key)
+                    rows = bnn.auto_backtest(y, horizon=1, windows=60, baselines=(), progress=False).forecasts
+                    gaps.append(exact[200:].mean() - rows["log_score"].mean())
+                found[f"{name}, {label} a network"] = {"gap": round(float(np.mean(gaps)), 3)}
+            for name in ("lynx", "sunspots"):
+                y = getattr(bnn.datasets, name)()
+                result = bnn.auto_backtest(y, horizon=3, windows=5 if quick else 30, baselines=(), progress=False)
+                columns = result.table[["mase", "crps", "log_score", "coverage_80"]].round(3)
+                found[f"{name}, {label} a network"] = columns.droplevel("method").to_dict("index")
+    return found
+
+
+JOBS = {job.__name__: job for job in (lynx, sunspots, coverage, lstar, passengers, cutoffs, maps, members, speed, m1)}
 
 
 def main():
