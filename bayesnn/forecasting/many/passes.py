@@ -46,7 +46,7 @@ def passes(
             count = (kinds == OBSERVED).sum(axis=-1)
             evidences = _evidence_program(prior, periods, x.shape[2], network)(passed.products, count)
             results.append(Passed(*jax.device_get((*passed, *evidences))))
-        result = results[0] if hidden is None else together(*results, hidden.width)
+        result = results[0] if hidden is None else together(results[0], results[1], hidden.width)
         found += [Passed(*(a[i] for a in result)) for i in range(min(size, len(u) - start))]
     return found
 
