@@ -19,6 +19,8 @@ THREEFRY_ROUNDS = 13  # table 2 of Salmon et al.
 STREAM = 0x9E3779B9  # turns one key into the key of another stream
 MOST_ATTEMPTS = 100  # attempts at rejection sampling, each failing with probability below 0.2: never reached
 
+SERIES_UP_TO, LAST_POWER = 0.25, 12  # of log(1 + y) - y + y^2/2 - y^3/3: relative error below 1e-6
+
 Words = tuple[jax.Array, jax.Array]  # two random 32-bit words, which serve as a key
 
 
@@ -60,8 +62,10 @@ def gamma_numbers(key: jax.Array, shape: jax.Array) -> jax.Array:
     """Gamma numbers of rate one with these shape parameters, an array of any shape; zero where the parameter is zero.
 
     G. Marsaglia and W. Tsang (2000), A simple method for generating gamma variables, ACM Transactions on Mathematical
-    Software 26, 363-372, with their step from a + 1 to a for parameters below one. All numbers are attempted together
-    until each is accepted; `jax.random.gamma` makes one after the other on a CPU and costs many times as much.
+    Software 26, 363-372, with their step from a + 1 to a for parameters below one. All numbers are attempted
+    together until each is accepted; `jax.random.gamma` makes one after the other on a CPU and costs many times as
+    much. Whether a number is accepted is computed in single precision, in a form that loses no digits
+    (`log_acceptance`).
 
     Examples
     --------
@@ -74,20 +78,34 @@ def gamma_numbers(key: jax.Array, shape: jax.Array) -> jax.Array:
     raised = jnp.where(parameter < 1.0, parameter + 1.0, parameter)
     d = raised - 1.0 / 3.0
     c = 1.0 / jnp.sqrt(9.0 * d)
+    single = d.astype(jnp.float32), c.astype(jnp.float32)
 
     def attempt(state: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
-        value, accepted, attempts = state
+        normal, accepted, attempts = state
         left, right = threefry(words, counter + attempts * np.uint32(parameter.size))
-        normal = ndtri(uniform_numbers(left)).astype(parameter.dtype)
-        root = 1.0 + c * normal
-        cube = jnp.where(root > 0, root**3, 1.0)
-        level = jnp.log(uniform_numbers(right, parameter.dtype))
-        inside = (root > 0) & (level < 0.5 * normal**2 + d - d * cube + d * jnp.log(cube))
-        return jnp.where(accepted, value, d * cube), accepted | inside, attempts + np.uint32(1)
+        new = ndtri(uniform_numbers(left))
+        y = single[1] * new
+        inside = (y > -1.0) & (jnp.log(uniform_numbers(right)) < log_acceptance(jnp.maximum(y, -1.0), single[0]))
+        return jnp.where(accepted, normal, new), accepted | inside, attempts + np.uint32(1)
 
-    start = jnp.zeros_like(parameter), jnp.zeros(parameter.shape, bool), jnp.zeros((), jnp.uint32)
-    value, *_ = lax.while_loop(lambda s: ~s[1].all() & (s[2] < MOST_ATTEMPTS), attempt, start)
-    level = jnp.log(uniform_numbers(threefry(other_stream(words), counter)[0], parameter.dtype))
+    start = jnp.zeros(parameter.shape, jnp.float32), jnp.zeros(parameter.shape, bool), jnp.zeros((), jnp.uint32)
+    normal, *_ = lax.while_loop(lambda s: ~s[1].all() & (s[2] < MOST_ATTEMPTS), attempt, start)
+    value = d * (1.0 + c * normal) ** 3
+    level = jnp.log(uniform_numbers(threefry(other_stream(words), counter)[0])).astype(parameter.dtype)
     small = (parameter < 1.0) & (parameter > 0.0)
     factor = jnp.where(small, jnp.exp(level / jnp.where(small, parameter, 1.0)), 1.0)
     return jnp.where(parameter > 0, value * factor, 0.0).reshape(jnp.shape(shape))
+
+
+def log_acceptance(y: jax.Array, d: jax.Array) -> jax.Array:
+    """Log of the probability of accepting d (1 + y)^3, where y is normal with variance 1/(9 d): single precision.
+
+    That is x^2/2 + d - d v + d log(v) for v = (1 + y)^3 and x^2 = 9 d y^2. All terms up to y^3 cancel, which leaves
+    3 d (log(1 + y) - y + y^2/2 - y^3/3): near zero, the series of the logarithm from its fourth term on.
+    """
+    series = jnp.zeros_like(y)
+    for power in range(LAST_POWER, 3, -1):
+        series = series * y + np.float32((-1.0) ** (power + 1) / power)
+    y = jnp.where(y == -1.0, np.float32(-0.5), y)  # not accepted, whatever its density
+    direct = jnp.log1p(y) - y + 0.5 * y**2 - y**3 / 3
+    return 3 * d * jnp.where(jnp.abs(y) < SERIES_UP_TO, series * y**4, direct)

@@ -113,70 +113,92 @@ def inverse_gaussian(squared: jax.Array, uniform: jax.Array, mean: jax.Array) ->
     return jnp.where(uniform * (mean + root) <= mean, root, mean**2 / root)
 
 
-# PG(b, 0) = sum_k g_k / (2 pi^2 (k - 1/2)^2), g_k ~ Gamma(b). Terms are kept in blocks; by number of blocks, the others
-# together are REST_SHIFT b plus a gamma number of shape REST_SHAPE b and scale REST_SCALE, with their three cumulants.
-TERMS, BLOCKS = 6, 40
-LARGEST_ERROR = 1e-4  # allowed error of the log likelihood; blocks are added until it is met
+# PG(b, 0) = sum_k g_k / (2 pi^2 (k - 1/2)^2), g_k ~ Gamma(b). By level: how many gamma numbers take its place, and the
+# largest |f| for which they are made.
+BLOCK, LEVELS = 4, ((4, 12.0), (8, 24.0), (12, 36.0))
+LARGEST_ERROR = 1e-4  # allowed error of the log likelihood; the level rises until it is met
 
 
-def _rest() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Shape, scale and shift of the gamma number with the first three cumulants of the terms left out, for b = 1."""
-    k = np.arange(1, 100_000) - 0.5
-    end, kept = k[-1] + 0.5, TERMS * np.arange(1, BLOCKS + 1)
-    sums = (np.cumsum(k[::-1] ** (-2 * p))[::-1][kept] + end ** (1 - 2 * p) / (2 * p - 1) for p in (1, 2, 3))
-    ratio = 2 * np.pi**2
-    mean, variance, cumulant = (s * f for s, f in zip(sums, (1 / ratio, 1 / ratio**2, 2 / ratio**3), strict=True))
-    scale = cumulant / (2 * variance)
-    shape = variance / scale**2
-    return shape, scale, mean - shape * scale
+def _series(count: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Rates and shapes of the series, for b = 1: `count` terms, and one with the first two cumulants of the others."""
+    k = np.arange(1, count + 1) - 0.5
+    first, second = 1 / count, (1 - 1 / (4 * count**2)) / (3 * count**3)  # sums of 1/k^2 and of 1/k^4 beyond
+    first *= 1 - 1 / (12 * count**2)
+    rates = 2 * np.pi**2 * np.append(k**2, first / second)
+    return rates, np.append(np.ones(count), first**2 / second)
 
 
-REST_SHAPE, REST_SCALE, REST_SHIFT = _rest()
+def quadrature(nodes: int, largest: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rates and shapes (nodes,) of gamma numbers whose sum has nearly the Laplace transform of PG(1, 0).
+
+    log cosh(|f|/2) = sum_k a_k log(1 + t/r_k) with t = f^2/2, r_k = 2 pi^2 (k - 1/2)^2 and all a_k = 1. Its derivative
+    in t is a Stieltjes function, sum_k a_k/(t + r_k), so the rational function with `nodes` poles that agrees with
+    it in value and slope at as many points t has negative poles and positive residues, which are gamma numbers
+    again. It is found by projection: in the space of the vectors 1/(r + t), one for each point, the quadratic form
+    of (t + diag(r))^-1 is exact at these points (A. Ruhe, 1984, Rational Krylov sequence methods for eigenvalue
+    computation, Linear Algebra and its Applications 58, 391-405). The points are those of Chebyshev in log(r_1 +
+    t), for |f| up to `largest`.
+    """
+    rates, shapes = _series()
+    ends = np.log(rates[0] + np.array([0.0, 0.5 * largest**2]))
+    cosines = np.cos(np.pi * (np.arange(nodes) + 0.5) / nodes)
+    points = np.exp(ends.mean() + 0.5 * (ends[1] - ends[0]) * cosines) - rates[0]
+    vector = np.sqrt(shapes)
+    basis, _ = np.linalg.qr(vector[:, None] / (rates[:, None] + points))
+    _, roots, rotation = np.linalg.svd(np.sqrt(rates)[:, None] * basis, full_matrices=False)  # small rates keep digits
+    return roots[::-1] ** 2, ((vector @ basis) @ rotation[::-1].T) ** 2
+
+
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """Rates and shapes (level, most nodes), filled up with gamma numbers of shape zero."""
+    most = LEVELS[-1][0]
+    rates, shapes = np.ones((len(LEVELS), most)), np.zeros((len(LEVELS), most))
+    for level, (nodes, largest) in enumerate(LEVELS):
+        rates[level, :nodes], shapes[level, :nodes] = quadrature(nodes, largest)
+    return rates, shapes
+
+
+RATES, SHAPES = _tables()
 
 
 def series_numbers(key: jax.Array, b: jax.Array, c: jax.Array) -> jax.Array:
-    """PG(b, c) numbers (n,) for real b (n,) of at least zero, by a series of gamma numbers with an accurate remainder.
+    """PG(b, c) numbers (n,) for real b (n,) of at least zero, by a sum of a few gamma numbers.
 
-    Polson, Scott and Windle, equation (2): six terms as they are, and one gamma number in place of all others with
-    their first three cumulants at c = 0, tilted by exp(-c^2 omega/2) as the terms are. A Gibbs sampler that uses these
-    numbers is therefore exact for a likelihood whose logarithm differs from the right one by b times a function of f
-    alone that is at most 5e-10 up to |f| = 4, 7e-7 up to 10, and 1.4e-4 up to 20 (`log_error`). Where the largest b
-    makes that too much (counts above 140) there are more blocks of six terms, as `LARGEST_B` says: as many for
-    all rows, so that their number depends on b alone and not on f.
+    Polson, Scott and Windle, equation (2), is an infinite sum of gamma numbers of shape b. The sum of four gamma
+    numbers of `quadrature`, whose shapes are proportional to b, has nearly the same Laplace transform, and
+    exp(-c^2 omega/2) tilts both alike. A Gibbs sampler that uses these numbers is therefore exact for a likelihood
+    whose logarithm differs from the right one by b times a function of f alone that is at most 2e-9 up to |f| = 4,
+    5e-8 up to 10, and 4e-4 up to 20 (`log_error`). Where the largest b makes that too much, as `LARGEST_B` says,
+    there are eight or twelve: as many for all rows, so that their number depends on b alone and not on f.
     """
     b = jnp.broadcast_to(b, c.shape)
-    more = jnp.sum(b.max() > LARGEST_B[:-1])
-    shape, scale, shift = (jnp.asarray(rest)[more] for rest in (REST_SHAPE, REST_SCALE, REST_SHIFT))
-    place = (np.arange(1, TERMS + 1) - 0.5)[:, None] ** 2
-    rates = jnp.concatenate([2 * np.pi**2 * place + 0.5 * c**2, 1.0 / scale + 0.5 * c[None] ** 2])
-    kept = jnp.broadcast_to(b, (TERMS, *c.shape))
-    shapes = jnp.concatenate([kept, shape * b[None]])
-    first = jnp.sum(gamma_numbers(key, shapes) / rates, axis=0) + shift * b
+    level = jnp.sum(b.max() > LARGEST_B[:-1])
+    rates, shapes = (jnp.asarray(table)[level].reshape(-1, BLOCK, 1) for table in (RATES, SHAPES))
+    tilt = 0.5 * c**2
+
+    def of_block(key: jax.Array, block: jax.Array | int) -> jax.Array:
+        return jnp.sum(gamma_numbers(key, shapes[block] * b) / (rates[block] + tilt), axis=0)
 
     def add(state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         total, block = state
-        place = (jnp.arange(1, TERMS + 1) + TERMS * block - 0.5)[:, None] ** 2
-        numbers = gamma_numbers(jax.random.fold_in(key, block), kept)
-        return total + jnp.sum(numbers / (2 * np.pi**2 * place + 0.5 * c**2), axis=0), block + 1
+        return total + of_block(jax.random.fold_in(key, block), block), block + 1
 
-    return lax.while_loop(lambda state: state[1] <= more, add, (first, jnp.ones((), more.dtype)))[0]
+    start = of_block(key, 0), jnp.ones((), level.dtype)
+    return lax.while_loop(lambda state: state[1] <= level, add, start)[0]
 
 
-def log_error(f: np.ndarray, blocks: int = 1) -> np.ndarray:
+def log_error(f: np.ndarray, level: int = 0) -> np.ndarray:
     """By how much the likelihood for which `series_numbers` is exact differs from the right one: logarithms, b = 1."""
-    half = 0.5 * np.asarray(f, float)[..., None] ** 2
-    terms = np.log1p(half / (2 * np.pi**2 * (np.arange(1, TERMS * blocks + 1) - 0.5) ** 2)).sum(axis=-1)
-    shape, scale, shift = (rest[blocks - 1] for rest in (REST_SHAPE, REST_SCALE, REST_SHIFT))
-    rest = shape * np.log1p(half[..., 0] * scale) + shift * half[..., 0]
-    root = np.abs(np.asarray(f, float)) / 2
-    return root + np.log1p(np.exp(-2 * root)) - np.log(2) - terms - rest
+    f = np.abs(np.asarray(f, float))
+    own = np.log1p(0.5 * f[..., None] ** 2 / RATES[level]) @ SHAPES[level]
+    return 0.5 * f + np.log1p(np.exp(-f)) - np.log(2) - own
 
 
 def _largest() -> np.ndarray:
-    """The largest b that each number of blocks serves, for |f| up to log(1 + b) + 5: b is about r exp(f) at least."""
+    """The largest b that each level serves, for |f| up to log(1 + b) + 5: b is about r exp(f) at least."""
     b = np.geomspace(1.0, 1e12, 481)
     f = np.log1p(b) + 5.0
-    return np.array([b[np.abs(b * log_error(f, blocks)) <= LARGEST_ERROR].max() for blocks in range(1, BLOCKS + 1)])
+    return np.array([b[np.abs(b * log_error(f, level)) <= LARGEST_ERROR].max() for level in range(len(LEVELS))])
 
 
 LARGEST_B = _largest()

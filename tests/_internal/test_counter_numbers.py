@@ -8,7 +8,7 @@ from jax.extend.random import threefry2x32_p
 from scipy import stats
 
 from bayesnn._internal import counter_numbers
-from bayesnn._internal.counter_numbers import gamma_numbers, threefry, uniform_numbers
+from bayesnn._internal.counter_numbers import gamma_numbers, log_acceptance, threefry, uniform_numbers
 from bayesnn._internal.runtime import computing
 
 LEVEL = 1e-5  # probability that a right generator fails one comparison
@@ -45,6 +45,19 @@ def gammas(shape, count=100_000):
 @pytest.mark.parametrize("shape", [0.02, 0.4, 1.0, 1.7, 30.0, 1e6])
 def test_gamma_numbers_have_their_distribution(shape):
     assert stats.kstest(gammas(shape), stats.gamma(shape).cdf).pvalue > LEVEL
+
+
+@pytest.mark.parametrize("d", [2 / 3, 2.0, 50.0, 1e4])
+def test_acceptance_in_single_precision_is_that_of_the_formula(d):
+    """x^2/2 + d - d v + d log(v) of Marsaglia and Tsang in double precision, over all x that occur."""
+    x = np.linspace(-5.4, 5.4, 1000)
+    y = (x / np.sqrt(9 * d)).astype(np.float32)
+    y = y[y > -0.95]
+    v = (1.0 + y.astype(float)) ** 3
+    expected = 9 * d * y.astype(float) ** 2 / 2 + d - d * v + d * np.log(v)
+    found = log_acceptance(jnp.asarray(y), jnp.float32(d))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert np.isfinite(log_acceptance(jnp.float32(-1.0), jnp.float32(d)))
 
 
 def test_gamma_numbers_of_shape_zero_are_zero_and_shapes_are_kept():

@@ -94,22 +94,34 @@ def test_the_distribution_of_real_shapes_is_that_of_a_long_series(b):
 def test_the_error_of_the_series_is_what_the_documentation_says():
     f = np.linspace(-20, 20, 2001)
     error = np.abs(module.log_error(f))
-    for largest, bound in ((4, 5e-10), (10, 7e-7), (20, 1.4e-4)):
+    for largest, bound in ((4, 2e-9), (10, 5e-8), (20, 4e-4)):
         assert error[np.abs(f) <= largest].max() <= bound
 
 
-def test_large_shapes_get_more_terms():
+def test_large_shapes_get_more_numbers():
     """The error stays small where |f| is as large as counts of that size make it."""
     assert (np.diff(module.LARGEST_B) >= 0).all()
-    assert module.LARGEST_B[0] > 140 and module.LARGEST_B[-1] > 1e9
-    for blocks, b in enumerate(module.LARGEST_B, start=1):
+    assert module.LARGEST_B[0] > 1000 and module.LARGEST_B[-1] > 1e9
+    for level, b in enumerate(module.LARGEST_B):
         f = np.linspace(0.0, np.log1p(b) + 5.0, 200)
-        assert np.abs(b * module.log_error(f, blocks)).max() < 1.5 * module.LARGEST_ERROR
-    assert np.abs(1e6 * module.log_error(np.array([16.0]))) > 1.0  # what six terms would do to a count of a million
+        assert np.abs(b * module.log_error(f, level)).max() < 1.5 * module.LARGEST_ERROR
+    assert np.abs(1e6 * module.log_error(np.array([16.0]))) > 1.0  # what four numbers would do to a count of a million
     assert matches(draws(16.0, 1e6), 16.0, 1e6)
     half = FEWER // 2
-    omega = draws(3.0, np.repeat([1.0, 1e6], half), seed=3)  # the blocks that one row needs serve all rows
+    omega = draws(3.0, np.repeat([1.0, 1e6], half), seed=3)  # the numbers that one row needs serve all rows
     assert matches(omega[:half], 3.0, 1.0) and matches(omega[half:], 3.0, 1e6)
+
+
+@pytest.mark.parametrize("level", range(len(module.LEVELS)))
+def test_the_few_gamma_numbers_have_the_transform_and_the_first_moments_of_the_series(level):
+    """All are positive; value and slope of the transform agree at `nodes` points, so the error has one sign."""
+    nodes, largest = module.LEVELS[level]
+    rates, shapes = module.RATES[level], module.SHAPES[level]
+    assert (rates > 0).all() and (shapes[:nodes] > 0).all() and not shapes[nodes:].any()
+    assert shapes @ (1 / rates) == pytest.approx(1 / 4, rel=1e-6)  # the mean, which 10^12 numbers would tell as well
+    assert shapes @ (1 / rates**2) == pytest.approx(1 / 24, rel=1e-6)
+    error = module.log_error(np.linspace(0.0, largest, 200), level)
+    assert error.min() > -1e-12
 
 
 def test_the_two_forms_of_the_density_agree_where_they_meet():
@@ -151,11 +163,24 @@ def tilt_forgotten(monkeypatch):
     monkeypatch.setattr(module, "attempted", attempted)
 
 
-def remainder_forgotten(monkeypatch):
-    monkeypatch.setattr(module, "REST_SHIFT", np.zeros_like(module.REST_SHIFT))
+def last_number_forgotten(monkeypatch):
+    monkeypatch.setattr(module, "SHAPES", module.SHAPES * (np.arange(module.SHAPES.shape[1]) != module.BLOCK - 1))
 
 
-@pytest.mark.parametrize(("plant", "b"), [(wrong_share, None), (tilt_forgotten, None), (remainder_forgotten, 2.5)])
+def tilt_of_the_numbers_forgotten(monkeypatch):
+    right = module.series_numbers
+    monkeypatch.setattr(module, "series_numbers", lambda key, b, c: right(key, b, 0.0 * c))
+
+
+PLANTED = [
+    (wrong_share, None),
+    (tilt_forgotten, None),
+    (last_number_forgotten, 2.5),
+    (tilt_of_the_numbers_forgotten, 2.5),
+]
+
+
+@pytest.mark.parametrize(("plant", "b"), PLANTED)
 def test_a_planted_error_is_seen(plant, b, monkeypatch):
     plant(monkeypatch)
     assert not matches(draws(1.5, b, generate=lambda *given: polya_gamma(*given)), 1.5, b or 1.0)  # traced anew
