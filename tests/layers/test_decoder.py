@@ -18,6 +18,12 @@ LAYER = Seq2Seq(
     [bnn.PositionalEncoding(), bnn.TransformerBlock(2, 3)],
     [bnn.PositionalEncoding("learnt"), DecoderBlock(2, 3), bnn.Dense(2, "tanh")],
 )
+NORMS_FIRST = Seq2Seq(
+    SOURCE,
+    [bnn.PositionalEncoding(), bnn.TransformerBlock(2, 3, norm="pre", bias=True), bnn.LayerNorm()],
+    [bnn.PositionalEncoding("learnt"), *[DecoderBlock(2, 3, norm="pre", bias=True)] * 2, bnn.Dense(2, "tanh")],
+)
+BOTH_NORMS = pytest.mark.parametrize("layer", [LAYER, NORMS_FIRST], ids=["norm after", "norm first"])
 
 
 def weights_of(layer, shape=SHAPE):
@@ -87,11 +93,12 @@ def test_the_mask_of_what_follows_is_that_of_the_target():
 
 
 @pytest.mark.slow
-def test_what_each_step_sees():
+@BOTH_NORMS
+def test_what_each_step_sees(layer):
     """All of the source, no later target; the derivative of every output by every input says so."""
     with double():
-        weights = weights_of(LAYER)
-        slopes = np.abs(jax.jacobian(lambda x: LAYER.apply(weights, x))(jnp.asarray(example()))).sum(axis=(1, 3))
+        weights = weights_of(layer)
+        slopes = np.abs(jax.jacobian(lambda x: layer.apply(weights, x))(jnp.asarray(example()))).sum(axis=(1, 3))
     assert slopes.shape == (TARGET, SOURCE + TARGET)
     assert (slopes[:, :SOURCE] > 0).all()
     assert not np.triu(slopes[:, SOURCE:], 1).any()
@@ -99,20 +106,21 @@ def test_what_each_step_sees():
 
 
 @pytest.mark.slow
+@BOTH_NORMS
 @pytest.mark.parametrize("rubbish", [0.0, 9.0])
-def test_padding_of_source_and_target_changes_neither_values_nor_gradients(rubbish):
+def test_padding_of_source_and_target_changes_neither_values_nor_gradients(rubbish, layer):
     """Two steps of the source and one of the target are padded: as if the layer had been made for the shorter ones."""
     real = np.array([True, True, False, False, True, True, False])
-    short = Seq2Seq(2, LAYER.encoder, LAYER.decoder)
+    short = Seq2Seq(2, layer.encoder, layer.decoder)
     with double():
-        weights = weights_of(LAYER)
+        weights = weights_of(layer)
         cut = weights | {"decoder0_positions": weights["decoder0_positions"][:2]}
         x = jnp.where(real[:, None], example(), rubbish)
 
         def total(x):
-            return jnp.sin(LAYER.apply(weights, x, jnp.asarray(real))[:2]).sum()
+            return jnp.sin(layer.apply(weights, x, jnp.asarray(real))[:2]).sum()
 
-        long, expected = LAYER.apply(weights, x, jnp.asarray(real))[:2], short.apply(cut, x[real])
+        long, expected = layer.apply(weights, x, jnp.asarray(real))[:2], short.apply(cut, x[real])
         slopes = jax.grad(total)(x)
         wanted = jax.grad(lambda x: jnp.sin(short.apply(cut, x)).sum())(x[real])
     np.testing.assert_allclose(long, expected, rtol=1e-11)
