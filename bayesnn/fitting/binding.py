@@ -107,13 +107,17 @@ def _check_offset(likelihood: Likelihood, standardize: bool) -> None:
 def _bound(
     likelihood: Likelihood, y: Any, weights: np.ndarray | None, offset: np.ndarray | None, steps: np.ndarray | None
 ) -> Likelihood:
-    """The likelihood that has learnt from the target, each row counted as often as its case weight says."""
-    if weights is None:
-        return likelihood.bind(y, offset)
-    each = weights if steps is None else np.repeat(weights, steps.sum(axis=1))
+    """The likelihood that has learnt from the target, each row counted as often as its case weight says.
+
+    Where steps have targets, y has a row for each of these, and so have weights and offset then.
+    """
+    counts = None if steps is None else steps.sum(axis=1)
+    shift, each = (v if v is None or counts is None else np.repeat(v, counts) for v in (offset, weights))
+    if each is None:
+        return likelihood.bind(y, shift)
     checks.rows(len(each), row_count(y))
     used = np.flatnonzero(each)
-    return likelihood.bind(_taken(y, used), None if offset is None else offset[used], each[used])
+    return likelihood.bind(_taken(y, used), None if shift is None else shift[used], each[used])
 
 
 def _encoded(likelihood: Likelihood, y: Any, steps: np.ndarray | None, used: np.ndarray | None) -> np.ndarray:

@@ -78,3 +78,15 @@ def test_likelihoods_learn_from_rows_as_often_as_their_weights_say(likelihood, y
 def test_an_exposure_that_is_no_number_is_refused():
     with pytest.raises(ValueError, match="offset must be from -300 to 300 for counts, .*, got 800 at row 0"):
         binding.bind(bnn.Model([bnn.Dense(1)], bnn.Poisson()), TABLE, np.arange(6), offset=800.0)
+
+
+@pytest.mark.parametrize("weights", [None, np.array([1.0, 2.0, 0.0, 0.5, 1.0, 3.0])], ids=["plain", "weighted"])
+def test_the_rate_of_steps_with_counts_has_the_exposure_of_every_real_step(weights):
+    """The log of all counts per exposure: a row's exposure is that of each of its steps, padded ones left out."""
+    tokens = np.where(np.arange(4) < np.array([4, 2, 3, 1, 4, 4])[:, None], TOKENS, 0)
+    real, offset = tokens > 0, np.linspace(-1.0, 2.0, 6)
+    counts = np.where(real, 1 + np.arange(24).reshape(6, 4), 0)
+    model, _ = binding.bind(TAGGER, tokens, counts, offset=offset, weights=weights)
+    cases = np.ones(6) if weights is None else weights
+    expected = cases @ counts.sum(axis=1) / (cases @ (real.sum(axis=1) * np.exp(offset)))
+    assert model.likelihood.baseline == pytest.approx(np.log(expected), rel=1e-12)
