@@ -2,8 +2,9 @@
 
 Run: python tests/benchmarks/classes.py [JOB ...] [--quick] [--only MODEL] [--json classes.json]
 
-Jobs: cancer, ripley, iris, wine, digits, signs, robot, nuts, trajectories, moves, weights, rows (all by default).
-Needs scikit-learn; the data of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the repository.
+Jobs: cancer, ripley, iris, wine, digits, signs, robot, nuts, sweeps, trajectories, moves, weights, rows (all by
+default). Needs scikit-learn; the data of `robot` come from BAYESNN_SHARED_DATA, or ../shared/data beside the
+repository.
 
 cancer   Breast cancer of scikit-learn, 30% held out, stratified, seed 0: default settings until converged (R-hat up to
          1.01 and 400 effective draws of every function value), log loss and AUC beside `LogisticRegressionCV`.
@@ -16,6 +17,8 @@ robot    MacKay's robot arm, two outputs, eight units: R-hat and effective draws
 nuts     Least effective draws of a function value per second of processor time: the default sampler and NumPyro's NUTS
          on the same model in the same process, each for the second time, so that nothing is compiled; for Bernoulli
          (Ripley), Categorical (iris), StudentT, NegativeBinomial, Poisson, Heteroskedastic (simulated). Takes minutes.
+sweeps   The collapsed sweep given auxiliary variables: the default, and other trajectories and numbers of sweeps, by
+         two keys each, on the models of `nuts` and (150 rows, three inputs, four units) on others of the same kind.
 trajectories
          The joint sweep with 20, 40, 60 (the default) and 100 leapfrog steps, measured as for `nuts`.
 moves    Iris, the first of ten folds, 16 chains of 1500 draws after 400: effective draws of function values, bulk and
@@ -182,12 +185,17 @@ def robot(quick):
 def least_effective(model, x, y, **settings):
     """Least effective draws of a function value per second of processor time, that of a fit without compiling."""
     bnn.fit(model, x, y, key=0, progress=False, **settings)
+    return effective(model, x, y, key=1, **settings)[0]
+
+
+def effective(model, x, y, key, **settings):
+    """Least effective draws of a function value per second of processor time of a fit, and the fit."""
     start = time.process_time()
-    fit = bnn.fit(model, x, y, key=1, progress=False, **settings)
+    fit = bnn.fit(model, x, y, key=key, progress=False, **settings)
     seconds = time.process_time() - start
     worst = bnn.diagnose(fit).table.loc["f, worst"]
     found = {"ess": worst["ess_bulk"], "r_hat": worst["r_hat"], "cpu seconds": seconds}
-    return found | {"ess/s": worst["ess_bulk"] / seconds}
+    return found | {"ess/s": worst["ess_bulk"] / seconds}, fit
 
 
 def simulated():
@@ -220,6 +228,38 @@ def nuts(quick, only=""):
         result[name] = found | {"ratio": found["gibbs"]["ess/s"] / found["nuts"]["ess/s"]}
         print(f"  {name}: {result[name]}", flush=True)
     return result | {"asked": "20 times for Bernoulli, 10 for StudentT and NegativeBinomial, 5 for Categorical"}
+
+
+def others():
+    """Products and waves of three inputs, with targets of the kinds that have auxiliary variables."""
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(150, 3))
+    f = np.sin(2 * x[:, 0]) + x[:, 1] * x[:, 2]
+    classes = (rng.uniform(size=150) < 1 / (1 + np.exp(-2 * f))).astype(int)
+    robust = f + 0.3 * rng.standard_t(3, size=150)
+    counts = rng.poisson(np.exp(f) * rng.gamma(3, 1 / 3, 150))
+    return {
+        "Bernoulli, other": (bnn.Bernoulli(), x, classes, 4),
+        "StudentT, other": (bnn.StudentT(), x, robust, 4),
+        "NegativeBinomial, other": (bnn.NegativeBinomial(), x, counts, 4),
+    }
+
+
+def sweeps(quick, only=""):
+    draws, result, cases = 50 if quick else 500, {}, simulated() | others()
+    augmented = (bnn.Bernoulli, bnn.StudentT, bnn.NegativeBinomial)
+    for name in (name for name in cases if only in name and isinstance(cases[name][0], augmented)):
+        likelihood, x, y, hidden = cases[name]
+        model = bnn.shallow(hidden, likelihood=likelihood)
+        for steps, count in ((None, 10), (20, 10), (30, 5)):
+            settings = {"sampler": bnn.Gibbs(trajectory=steps, sweeps=count), "draws": draws, "warmup": draws}
+            bnn.fit(model, x, y, key=0, progress=False, **settings)
+            for key in (1, 2):
+                found = result[f"{name}: {steps} steps, {count} sweeps, key {key}"] = effective(
+                    model, x, y, key, **settings
+                )[0]
+                print(f"  {list(result)[-1]}: {found}", flush=True)
+    return result
 
 
 def trajectories(quick):
@@ -291,7 +331,7 @@ def rows(quick):
 
 JOBS = {
     job.__name__: job
-    for job in (cancer, ripley, iris, wine, digits, signs, robot, nuts, trajectories, moves, weights, rows)
+    for job in (cancer, ripley, iris, wine, digits, signs, robot, nuts, sweeps, trajectories, moves, weights, rows)
 }
 
 
@@ -299,13 +339,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("jobs", nargs="*", choices=[[], *JOBS], default=[])
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--only", default="", metavar="TEXT", help="of `nuts`: the models whose name contains this")
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="of `nuts` and `sweeps`: the models whose name contains this"
+    )
     parser.add_argument("--json")
     given = parser.parse_args()
     print(f"load average at the start: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     found = {}
     for name in given.jobs or JOBS:
-        found[name] = JOBS[name](given.quick, **({"only": given.only} if name == "nuts" else {}))
+        found[name] = JOBS[name](given.quick, **({"only": given.only} if name in ("nuts", "sweeps") else {}))
         print(f"\n{name}\n{pd.Series(found[name]).to_string()}", flush=True)
     if given.json:
         with open(given.json, "w") as file:
