@@ -94,8 +94,8 @@ def auto_forecast(
     level, trend and season are corrected by alpha r_t, beta r_t and gamma r_t, the last divided among several seasons.
     Random walks with drift, exponential smoothing with trends that are damped, and autoregressions around a level are
     among its members. A series without a season also has members in which r_t has a further term, a readout of eight
-    tanh units on one to three of the last values, whose hidden weights are drawn from their prior, so that maps and
-    cycles can be found. Level, drift, trend and seasonal effects at the start have normal priors in units of the error
+    tanh units on one to three of the last eight values, whose hidden weights are drawn from their prior, so that maps
+    and cycles can be found. Level, drift, trend and seasonal effects at the start have normal priors in units of the error
     sd, with several scales (season: also zero); they and the error variance are integrated out in closed form, the rest
     is averaged over a grid by evidence, to a power that falls with the length. The future has an error sd of its own
     (lognormal, .5), and a trend that turns at the origin. The roots of a member are at most one; in addition, paths

@@ -54,7 +54,7 @@ def filtered(
     kind (n,): 0 before the series starts, 1 where it is missing, 2 where it is observed, 3 where an observation moves
     the states but is no row of the regression. One that is missing moves the states by their expectation. The last
     coefficients are those of exogenous columns x (n, e), and of a network of these hidden weights on the values before
-    each step, recent (n, l), if there is one.
+    each step, recent (n, w), if there is one.
     """
     alpha, beta, phi, gamma, rho = dynamics
     columns, points, n = jnp.zeros((len(u), 0)) if x is None else x, dynamics.shape[1], u.shape[0]
@@ -79,7 +79,9 @@ def filtered(
         )
         expected = rho * last
         if hidden is not None and recent is not None:
-            expected = expected.at[readout:k].add(features(recent[t][:, None], *hidden, jnp))
+            expected = expected.at[readout:k].add(
+                features(jnp.broadcast_to(recent[t][:, None], (recent.shape[1], points)), *hidden, jnp)
+            )
         error = r - expected
         r = jnp.where(kind[t] >= 2, r, expected)
         moved = jnp.stack([level + alpha * r, trend + beta * r, r])

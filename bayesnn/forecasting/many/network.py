@@ -16,7 +16,7 @@ SLOPES = (0.7, 1.5, 3.0)  # sds of the weights of a unit, which decide how steep
 
 
 class Hidden(NamedTuple):
-    """Weights (h, l, g) of h units on l lags and biases (h, g); lags (l, g) are one where a point uses them."""
+    """Weights (h, l, g) of h units on l inputs and biases (h, g); lags (l, g) say which ones these are, 0 for none."""
 
     weight: np.ndarray
     bias: np.ndarray
@@ -33,7 +33,7 @@ class Hidden(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Standardised values z (l, ...) before a step, the latest first, and centre and spread (...) of the curve."""
+    """Standardised values z (w, ...) before a step, the latest first, and centre and spread (...) of the curve."""
 
     recent: np.ndarray
     center: np.ndarray
@@ -49,20 +49,22 @@ class Window(NamedTuple):
 def draw_hidden(points: int, units: int, lags: int) -> Hidden:
     """Hidden weights of every point: N(0, s^2) with a slope s of the point, zero at a random place of the inputs.
 
-    Points use one to `lags` lags in turn. The numbers are always the same, as those of the other unknowns of a grid.
+    In turn, points use the last value, the last two, the last three, the last one or two and one from 3 to `lags` steps
+    back. The numbers are always the same, as those of the other unknowns of a grid.
     """
     rng = np.random.default_rng(0)
-    point = np.arange(points)
-    used = (np.arange(lags)[:, None] <= point % lags).astype(float)
-    slope = np.array(SLOPES)[(point // lags) % len(SLOPES)]
-    weight = slope * rng.standard_normal((units, lags, points)) * used
-    place = rng.standard_normal((units, lags, points))
+    kind, turn = np.arange(points) % 5, np.arange(points) // 5
+    slope, far = np.array(SLOPES)[turn % len(SLOPES)], 3 + turn // len(SLOPES) % (lags - 2)
+    none = np.zeros_like(far)
+    used = np.stack([none + 1, np.choose(kind, [none, 2, 2, far, 2]), np.choose(kind, [none, none, 3, none, far])])
+    weight = slope * rng.standard_normal((units, *used.shape)) * (used > 0)
+    place = rng.standard_normal(weight.shape)
     return Hidden(weight, -np.sum(weight * place, axis=1), used)
 
 
 def features(recent: Any, weight: Any, bias: Any, lags: Any, xp: Any = np) -> Any:
-    """Features (1 + l + h, ...) of values (l, ...) before a step, for hidden weights (h, l, ...) with the same axes."""
-    recent = recent * lags
+    """Features (1 + l + h, ...) of values (w, ...) before a step, for hidden weights (h, l, ...) with the same axes."""
+    recent = xp.where(lags > 0, xp.take_along_axis(recent, xp.maximum(lags - 1, 0), axis=0), 0.0)
     units = xp.tanh(xp.sum(weight * recent, axis=1) + bias)
     return xp.concatenate([xp.ones_like(units[:1]), recent, units])
 
@@ -87,13 +89,13 @@ def windows(u: np.ndarray, kind: np.ndarray, lags: int) -> Window:
 
 
 def last_window(u: np.ndarray, kind: np.ndarray, hidden: Hidden | None) -> np.ndarray:
-    """Windows (c, l + 2) after curves u (c, n): recent values, centre and spread; (c, 0) without a network."""
+    """Windows (c, w + 2) after curves u (c, n): recent values, centre and spread; (c, 0) without a network."""
     if hidden is None:
         return np.zeros((len(u), 0))
-    found = windows(u, kind, len(hidden.lags))
+    found = windows(u, kind, hidden.lags.max())
     return np.column_stack([*found.recent[..., -1], found.center, found.spread])
 
 
 def readout(recent: np.ndarray, hidden: Hidden, coefficients: np.ndarray) -> np.ndarray:
-    """v' h(z) (d,) of d draws, with values (l, d) before a step, their hidden weights, and v last in (d, k)."""
+    """v' h(z) (d,) of d draws, with values (w, d) before a step, their hidden weights, and v last in (d, k)."""
     return np.asarray(np.sum(features(recent, *hidden) * coefficients[:, -hidden.width :].T, axis=0))

@@ -53,7 +53,7 @@ class StructuralPrior:
     network_sds, network_weights : tuple of float
         Scales of the readout of the network on the last values, and their prior probabilities; zero is no network.
     network_points, units, lags : int
-        Number of points with a network, their hidden units, and how many values these see at most.
+        Number of points with a network, their hidden units, and how many steps these look back at most.
     noise_shape, noise_rate : float
         Inverse gamma distribution of the error variance, relative to the variance of the differences.
     network_noise_rate : float
@@ -87,9 +87,9 @@ class StructuralPrior:
     column_weights: tuple[float, ...] = (0.3, 0.3, 0.25, 0.15)
     network_sds: tuple[float, ...] = (0.0, 5.0, 25.0)
     network_weights: tuple[float, ...] = (0.98, 0.01, 0.01)
-    network_points: int = 128
+    network_points: int = 512
     units: int = 8
-    lags: int = 3
+    lags: int = 8
     noise_shape: float = 1.5
     noise_rate: float = 0.6
     network_noise_rate: float = 0.05
@@ -166,7 +166,7 @@ def hidden_of_points(prior: StructuralPrior, periods: tuple[int, ...]) -> Hidden
     if max(periods) > 1 or max(prior.network_sds) == 0:
         return None
     drawn = draw_hidden(prior.network_points, prior.units, prior.lags)
-    return Hidden(*(np.concatenate([np.zeros((*a.shape[:-1], prior.points)), a], axis=-1) for a in drawn))
+    return Hidden(*(np.concatenate([np.zeros((*a.shape[:-1], prior.points), a.dtype), a], axis=-1) for a in drawn))
 
 
 def network_dynamics(count: int) -> np.ndarray:

@@ -50,12 +50,12 @@ def one_step(
 
 
 def _before(u: np.ndarray, used: np.ndarray, drawn: Drawn, hidden: Hidden | None) -> tuple[np.ndarray, np.ndarray]:
-    """Values (l, c, n + 1) before each step of the different curves of the draws, and which of them each draw has."""
+    """Values (w, c, n + 1) before each step of the different curves of the draws, and which of them each draw has."""
     _, first, which = np.unique(drawn.curve, return_index=True, return_inverse=True)
     if hidden is None:
         return np.zeros((0, len(first), u.shape[1] + 1)), which
     kind = np.where(used[first], OBSERVED, MISSING)
-    return windows(u[first], kind, len(hidden.lags)).recent, which
+    return windows(u[first], kind, drawn.window.shape[1] - 2).recent, which
 
 
 def log_likelihood(

@@ -19,7 +19,7 @@ class Posterior(NamedTuple):
 
     log_weight (c, p, g), up to a constant; products (c, k + 1, k + 1, g), state (c, 3, k + 1, g) and season
     (c, m, k + 1, g) as in `Filtered`; rate (c, p, g) and shape (c,) of the error variance; origin and scale (c,) of the
-    curves; place (c,) of the value that is taken as an outlier, -1 for none; window (c, l + 2) after the last value:
+    curves; place (c,) of the value that is taken as an outlier, -1 for none; window (c, w + 2) after the last value:
     recent values, centre and spread, empty without a network. With outliers, the curves come three
     times, always in their order: without one, with one that passed, with a shift.
     """
@@ -53,7 +53,7 @@ class Drawn(NamedTuple):
     curve (d,) is a number among the curves of the posterior, point (d,) one of the grid, with its dynamics (5, d);
     coefficients (d, k) are level, drift, trend and season before the first value, effects of exogenous columns, and the
     readout of the network where network (d,) says that there is one; state (d, 3), season (d, m), drift (d,), window
-    (d, l + 2) and error sd (d,) hold after the last value, in units of the curve's scale. origin and scale (c,) of the
+    (d, w + 2) and error sd (d,) hold after the last value, in units of the curve's scale. origin and scale (c,) of the
     curves, place () of an outlier or -1, and positive (): whether paths must stay above zero. periods (s,): steps of
     the seasons, whose phases follow each other.
     """

@@ -15,24 +15,24 @@ from bayesnn.forecasting.many.replay import log_likelihood
 from bayesnn.forecasting.many.simulate import draw, hidden_of, roll
 
 PRIOR = StructuralPrior(
-    points=4, network_points=12, units=3, lags=3, volatility=0.0, calm=0.0, turn=0.0, network_sds=(0.0, 2.0),
+    points=4, network_points=20, units=3, lags=5, volatility=0.0, calm=0.0, turn=0.0, network_sds=(0.0, 2.0),
     network_weights=(0.5, 0.5),
 )  # fmt: skip
 GRID = make_grid(PRIOR, (1,))
 VALUES = 30 + np.random.default_rng(0).normal(size=20).cumsum()
 VALUES[[4, 11, 12]] = np.nan
-MEMBERS = [(3, 4), (4, 11), (5, 15)]  # scales with a network; points of one to three lags, at a level and as a walk
+MEMBERS = [(3, 4), (4, 8), (5, 21)]  # scales with a network; points of one to three lags, at a level and as a walk
 
 
 def features_by_hand(u, t, point):
     """A constant, the lags that the point uses, its units: of the standardised last observed values."""
     seen = np.isfinite(u)
     center, spread, z = u[seen].mean(), u[seen].std(), []
-    for lag in range(1, 4):
-        before = [u[s] for s in range(max(t - lag + 1, 0)) if np.isfinite(u[s])]
-        z.append((before[-1] - center) / spread if before else 0.0)
     hidden = GRID.hidden
-    z = np.array(z) * hidden.lags[:, point]
+    for lag in hidden.lags[:, point]:
+        before = [u[s] for s in range(max(t - lag + 1, 0)) if np.isfinite(u[s])]
+        z.append((before[-1] - center) / spread if before and lag else 0.0)
+    z = np.array(z)
     units = [np.tanh(hidden.weight[h, :, point] @ z + hidden.bias[h, point]) for h in range(3)]
     return np.r_[1.0, z, units]
 
@@ -68,9 +68,11 @@ def one_member(posterior, scale, point):
 
 
 def test_points_use_one_to_three_lags():
-    assert GRID.hidden.lags[:, 4:7].T.tolist() == [[1, 0, 0], [1, 1, 0], [1, 1, 1]]
-    assert (GRID.hidden.weight * (1 - GRID.hidden.lags) == 0).all()
-    assert GRID.dynamics[0, 4:].tolist() == [0.0] * 6 + [1.0] * 6
+    lags = GRID.hidden.lags
+    assert lags[:, 4:9].T.tolist() == [[1, 0, 0], [1, 2, 0], [1, 2, 3], [1, 3, 0], [1, 2, 3]]
+    assert lags[:, 22:24].T.tolist() == [[1, 4, 0], [1, 2, 4]]
+    assert (GRID.hidden.weight[:, lags == 0] == 0).all() and (GRID.hidden.weight[:, lags > 0] != 0).all()
+    assert GRID.dynamics[0, 4:].tolist() == [0.0] * 10 + [1.0] * 10
 
 
 def test_windows_hold_the_last_observed_values():
@@ -144,19 +146,19 @@ def test_paths_follow_the_recursion(fitted, scale, point):
     seen = u[np.isfinite(u)]
     hidden, center, spread = GRID.hidden, seen.mean(), seen.std()
     for b, (level, trend, last), path in zip(drawn.coefficients, drawn.state, paths, strict=True):
-        z = [(value - center) / spread for value in (u[-1], u[-2], u[-3])]
+        z = [(value - center) / spread for value in u[: -PRIOR.lags - 1 : -1]]
         for value in path:
-            inputs = np.array(z) * hidden.lags[:, point]
+            inputs = np.array([z[lag - 1] if lag else 0.0 for lag in hidden.lags[:, point]])
             units = np.tanh(hidden.weight[:, :, point] @ inputs + hidden.bias[:, point])
             last = rho * last + b[3:] @ np.r_[1.0, inputs, units]
             level, trend = level + b[1] + phi * trend, phi * trend
             assert value == pytest.approx(level + last, rel=1e-9)
-            level, trend, z = level + alpha * last, trend + beta * last, [(value - center) / spread, *z[:2]]
+            level, trend, z = level + alpha * last, trend + beta * last, [(value - center) / spread, *z]
 
 
 def test_the_next_value_has_its_student_distribution(fitted):
     posterior, u, _ = fitted
-    scale, point, k = 4, 13, len(GRID.precision)
+    scale, point, k = 4, 22, len(GRID.precision)
     products = posterior.products[0, :, :, point]
     covariance = np.linalg.inv(products[:k, :k] + np.diag(GRID.precision[:, scale]))
     extended = np.r_[u, 0.0]  # the last error is minus the expectation, as a linear function of the coefficients
@@ -175,7 +177,8 @@ def errors_at(extended, u, point, b):
     alpha, _, _, _, rho = GRID.dynamics[:, point]
     state = errors_by_hand(u, point, b)[1]
     level = state[0] + b[1] + state[1]
-    z = (u[[-1, -2, -3]] - np.nanmean(u)) / np.nanstd(u) * GRID.hidden.lags[:, point]
+    lags = GRID.hidden.lags[:, point]
+    z = np.where(lags > 0, (u[-np.maximum(lags, 1)] - np.nanmean(u)) / np.nanstd(u), 0.0)
     units = np.tanh(GRID.hidden.weight[:, :, point] @ z + GRID.hidden.bias[:, point])
     return extended[-1] - level - rho * state[2] - b[3:] @ np.r_[1.0, z, units]
 
