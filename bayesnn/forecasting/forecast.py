@@ -17,7 +17,7 @@ from bayesnn.forecasting.many.prepare import check_memory
 from bayesnn.forecasting.many.series_fit import SeriesFit
 from bayesnn.forecasting.many.series_fits import SeriesFits
 from bayesnn.forecasting.path_array import path_array
-from bayesnn.forecasting.paths import lagged_data, make_origins, simulate, with_draws
+from bayesnn.forecasting.paths import lagged_data, make_origins, repeats_of, simulate, with_draws
 
 
 @computing
@@ -28,7 +28,8 @@ def forecast(
 
     Each posterior draw simulates its own path: it draws a value with its own noise, uses it as the latest lag of the
     next step, and so on. Paths are joint over time, so the distribution of any function of them (a sum, a maximum) is
-    that of its values on the paths.
+    that of its values on the paths. Where chains have a single draw (MAP, ensembles), about 1000 paths in all start
+    from these draws and are the `draw` axis of the result: the error distribution around a mode.
 
     Parameters
     ----------
@@ -87,14 +88,14 @@ def forecast(
         return fit.forecast(horizon, key=key)
     data = lagged_data(fit)
     steps = checks.positive_integer("horizon", horizon)
-    sizes = fit.idata["posterior"].sizes
-    check_memory(len(data.series), sizes["chain"] * sizes["draw"], steps)
+    sizes, repeats = fit.idata["posterior"].sizes, repeats_of(fit)
+    check_memory(len(data.series), sizes["chain"] * sizes["draw"] * repeats, steps)
     series = data.series if history is None else _histories(data, history)
     data = data if history is None else data.with_series(series)
     known = np.stack([_future_rows(data, name, future, steps) for name in series])
     origins = make_origins(data, [(name, values.to_numpy()) for name, values in series.items()])
     origins = with_draws(fit, origins) if history is None else origins
-    paths = simulate(fit, origins, steps, key, known)
+    paths = simulate(fit, origins, steps, key, known, repeats)
     return _as_array(fit, data, paths.values)
 
 
@@ -141,7 +142,6 @@ def _histories(data: Lagged, history: Any) -> dict[str, Any]:
 
 def _as_array(fit: Fit, data: Lagged, values: np.ndarray) -> Any:
     """Paths (s, o, h) as draws with dates."""
-    sizes = fit.idata["posterior"].sizes
-    values = values.reshape(sizes["chain"], sizes["draw"], *values.shape[1:])
+    values = values.reshape(fit.idata["posterior"].sizes["chain"], -1, *values.shape[1:])
     after = {name: dates.next_dates(one.index, data.step, values.shape[-1]) for name, one in data.series.items()}
     return path_array(values, after, data.panel)

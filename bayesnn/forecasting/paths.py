@@ -26,6 +26,7 @@ from bayesnn.models.readout import shifted
 from bayesnn.priors import Sites
 
 BLOCK_NUMBERS = 4_000_000  # doubles of workspace that a block of draws may use
+PATHS = 1000  # of a fit whose chains have a single draw, as MAP and ensembles
 
 
 class Origins(NamedTuple):
@@ -103,14 +104,19 @@ def with_draws(fit: Fit, origins: Origins) -> Origins:
     return origins._replace(windows=windows)
 
 
+def repeats_of(fit: Fit) -> int:
+    """Paths of each draw: more than one for a mode, or modes, whose single paths say nothing of their errors."""
+    sizes = fit.idata["posterior"].sizes
+    return max(1, PATHS // sizes["chain"]) if sizes["draw"] == 1 else 1
+
+
 @computing
 def simulate(
     fit: Fit, origins: Origins, horizon: int, key: Any, future: np.ndarray | None = None, repeats: int = 1
 ) -> Paths:
     """Paths of every posterior draw from every origin, `future` (o, h, e) being the exogenous inputs of each step.
 
-    `repeats` is the number of paths of each draw: more than one for a fit of a single draw, whose one path would say
-    nothing of its error distribution.
+    `repeats` is the number of paths of each draw.
     """
     data = lagged_data(fit)
     rule = Rule(data.lags, data.transform.difference_filter, data.transform.two_valued, _largest(data))

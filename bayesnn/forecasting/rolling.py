@@ -11,9 +11,7 @@ from bayesnn.data.series.exogenous import input_rows
 from bayesnn.data.series.lagged import Lagged
 from bayesnn.evaluation.scores import SampledPredictive
 from bayesnn.fitting.fit import Fit
-from bayesnn.forecasting.paths import log_density, make_origins, simulate
-
-PATHS = 1000  # paths for a fit with a single draw, whose forecasts are its error distribution
+from bayesnn.forecasting.paths import log_density, make_origins, repeats_of, simulate
 
 
 class Windows(NamedTuple):
@@ -94,8 +92,7 @@ def network_forecasts(
         pasts += [(name, values[:end]) for end in ends]
         if inputs is not None:
             future.append(inputs[ends[:, None] + np.arange(horizon)])
-    data, sizes = fit.data.series, fit.idata["posterior"].sizes
-    repeats = PATHS if sizes["chain"] * sizes["draw"] == 1 else 1
+    data = fit.data.series
     known = np.concatenate(future) if future else None
-    paths = simulate(fit, make_origins(data, pasts), horizon, key, known, repeats)
+    paths = simulate(fit, make_origins(data, pasts), horizon, key, known, repeats_of(fit))
     return SampledPredictive(paths.values, lambda y: log_density(fit, paths, y))

@@ -36,8 +36,8 @@ def to_frame(result: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     -------
     pandas.DataFrame
         Columns mean, sd, median, then lo-80, hi-80, ... for each level; indexed by `obs`, or by all
-        axes that are not draws. Forecasts: a long table with the columns unique_id and ds before these, as in the
-        Nixtla libraries; one row per series and date.
+        axes that are not draws. Of a single draw sd and intervals are NaN. Forecasts: a long table with the columns
+        unique_id and ds before these, as in the Nixtla libraries; one row per series and date.
 
     See Also
     --------
@@ -73,7 +73,9 @@ def to_frame(result: Any, *, levels: Sequence[float] = (80, 95)) -> Any:
     probabilities = [0.5] + [p for level in wanted for p in (0.5 - level / 200, 0.5 + level / 200)]
     names = ["median"] + [f"{side}-{level:g}" for level in wanted for side in ("lo", "hi")]
     quantiles = dict(zip(names, np.quantile(values, probabilities, axis=0), strict=True))
-    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(len(index), np.nan)  # one draw has none
+    spread = values.std(axis=0, ddof=1) if len(values) > 1 else np.full(len(index), np.nan)
+    if len(values) == 1:  # one draw, as of MAP, has neither a spread nor intervals
+        quantiles |= {name: spread for name in names[1:]}
     frame = pd.DataFrame({"mean": values.mean(axis=0), "sd": spread} | quantiles, index=index)
     return _long(frame, prediction) if "time" in prediction.dims and "unique_id" in prediction.coords else frame
 

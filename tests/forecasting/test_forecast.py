@@ -47,6 +47,24 @@ def panel():
     return made_fit(bnn.shallow(2), data, chains=2, draws=5)
 
 
+# Fits of a mode
+
+
+@pytest.mark.parametrize(("chains", "paths_each"), [(1, 1000), (4, 250)])
+def test_a_mode_is_forecast_with_its_errors(chains, paths_each):
+    """One path of a single draw would give intervals without width, and an error in place of the mean."""
+    data = lagged(SERIES, 1, transform=())
+    fit = made_fit(MODEL, data, chains=chains, draws=1, change=line(data, [0.0], sigma=0.5))
+    paths = bnn.forecast(fit, 2, key=3)
+    assert paths.shape == (chains, paths_each, 2)
+    frame = bnn.to_frame(paths)
+    expected = float(bnn.predict(fit, data.x.iloc[-1:], kind="mean").mean())
+    sd = 0.5 * data.y.std(ddof=0)
+    assert frame["mean"].iloc[0] == pytest.approx(expected, abs=4 * sd / np.sqrt(1000))
+    assert frame["sd"].iloc[0] == pytest.approx(sd, rel=4 / np.sqrt(2000))
+    assert ((frame["lo-80"] < frame["median"]) & (frame["median"] < frame["hi-80"])).all()
+
+
 # Dates and tables
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import bayesnn as bnn
 
@@ -84,3 +85,10 @@ def test_every_result_is_a_frame(fake_fit, fit):
     assert bnn.to_frame(folds)["elpd"].tolist() == [1.0]
     with pytest.raises(ValueError, match="result must be draws, .* got list"):
         bnn.to_frame([1.0])
+
+
+def test_a_single_draw_has_no_interval():
+    draws = xr.DataArray(np.array([[[1.5, 2.5]]]), dims=("chain", "draw", "obs"))
+    frame = bnn.to_frame(draws)
+    assert frame["mean"].tolist() == frame["median"].tolist() == [1.5, 2.5]
+    assert frame[["sd", "lo-80", "hi-80", "lo-95", "hi-95"]].isna().all(axis=None)

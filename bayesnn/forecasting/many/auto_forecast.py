@@ -93,18 +93,19 @@ def auto_forecast(
     the sd of its differences, follows u_t = level + drift + phi trend + season + r_t, where r_t = rho r_{t-1} + e_t;
     level, trend and season are corrected by alpha r_t, beta r_t and gamma r_t, the last divided among several seasons.
     Random walks with drift, exponential smoothing with trends that are damped, and autoregressions around a level are
-    among its members. A series without a season also has members in which r_t has a further term, a readout of eight
-    tanh units on one to three of the last eight values, whose hidden weights are drawn from their prior, so that maps
-    and cycles can be found. Level, drift, trend and seasonal effects at the start have normal priors in units of the error
-    sd, with several scales (season: also zero); they and the error variance are integrated out in closed form, the rest
-    is averaged over a grid by evidence, to a power that falls with the length. The future has an error sd of its own
-    (lognormal, .5), and a trend that turns at the origin. The roots of a member are at most one; in addition, paths
-    stay within two ranges of the past curve around its last value, and within eight in units of the series, growing
-    with the horizon as a share of the length; and those of a series above zero stay there, unless roots and logarithms
-    have less than .05 of the probability. An observation far from the rest may be an outlier that passed or a shift,
-    which are members of their own. Exogenous columns, divided by their sd in the past, have linear effects on the curve
-    with a scale in units of the error sd, also zero, which the columns share. A missing value moves the states by their
-    expectation. Of a series longer than 4096 values, the last 4096 are used.
+    among its members. A series without a season also has members in which r_t has a further term, a readout of
+    eight tanh units on one to three of the last eight values, whose hidden weights are drawn from their prior, so
+    that maps and cycles can be found. Level, drift, trend and seasonal effects at the start have normal priors in
+    units of the error sd, with several scales (season: also zero); they and the error variance are integrated out
+    in closed form, the rest is averaged over a grid by evidence, to a power that falls with the length. The future
+    has an error sd of its own (lognormal, .5), and a trend that turns at the origin. The roots of a member without
+    a network are at most one; in addition, paths stay within two ranges of the past curve around its last value,
+    and within eight in units of the series, growing with the horizon as a share of the length; and those of a
+    series above zero stay there, unless roots and logarithms have less than .05 of the probability. An observation
+    far from the rest may be an outlier that passed or a shift, which are members of their own. Exogenous columns,
+    divided by their sd in the past, have linear effects on the curve with a scale in units of the error sd, also
+    zero, which the columns share. A missing value moves the states by their expectation. Of a series longer than
+    4096 values, the last 4096 are used.
 
     References
     ----------

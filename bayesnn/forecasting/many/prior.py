@@ -86,7 +86,7 @@ class StructuralPrior:
     column_sds: tuple[float, ...] = (0.0, 0.5, 1.5, 5.0)
     column_weights: tuple[float, ...] = (0.3, 0.3, 0.25, 0.15)
     network_sds: tuple[float, ...] = (0.0, 5.0, 25.0)
-    network_weights: tuple[float, ...] = (0.98, 0.01, 0.01)
+    network_weights: tuple[float, ...] = (0.995, 0.0025, 0.0025)
     network_points: int = 512
     units: int = 8
     lags: int = 8
