@@ -151,6 +151,29 @@ REFUSED = {
     # horizons, histories, lags
     "a horizon beyond all dates": (lambda fits: bnn.forecast(fits["series"], 10**7), "cannot be dates .* shorter hori"),
     "a horizon beyond all memory": (lambda fits: bnn.forecast(fits["steps"], 10**13), "GB of memory: ask for fewer dr"),
+    "lags beyond all memory": (lambda fits: bnn.lagged(SERIES, 10**30), "10{30} lags take .* GB, .*: use fewer lags"),
+    "units beyond all memory": (lambda fits: scaled(model=bnn.shallow(10**13)), "20{13} weights take 1.6e.05 GB, and"),
+    "a network beyond all memory": (
+        lambda fits: scaled(model=bnn.Model([bnn.Dense(10**30)])),
+        "20{30} weights take 1.6e.22 GB, .*: use fewer units",
+    ),
+    "chains beyond all memory": (
+        lambda fits: bnn.fit(bnn.shallow(1), X, Y, chains=10**13, progress=False),
+        "10{13} chains take at least .* GB, and this machine has .*: use fewer chains",
+    ),
+    "the target among the columns": (
+        lambda fits: scaled(TABLE, TABLE["b"]),
+        "x must not hold the target, got y itself as column 'b': leave it out, as x.drop.columns='b'. does",
+    ),
+    "the target among the columns, as tables": (lambda fits: scaled(TABLE, TABLE[["b"]]), "got y itself as column 'b'"),
+    "one of two targets among the columns": (
+        lambda fits: scaled(TABLE, TABLE.rename(columns={"a": "c"})),
+        "got y itself as column 'b'",
+    ),
+    "the series among its inputs": (
+        lambda fits: bnn.lagged(SERIES.rename("s"), 2, exogenous=SERIES.rename("t"), transform="difference"),
+        "exogenous column 't' must not hold the values of series 's' itself: leave it out",
+    ),
     "a horizon that is true": (lambda fits: bnn.forecast(fits["series"], True), "horizon must be a whole number"),
     "a horizon of 2.0": (lambda fits: bnn.forecast(fits["series"], 2.0), "horizon must be a whole number"),
     "a history in another time zone": (
@@ -183,6 +206,7 @@ REFUSED = {
         lambda fits: WORDS.ids(np.array(["a", None], dtype=TEXTS_OR_NONE), 2),
         "got NoneType as item 1",
     ),
+    "texts of endless length": (lambda fits: WORDS.ids(["a b"], 10**12), "1 sequence.s. of 10{12} steps take 4000 GB"),
     "texts as bytes": (lambda fits: WORDS.ids([b"a b"], 2), "got bytes as item 0"),
     # levels, inputs, keys
     "levels as shares": (

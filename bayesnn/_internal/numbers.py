@@ -55,7 +55,7 @@ def as_array(name: str, values: Any) -> tuple[np.ndarray, np.ndarray | None]:
         For sparse matrices, ragged lists, and what NumPy has no type for.
     """
     if hasattr(values, "toarray") and hasattr(values, "nnz"):
-        raise ValueError(f"{name} must be a dense array, got a sparse {type(values).__name__}: use x.toarray()")
+        raise ValueError(f"{name} must be a dense array, got a sparse {type(values).__name__}: call its toarray()")
     if isinstance(values, np.ma.MaskedArray):
         return values.data, np.ma.getmaskarray(values)
     try:

@@ -182,6 +182,24 @@ def is_frame(x: Any) -> bool:
     return hasattr(x, "columns") and not isinstance(x, np.ndarray)
 
 
+def check_target_apart(x: Any, y: Any) -> None:
+    """Refuse a table among whose columns the target was forgotten, by its name and its values: it predicts itself."""
+    if not is_frame(x) or not (is_frame(y) or hasattr(y, "name")):
+        return
+    import pandas as pd
+
+    table, targets = as_frame(x), as_frame(y) if is_frame(y) else pd.DataFrame({y.name: np.asarray(y)})
+    found = list(map(str, table.columns))
+    for place, name in enumerate(map(str, targets.columns)):
+        if name in found:
+            column, target = table.iloc[:, found.index(name)], targets.iloc[:, place]
+            if pd.Series(np.asarray(column)).equals(pd.Series(np.asarray(target))):
+                raise ValueError(
+                    f"x must not hold the target, got y itself as column {name!r}: leave it out, as "
+                    f"x.drop(columns={name!r}) does"
+                )
+
+
 def as_frame(x: Any) -> Any:
     """A table of pandas, from itself or from one of another library, column by column."""
     if hasattr(x, "iloc"):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bayesnn._internal import checks
+from bayesnn._internal import checks, memory
 from bayesnn._internal.numbers import as_array, real_numbers
 
 
@@ -57,7 +57,8 @@ def pad(sequences: Sequence[Any], length: int | None = None, *, keep: str | None
     Raises
     ------
     ValueError
-        If a sequence is empty or longer than `length`, or if sequences differ in their number of features.
+        If a sequence is empty or longer than `length`, if sequences differ in their number of features, or if the
+        result is larger than the memory of this machine.
 
     See Also
     --------
@@ -91,6 +92,8 @@ def pad(sequences: Sequence[Any], length: int | None = None, *, keep: str | None
     widths = sorted({a.shape[1:] for a in values})
     if len(widths) > 1:
         raise ValueError(f"sequences must have the same features, got steps of shapes {widths[0]} and {widths[-1]}")
+    size = len(values) * steps * (4 if tokens else 8 * widths[0][0])
+    memory.check_memory(f"{len(values)} sequence(s) of {steps} steps take", size, "give a smaller length")
     filled = np.full((len(values), steps, *widths[0]), PADDING if tokens else np.nan, np.int32 if tokens else float)
     for row, one in enumerate(values):
         filled[row, : len(one)] = one

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from bayesnn._internal import checks
+from bayesnn._internal import checks, memory
 from bayesnn._internal.numbers import resolution_of
 from bayesnn._internal.weights import CONSTANT, Shape
-from bayesnn.data.columns import code, is_frame, learn_columns, row_count, same_index
+from bayesnn.data.columns import check_target_apart, code, is_frame, learn_columns, row_count, same_index
 from bayesnn.data.dataset import Dataset, case_weights, make_dataset, new_offset, target_name, used_rows
 from bayesnn.data.formulas.read import by_formula
 from bayesnn.data.series.lagged import as_rows
@@ -46,6 +47,7 @@ def bind(
         check_series(model, series, offset, weights)
         x, y = observed_rows(series)
     same_index(x=x, y=y, weights=weights, offset=offset)
+    check_target_apart(x, y)
     shift = None if offset is None else new_offset(offset, row_count(x))
     cases = None if weights is None else case_weights(weights, row_count(x))
     used = used_rows(cases)
@@ -151,7 +153,8 @@ def _resolution(y: Any) -> float:
 
 def _check(model: Model, shape: Shape) -> None:
     """Refuse data that the layers or what is random in them cannot serve."""
-    model.weight_specs(shape)
+    count = sum(math.prod(weight.shape) for weight in model.weight_specs(shape).values())
+    memory.check_memory(f"{count} weights take", 8 * count, "use fewer units, or a smaller vocabulary")
     model.terms(shape)
     if model.architecture is None:
         return

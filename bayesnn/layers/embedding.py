@@ -15,6 +15,8 @@ from bayesnn._internal.frozen_array import Vectors
 from bayesnn._internal.weights import Shape, Weight, Weights
 from bayesnn.layers.base import Layer
 
+MOST_TOKENS = 2**31  # ids are whole numbers of 32 bits
+
 
 @dataclass(frozen=True)
 class Embedding(Layer):
@@ -75,6 +77,8 @@ class Embedding(Layer):
         """Refuse impossible sizes, and keep arrays so that the spec hashes."""
         if not isinstance(self.vocabulary, Sized):
             checks.positive_integer("vocabulary", self.vocabulary, minimum=2)
+            if self.vocabulary > MOST_TOKENS:
+                raise ValueError(f"vocabulary must be at most {MOST_TOKENS}, got {self.vocabulary}")
         if self.width is not None:
             checks.positive_integer("width", self.width)
         self._keep_initial()

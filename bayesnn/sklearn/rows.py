@@ -6,7 +6,6 @@ from numbers import Number
 from typing import Any
 
 import numpy as np
-from scipy.sparse import issparse
 from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
@@ -14,13 +13,14 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from bayesnn._internal.numbers import column_array, is_date, is_missing, real_numbers
-from bayesnn.data.columns import as_frame, is_frame
+from bayesnn._internal.numbers import as_array, column_array, is_date, is_missing, real_numbers
+from bayesnn.data.columns import as_frame, check_target_apart, is_frame
 from bayesnn.data.dataset import case_weights
 
 
 def training_rows(estimator: Any, X: Any, y: Any, weights: Any, numeric: bool) -> tuple[Any, np.ndarray, Any]:
     """Inputs (n, p), target (n,) and case weights (n,) or None, checked; sets `n_features_in_`, `feature_names_in_`."""
+    check_target_apart(X, y)
     X, y = understood("X", X), understood("y", y, numeric)
     if has_categories(X):
         validate_data(estimator, X, y, skip_check_array=True)
@@ -58,22 +58,40 @@ def understood(name: str, values: Any, numeric: bool = True) -> Any:
     ValueError
         If something would be misread.
     """
-    if values is None or isinstance(values, Number) or issparse(values):
+    if values is None and name == "X":
+        raise ValueError("X must be an array, a list or a table, got None")
+    if values is None or isinstance(values, Number):
         return values
     if is_frame(values):
-        return as_frame(values) if numeric else values
+        return _dense(as_frame(values)) if numeric else values
+    if hasattr(values, "nnz"):
+        as_array(name, values)  # refuses a sparse matrix
     array = column_array(name, values)
     if array.ndim == 0 and array.dtype == object:
         raise ValueError(f"{name} must be an array, a list or a table, got {type(values).__name__}")
     if not numeric and array.dtype.kind == "T":  # the texts of NumPy 2, which scikit-learn does not know
         values = array = array.astype(object)
     if not numeric:
+        place = next((row for row, label in enumerate(array.ravel()) if isinstance(label, bytes)), None)
+        if place is not None:
+            raise ValueError(
+                f"{name} must hold labels that scikit-learn takes, got bytes at row {place}: decode them, as "
+                "np.char.decode(y) does, or use bnn.fit, which takes them"
+            )
         missing = [row for row, label in enumerate(array.ravel()) if is_missing(label)]
         if missing:
             raise ValueError(f"{name} must have no missing labels, got {len(missing)}, the first at row {missing[0]}")
         return array if hasattr(values, "to_numpy") else values
     odd = array.dtype.kind in "USTmMV" or isinstance(array, np.ma.MaskedArray)
     return real_numbers(name, array) if odd or any(map(_misread, _objects(array))) else values
+
+
+def _dense(table: Any) -> Any:
+    """A table of pandas whose sparse columns are dense, since scikit-learn takes such a table for a sparse matrix."""
+    from pandas import SparseDtype
+
+    dense = {name: dtype.subtype for name, dtype in table.dtypes.items() if isinstance(dtype, SparseDtype)}
+    return table.astype(dense) if dense and table.columns.is_unique else table
 
 
 def _objects(array: np.ndarray) -> Any:

@@ -71,7 +71,7 @@ def test_masked_values_are_nan_whatever_lies_below():
         (np.array([1.0, {}], object), "must hold numbers, got dict at row 1"),
         (np.array([(1, 2.0)], "i4,f8"), "must hold numbers, got"),
         ([[1.0], [1.0, 2.0]], "rows differ in length"),
-        (scipy.sparse.csr_matrix(np.eye(2)), r"a dense array, got a sparse csr_matrix: use x.toarray\(\)"),
+        (scipy.sparse.csr_matrix(np.eye(2)), r"a dense array, got a sparse csr_matrix: call its toarray\(\)"),
         ([0.0, 1e200], r"at most 1e\+75 in size, got 1e\+200 at row 1: use other units"),
         ([[0.0, -1e80]], r"got -1e\+80 at row 0, column 1"),
         (np.array([10**400], object), "more than 308 digits at row 0"),

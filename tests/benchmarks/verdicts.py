@@ -1,6 +1,6 @@
 """Are the verdicts of `diagnose` honest? Short fits judged by long references.
 
-Run: python tests/benchmarks/verdicts.py [--problems N] [--keys N] [--folder FOLDER], or --chance
+Run: python tests/benchmarks/verdicts.py [--problems N] [--only NAME ...] [--keys N] [--folder FOLDER], or --chance
 
 With a folder, references and results are kept there, one file a problem, and a run that was stopped goes on.
 
@@ -93,6 +93,7 @@ PROBLEMS = [
     ("noise", "2 units"),
     ("step", "2 units"),
 ]
+NAMES = {" ".join(problem): problem for problem in PROBLEMS}
 OTHER_SAMPLERS = {"1 unit": ("nuts",), "deep": ("hmc",)}
 
 
@@ -240,7 +241,8 @@ def by_chance(values=(1, 3, 8), repeats=150):
 def main():
     """Run the study and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--problems", type=int, default=len(PROBLEMS))
+    parser.add_argument("--problems", type=int, default=len(PROBLEMS), help="the first of the problems")
+    parser.add_argument("--only", nargs="+", choices=list(NAMES), metavar="NAME", help='these in turn, as "wave deep"')
     parser.add_argument("--keys", type=int, default=3, help="runs of the Gibbs sampler; of others one fewer")
     parser.add_argument("--folder", type=Path, help="where results are kept, one file a problem")
     parser.add_argument("--chance", action="store_true", help="the same limits for independent draws, nothing else")
@@ -249,7 +251,8 @@ def main():
         print(by_chance().round(2).to_string())
         return
     rows = []
-    for problem in PROBLEMS[: given.problems]:
+    chosen = PROBLEMS[: given.problems] if given.only is None else [NAMES[name] for name in given.only]
+    for problem in chosen:
         kept = None if given.folder is None else given.folder / f"{'-'.join(problem).replace(' ', '_')}.json"
         if kept is not None and kept.exists():
             rows += json.loads(kept.read_text())

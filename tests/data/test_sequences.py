@@ -48,6 +48,10 @@ def test_pad_numbers_and_tokens():
         ([[1, 2, 3], [1]], {"length": 2}, 'at most length=2 steps, got 3 in sequence 0: give keep="first"'),
         ([[1, 2, 3]], {"length": 2, "keep": "middle"}, "unknown keep 'middle'"),
         ([[1, 2, 3]], {"length": 0}, "length must be a whole number of at least 1, got 0"),
+        ([[1], [2]], {"length": 10**12}, r"2 sequence\(s\) of 10{12} steps take 8000 GB, and this machine has"),
+        ([[1]], {"length": 2**70}, "GB of memory: give a smaller length"),
+        ([[1.5]], {"length": 10**12}, r"1 sequence\(s\) of 10{12} steps take 8000 GB"),
+        ([np.ones((1, 3))], {"length": 10**12}, "take 2.4e.04 GB"),
         ([np.ones((2, 3)), np.ones((2, 2))], {}, r"the same features, got steps of shapes \(2,\) and \(3,\)"),
     ],
 )
@@ -308,6 +312,7 @@ def test_embedding_looks_up_what_it_has_learnt():
     ("make", "message"),
     [
         (lambda: bnn.Embedding(1, 3), "vocabulary must be a whole number of at least 2"),
+        (lambda: bnn.Embedding(2**31 + 1, 3), "vocabulary must be at most 2147483648, got 2147483649"),
         (lambda: bnn.Embedding(V, 0), "width must be a whole number of at least 1"),
         (
             lambda: bnn.Embedding(V, 4, np.zeros((V, 3))),

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 pytest.importorskip("sklearn", reason='scikit-learn is not installed: pip install "bayesnn[sklearn]"')
 
@@ -238,10 +239,51 @@ def test_labels_as_text_of_numpy_2(quick):
     np.testing.assert_array_equal(found.predict(X), BayesianNetworkClassifier(**SHORT).fit(X, labels).predict(X))
 
 
+def test_the_target_among_the_columns_is_refused():
+    table = pd.DataFrame({"a": X[:, 0], "b": Y})
+    with pytest.raises(ValueError, match="x must not hold the target, got y itself as column 'b'"):
+        BayesianNetworkRegressor(**SHORT).fit(table, table["b"])
+
+
+def test_no_table_is_refused_in_words(regressor):
+    for attempt in (lambda: BayesianNetworkRegressor(**SHORT).fit(None, Y), lambda: regressor.predict(None)):
+        with pytest.raises(ValueError, match="X must be an array, a list or a table, got None"):
+            attempt()
+
+
 @pytest.mark.parametrize("values", [(row for row in X), {"a": X[:, 0]}, zip(X, X, strict=True)])
 def test_what_is_no_array_is_refused_in_words(regressor, values):
     with pytest.raises(ValueError, match=f"X must be an array, a list or a table, got {type(values).__name__}"):
         regressor.predict(values)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.coo_array])
+def test_sparse_matrices_are_refused_in_words(regressor, kind):
+    new, labels = BayesianNetworkRegressor(**SHORT), BayesianNetworkClassifier(**SHORT)
+    name = kind.__name__
+    for attempt, what in (
+        (lambda: new.fit(kind(X), Y), "X"),
+        (lambda: new.fit(X, kind(Y[:, None])), "y"),
+        (lambda: labels.fit(X, kind(Y[:, None] > 0)), "y"),
+        (lambda: new.fit(X, Y, sample_weight=kind(X**2)), "weights"),
+        (lambda: regressor.predict(kind(X)), "X"),
+    ):
+        with pytest.raises(ValueError, match=rf"{what} must be a dense array, got a sparse {name}: call its toarray"):
+            attempt()
+
+
+def test_sparse_columns_of_a_table_are_as_dense_ones(quick):
+    dense = pd.DataFrame({"a": X[:, 0], "b": np.round(X[:, 0])})
+    thin = dense.astype({"b": pd.SparseDtype(float, 0.0)})
+    found = [BayesianNetworkRegressor(**SHORT).fit(table, Y) for table in (dense, thin)]
+    np.testing.assert_array_equal(found[0].predict(dense), found[1].predict(thin))
+
+
+@pytest.mark.parametrize("form", [list, np.array, pd.Series, lambda y: np.array(y, object)])
+def test_labels_as_bytes_are_refused_in_words(form):
+    labels = form([b"down", b"up"] * 10)
+    with pytest.raises(ValueError, match="y must hold labels that scikit-learn takes, got bytes at row 0: decode them"):
+        BayesianNetworkClassifier(**SHORT).fit(X, labels)
 
 
 @pytest.mark.parametrize("quantiles", [0.5, None, [], "0.5"])

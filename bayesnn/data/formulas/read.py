@@ -57,7 +57,8 @@ def read_formula(text: str, table: Any, weights: Any = None, offset: Any = None,
     Raises
     ------
     ValueError
-        If the formula is none, names a column that the table lacks, or a value is missing and missing="error".
+        If the formula is none, names a column that the table lacks or a target among the inputs, or if a value is
+        missing and missing="error".
     """
     checks.known("missing", missing, MISSING)
     left, right = _sides(text)
@@ -69,6 +70,7 @@ def read_formula(text: str, table: Any, weights: Any = None, offset: Any = None,
     right += "" if offset is None else f" + offset(`{offset}`)"
     inputs = _columns_of(right, names, text)
     targets = _columns_of(left, names, text)
+    _check_target(text, inputs, targets, weights)
     rows, dropped = _complete(table, names, [*inputs, *targets, *([] if weights is None else [weights])], missing)
     cases = None if weights is None else _cases(rows[weights])
     used = None if cases is None else cases > 0
@@ -168,6 +170,18 @@ def _sides(text: str) -> tuple[str, str]:
     if len(sides) != 2 or not all(sides):
         raise ValueError(f"formula must name a target and inputs, such as 'y ~ a + b', got {text!r}")
     return sides[0], sides[1]
+
+
+def _check_target(text: str, inputs: Sequence[str], targets: Sequence[str], weights: str | None) -> None:
+    """Refuse a target that is an input, an offset or the weight of its own rows: it would predict itself."""
+    both = [name for name in targets if name in inputs]
+    if both:
+        raise ValueError(
+            f"formula {text!r} must name the target on the left alone, got {both[0]!r} among the inputs and offsets "
+            "too: leave it out there"
+        )
+    if weights in targets:
+        raise ValueError(f"weights must be another column than the target of the formula {text!r}, got {weights!r}")
 
 
 def _without_dot(right: str, left: str, names: Sequence[str]) -> str:

@@ -70,6 +70,17 @@ def input_rows(name: Any, columns: Columns, table: Any, index: Any, positions: n
     return np.stack(blocks, axis=1) if blocks else np.empty((len(positions), 0))
 
 
+def check_apart(name: Any, columns: Columns, known: np.ndarray, values: np.ndarray) -> None:
+    """Refuse the series itself, at the same dates, as an exogenous input."""
+    there = np.isfinite(values)
+    for (column, lag), inputs in zip(columns, known.T, strict=True):
+        if not lag and np.array_equal(inputs[there], values[there]):
+            raise ValueError(
+                f"exogenous column {column!r} must not hold the values of series {name!r} itself: leave it out, lags "
+                "gives the values before"
+            )
+
+
 def with_future(name: Any, columns: Columns, table: Any, future: Any, index: Any) -> Any:
     """The table of a series extended by the user's future values, which replace existing ones at the same dates."""
     if future is None:

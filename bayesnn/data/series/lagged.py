@@ -11,7 +11,7 @@ import numpy as np
 from bayesnn._internal import checks
 from bayesnn._internal.numbers import constant
 from bayesnn.data.series import dates
-from bayesnn.data.series.exogenous import Columns, column_lags, input_rows, read_tables
+from bayesnn.data.series.exogenous import Columns, check_apart, column_lags, input_rows, read_tables
 from bayesnn.data.series.reading import common_step, read_lags, read_series
 from bayesnn.data.series.suggest import is_auto, suggestion_for
 from bayesnn.data.series.transforms import Transform, make_transform
@@ -266,6 +266,7 @@ def _rows(
         inputs = [*names, *(_label(column, lag) for column, lag in columns)]
         checks.column_names(inputs, "input, which is a lag of the series or of an exogenous column")
         known = input_rows(name, columns, table, series.index, np.arange(used, len(series)))
+        check_apart(name, columns, known, series.to_numpy()[used:])
         x = x.join(pd.DataFrame(known, index=index, columns=inputs[len(names) :]))
     return x, pd.Series(w[-count:], index=index, name=series.name)
 

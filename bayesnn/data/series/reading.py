@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bayesnn._internal import checks
+from bayesnn._internal import checks, memory
 from bayesnn._internal.arrays import is_label, reading
 from bayesnn._internal.numbers import as_array, is_missing, measured_numbers
 from bayesnn.data.series import dates
@@ -60,7 +60,9 @@ def common_step(series: Mapping[str, Any]) -> Any:
 def read_lags(lags: Any) -> tuple[int, ...]:
     """Lags in increasing order, from a whole number (3 means 1, 2, 3) or from different whole numbers."""
     if isinstance(lags, (int, np.integer)) and not isinstance(lags, bool):
-        return tuple(range(1, checks.positive_integer("lags", lags) + 1))
+        checks.positive_integer("lags", lags)
+        memory.check_memory(f"{lags} lags take", 36 * int(lags), "use fewer lags")
+        return tuple(range(1, int(lags) + 1))
     if (
         not isinstance(lags, (Sequence, np.ndarray, range))
         or isinstance(lags, str)

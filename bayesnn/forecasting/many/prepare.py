@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from bayesnn._internal import checks
+from bayesnn._internal import checks, memory
 from bayesnn._internal.runtime import as_key
 from bayesnn.forecasting.many.bucket import Bucket, fill
 from bayesnn.forecasting.many.learn import with_learnt_priors
@@ -20,7 +19,6 @@ from bayesnn.forecasting.many.run import Function, Result, run_buckets
 from bayesnn.forecasting.path_array import path_array
 
 POOLS = ("hierarchical",)
-OFTEN = 2**34  # bytes of memory, where the system does not say how many there are
 
 
 def make_buckets(
@@ -121,16 +119,8 @@ def check_pool(pool: str | None) -> None:
 
 def check_memory(count: int, draws: int, horizon: int) -> None:
     """Refuse paths that do not fit into the memory of this machine."""
-    needed, held = 8 * count * draws * horizon, _memory()
-    if needed > held:
-        raise ValueError(
-            f"{draws} paths of {count} series over {horizon} steps take {needed / 1e9:.4g} GB, and this machine has "
-            f"{held / 1e9:.3g} GB of memory: ask for fewer draws or a shorter horizon, or for some series at a time"
-        )
-
-
-def _memory() -> int:
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return OFTEN
+    memory.check_memory(
+        f"{draws} paths of {count} series over {horizon} steps take",
+        8 * count * draws * horizon,
+        "ask for fewer draws or a shorter horizon, or for some series at a time",
+    )

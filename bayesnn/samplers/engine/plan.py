@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import jax
 import numpy as np
 
-from bayesnn._internal import checks
+from bayesnn._internal import checks, memory
 from bayesnn.samplers.engine.checkpoint import DrawStore
 from bayesnn.samplers.engine.sharding import DeviceSharding
 from bayesnn.samplers.engine.stopping import Stopping
@@ -50,6 +50,8 @@ class Plan:
         """Raise a ValueError for counts out of range and unknown methods."""
         for name in ("draws", "chains", "thinning"):
             checks.positive_integer(name, getattr(self, name))
+        # each chain has a key and at least one number
+        memory.check_memory(f"{self.chains} chains take at least", 16 * int(self.chains), "use fewer chains")
         checks.positive_integer("warmup", self.warmup, minimum=0)
         checks.known("chain_method", self.method, CHAIN_METHODS)
         if self.superchains is not None:

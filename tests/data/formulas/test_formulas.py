@@ -132,11 +132,26 @@ def test_missing_values_are_refused_or_counted():
         ("price ~ offset(n)", "at least one input"),
         ("price", "target and inputs"),
         ("price ~ area + (", "cannot be read"),
+        ("price ~ price", "must name the target on the left alone, got 'price' among the inputs and offsets"),
+        ("price ~ area + log(price)", "got 'price' among the inputs"),
+        ("price ~ area:price", "got 'price' among the inputs"),
+        ("price ~ area + offset(price)", "got 'price' among the inputs"),
+        ("log(price) ~ area + price", "got 'price' among the inputs"),
+        ("price + n ~ area * n", "got 'n' among the inputs"),
     ],
 )
 def test_what_a_formula_may_not_say(formula, words):
     with pytest.raises(ValueError, match=words):
         read_formula(formula, TABLE)
+
+
+def test_the_target_is_no_offset_and_no_weight():
+    with pytest.raises(ValueError, match="got 'price' among the inputs and offsets too: leave it out there"):
+        read_formula("price ~ area", TABLE, offset="price")
+    with pytest.raises(ValueError, match="weights must be another column than the target of .* got 'price'"):
+        read_formula("price ~ area", TABLE, weights="price")
+    # a dot stands for the other columns, and the target may be taken out of them again
+    assert "price" not in read_formula("log(price) ~ . - n", TABLE).formula.columns
 
 
 def test_a_formula_from_a_file_runs_no_code(tmp_path):
