@@ -214,13 +214,14 @@ def test_a_classifier_of_tokens_goes_through_everything(classifier, tmp_path):
     np.testing.assert_array_equal(bnn.predict(again, TOKENS, kind="probability"), probability)
     refusals = {
         "effects of inputs are": bnn.average_marginal_effects,
-        "relevance of inputs is": lambda fit: bnn.relevance(fit, method="ard"),
         "bands over an input are": bnn.plots.fit_band,
         "maps over two inputs are": bnn.plots.probability_map,
     }
     for what, call in refusals.items():
         with pytest.raises(ValueError, match=f"{what} for tables .n, p., and this fit has sequences"):
             call(classifier)
+    with pytest.raises(ValueError, match="the others are for inputs of a table .*; this fit reads token ids"):
+        bnn.relevance(classifier, method="ard")
 
 
 @pytest.mark.slow
