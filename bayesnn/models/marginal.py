@@ -38,7 +38,8 @@ class MarginalModel:
             several = f" with {len(likelihood.output_labels)}" if likelihood.outputs else ""
             raise ValueError(
                 "marginalize=True needs a Gaussian likelihood with one output, got "
-                f"{type(likelihood).__name__}{several}: fit with marginalize=False"
+                f'{type(likelihood).__name__}{several}: fit with marginalize=False, or use sampler="gibbs", which '
+                "integrates the readout of bnn.shallow(...) out where that is possible"
             )
 
     def __call__(self, x: Any, y: Any, offset: Any = None, weights: Any = None) -> readout.Readout:

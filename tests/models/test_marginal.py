@@ -192,5 +192,7 @@ def test_the_likelihood_must_be_gaussian():
         def rescale(self, nuisance, scale):
             return {}
 
-    with pytest.raises(ValueError, match="needs a Gaussian likelihood with one output, got Laplace: fit with"):
+    with pytest.raises(
+        ValueError, match="needs a Gaussian likelihood with one output, got Laplace: fit with .* use sampler=.gibbs."
+    ):
         MarginalModel(Model([Dense(2)], Laplace()))
