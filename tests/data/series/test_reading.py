@@ -62,9 +62,9 @@ def test_names_that_clash_or_are_missing(form, names, message):
 
 
 def test_exogenous_tables_are_found_by_names_of_any_type():
-    tables = {1: pd.DataFrame({"z": A}), 2: pd.DataFrame({"z": B})}
+    tables = {1: pd.DataFrame({"z": -A}), 2: pd.DataFrame({"z": -B})}
     data = lagged({1: A, 2: B}, lags=1, exogenous=tables)
-    np.testing.assert_array_equal(data.x["z"], np.r_[A[1:], B[1:]])
+    np.testing.assert_array_equal(data.x["z"], -np.r_[A[1:], B[1:]])
     stacked = pd.concat(tables, names=["unique_id", "ds"]).reset_index()
     pd.testing.assert_frame_equal(lagged(long(1, 2), lags=1, exogenous=stacked).x, data.x)
     with pytest.raises(ValueError, match="got none for 1, but for '1', of another type"):
